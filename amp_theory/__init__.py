@@ -1,0 +1,48 @@
+"""Exact phase diagrams of sampling by flows, diffusions and autoregressive networks.
+
+Where in parameter space can a denoising sampler draw from a hard distribution, and where do Monte Carlo
+and Langevin do better?  See the README for a first example.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+#: public names and the modules that hold them, imported when first used
+_WHERE = {
+    "errors": ["AmpTheoryError", "FileError", "InputError", "NumericalError", "UnknownNameError"],
+    "priors": ["Discrete", "GaussBernoulli", "Gaussian", "Prior", "Rademacher", "SparseRademacher"],
+    "couplings": ["Coupling", "PolynomialCoupling"],
+    "models": [
+        "IsingPSpin", "MixedPSpin", "Model", "SherringtonKirkpatrick", "SphericalPSpin", "SpikedMatrix",
+        "SpikedMatrixTensor", "SpikedTensor",
+    ],
+    "paths": ["Autoregressive", "Flow", "Path", "UniformDiscreteDiffusion"],
+    "schedules": [
+        "FlipProbability", "FractionRevealed", "Interpolant", "LinearInterpolant", "MaskedDiffusion", "Retention",
+        "Schedule", "StochasticLocalization", "TrigonometricInterpolant", "VarianceExploding", "VariancePreserving",
+    ],
+    "results": ["FixedPoint", "FixedPoints", "Located", "Thresholds"],
+    "transitions": ["thresholds"],
+    "fixed_point_solver": ["fixed_points", "informed_overlap", "state_evolution", "uninformed_overlap"],
+    "curves": ["Isotherm", "equation_of_state", "free_entropy_curve"],
+    "diagram": ["Diagram", "load", "phase_diagram"],
+}  # fmt: skip
+_MODULE = {name: module for module, names in _WHERE.items() for name in names}
+
+__all__ = sorted([*_MODULE, "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULE[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,196 @@
+"""Stable branches of fixed points, and where two of them have equal free entropy.
+
+A branch is followed either in the control at zero strength or in the strength at fixed control; along it
+the coordinate rises with either.  All functions work on many branches at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from amp_theory.equations_of_state import EquationOfState, Surface
+from amp_theory.folds import zero_strength_folds
+from amp_theory.quadrature import Array, Bools, Index
+from amp_theory.roots import solve_bracketed
+from amp_theory.scalar_channel import EPS
+
+#: the smallest coordinate a bracket may start from
+TINY = 1e-290
+#: iterations of the simultaneous Newton method, and the accuracy of its start in units of the brackets
+NEWTON, COARSE = 12, 2e-3
+
+
+@dataclass(frozen=True)
+class ZeroBranch:
+    """A stable branch at zero strength: coordinates (lower, upper) at intensities (start, stop).
+
+    `null` is the branch q = 0.
+    """
+
+    lower: float
+    upper: float
+    start: float
+    stop: float
+    null: bool = False
+
+
+def zero_branches(eos: EquationOfState) -> tuple[list[ZeroBranch], Surface]:
+    """Return the stable branches at zero strength, ascending in overlap, and the folds between them."""
+    folds = zero_strength_folds(eos)
+    branches = [ZeroBranch(0.0, 0.0, 0.0, eos.start, null=True)] if eos.symmetric else []
+    z = [0.0, *folds.coordinate.tolist(), float("inf")]
+    intensity = [eos.start, *folds.intensity.tolist(), float("inf")]
+    for k in range(len(z) - 1):
+        if intensity[k] < intensity[k + 1] and intensity[k + 1] > 0:
+            branches.append(ZeroBranch(z[k], z[k + 1], max(intensity[k], 0.0), intensity[k + 1]))
+    return branches, folds
+
+
+def coordinate_bounds(eos: EquationOfState, intensity: Array, strength: Array) -> tuple[Array, Array]:
+    """Return coordinates that bracket every fixed point at (intensity, strength).
+
+    The overlap lies between G at the snr of no overlap, and rho; the snr x accordingly.
+    """
+    zero, rho = np.zeros_like(intensity), np.full_like(intensity, eos.prior.second_moment)
+    least = eos.coupling.signal(intensity, zero, rho)
+    start = eos.path.coordinate(least, strength)
+    response = eos.path.response(eos.prior, start, strength)
+    lower = eos.path.coordinate(eos.coupling.signal(intensity, response.overlap, response.gap), strength)
+    upper = eos.path.coordinate(eos.coupling.signal(intensity, rho, zero), strength)
+    return np.maximum(lower * (1 - 1e-9), TINY), upper * (1 + 1e-9)
+
+
+def follow(
+    eos: EquationOfState,
+    intensity: Array,
+    strength: Array,
+    lower: Array,
+    upper: Array,
+    rising: Bools | bool = True,
+    guess: Array | None = None,
+    accuracy: Array | float = 4 * EPS,
+) -> Array:
+    """Return the coordinate in (lower, upper) of the fixed point at (intensity, strength).
+
+    `rising` tells whether the branch is stable (the intensity rises with the coordinate).
+    """
+
+    def function(t: Array, i: Index) -> tuple[Array, Array]:
+        z = np.exp(t)
+        f = eos.surface(z, strength[i])
+        return f.intensity / intensity[i] - 1, z * f.intensity_z / intensity[i]
+
+    start = None if guess is None else np.log(guess)
+    lower, upper = np.log(np.maximum(lower, TINY)), np.log(upper)
+    return np.exp(solve_bracketed(function, lower, upper, rising, start, accuracy, 4 * EPS))
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two stable branches b < c at fixed intensity, one entry for each task: coordinates and strengths.
+
+    They coexist for strengths in (start, stop); b lies in (b_lower, b_upper), c in (c_lower, c_upper).
+    """
+
+    intensity: Array
+    b_lower: Array
+    b_upper: Array
+    c_lower: Array
+    c_upper: Array
+    start: Array
+    stop: Array
+
+    def select(self, which: Index) -> Pair:
+        """Return the entries `which`."""
+        return Pair(*(getattr(self, item.name)[which] for item in fields(self)))
+
+
+def equal_free_entropy(eos: EquationOfState, pair: Pair, guess: Array) -> tuple[Array, Surface, Surface]:
+    """Return the strength (near `guess`) where both branches have equal free entropy, and both branches there.
+
+    phi_c - phi_b rises with strength, with slope dPsi/ds at c minus dPsi/ds at b; it must change sign
+    within (start, stop).  Newton's method for both coordinates and the strength at once settles nearly
+    all tasks, the rest are solved by nested brackets.
+    """
+    s, zb, zc, done = _newton(eos, pair, guess)
+    rest = np.flatnonzero(~done)
+    if len(rest):
+        s[rest], zb[rest], zc[rest] = _nested(eos, pair.select(rest))
+    return s, eos.surface(zb, s), eos.surface(zc, s)
+
+
+def _newton(eos: EquationOfState, pair: Pair, s: Array) -> tuple[Array, Array, Array, Bools]:
+    """Solve intensity(z_b, s) = intensity(z_c, s) = target, phi_b = phi_c; tell which tasks converged.
+
+    With residuals r of the intensities and D = phi_c - phi_b, d phi = dPsi/ds ds + (A/2) d intensity gives
+    ds = -(D - A_c r_c/2 + A_b r_b/2)/(dPsi/ds|_c - dPsi/ds|_b) and dz = -(r + d intensity/ds ds)/(d intensity/dz).
+    """
+    n = len(pair.intensity)
+    target = np.concatenate([pair.intensity, pair.intensity])
+    # to begin with, both branches at the strength guessed, themselves guessed from the normal form of a cusp: 0.37
+    # fold distances outside the folds
+    low, high = np.log(pair.b_upper), np.log(pair.c_lower)
+    guess = np.exp(np.concatenate([low - 0.37 * (high - low), high + 0.37 * (high - low)]))
+    least, most = coordinate_bounds(eos, target, np.concatenate([s, s]))
+    lower = np.maximum(np.concatenate([pair.b_lower, pair.c_lower]), least)
+    upper = np.minimum(np.concatenate([pair.b_upper, pair.c_upper]), most)
+    z = follow(eos, target, np.concatenate([s, s]), lower, upper, guess=guess, accuracy=COARSE * np.log(upper / lower))
+    done = np.zeros(n, dtype=bool)
+    for _ in range(NEWTON):
+        f = eos.surface(z, np.concatenate([s, s]))
+        with np.errstate(all="ignore"):
+            r = f.intensity - target
+            level = f.free_entropy - 0.5 * f.scaled * r
+            gain = f.free_entropy_s[n:] - f.free_entropy_s[:n]
+            ds = -(level[n:] - level[:n]) / gain
+            noise = 0.1 * (f.free_entropy_error[n:] + f.free_entropy_error[:n]) / gain
+            new = np.clip(s + ds, s + 0.8 * (pair.start - s), s + 0.8 * (pair.stop - s))
+            change = np.concatenate([new - s, new - s])
+            dz = -(r + f.intensity_s * change) / f.intensity_z
+            small = (np.abs(dz) < 1e-7 * z) & (np.abs(r) < 1e-7 * target + f.intensity_error)
+            done = small[:n] & small[n:] & (np.abs(new - s) <= 1e-13 * pair.stop + noise)
+            # neither the coordinate nor the signal may shrink or grow too fast
+            least = np.maximum(0.3 * z, eos.path.coordinate(0.3 * f.signal, np.concatenate([new, new])))
+            moved = np.clip(z + dz, least, 3 * z)
+            moved[:n] = np.minimum(moved[:n], 0.1 * z[:n] + 0.9 * pair.b_upper)
+            moved[n:] = np.maximum(moved[n:], 0.1 * z[n:] + 0.9 * pair.c_lower)
+        s = np.where(np.isfinite(new), new, s)
+        z = np.where(np.isfinite(moved), moved, z)
+        if done.all():
+            break
+    zb, zc = z[:n], z[n:]
+    inside = (zb < pair.b_upper) & (zb > pair.b_lower) & (zc > pair.c_lower) & (s > pair.start) & (s < pair.stop)
+    return s, zb, zc, done & inside
+
+
+def _nested(eos: EquationOfState, pair: Pair) -> tuple[Array, Array, Array]:
+    """Solve for the strength in its bracket, and for both coordinates in theirs at every step."""
+    # the branches from one evaluation to the next: log coordinate, its slope in the strength, the strength
+    t = {"b": np.full(len(pair.intensity), np.nan), "c": np.full(len(pair.intensity), np.nan)}
+    slope = {name: np.zeros_like(value) for name, value in t.items()}
+    last = np.zeros_like(pair.start)
+
+    def branch(name: str, s: Array, i: Index, lower: Array, upper: Array) -> Surface:
+        guess = np.exp(t[name][i] + np.clip(slope[name][i] * (s - last[i]), -1, 1))
+        z = follow(eos, pair.intensity[i], s, lower[i], upper[i], guess=guess)
+        f = eos.surface(z, s)
+        with np.errstate(all="ignore"):
+            slope[name][i] = np.nan_to_num(-f.intensity_s / (f.intensity_z * z))
+        t[name][i] = np.log(z)
+        return f
+
+    def both(s: Array, i: Index) -> tuple[Surface, Surface]:
+        b = branch("b", s, i, pair.b_lower, pair.b_upper)
+        c = branch("c", s, i, pair.c_lower, pair.c_upper)
+        last[i] = s
+        return b, c
+
+    def function(s: Array, i: Index) -> tuple[Array, Array]:
+        b, c = both(s, i)
+        return c.free_entropy - b.free_entropy, c.free_entropy_s - b.free_entropy_s
+
+    s = solve_bracketed(function, pair.start, pair.stop, True, absolute=2 * EPS)
+    b, c = both(s, np.arange(len(s)))
+    return s, b.coordinate, c.coordinate

@@ -1,0 +1,144 @@
+"""Piecewise Chebyshev interpolants of a prior's channel functions, built where they are first needed.
+
+The solvers evaluate psi(x), M(x), ... thousands of times; integrating a few hundred times and
+interpolating is as accurate and much faster.  The first panel is [0, x_0], the others octaves
+[x_0 2^k, x_0 2^(k+1)], on which functions analytic in the right half plane have Chebyshev coefficients
+decreasing like 5.8^-n.  A panel whose last coefficients are not negligible is split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from amp_theory.errors import NumericalError
+from amp_theory.quadrature import Array
+from amp_theory.scalar_channel import EPS, ChannelValues
+
+#: Chebyshev nodes of a panel, x_0 in units of 1/size, tail of the coefficients that is negligible
+NODES, FIRST, TAIL = 20, 1 / 16, 2e-14
+SPLITS = 6
+
+_angles = (2 * np.arange(NODES) + 1) * np.pi / (2 * NODES)
+_points = -np.cos(_angles)
+_weights = np.sin(_angles) * (-1.0) ** np.arange(NODES)
+#: values at the points -> Chebyshev coefficients
+_transform = 2.0 / NODES * np.cos(np.outer(np.arange(NODES), np.pi - _angles))
+
+
+@dataclass(frozen=True, slots=True)
+class TableValues:
+    """psi, M, mmse, M', M'' at x, and the bound on their relative error (of M'' relative to its scale)."""
+
+    free_entropy: Array
+    overlap: Array
+    mmse: Array
+    slope: Array
+    curvature: Array
+    relative_error: Array
+
+
+class ChannelTable:
+    """Interpolated channel functions of one prior.
+
+    Parameters
+    ----------
+    evaluate
+        The accurate functions, for x of shape (n,).
+    centred
+        Whether E s = 0, in which case psi ~ x^2 and M ~ x at small x.
+    size
+        The scale of s^2: x is measured in units of 1/size.
+    second_moment
+        rho, the limit of M at large x.
+    """
+
+    def __init__(
+        self, evaluate: Callable[[Array], ChannelValues], centred: bool, size: float, second_moment: float
+    ) -> None:
+        self._evaluate = evaluate
+        self._rho = second_moment
+        self._power = 1 if centred else 0
+        self._first = FIRST / size
+        self._built: set[int] = set()
+        self._lower = np.empty(0)
+        self._upper = np.empty(0)
+        self._values = np.empty((0, NODES, 5))
+        self._error = np.empty(0)
+
+    def __call__(self, snr: Array) -> TableValues:
+        """Evaluate at x = `snr` >= 0, any shape."""
+        x = np.asarray(snr, dtype=float)
+        flat = x.ravel()
+        self._build(self._octaves(flat))
+        panel = np.searchsorted(self._lower, flat, side="right") - 1
+        lower, upper = self._lower[panel], self._upper[panel]
+        t = (2 * flat - lower - upper) / (upper - lower)
+        gap = t[:, None] - _points
+        gap[gap == 0] = 1e-280
+        weight = _weights / gap
+        mean = np.einsum("xn,xnf->xf", weight, self._values[panel]) / weight.sum(axis=1)[:, None]
+        mmse = np.exp(mean[:, 2])
+        scale = flat**self._power
+        overlap = np.where(mmse < 0.5 * self._rho, self._rho - mmse, mean[:, 1] * scale)
+        columns = (mean[:, 0] * scale * flat, overlap, mmse, mean[:, 3] * mmse, mean[:, 4] * mmse,
+                   self._error[panel])  # fmt: skip
+        return TableValues(*(c.reshape(x.shape) for c in columns))
+
+    def _octaves(self, x: Array) -> set[int]:
+        """Return the panel numbers that hold `x`: 0 for [0, x_0), k >= 1 for [x_0 2^(k-1), x_0 2^k)."""
+        return set(np.maximum(np.frexp(x / self._first)[1], 0).tolist())
+
+    def _build(self, octaves: set[int]) -> None:
+        """Add the missing octaves."""
+        missing = sorted(octaves - self._built)
+        if not missing:
+            return
+        edges = [(0.0 if k == 0 else self._first * 2.0 ** (k - 1), self._first * 2.0**k) for k in missing]
+        parts = self._panels(np.array(edges), SPLITS)
+        lower = np.concatenate([self._lower, *(p[0] for p in parts)])
+        order = np.argsort(lower)
+        self._lower = lower[order]
+        self._upper = np.concatenate([self._upper, *(p[1] for p in parts)])[order]
+        self._values = np.concatenate([self._values, *(p[2] for p in parts)])[order]
+        self._error = np.concatenate([self._error, *(p[3] for p in parts)])[order]
+        self._built.update(missing)
+
+    def _panels(self, edges: Array, splits: int) -> list[tuple[Array, Array, Array, Array]]:
+        """Return lower ends, upper ends, values at the nodes and error bounds of panels that resolve `edges`."""
+        lower, upper = edges.T
+        x = 0.5 * (lower + upper)[:, None] + 0.5 * (upper - lower)[:, None] * _points
+        exact = self._evaluate(x.ravel())
+        scale = x.ravel() ** self._power
+        columns = [
+            exact.free_entropy / (scale * x.ravel()),
+            exact.overlap / scale,
+            exact.log_mmse,
+            exact.overlap_slope / exact.mmse,
+            exact.overlap_curvature / exact.mmse,
+        ]
+        # where mmse underflows all that multiplies it does too
+        values = np.nan_to_num(np.stack(columns, axis=-1).reshape(-1, NODES, 5), nan=0.0, posinf=0.0)
+        coefficients = np.abs(np.einsum("kn,pnf->pkf", _transform, values))
+        tail = coefficients[:, -3:].max(axis=1) / coefficients.max(axis=1)
+        # log mmse needs an absolute, not a relative error
+        tail[:, 2] *= np.maximum(coefficients[:, :, 2].max(axis=1), 1.0)
+        floor = 8 * EPS * np.maximum(np.abs(values[:, :, 2]).max(axis=1), 1.0)
+        tail = tail.max(axis=1)
+        rough = tail > np.maximum(TAIL, floor)
+        error = exact.relative_error.reshape(-1, NODES).max(axis=1) + 2 * tail + floor
+        done = [(lower[~rough], upper[~rough], values[~rough], error[~rough])]
+        if rough.any():
+            if splits == 0:
+                raise NumericalError(
+                    f"the prior's channel functions could not be interpolated near x = {x[rough].mean():.6g}: "
+                    "its density is too rough; give the places of its kinks and jumps in `support`"
+                )
+            middle = 0.5 * (lower + upper)[rough]
+            halves = np.concatenate(
+                [np.stack([lower[rough], middle], axis=1), np.stack([middle, upper[rough]], axis=1)]
+            )
+            done += self._panels(halves, splits - 1)
+        return done

@@ -1,0 +1,102 @@
+"""Couplings xi(q): the covariance of the energy, whose slope x = xi'(q) is the snr other variables provide.
+
+Every coupling is xi(q) = intensity * A(q) + B(q), with A, B increasing and convex on [0, rho] and the
+intensity set by the model's control (1/T^2, 1/Delta, alpha).  Solving x = xi'(q) for the intensity gives
+the control explicitly at given overlap and snr, which is what makes the equation of state explicit.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from amp_theory.errors import InputError
+from amp_theory.quadrature import Array
+
+Four = tuple[Array, Array, Array, Array]
+
+
+class Coupling(ABC):
+    """xi(q) = intensity * A(q) + B(q) for overlaps q in [0, rho].
+
+    Functions take the overlap q and the `gap` rho - q, because near q = rho only the gap keeps its digits.
+    """
+
+    @abstractmethod
+    def scaled(self, overlap: Array, gap: Array) -> Four:
+        """Return A, A', A'', A''' at q = `overlap`."""
+
+    @abstractmethod
+    def fixed(self, overlap: Array, gap: Array) -> Four:
+        """Return B, B', B'', B''' at q = `overlap`."""
+
+    @property
+    @abstractmethod
+    def sharpness(self) -> float:
+        """How fast d log xi'/d log q can change with log q: the scale on which branches must be looked for."""
+
+    def value(self, intensity: Array, overlap: Array, gap: Array) -> Array:
+        """Return xi(q)."""
+        return intensity * self.scaled(overlap, gap)[0] + self.fixed(overlap, gap)[0]
+
+    def signal(self, intensity: Array, overlap: Array, gap: Array) -> Array:
+        """Return x = xi'(q)."""
+        return intensity * self.scaled(overlap, gap)[1] + self.fixed(overlap, gap)[1]
+
+
+def _polynomial(terms: tuple[tuple[int, float], ...], q: Array) -> Four:
+    """Return sum_k c_k q^k and its first three derivatives; every term is nowhere negative."""
+    result = [np.zeros_like(q) for _ in range(4)]
+    for power, coefficient in terms:
+        factor = coefficient
+        for order in range(min(power, 3) + 1):
+            result[order] = result[order] + factor * q ** (power - order)
+            factor *= power - order
+    return result[0], result[1], result[2], result[3]
+
+
+@dataclass(frozen=True)
+class PolynomialCoupling(Coupling):
+    """A and B polynomials with coefficients >= 0, given as ((power, coefficient), ...)."""
+
+    scaled_terms: tuple[tuple[int, float], ...]
+    fixed_terms: tuple[tuple[int, float], ...] = ()
+
+    def scaled(self, overlap: Array, gap: Array) -> Four:
+        """Return A, A', A'', A''' at q = `overlap`."""
+        return _polynomial(self.scaled_terms, overlap)
+
+    def fixed(self, overlap: Array, gap: Array) -> Four:
+        """Return B, B', B'', B''' at q = `overlap`."""
+        return _polynomial(self.fixed_terms, overlap)
+
+    @property
+    def sharpness(self) -> float:
+        """Difference of the largest and the smallest power."""
+        powers = [power for power, _ in self.scaled_terms + self.fixed_terms]
+        return float(max(powers) - min(powers))
+
+
+def mixture_terms(coefficients: Mapping[int, float], text: str) -> tuple[tuple[int, float], ...]:
+    """Return the terms of a mixture sum_k c_k q^k after checking that it is a covariance.
+
+    Raises
+    ------
+    InputError
+        For a negative coefficient, a constant term, a power beyond 1000, or no term of power >= 2.
+    """
+    terms = tuple(sorted((k, float(c)) for k, c in coefficients.items() if c != 0))
+    if any(not np.isfinite(c) for _, c in terms):
+        raise InputError(f"the coefficients of xi must be finite, got {text!r}")
+    if any(c < 0 for _, c in terms):
+        raise InputError(f"xi must have coefficients >= 0 to be a covariance, got {text!r}")
+    if any(k == 0 for k, _ in terms):
+        raise InputError(f"xi must not have a constant term (it shifts all energies alike), got {text!r}")
+    if any(k > 1000 for k, _ in terms):
+        raise InputError(f"xi must not have powers beyond 1000, got {text!r}")
+    if not any(k >= 2 for k, _ in terms):
+        raise InputError(f"xi must contain a power q**2 or higher, got {text!r}")
+    return terms

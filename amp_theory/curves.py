@@ -1,0 +1,148 @@
+"""One isotherm as data: the equation of state, and the free entropy as a function of the overlap."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from amp_theory.errors import InputError, integer_at_least
+from amp_theory.files import check_output, write_text
+from amp_theory.fixed_point_solver import roots
+from amp_theory.isotherm import Transitions
+from amp_theory.models import Model
+from amp_theory.paths import Path
+from amp_theory.quadrature import Array, Index
+from amp_theory.roots import solve_bracketed
+from amp_theory.scalar_channel import EPS
+from amp_theory.transitions import transitions
+
+
+@dataclass(frozen=True, eq=False)
+class Isotherm:
+    """The equation of state at one control: strength against overlap, by rising overlap.
+
+    All arrays have one length; strengths are >= 0 (where no strength >= 0 makes an overlap a fixed point it
+    is left out).  folds holds (overlap, strength) of the spinodals.
+    """
+
+    control: float
+    control_name: str
+    strength_name: str
+    overlap: Array
+    strength: Array
+    free_entropy: Array
+    mmse: Array
+    stable: npt.NDArray[np.bool_]
+    folds: tuple[tuple[float, float], ...]
+
+    def to_csv(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
+        """Write the curve as a table with a header line."""
+        target = check_output(path, [".csv"], overwrite)
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["overlap", self.strength_name, "free_entropy", "mmse", "stable"])
+        for row in zip(self.overlap, self.strength, self.free_entropy, self.mmse, self.stable, strict=True):
+            writer.writerow([*(repr(float(x)) for x in row[:4]), int(row[4])])
+        write_text(target, text.getvalue())
+
+
+def equation_of_state(
+    model: Model, path: Path, control: float, max_strength: float | None = None, points: int = 400
+) -> Isotherm:
+    """Return the strength that makes each overlap a fixed point, with its folds.
+
+    Parameters
+    ----------
+    model, path
+        The model and the denoising path.
+    control
+        The model's control, > 0.
+    max_strength
+        Where the curve ends: for a flow 1.5 times the largest spinodal (or 4/rho if there is none) by
+        default, else the limit of the path.
+    points
+        Number of points, >= 2, besides the folds.
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, SphericalPSpin
+    >>> curve = equation_of_state(SphericalPSpin(p=3), Flow(), control=0.64)
+    >>> len(curve.folds)
+    2
+    """
+    tr = transitions(model, path)
+    integer_at_least("points", points, 2)
+    lam = model.intensity(model.check_control(control)).reshape(-1)
+    if len(lam) != 1:
+        raise InputError("equation_of_state takes one control")
+    branches = tr.isotherms(lam).branches[0]
+    folds = [(b.upper, b.stop) for b in branches[:-1]] + [(b.lower, b.start) for b in branches if b.born is not None]
+    top = _end(tr, folds, max_strength)
+    z = _coordinates(tr, lam, top, points, [z for z, _ in folds])
+    s = _strengths(tr, lam, z, top)
+    good = np.isfinite(s)
+    f = tr.eos.surface(z[good], s[good])
+    order = np.argsort(f.overlap)
+    at = tr.eos.surface(np.array([z for z, _ in folds]), np.array([s for _, s in folds]))
+    ends = zip(at.overlap.tolist(), path.public(at.strength).tolist(), strict=True)
+    return Isotherm(
+        float(control), model.control, path.strength, f.overlap[order], path.public(f.strength)[order],
+        f.free_entropy[order], f.gap[order], (f.fold > 0)[order], tuple(sorted(ends)),
+    )  # fmt: skip
+
+
+def _end(tr: Transitions, folds: list[tuple[float, float]], max_strength: float | None) -> float:
+    """Return the internal strength at which the curve ends."""
+    path = tr.eos.path
+    if max_strength is not None:
+        return float(path.internal(path.check_strength(max_strength)))
+    if np.isfinite(path.limit):
+        return 1 - 1e-6
+    return 1.5 * max((s for _, s in folds), default=2.67 / tr.eos.prior.second_moment)
+
+
+def _coordinates(tr: Transitions, lam: Array, top: float, points: int, folds: list[float]) -> Array:
+    """Return coordinates from the first to the last fixed point, the folds among them."""
+    edges = roots(tr, np.repeat(lam, 2), np.array([1e-8 * top, top]))
+    z = np.geomspace(np.nanmin(edges[0]), np.nanmax(edges[1]), points)
+    return np.unique(np.concatenate([z, folds]))
+
+
+def _strengths(tr: Transitions, lam: Array, z: Array, top: float) -> Array:
+    """Return the internal strength at which each coordinate is a fixed point, NaN where it is not in [0, top]."""
+    eos = tr.eos
+    result = np.full(len(z), np.nan)
+    # the control falls with strength: a solution exists where it has the right sign at both ends
+    upper = np.minimum(z, top) if eos.path.explicit_folds else np.full(len(z), top)
+    low, high = eos.surface(z, 0.0).intensity, eos.surface(z, upper).intensity
+    inside = np.flatnonzero((low >= lam) & (high <= lam * (1 + 1e-12)))
+
+    def function(s: Array, i: Index) -> tuple[Array, Array]:
+        f = eos.surface(z[inside[i]], s)
+        return f.intensity / lam - 1, f.intensity_s / lam
+
+    bounds = np.zeros(len(inside)), upper[inside] * (1 + 1e-9)
+    result[inside] = solve_bracketed(function, *bounds, False, absolute=2 * EPS)
+    return result
+
+
+def free_entropy_curve(
+    model: Model, path: Path, control: float, strength: float, points: int = 400
+) -> tuple[Array, Array]:
+    """Return overlaps in (0, rho) and phi(q) = Psi(xi'(q), strength) - [q xi'(q) - xi(q)]/2 there.
+
+    Its stationary points are the fixed points (and q = 0 where xi''(0) = 0).
+    """
+    eos = transitions(model, path).eos
+    lam = model.intensity(model.check_control(control))
+    s = path.internal(path.check_strength(strength))
+    rho = eos.prior.second_moment
+    q = rho * np.linspace(0, 1, integer_at_least("points", points, 2) + 2)[1:-1]
+    signal = eos.coupling.signal(lam, q, rho - q)
+    psi = path.response(eos.prior, path.coordinate(signal, s), np.broadcast_to(s, q.shape)).free_entropy
+    return q, psi - (q * signal - eos.coupling.value(lam, q, rho - q)) / 2

@@ -1,0 +1,145 @@
+"""Polynomials in one variable from strings or sympy expressions, parsed by whitelist: nothing is evaluated."""
+
+from __future__ import annotations
+
+import ast
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from amp_theory.errors import InputError
+
+if TYPE_CHECKING:
+    import sympy
+
+#: powers of the variable -> exact coefficients
+Coefficients = dict[int, Fraction]
+MAX_LENGTH, MAX_POWER = 2000, 1000
+
+
+def parse_polynomial(expression: str | sympy.Expr, variable: str) -> dict[int, float]:
+    """Return the coefficients {power: coefficient} of a polynomial in `variable`, read exactly.
+
+    Parameters
+    ----------
+    expression
+        A string of numbers, the variable, + - * / ** (or ^) and parentheses; or a sympy expression.
+    variable
+        The variable's name.
+
+    Raises
+    ------
+    InputError
+        If it is anything else: other names, calls, negative or fractional powers, division by the variable.
+
+    Examples
+    --------
+    >>> parse_polynomial("q**2/8 + q**4/2", "q")
+    {2: 0.125, 4: 0.5}
+    """
+    if not isinstance(expression, str):
+        return _from_sympy(expression, variable)
+    text = expression
+    if len(text) > MAX_LENGTH:
+        raise InputError(f"the formula is longer than {MAX_LENGTH} characters")
+    try:
+        tree = ast.parse(text.replace("^", "**").strip(), mode="eval")
+        exact = _read(tree.body, variable, text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"cannot read the formula {text!r}: write a polynomial in {variable}") from None
+    try:
+        return {power: float(c) for power, c in sorted(exact.items()) if c != 0}
+    except OverflowError:
+        raise InputError(f"a coefficient in the formula {text!r} is too large") from None
+
+
+def _from_sympy(expression: sympy.Expr, variable: str) -> dict[int, float]:
+    """Return the coefficients of a sympy expression, which may hold any real constants."""
+    import sympy
+
+    message = f"xi must be a string or a sympy expression, a polynomial in {variable}, got {expression!r}"
+    if not isinstance(expression, sympy.Expr):
+        raise InputError(message)
+    symbols = {s.name: s for s in expression.free_symbols if isinstance(s, sympy.Symbol)}
+    if set(symbols) - {variable}:
+        raise InputError(message)
+    symbol = symbols.get(variable, sympy.Symbol(variable))
+    if not expression.is_polynomial(symbol):
+        raise InputError(message)
+    terms = sympy.Poly(expression, symbol).terms()
+    if any(not c.is_real for _, c in terms) or any(power > MAX_POWER for (power,), _ in terms):
+        raise InputError(message)
+    return {int(power): float(c) for (power,), c in sorted(terms) if c != 0}
+
+
+def format_polynomial(coefficients: dict[int, float], variable: str) -> str:
+    """Return a normal form of the polynomial that `parse_polynomial` reads back exactly.
+
+    Examples
+    --------
+    >>> format_polynomial({2: 0.125, 4: 1.0}, "q")
+    'q**2/8 + q**4'
+    """
+    parts = []
+    for power, value in sorted(coefficients.items()):
+        base = variable if power == 1 else f"{variable}**{power}"
+        nice = Fraction(value).limit_denominator(10_000)
+        if power == 0 or float(nice) != value:
+            parts.append(f"{value!r}*{base}" if power else repr(value))
+        else:
+            head = "" if nice.numerator == 1 else f"{nice.numerator}*"
+            parts.append(head + base + ("" if nice.denominator == 1 else f"/{nice.denominator}"))
+    return " + ".join(parts) or "0"
+
+
+def _read(node: ast.expr, variable: str, text: str) -> Coefficients:
+    """Read one node of the syntax tree as a polynomial."""
+    match node:
+        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+            return {0: Fraction(value) if isinstance(value, int) else Fraction(repr(value))}
+        case ast.Name(id=name) if name == variable:
+            return {1: Fraction(1)}
+        case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+            return _read(operand, variable, text)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return _times(_read(operand, variable, text), {0: Fraction(-1)}, text)
+        case ast.BinOp(left=left, op=op, right=right):
+            return _combine(_read(left, variable, text), op, _read(right, variable, text), variable, text)
+    raise InputError(f"the formula {text!r} may only hold numbers, {variable}, + - * / ** and parentheses")
+
+
+def _combine(a: Coefficients, op: ast.operator, b: Coefficients, variable: str, text: str) -> Coefficients:
+    """Apply one arithmetic operation."""
+    number = b.get(0, Fraction(0)) if set(b) <= {0} else None
+    match op:
+        case ast.Add():
+            return {k: a.get(k, Fraction(0)) + b.get(k, Fraction(0)) for k in {*a, *b}}
+        case ast.Sub():
+            return {k: a.get(k, Fraction(0)) - b.get(k, Fraction(0)) for k in {*a, *b}}
+        case ast.Mult():
+            return _times(a, b, text)
+        case ast.Div() if number:
+            return {k: c / number for k, c in a.items()}
+        case ast.Pow() if number is not None and number.denominator == 1 and 0 <= number <= MAX_POWER:
+            result: Coefficients = {0: Fraction(1)}
+            for _ in range(int(number)):
+                result = _times(result, a, text)
+            return result
+    raise InputError(
+        f"the formula {text!r} is not a polynomial in {variable}: powers must be whole numbers from 0 to "
+        f"{MAX_POWER}, divisors non-zero numbers"
+    )
+
+
+def _times(a: Coefficients, b: Coefficients, text: str) -> Coefficients:
+    """Multiply two polynomials, refusing absurd degrees and coefficients."""
+    result: Coefficients = {}
+    for i, x in a.items():
+        for j, y in b.items():
+            result[i + j] = result.get(i + j, Fraction(0)) + x * y
+    if max(result, default=0) > MAX_POWER or any(
+        max(c.numerator.bit_length(), c.denominator.bit_length()) > 20_000 for c in result.values()
+    ):
+        raise InputError(f"the formula {text!r} has a degree beyond {MAX_POWER} or absurdly large coefficients")
+    return result

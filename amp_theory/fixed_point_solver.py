@@ -1,0 +1,294 @@
+"""All fixed points at given control and strength, and the iterates of state evolution.
+
+At a given strength the folds cut the fixed points into pieces on which the control is monotone in the
+coordinate, so each piece holds one fixed point or none: comparing the control with its values at the
+folds counts them, a bracketed Newton iteration finds them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from amp_theory.branches import TINY, coordinate_bounds, follow
+from amp_theory.equations_of_state import EquationOfState, Surface
+from amp_theory.errors import InputError, integer_at_least, unknown_name
+from amp_theory.folds import locate
+from amp_theory.isotherm import Transitions
+from amp_theory.models import Model
+from amp_theory.paths import Path
+from amp_theory.quadrature import Array
+from amp_theory.results import FixedPoint, FixedPoints, Kind
+from amp_theory.scalar_channel import EPS
+from amp_theory.transitions import SAFETY, transitions
+
+#: overlap over rho from which state evolution starts where q = 0 is unstable
+PUSH = 1e-8
+
+
+def _broadcast(model: Model, path: Path, control: npt.ArrayLike, strength: npt.ArrayLike) -> tuple[Array, Array]:
+    """Return (intensity, internal strength) of one shape, checked."""
+    c, s = model.check_control(control), path.check_strength(strength)
+    c, s = np.broadcast_arrays(c, s)
+    return model.intensity(c), path.internal(s)
+
+
+def roots(tr: Transitions, intensity: Array, strength: Array) -> Array:
+    """Return the coordinates of all fixed points with q > 0 at (intensity, strength), shape (n,).
+
+    The result has shape (n, most), ascending, padded with NaN; stable and unstable ones alternate.
+    """
+    eos = tr.eos
+    folds = _folds_at(tr, strength)
+    known = ~np.isnan(folds)
+    values = np.full(folds.shape, np.nan)
+    row = np.nonzero(known)[0]
+    values[known] = eos.surface(folds[known], strength[row]).intensity
+    low, high = coordinate_bounds(eos, intensity, strength)
+    # from q = 0 at zero strength the curve sets out from the weak-recovery point
+    origin = np.where((strength == 0) & eos.symmetric, eos.start, -np.inf)
+    low = np.where((strength == 0) & eos.symmetric, TINY, low)
+    n, most = folds.shape
+    result = np.full((n, most + 1), np.nan)
+    count = known.sum(axis=1)
+    for k in range(most + 1):
+        here = np.flatnonzero(count >= k)
+        last = count[here] == k
+        left = folds[here, k - 1] if k else low[here]
+        right = np.where(last, high[here], folds[here, min(k, most - 1)] if most else high[here])
+        at_left = values[here, k - 1] if k else origin[here]
+        at_right = np.where(last, np.inf, values[here, min(k, most - 1)] if most else np.inf)
+        target = intensity[here]
+        between = (at_left < target) & (target < at_right) | (at_right < target) & (target < at_left)
+        i = here[between]
+        rising = (at_left < at_right)[between]
+        bounds = np.maximum(left[between], np.where(rising, low[i], 0)), np.minimum(right[between], high[i])
+        result[i, k] = follow(eos, intensity[i], strength[i], *bounds, rising=rising)
+    return np.sort(result, axis=1)
+
+
+def _folds_at(tr: Transitions, strength: Array) -> Array:
+    """Return the coordinates of all folds at every strength, shape (n, most), ascending, padded with NaN."""
+    columns = []
+    for piece in tr.curve.pieces:
+        column = np.full(len(strength), np.nan)
+        inside = np.flatnonzero((strength > 0) & (strength >= piece.strength[-1]) & (strength <= piece.strength[0]))
+        if len(inside):
+            column[inside], _ = locate(tr.eos, piece, strength[inside], by_strength=True)
+        columns.append(column)
+    for coordinate in tr.zero_folds.coordinate:
+        columns.append(np.where(strength == 0, coordinate, np.nan))
+    table = np.sort(np.array(columns).reshape(len(columns), len(strength)).T, axis=1)
+    return table[:, : int((~np.isnan(table)).sum(axis=1).max(initial=0))]
+
+
+@dataclass(frozen=True, eq=False)
+class Landscape:
+    """Stable fixed points at many (intensity, strength): arrays of shape (n, most), padded with NaN.
+
+    The first column of `overlap` is the uninformed branch, the last entry that is not NaN the informed one.
+    """
+
+    overlap: Array
+    free_entropy: Array
+    free_entropy_error: Array
+    count: npt.NDArray[np.intp]
+
+
+def landscape(tr: Transitions, intensity: Array, strength: Array) -> Landscape:
+    """Return the stable fixed points at (intensity, strength), shape (n,)."""
+    eos = tr.eos
+    z = roots(tr, intensity, strength)
+    known = ~np.isnan(z)
+    row = np.nonzero(known)[0]
+    f = eos.surface(z[known], strength[row])
+    table = np.full((3, *z.shape), np.nan)
+    stable = f.fold > 0
+    for layer, values in zip(table, (f.overlap, f.free_entropy, f.free_entropy_error), strict=True):
+        layer[known] = np.where(stable, values, np.nan)
+    null = eos.symmetric & (strength == 0) & (intensity <= eos.start)
+    table = np.concatenate([np.where(null, 0.0, np.nan)[None, :, None].repeat(3, axis=0), table], axis=2)
+    order = np.argsort(table[0], axis=1)
+    overlap, phi, error = (np.take_along_axis(layer, order, axis=1) for layer in table)
+    count = (~np.isnan(overlap)).sum(axis=1)
+    most = int(count.max(initial=1))
+    return Landscape(overlap[:, :most], phi[:, :most], error[:, :most], count)
+
+
+def regions(tr: Transitions, intensity: Array, strength: Array) -> npt.NDArray[np.str_]:
+    """Return easy, easy_metastable or hard at (intensity, strength), shape (n,); on a line the worse side."""
+    view = landscape(tr, intensity, strength)
+    best = np.nanmax(view.free_entropy[:, 1:], axis=1, initial=-np.inf)
+    noise = SAFETY * np.nanmax(view.free_entropy_error, axis=1)
+    hard = best >= view.free_entropy[:, 0] - noise
+    return np.where(view.count == 1, "easy", np.where(hard, "hard", "easy_metastable"))
+
+
+def uninformed_overlap(model: Model, path: Path, control: npt.ArrayLike, strength: npt.ArrayLike) -> Array:
+    """Return the overlap state evolution reaches from zero overlap, broadcast over control and strength.
+
+    It is what AMP, and a sampler with the best efficient denoiser, has at large size.  At zero strength it
+    is the limit of small strength.
+    """
+    return _branch_overlap(model, path, control, strength, first=True)
+
+
+def informed_overlap(model: Model, path: Path, control: npt.ArrayLike, strength: npt.ArrayLike) -> Array:
+    """Return the overlap state evolution reaches from full overlap, broadcast over control and strength."""
+    return _branch_overlap(model, path, control, strength, first=False)
+
+
+def _branch_overlap(model: Model, path: Path, control: npt.ArrayLike, strength: npt.ArrayLike, first: bool) -> Array:
+    tr = transitions(model, path)
+    intensity, s = _broadcast(model, path, control, strength)
+    view = landscape(tr, intensity.ravel(), s.ravel())
+    column = np.zeros_like(view.count) if first else view.count - 1
+    return view.overlap[np.arange(len(column)), column].reshape(intensity.shape)
+
+
+def fixed_points(model: Model, path: Path, control: float, strength: float) -> FixedPoints:
+    """Find every fixed point of state evolution at one control and strength.
+
+    Parameters
+    ----------
+    model, path
+        The model and the denoising path.
+    control
+        The model's control (temperature, noise, ...), > 0.
+    strength
+        The path's strength (snr, revealed, retention), >= 0.
+
+    Returns
+    -------
+    FixedPoints
+        Sorted by overlap; stable and unstable ones alternate.
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, IsingPSpin
+    >>> [p.kind for p in fixed_points(IsingPSpin(p=3), Flow(), control=0.70, strength=0.12)]
+    ['uninformed', 'unstable', 'informed']
+    """
+    tr = transitions(model, path)
+    intensity, s = _broadcast(model, path, control, strength)
+    if intensity.ndim:
+        raise InputError("fixed_points takes one control and one strength; uninformed_overlap takes arrays")
+    lam, internal = intensity.reshape(1), s.reshape(1)
+    z = roots(tr, lam, internal)[0]
+    z = z[~np.isnan(z)]
+    f = tr.eos.surface(z, internal)
+    null = tr.eos.symmetric and internal[0] == 0
+    stable = [*([bool(lam[0] <= tr.eos.start)] if null else []), *(f.fold > 0).tolist()]
+    rho = np.full(1, tr.eos.prior.second_moment)
+    evidence = float(tr.eos.coupling.value(lam, rho, 0 * rho)[0] / 2 + path.evidence(tr.eos.prior, strength))
+    points = [FixedPoint(0.0, 0.0, stable[0], "unstable", float(rho[0]), evidence, 0.0, _ZERO)] if null else []
+    points += [_point(f, k, evidence) for k in range(len(z))]
+    kinds = _kinds(stable)
+    named = tuple(
+        FixedPoint(p.overlap, p.free_entropy, good, kind, p.mmse, p.mutual_information, p.signal, p.errors)
+        for p, good, kind in zip(points, stable, kinds, strict=True)
+    )
+    return FixedPoints(named, float(control), float(strength), str(regions(tr, lam, internal)[0]))
+
+
+_ZERO = {"overlap": 0.0, "free_entropy": 0.0}
+
+
+def _point(f: Surface, k: int, evidence: float) -> FixedPoint:
+    """Return entry k of a surface as a fixed point, its kind still open."""
+    slope = abs(f.intensity_z[k])
+    # where the slope vanishes the position goes with the square root of the error of the intensity
+    bend = abs(f.fold_z[k] / f.fold[k] * f.intensity_z[k]) if f.fold[k] else np.inf
+    error = SAFETY * f.intensity_error[k]
+    z_error = min(error / slope, (2 * error / bend) ** 0.5) if slope else np.inf
+    errors = {
+        "overlap": float(f.overlap_z[k] * z_error + SAFETY * f.overlap_error[k]),
+        "free_entropy": float(SAFETY * f.free_entropy_error[k] + 0.5 * f.scaled[k] * error),
+    }
+    phi = float(f.free_entropy[k])
+    return FixedPoint(
+        float(f.overlap[k]), phi, True, "unstable", float(f.gap[k]), evidence - phi, float(f.signal[k]), errors
+    )
+
+
+def _kinds(stable: list[bool]) -> list[Kind]:
+    """Name the fixed points from their stability, in order of overlap."""
+    kinds: list[Kind] = ["intermediate" if good else "unstable" for good in stable]
+    where = [k for k, good in enumerate(stable) if good]
+    kinds[where[-1]] = "informed"
+    kinds[where[0]] = "uninformed"
+    return kinds
+
+
+@dataclass(frozen=True, eq=False)
+class StateEvolution:
+    """Iterates of state evolution: overlap, shape (steps + 1,), from the start on.
+
+    converged tells whether the last step is below the tolerance asked for, which says nothing about the
+    distance to a fixed point near a fold: that is what `fixed_points` is for.
+    """
+
+    overlap: Array
+    mmse: Array
+    converged: bool
+    start: str
+
+
+def state_evolution(
+    model: Model,
+    path: Path,
+    control: float,
+    strength: float,
+    start: str | float = "uninformed",
+    max_steps: int = 1000,
+    tolerance: float = 1e-12,
+) -> StateEvolution:
+    """Iterate q <- G(xi'(q), strength), the overlap of AMP in successive iterations at large size.
+
+    Parameters
+    ----------
+    model, path, control, strength
+        As for `fixed_points`.
+    start
+        "uninformed" (q = (E s)^2, or just above it where q = 0 is an unstable fixed point), "informed"
+        (q = rho), or an overlap in [0, rho].
+    max_steps
+        Iterations at most, >= 1.
+    tolerance
+        Stop when a step changes the overlap by less.
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, SherringtonKirkpatrick
+    >>> run = state_evolution(SherringtonKirkpatrick(), Flow(), control=2.0, strength=0.1)
+    >>> bool(run.converged and run.overlap[0] == 0)
+    True
+    """
+    intensity, s = _broadcast(model, path, control, strength)
+    eos: EquationOfState = transitions(model, path).eos
+    rho = eos.prior.second_moment
+    # an unstable q = 0 is not the limit of small strength: leave it by the smallest of pushes
+    leaves = eos.symmetric and s == 0 and intensity > eos.start
+    starts = {"uninformed": PUSH * rho if leaves else eos.prior.mean**2, "informed": rho}
+    if isinstance(start, str):
+        if start not in starts:
+            raise unknown_name("start", start, starts)
+        q = starts[start]
+    elif 0 <= float(start) <= rho:
+        q = float(start)
+    else:
+        raise InputError(f"start must be uninformed, informed or an overlap in [0, {rho:g}], got {start!r}")
+    overlap, gap = [q], [rho - q]
+    lam, internal = intensity.reshape(1), s.reshape(1)
+    converged = False
+    for _ in range(integer_at_least("max_steps", max_steps, 1)):
+        signal = eos.coupling.signal(lam, np.array(overlap[-1:]), np.array(gap[-1:]))
+        response = path.response(eos.prior, path.coordinate(signal, internal), internal)
+        overlap.append(float(response.overlap[0]))
+        gap.append(float(response.gap[0]))
+        if abs(overlap[-1] - overlap[-2]) <= tolerance + 2 * EPS * rho:
+            converged = True
+            break
+    return StateEvolution(np.array(overlap), np.array(gap), converged, str(start))

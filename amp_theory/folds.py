@@ -1,0 +1,308 @@
+"""The fold curve of an equation of state: where two fixed points merge.
+
+In the plane of coordinate z and strength s it is the zero set of the fold function F.  Along it control
+and strength turn round together, and only at cusps (F = dF/dz = 0), because d control/ds has one sign.
+Split at its cusps, the curve falls into monotone pieces, each with one fold at most for a given control
+or strength: once the cusps are known, nothing further can be missed or invented.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from amp_theory.equations_of_state import EquationOfState, Surface
+from amp_theory.errors import NumericalError
+from amp_theory.quadrature import Array, Bools, Index
+from amp_theory.roots import solve_bracketed
+from amp_theory.scalar_channel import EPS
+
+#: strengths at which folds are looked for when they are not explicit in the coordinate
+STRENGTHS = 24
+#: coordinates per factor of two in that search
+SEARCH_PER_OCTAVE = 4
+#: step in log z for the derivative that only steers the cusp's Newton iteration, and the accuracy of log z there
+H, CUSP_ACCURACY = 1e-5, 1e-11
+
+
+@dataclass(frozen=True, eq=False)
+class FoldPiece:
+    """A monotone piece of the fold curve: vertices in order of rising intensity, falling strength.
+
+    `appears` tells whether an upper stable branch begins here (informed spinodal) or a lower one ends
+    (uninformed spinodal); `cusps` tells for both ends whether they are cusps.
+    """
+
+    coordinate: Array
+    strength: Array
+    intensity: Array
+    appears: bool
+    cusps: tuple[bool, bool]
+
+
+@dataclass(frozen=True, eq=False)
+class Cusp:
+    """Where the fold curve turns round: F = dF/dz = 0, possibly at a (meaningless) negative strength.
+
+    `merging` tells whether two stable branches become one here; else a stable branch between two
+    unstable ones vanishes.
+    """
+
+    surface: Surface
+    merging: bool
+
+
+@dataclass(frozen=True, eq=False)
+class FoldCurve:
+    """All cusps, and the monotone pieces at strength >= 0."""
+
+    pieces: tuple[FoldPiece, ...]
+    cusps: tuple[Cusp, ...]
+
+
+# --- finding the curve -------------------------------------------------------------------------------------
+
+
+def _explicit_curve(eos: EquationOfState) -> list[tuple[Array, Array]]:
+    """Return the fold curve where the overlap depends on the coordinate alone, so that F is affine in s."""
+    z = eos.grid
+    f = eos.surface(z, 0.0)
+    with np.errstate(all="ignore"):
+        s = -f.fold / f.fold_s
+        good = np.isfinite(s) & (s > -z)
+    runs = np.split(np.flatnonzero(good), np.flatnonzero(np.diff(np.flatnonzero(good)) > 1) + 1)
+    return [(z[run], s[run]) for run in runs if len(run) > 1]
+
+
+def _searched_curve(eos: EquationOfState) -> list[tuple[Array, Array]]:
+    """Return the fold curve found as the zero contour of F over a grid of coordinates and strengths."""
+    from contourpy import contour_generator
+
+    z = eos.geometric(eos.grid[0], eos.grid[-1], SEARCH_PER_OCTAVE)
+    c = np.linspace(0, 1, STRENGTHS + 1)[:-1]
+    s = c**5 / (c**5 + (1 - c) ** 1.5)  # dense near both ends
+    fold = eos.surface(z[:, None], s[None, :]).fold
+    lines = contour_generator(z=np.ma.masked_invalid(fold.T)).lines(0.0)
+    return [_refine(eos, z, s, fold, np.asarray(line)) for line in lines if len(line) > 1]
+
+
+def _refine(eos: EquationOfState, z: Array, s: Array, fold: Array, line: Array) -> tuple[Array, Array]:
+    """Move a contour line's vertices, each of which lies on an edge of the grid, onto the exact curve."""
+    nearest = np.round(line)
+    line = np.where(np.abs(line - nearest) < 1e-9, nearest, line)
+    i, j = np.floor(line).astype(int).T
+    zs, ss = z[i].copy(), s[j].copy()
+    k = np.flatnonzero(line[:, 0] > i)
+    zs[k] = _solve_coordinate(eos, z[i[k]], z[i[k] + 1], s[j[k]], fold[i[k], j[k]] < 0)
+    k = np.flatnonzero(line[:, 1] > j)
+    ss[k] = _solve_strength(eos, z[i[k]], s[j[k]], s[j[k] + 1], fold[i[k], j[k]] < 0)
+    return zs, ss
+
+
+# --- solving on the curve ----------------------------------------------------------------------------------
+
+
+def _solve_coordinate(eos: EquationOfState, lower: Array, upper: Array, s: Array, rising: Bools) -> Array:
+    """Solve F(z, s) = 0 for z at given s, in log z."""
+
+    def function(t: Array, i: Index) -> tuple[Array, Array]:
+        z = np.exp(t)
+        f = eos.surface(z, s[i])
+        return f.fold, z * f.fold_z
+
+    return np.exp(solve_bracketed(function, np.log(lower), np.log(upper), rising, absolute=4 * EPS, noise=4 * EPS))
+
+
+def _solve_strength(eos: EquationOfState, z: Array, lower: Array, upper: Array, rising: Bools) -> Array:
+    """Solve F(z, s) = 0 for s at given z."""
+
+    def function(s: Array, i: Index) -> tuple[Array, Array]:
+        f = eos.surface(z[i], s)
+        return f.fold, f.fold_s
+
+    return solve_bracketed(function, lower, upper, rising, noise=4 * EPS)
+
+
+def _project(
+    eos: EquationOfState, z: Array, s: Array, fixed_z: Bools, tolerance: float = 1e-7
+) -> tuple[Array, Array, Surface]:
+    """Move nearby points onto the fold curve at constant z (where `fixed_z`) or constant s.
+
+    The last Newton step is taken without evaluating again: the surface returned belongs to the points
+    before it, whose distance to the curve is below `tolerance`.
+    """
+    for _ in range(60):
+        f = eos.surface(z, s)
+        with np.errstate(all="ignore"):
+            ds = np.where(fixed_z, -f.fold / f.fold_s, 0.0)
+            dt = np.where(fixed_z, 0.0, np.clip(-f.fold / (z * f.fold_z), -1, 1))
+        z, s = z * np.exp(dt), s + ds
+        if not np.all(np.isfinite(z) & np.isfinite(s)):
+            break
+        if np.all(np.abs(f.fold) < tolerance):
+            return z, s, f
+    raise NumericalError("the fold curve was lost between two of its points", partial=(z, s))
+
+
+def locate(eos: EquationOfState, piece: FoldPiece, target: Array, by_strength: bool = False) -> tuple[Array, Array]:
+    """Return (z, s) on a fold piece at given intensities, or at given strengths.
+
+    `target`, shape (n,), must lie in the piece's range; its ends are returned as they are.
+    """
+    key = -piece.strength if by_strength else piece.intensity
+    goal = -target if by_strength else target
+    at_end = np.where(goal == key[0], 0, np.where(goal == key[-1], -1, 1))
+    z, s = piece.coordinate[np.minimum(at_end, 0)], piece.strength[np.minimum(at_end, 0)]
+    inner = np.flatnonzero(at_end == 1)
+    z[inner], s[inner] = _locate_inside(eos, piece, key, goal[inner], by_strength)
+    return z, s
+
+
+def _locate_inside(
+    eos: EquationOfState, piece: FoldPiece, key: Array, goal: Array, by_strength: bool
+) -> tuple[Array, Array]:
+    """Return the points between the ends where `key` (rising along the piece) equals `goal`."""
+    a = np.clip(np.searchsorted(key, goal) - 1, 0, len(key) - 2)
+    t, s = np.log(piece.coordinate), piece.strength
+    # a segment is walked in the variable that changes more, in units of the search grid
+    by_z = np.abs(np.diff(t)) * SEARCH_PER_OCTAVE >= np.abs(np.diff(s**0.25)) * STRENGTHS
+    along = by_z[a]
+    u = np.where(along, t[a], s[a])
+    v = np.where(along, t[a + 1], s[a + 1])
+    part = np.clip((goal - key[a]) / (key[a + 1] - key[a]), 0, 1)
+    part = np.where(piece.cusps[0] & (a == 0), np.sqrt(part), part)
+    part = np.where(piece.cusps[1] & (a == len(key) - 2), 1 - np.sqrt(1 - part), part)
+    other = np.where(along, s[a] + part * (s[a + 1] - s[a]), t[a] + part * (t[a + 1] - t[a]))
+    last = u + part * (v - u)
+    slope = np.where(v > u, 1, -1) * np.where(along, s[a + 1] - s[a], t[a + 1] - t[a])
+    slope = slope / np.maximum(np.abs(v - u), 1e-300)
+
+    def function(w: Array, i: Index) -> tuple[Array, Array]:
+        here = along[i]
+        guess = other[i] + slope[i] * (w - last[i])
+        z, strength, f = _project(eos, np.exp(np.where(here, w, guess)), np.where(here, guess, w), here)
+        dt, ds = np.log(z / f.coordinate), strength - f.strength
+        s_t = -f.coordinate * f.fold_z / f.fold_s
+        slope[i] = np.where(here, s_t, 1 / s_t)
+        other[i], last[i] = np.where(here, strength, np.log(z)), w
+        if by_strength:
+            return np.where(here, strength, w) + goal[i], np.where(here, s_t, 1.0)
+        intensity_t = f.coordinate * f.intensity_z
+        value = f.intensity + intensity_t * dt + f.intensity_s * ds - goal[i]
+        along_t = intensity_t + f.intensity_s * s_t
+        return value, np.where(here, along_t, along_t / s_t)
+
+    rising = (v > u) != by_strength
+    lower, upper = np.minimum(u, v), np.maximum(u, v)
+    accuracy = 4 * EPS * np.where(along, 1.0, upper)
+    solution = solve_bracketed(function, lower, upper, rising, u + part * (v - u), accuracy, 4 * EPS * np.abs(goal))
+    guess = other + slope * (solution - last)
+    z, s_found, _ = _project(eos, np.exp(np.where(along, solution, guess)), np.where(along, guess, solution), along)
+    return z, s_found
+
+
+# --- cusps and pieces --------------------------------------------------------------------------------------
+
+
+def _cusp(eos: EquationOfState, z: Array, s: Array) -> Cusp:
+    """Solve F = dF/dz = 0 between two neighbouring points of the fold curve, arrays of shape (2,)."""
+    fixed = np.array([True])
+    state = {"t": np.log(z[:1]), "s": s[:1]}
+    mean_slope = (s[1] - s[0]) / (np.log(z[1]) - np.log(z[0]))
+
+    def function(t: Array, _index: Index) -> tuple[Array, Array]:
+        guess = state["s"] + mean_slope * (t - state["t"])
+        strength = _project(eos, np.exp(t), guess, fixed, 1e-12)[1]
+        state["t"], state["s"] = t, strength
+        f = eos.surface(np.exp(t + np.array([0.0, H])), strength)
+        curvature = (f.fold_z[1:] - f.fold_z[:1]) / H
+        return f.fold_z[:1], curvature
+
+    ends = np.sort(np.log(z))
+    f = eos.surface(z, s)
+    rising = bool(f.fold_z[np.argmin(z)] < 0)
+    t = solve_bracketed(function, ends[:1], ends[1:], rising, ends.mean(keepdims=True), absolute=CUSP_ACCURACY)
+    _, strength, _ = _project(eos, np.exp(t), state["s"], fixed, 1e-12)
+    return Cusp(eos.surface(np.exp(t), strength), merging=rising)
+
+
+def _split(eos: EquationOfState, z: Array, s: Array) -> tuple[list[FoldPiece], list[Cusp]]:
+    """Cut a connected curve at its cusps and at zero strength; return the pieces at strength >= 0."""
+    f = eos.surface(z, s)
+    cusps = [
+        (k, _cusp(eos, z[k : k + 2], s[k : k + 2]))
+        for k in np.flatnonzero(np.sign(f.fold_z[:-1]) * np.sign(f.fold_z[1:]) < 0)
+    ]
+    # (position, z, s, is a cusp): original vertices and the cusps between them
+    points = [(float(k), z[k], s[k], False) for k in range(len(z))]
+    points += [(k + 0.5, c.surface.coordinate[0], c.surface.strength[0], True) for k, c in cusps]
+    points.sort()
+    extra = []
+    for (_, z0, s0, _), (k, z1, s1, _) in itertools.pairwise(points):
+        if s0 * s1 < 0:
+            ends, strength = np.array([min(z0, z1)]), np.zeros(1)
+            rising = eos.surface(ends, strength).fold < 0
+            zero = _solve_coordinate(eos, ends, np.array([max(z0, z1)]), strength, rising)
+            extra.append((k - 0.25, zero[0], 0.0, False))
+    points = sorted(points + extra)
+    cuts = [k for k, (_, _, strength, cusp) in enumerate(points) if cusp or strength == 0]
+    pieces = []
+    bounds = sorted({0, *cuts, len(points) - 1})
+    for start, stop in itertools.pairwise(bounds):
+        section = points[start : stop + 1]
+        if min(strength for _, _, strength, _ in section) >= 0 and max(strength for _, _, strength, _ in section) > 0:
+            pieces.append(_piece(eos, section))
+    return pieces, [c for _, c in cusps]
+
+
+def _piece(eos: EquationOfState, section: list[tuple[float, float, float, bool]]) -> FoldPiece:
+    """Return the monotone piece through `section`, oriented by rising intensity."""
+    z, s = (np.array([point[k] for point in section]) for k in (1, 2))
+    f = eos.surface(z, s)
+    inside = f.fold_z[1:-1] if len(z) > 2 else eos.surface(np.sqrt(z[:1] * z[1:]), s.mean(keepdims=True)).fold_z
+    appears = bool(np.median(inside) > 0)
+    order = slice(None) if f.intensity[0] < f.intensity[-1] else slice(None, None, -1)
+    z, s, intensity, section = z[order], s[order], f.intensity[order], section[order]
+    # vertices closer than rounding would not be ordered
+    keep = [0]
+    for k in range(1, len(z)):
+        if intensity[k] > intensity[keep[-1]] and s[k] < s[keep[-1]]:
+            keep.append(k)
+    keep[-1] = len(z) - 1
+    return FoldPiece(z[keep], s[keep], intensity[keep], appears, (section[0][3], section[-1][3]))
+
+
+def fold_curve(eos: EquationOfState) -> FoldCurve:
+    """Find all folds and cusps of an equation of state."""
+    curves = _explicit_curve(eos) if eos.path.explicit_folds else _searched_curve(eos)
+    pieces: list[FoldPiece] = []
+    cusps: list[Cusp] = []
+    for z, s in curves:
+        new_pieces, new_cusps = _split(eos, z, s)
+        pieces += new_pieces
+        cusps += new_cusps
+    return FoldCurve(tuple(pieces), tuple(cusps))
+
+
+def zero_strength_folds(eos: EquationOfState) -> Surface:
+    """Return the fixed points at zero strength where the control turns round, ascending in overlap.
+
+    The extrema of F are found first, so that two folds closer than the grid are not overlooked.
+    """
+    z = eos.grid
+    slope = eos.surface(z, 0.0).fold_z
+    k = np.flatnonzero(np.sign(slope[:-1]) * np.sign(slope[1:]) < 0)
+    if len(k):
+
+        def function(t: Array, _: Index) -> tuple[Array, Array]:
+            here, there = eos.surface(np.exp(t), 0.0).fold_z, eos.surface(np.exp(t + H), 0.0).fold_z
+            return here, (there - here) / H
+
+        lower, upper = np.log(z[k]), np.log(z[k + 1])
+        extrema = solve_bracketed(function, lower, upper, slope[k] < 0, absolute=CUSP_ACCURACY)
+        z = np.sort(np.concatenate([z, np.exp(extrema)]))
+    fold = eos.surface(z, 0.0).fold
+    k = np.flatnonzero(np.sign(fold[:-1]) * np.sign(fold[1:]) < 0)
+    return eos.surface(_solve_coordinate(eos, z[k], z[k + 1], np.zeros(len(k)), fold[k] < 0), 0.0)

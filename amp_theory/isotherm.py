@@ -1,0 +1,201 @@
+"""Transitions along isotherms: at fixed control, what happens as the strength of side information grows.
+
+On an isotherm the strength is a function of the coordinate, a van der Waals loop: stable branches rise,
+folds separate them.  The uninformed branch at a strength is the first that reaches it, the informed one the
+last; the equilibrium branch has the largest free entropy.  With growing strength a higher branch always
+gains on a lower one, so each pair exchanges stability at most once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from amp_theory.branches import Pair, coordinate_bounds, equal_free_entropy, follow, zero_branches
+from amp_theory.equations_of_state import EquationOfState, Surface
+from amp_theory.folds import FoldCurve, fold_curve, locate
+from amp_theory.quadrature import Array, Bools
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A stable branch of one isotherm at strengths (start, stop), its coordinates in (lower, upper).
+
+    `born` and `dies` are the numbers of the fold pieces at its ends; None where it exists down to zero
+    strength, or for all strengths.
+    """
+
+    lower: float
+    upper: float
+    start: float
+    stop: float
+    born: int | None
+    dies: int | None
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """Equal free entropy of an isotherm's branches number b < c, at the strength and branches in entry `index`."""
+
+    b: int
+    c: int
+    index: int
+
+
+@dataclass(frozen=True, eq=False)
+class Isotherms:
+    """Branches and equilibrium transitions of many isotherms.
+
+    branches and crossings have one list per isotherm, ascending in overlap and strength; strength, lower
+    and upper hold the strengths of all crossings and the two branches there.
+    """
+
+    intensity: Array
+    branches: list[list[Branch]]
+    crossings: list[list[Crossing]]
+    strength: Array
+    lower: Surface
+    upper: Surface
+
+
+class Transitions:
+    """The folds, branches and isotherms of one equation of state."""
+
+    def __init__(self, eos: EquationOfState) -> None:
+        self.eos = eos
+        self.curve: FoldCurve = fold_curve(eos)
+        self.zero, self.zero_folds = zero_branches(eos)
+
+    def isotherms(self, intensity: Array) -> Isotherms:
+        """Return the branches and transitions at every intensity, shape (n,)."""
+        branches = self._branches(intensity)
+        owner = [
+            (i, j, k)
+            for i, here in enumerate(branches)
+            for k, c in enumerate(here)
+            for j, b in enumerate(here[:k])
+            if max(b.start, c.start) < min(b.stop, c.stop)
+        ]
+        ahead, crosses, guess = self._leads(intensity, branches, owner)
+        cross = [owner[k] for k in np.flatnonzero(crosses)]
+        pair = self._pair(intensity, branches, cross)
+        strength, lower, upper = equal_free_entropy(self.eos, pair, guess[crosses])
+        crossings: list[dict[tuple[int, int], int]] = [{} for _ in branches]
+        for n, (i, b, c) in enumerate(cross):
+            crossings[i][b, c] = n
+        jumps = []
+        for i, (here, found) in enumerate(zip(branches, crossings, strict=True)):
+            best = 0
+            for c in range(1, len(here)):
+                best = c if (i, best, c) in ahead else best
+            jumps.append(_equilibrium(best, found, strength))
+        return Isotherms(intensity, branches, jumps, strength, lower, upper)
+
+    def _branches(self, intensity: Array) -> list[list[Branch]]:
+        """Return the stable branches at strength >= 0 of every isotherm."""
+        folds: list[list[tuple[float, float, int]]] = [[] for _ in intensity]
+        for number, piece in enumerate(self.curve.pieces):
+            inside = np.flatnonzero((intensity >= piece.intensity[0]) & (intensity <= piece.intensity[-1]))
+            if len(inside):
+                z, s = locate(self.eos, piece, intensity[inside])
+                for i, coordinate, strength in zip(inside, z, s, strict=True):
+                    folds[i].append((float(coordinate), float(strength), number))
+        return [self._isotherm(sorted(here), float(x)) for here, x in zip(folds, intensity, strict=True)]
+
+    def _isotherm(self, folds: list[tuple[float, float, int]], intensity: float) -> list[Branch]:
+        """Return the stable branches of one isotherm from its folds (coordinate, strength, piece)."""
+        branches = []
+        begin: tuple[float, float, int | None] | None = (0.0, 0.0, None)
+        last = 0.0
+        for coordinate, strength, number in [*folds, (np.inf, np.inf, None)]:
+            if number is not None and self.curve.pieces[number].appears:
+                begin = (coordinate, strength, number)
+                continue
+            # without a fold in between, the next branch reaches down to zero strength
+            lower, start, born = begin or (self._zero_fold(last, intensity), 0.0, None)
+            branches.append(Branch(lower, coordinate, start, strength, born, number))
+            begin, last = None, coordinate
+        return branches
+
+    def _zero_fold(self, beyond: float, intensity: float) -> float:
+        """Return the zero-strength fold above which a branch lies that reaches zero strength."""
+        f = self.zero_folds
+        return float(f.coordinate[(f.coordinate > beyond) & (f.fold_z > 0) & (f.intensity <= intensity)][0])
+
+    def _pair(self, intensity: Array, branches: list[list[Branch]], which: list[tuple[int, int, int]]) -> Pair:
+        """Return the brackets of pairs (isotherm, b, c)."""
+        rows = []
+        for i, j, k in which:
+            b, c = branches[i][j], branches[i][k]
+            rows.append((intensity[i], b.lower, b.upper, c.lower, c.upper, max(b.start, c.start), min(b.stop, c.stop)))
+        columns = np.array(rows, dtype=float).reshape(-1, 7).T
+        least, _ = coordinate_bounds(self.eos, columns[0], columns[5])
+        _, most = coordinate_bounds(self.eos, columns[0], columns[6])
+        return Pair(columns[0], np.maximum(columns[1], least), columns[2], columns[3], np.minimum(columns[4], most),
+                    columns[5], columns[6])  # fmt: skip
+
+    def _leads(
+        self, intensity: Array, branches: list[list[Branch]], owner: list[tuple[int, int, int]]
+    ) -> tuple[set[tuple[int, int, int]], Bools, Array]:
+        """Tell which pairs have phi_c >= phi_b at their first strength, and which come to it on the way; guess where.
+
+        Next to the fold where c is born from b it has less, next to the one where b dies into c it has
+        more; other cases are computed.
+        """
+        ahead = np.zeros((2, len(owner)), dtype=bool)
+        guess = np.zeros(len(owner))
+        rest = []
+        for n, (i, j, k) in enumerate(owner):
+            b, c = branches[i][j], branches[i][k]
+            start, stop = max(b.start, c.start), min(b.stop, c.stop)
+            guess[n] = 0.5 * (start + stop)
+            if not (k == j + 1 and c.born is not None and start == c.start):
+                rest.append((0, n, i, b, c, start))
+            if k == j + 1 and stop == b.stop:
+                ahead[1, n] = True
+            else:
+                rest.append((1, n, i, b, c, stop))
+        if rest:
+            lam = intensity[[r[2] for r in rest]]
+            s = np.array([r[5] for r in rest])
+            difference = self._level([r[4] for r in rest], lam, s) - self._level([r[3] for r in rest], lam, s)
+            for (end, n, *_), (value, slope) in zip(rest, difference.T, strict=True):
+                ahead[end, n] = value >= 0
+                if end == 0 and slope > 0:
+                    guess[n] = min(guess[n], -value / slope)
+        zero = {owner[n] for n in np.flatnonzero(ahead[0])}
+        return zero, ~ahead[0] & ahead[1], guess
+
+    def _level(self, branches: list[Branch], intensity: Array, strength: Array) -> Array:
+        """Return phi and its slope in strength on branches at (intensity, strength), their ends included."""
+        z = np.zeros(len(branches))
+        for n, branch in enumerate(branches):
+            if branch.born is not None and strength[n] == branch.start:
+                z[n] = branch.lower
+            elif strength[n] == branch.stop:
+                z[n] = branch.upper
+        null = np.array([b.lower == 0 for b in branches]) & (strength == 0) & (intensity <= self.eos.start)
+        inside = np.flatnonzero((z == 0) & ~null)
+        least, most = coordinate_bounds(self.eos, intensity[inside], strength[inside])
+        lower = np.maximum(np.array([branches[n].lower for n in inside]), least)
+        upper = np.minimum(np.array([branches[n].upper for n in inside]), most)
+        z[inside] = follow(self.eos, intensity[inside], strength[inside], lower, upper)
+        known = np.flatnonzero(z > 0)
+        level = np.zeros((2, len(branches)))
+        f = self.eos.surface(z[known], strength[known])
+        level[:, known] = f.free_entropy, f.free_entropy_s
+        return level
+
+
+def _equilibrium(best: int, found: dict[tuple[int, int], int], strength: Array) -> list[Crossing]:
+    """Follow the branch of largest free entropy from `best` at zero strength up, jump by jump."""
+    jumps: list[Crossing] = []
+    now = 0.0
+    while True:
+        later = [(strength[n], c, n) for (b, c), n in found.items() if b == best and strength[n] >= now]
+        if not later:
+            return jumps
+        now, target, index = min(later)
+        jumps.append(Crossing(best, target, index))
+        best = target

@@ -1,0 +1,365 @@
+"""Dense models: a prior, a coupling, and the control that sets the coupling's intensity.
+
+| model | xi'(q) | control |
+|---|---|---|
+| p-spin, H = -sum J s..s, J ~ N(0, p!/(2 N^(p-1))), E H H' = N q^p/2 | (p/(2 T^2)) q^(p-1) | temperature T |
+| mixed p-spin, E H H' = N xi_1(q) | xi_1'(q)/T^2 | temperature T |
+| spiked tensor, Y = s^(x p)/N^((p-1)/2) + sqrt(Delta) W | q^(p-1)/Delta | noise Delta |
+| spiked matrix-tensor | q/Delta_2 + q^(p-1)/Delta_p | noise Delta_2 |
+
+A new model is a subclass that names its control and returns its prior and coupling.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from amp_theory.couplings import Coupling, PolynomialCoupling, mixture_terms
+from amp_theory.errors import InputError, integer_at_least, positive, unknown_name
+from amp_theory.expressions import format_polynomial, parse_polynomial
+from amp_theory.priors import Gaussian, Prior, Rademacher
+from amp_theory.quadrature import Array
+
+if TYPE_CHECKING:
+    import sympy
+
+Target = Literal["planted", "random"]
+
+
+class Model(ABC):
+    """A family of target measures, one for each value of its control.
+
+    `easier` is the direction of control in which inference gets easier; `random_counterpart` tells
+    whether the equations also describe a random (not planted) measure, as long as the two are contiguous.
+    """
+
+    name: ClassVar[str]
+    control: ClassVar[str]
+    control_symbol: ClassVar[str]
+    easier: ClassVar[Literal["up", "down"]] = "down"
+
+    @property
+    @abstractmethod
+    def variable_prior(self) -> Prior:
+        """The prior of one variable."""
+
+    @property
+    @abstractmethod
+    def coupling(self) -> Coupling:
+        """The coupling xi(q)."""
+
+    @abstractmethod
+    def intensity(self, control: Array) -> Array:
+        """Return the factor of the coupling's scaled part at `control`."""
+
+    @abstractmethod
+    def from_intensity(self, intensity: Array) -> Array:
+        """Return the control at which the coupling's factor is `intensity`."""
+
+    @property
+    def random_counterpart(self) -> bool:
+        """Whether a random measure exists to which the planted one is contiguous on its noisy side."""
+        return False
+
+    @property
+    def target(self) -> Target:
+        """Whose verdict is meant unless the user says otherwise."""
+        return "random" if self.random_counterpart else "planted"
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The arguments that make this model, by name; a prior's own parameters stand flat beside it."""
+        result: dict[str, Any] = {}
+        for item in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, item.name)
+            if isinstance(value, Prior):
+                result |= {item.name: value.name} | value.parameters
+            elif item.init:
+                result[item.name] = value
+        return result
+
+    def check_control(self, control: npt.ArrayLike) -> Array:
+        """Return `control` as an array after checking that every value is finite and positive."""
+        values = np.asarray(control)
+        if values.dtype.kind not in "iuf":
+            raise InputError(f"{self.control} must be a finite number > 0, got {control!r}")
+        values = values.astype(float)
+        if not np.all(np.isfinite(values) & (values > 0)):
+            bad = values[~(np.isfinite(values) & (values > 0))].ravel()[0]
+            raise InputError(f"{self.control} must be finite and > 0, got {bad:g}")
+        return values
+
+    def scalings(self) -> dict[str, tuple[float, float]]:
+        """Return the other names under which papers quote the control.
+
+        Each is (factor, power) of a value = factor * control^power.
+        """
+        return {self.control: (1.0, 1.0)}
+
+    def convert(self, value: npt.ArrayLike, source: str, to: str) -> Array:
+        """Convert a control between the scalings used in different papers.
+
+        Parameters
+        ----------
+        value
+            The number(s) to convert, > 0.
+        source, to
+            Names among `scalings()`.
+
+        Examples
+        --------
+        >>> float(IsingPSpin(p=3).convert(1.5, "temperature", "noise"))  # Delta = 2 T^2/p
+        1.5
+        """
+        known = self.scalings()
+        for name in (source, to):
+            if name not in known:
+                raise unknown_name("scaling", name, known)
+        values = self.check_control(value)
+        factor, power = known[source]
+        control = (values / factor) ** (1 / power)
+        factor, power = known[to]
+        return np.asarray(factor * control**power)
+
+
+class _TemperatureModel(Model):
+    """A spin glass: the coupling is xi_1(q)/T^2."""
+
+    control: ClassVar[str] = "temperature"
+    control_symbol: ClassVar[str] = "T"
+
+    def intensity(self, control: Array) -> Array:
+        """Return 1/T^2."""
+        return control**-2.0
+
+    def from_intensity(self, intensity: Array) -> Array:
+        """Return T = intensity^(-1/2)."""
+        return intensity**-0.5
+
+    @property
+    def random_counterpart(self) -> bool:
+        """Whether no field singles out the planted direction."""
+        return True
+
+    def scalings(self) -> dict[str, tuple[float, float]]:
+        """Return temperature T and inverse temperature beta."""
+        return {"temperature": (1.0, 1.0), "beta": (1.0, -1.0)}
+
+
+class _NoiseModel(Model):
+    """A spiked model: the coupling is A(q)/Delta."""
+
+    control: ClassVar[str] = "noise"
+    control_symbol: ClassVar[str] = r"\Delta"
+
+    def intensity(self, control: Array) -> Array:
+        """Return 1/Delta."""
+        return 1 / control
+
+    def from_intensity(self, intensity: Array) -> Array:
+        """Return Delta = 1/intensity."""
+        return 1 / intensity
+
+    def scalings(self) -> dict[str, tuple[float, float]]:
+        """Return noise Delta, Delta/rho^2, and the signal strengths 1/Delta and 1/sqrt(Delta)."""
+        rho = self.variable_prior.second_moment
+        return {
+            "noise": (1.0, 1.0),
+            "noise_over_rho2": (1 / rho**2, 1.0),
+            "lambda": (1.0, -1.0),
+            "sqrt_lambda": (1.0, -0.5),
+        }
+
+
+class _PurePSpin(_TemperatureModel):
+    """xi(q) = q^p/(2 T^2)."""
+
+    p: int
+
+    @property
+    def coupling(self) -> Coupling:
+        """xi(q) = q^p/(2 T^2)."""
+        return PolynomialCoupling(((self.p, 0.5),))
+
+    def scalings(self) -> dict[str, tuple[float, float]]:
+        """Return temperature T, beta, and the noise Delta = 2 T^2/p of the equivalent spiked tensor."""
+        return super().scalings() | {"noise": (2 / self.p, 2.0), "lambda": (self.p / 2, -2.0)}
+
+
+@dataclass(frozen=True)
+class IsingPSpin(_PurePSpin):
+    """Ising spins with Gaussian p-body couplings, p >= 2, H = -sum J s..s, J ~ N(0, p!/(2 N^(p-1)))."""
+
+    p: int
+    name: ClassVar[str] = "ising-p-spin"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "p", integer_at_least("p", self.p, 2))
+
+    @property
+    def variable_prior(self) -> Prior:
+        """Rademacher."""
+        return Rademacher()
+
+
+@dataclass(frozen=True)
+class SphericalPSpin(_PurePSpin):
+    """Spherical spins, sum s^2 = N, with Gaussian p-body couplings, p >= 2."""
+
+    p: int
+    name: ClassVar[str] = "spherical-p-spin"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "p", integer_at_least("p", self.p, 2))
+
+    @property
+    def variable_prior(self) -> Prior:
+        """Gaussian, which is the spherical constraint at large N."""
+        return Gaussian()
+
+
+@dataclass(frozen=True)
+class SherringtonKirkpatrick(_TemperatureModel):
+    """The Sherrington-Kirkpatrick model, J_ij ~ N(0, 1/N): xi'(q) = q/T^2."""
+
+    name: ClassVar[str] = "sherrington-kirkpatrick"
+
+    @property
+    def variable_prior(self) -> Prior:
+        """Rademacher."""
+        return Rademacher()
+
+    @property
+    def coupling(self) -> Coupling:
+        """xi(q) = q^2/(2 T^2)."""
+        return PolynomialCoupling(((2, 0.5),))
+
+
+@dataclass(frozen=True)
+class MixedPSpin(_TemperatureModel):
+    """Spins with several p-body couplings, E H H' = N xi_1(q).
+
+    Parameters
+    ----------
+    xi
+        xi_1 as a sympy expression or string: a polynomial in q with coefficients >= 0, no constant term,
+        at least one power >= 2.  A linear term is a random field.  The pure p-spin is q**p/2.
+    prior
+        Rademacher() (default) for Ising spins, Gaussian() for spherical ones, or any other prior.
+
+    Examples
+    --------
+    >>> MixedPSpin("q**2/8 + q**4/2")
+    MixedPSpin(xi='q**2/8 + q**4/2', prior=Rademacher())
+    """
+
+    xi: str
+    prior: Prior = field(default_factory=Rademacher)
+    name: ClassVar[str] = "mixed-p-spin"
+
+    def __init__(self, xi: str | sympy.Expr, prior: Prior | None = None) -> None:
+        coefficients = parse_polynomial(xi, "q")
+        mixture_terms(coefficients, str(xi))
+        object.__setattr__(self, "xi", format_polynomial(coefficients, "q"))
+        object.__setattr__(self, "prior", check_prior(prior) if prior is not None else Rademacher())
+
+    @property
+    def variable_prior(self) -> Prior:
+        """The prior given."""
+        return self.prior
+
+    @property
+    def coupling(self) -> Coupling:
+        """xi(q) = xi_1(q)/T^2."""
+        return PolynomialCoupling(tuple(parse_polynomial(self.xi, "q").items()))
+
+    @property
+    def random_counterpart(self) -> bool:
+        """Whether there is no field and all configurations have equal weight before the coupling."""
+        fixed_norm = self.prior.unbiased_sign or isinstance(self.prior, Gaussian)
+        return fixed_norm and 1 not in parse_polynomial(self.xi, "q")
+
+
+def check_prior(prior: object) -> Prior:
+    """Return `prior` if it is one, else raise an `InputError` that shows how to make one."""
+    if not isinstance(prior, Prior):
+        raise InputError(
+            f"prior must be a Prior such as Rademacher() or Discrete(values, probabilities), got {prior!r}"
+        )
+    return prior
+
+
+@dataclass(frozen=True)
+class SpikedTensor(_NoiseModel):
+    """Low-rank tensor estimation, Y = s^(x p)/N^((p-1)/2) + sqrt(Delta) W, p >= 2: xi'(q) = q^(p-1)/Delta."""
+
+    p: int
+    prior: Prior
+    name: ClassVar[str] = "spiked-tensor"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "p", integer_at_least("p", self.p, 2))
+        check_prior(self.prior)
+
+    @property
+    def variable_prior(self) -> Prior:
+        """The prior given."""
+        return self.prior
+
+    @property
+    def coupling(self) -> Coupling:
+        """xi(q) = q^p/(p Delta)."""
+        return PolynomialCoupling(((self.p, 1 / self.p),))
+
+
+@dataclass(frozen=True)
+class SpikedMatrix(_NoiseModel):
+    """Low-rank matrix estimation (spiked Wigner), Y = s s^T/sqrt(N) + sqrt(Delta) W: xi'(q) = q/Delta."""
+
+    prior: Prior
+    name: ClassVar[str] = "spiked-matrix"
+
+    def __post_init__(self) -> None:
+        check_prior(self.prior)
+
+    @property
+    def variable_prior(self) -> Prior:
+        """The prior given."""
+        return self.prior
+
+    @property
+    def coupling(self) -> Coupling:
+        """xi(q) = q^2/(2 Delta)."""
+        return PolynomialCoupling(((2, 0.5),))
+
+
+@dataclass(frozen=True)
+class SpikedMatrixTensor(_NoiseModel):
+    """Spherical signal seen through a matrix (noise Delta_2, the control) and a p-tensor (noise Delta_p).
+
+    xi'(q) = q/Delta_2 + q^(p-1)/Delta_p, p >= 3, as in arXiv:1812.09066.
+    """
+
+    p: int
+    tensor_noise: float
+    name: ClassVar[str] = "spiked-matrix-tensor"
+    control_symbol: ClassVar[str] = r"\Delta_2"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "p", integer_at_least("p", self.p, 3))
+        object.__setattr__(self, "tensor_noise", positive("tensor_noise", self.tensor_noise))
+
+    @property
+    def variable_prior(self) -> Prior:
+        """Gaussian, which is the spherical constraint at large N."""
+        return Gaussian()
+
+    @property
+    def coupling(self) -> Coupling:
+        """xi(q) = q^2/(2 Delta_2) + q^p/(p Delta_p)."""
+        return PolynomialCoupling(((2, 0.5),), ((self.p, 1 / (self.p * self.tensor_noise)),))

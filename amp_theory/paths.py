@@ -1,0 +1,288 @@
+"""Denoising paths: the side information about a planted sample that a sampler works with.
+
+Per variable and at given snr x from the other variables, a path is its overlap G(x, strength) and its
+free entropy Psi(x, strength), dPsi/dx = G/2:
+
+- flow and diffusion see y = gamma s* + z; strength snr = gamma^2:
+  G = M(x + snr), Psi = psi(x + snr);
+- autoregressive: a random fraction of the variables is given; strength revealed = theta:
+  G = (1 - theta) M(x) + theta rho, Psi = (1 - theta) psi(x) + theta rho x/2;
+- uniform discrete diffusion: spins are flipped with probability epsilon; strength retention = 1 - 2 epsilon:
+  G and Psi in uniform_channel.py.
+
+Psi is the log likelihood ratio against pure noise.  Paths parametrise their fixed points by a
+`coordinate` in which the overlap is explicit: the total snr x + snr for the flow, x for the others.
+
+A new path is a subclass with the methods below; its `response` must increase with strength.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from amp_theory.errors import InputError
+from amp_theory.priors import Prior
+from amp_theory.quadrature import Array
+from amp_theory.scalar_channel import EPS
+from amp_theory.schedules import (
+    FlipProbability,
+    FractionRevealed,
+    Interpolant,
+    LinearInterpolant,
+    MaskedDiffusion,
+    Retention,
+    Schedule,
+    StochasticLocalization,
+    TrigonometricInterpolant,
+    VarianceExploding,
+    VariancePreserving,
+)
+from amp_theory.uniform_channel import uniform_channel
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What a path returns at a coordinate z and an (internal) strength s, as arrays of one shape.
+
+    signal is x(z, s), overlap is G, gap is rho - G; _z and _s are partial derivatives; free_entropy is Psi
+    and free_entropy_s its derivative at constant x.  relative_error bounds G, rho - G, dG/dz and Psi.
+    """
+
+    signal: Array
+    signal_s: float
+    overlap: Array
+    gap: Array
+    overlap_z: Array
+    overlap_zz: Array
+    overlap_s: Array
+    overlap_zs: Array
+    free_entropy: Array
+    free_entropy_s: Array
+    relative_error: Array
+
+
+class Path(ABC):
+    """A denoising path.  `strength` names its strength, `limit` is the strength of complete information."""
+
+    name: ClassVar[str]
+    strength: ClassVar[str]
+    strength_symbol: ClassVar[str]
+    limit: ClassVar[float]
+    schedules: ClassVar[tuple[type[Schedule], ...]]
+    #: whether the overlap depends on the coordinate alone
+    explicit_folds: ClassVar[bool] = False
+    schedule: Schedule
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.schedule, self.schedules):
+            names = ", ".join(s.__name__ for s in self.schedules)
+            raise InputError(f"the schedule of {type(self).__name__} must be one of {names}, got {self.schedule!r}")
+
+    @abstractmethod
+    def response(self, prior: Prior, coordinate: Array, strength: Array) -> Response:
+        """Return the overlap, its derivatives and the free entropy at (coordinate, internal strength)."""
+
+    @abstractmethod
+    def coordinate(self, signal: Array, strength: Array) -> Array:
+        """Return the coordinate z at which the other variables provide the snr x = `signal`."""
+
+    @abstractmethod
+    def evidence(self, prior: Prior, strength: npt.ArrayLike) -> Array:
+        """Return the mean log likelihood ratio of the side information at the truth, nats per variable.
+
+        The mutual information of the model with everything observed is xi(rho)/2 + evidence - phi.
+        """
+
+    @abstractmethod
+    def information(self, prior: Prior, strength: npt.ArrayLike) -> Array:
+        """Return what the side information tells about one variable on its own, I(s*; side), in nats."""
+
+    def internal(self, strength: Array) -> Array:
+        """Return the strength in the form in which G is analytic through zero."""
+        return strength
+
+    def public(self, strength: Array) -> Array:
+        """Return the strength as users know it from its internal form."""
+        return strength
+
+    def public_slope(self, strength: Array) -> Array:
+        """Return d public/d internal at the internal strength."""
+        return np.ones_like(strength)
+
+    def check_prior(self, prior: Prior) -> None:  # noqa: B027 - most paths take every prior
+        """Raise an `InputError` if the path is not defined for `prior`."""
+
+    def check_strength(self, strength: npt.ArrayLike) -> Array:
+        """Return `strength` as an array after checking that 0 <= strength < limit."""
+        values = np.asarray(strength)
+        if values.dtype.kind not in "iuf":
+            raise InputError(f"{self.strength} must be a finite number >= 0, got {strength!r}")
+        values = values.astype(float)
+        good = np.isfinite(values) & (values >= 0) & (values < self.limit)
+        if not np.all(good):
+            allowed = "finite and >= 0" if np.isinf(self.limit) else f"in [0, {self.limit:g})"
+            raise InputError(f"{self.strength} must be {allowed}, got {values[~good].ravel()[0]:g}")
+        return values
+
+
+@dataclass(frozen=True)
+class Flow(Path):
+    """Flow matching and diffusion: the denoiser sees gamma s* + z at snr gamma^2, whatever the schedule.
+
+    Parameters
+    ----------
+    schedule
+        How time maps to snr: LinearInterpolant() (default), TrigonometricInterpolant(),
+        VariancePreserving(), VarianceExploding(), StochasticLocalization() or Interpolant(noise, signal).
+    """
+
+    schedule: Schedule = field(default_factory=LinearInterpolant)
+    name: ClassVar[str] = "flow"
+    strength: ClassVar[str] = "snr"
+    strength_symbol: ClassVar[str] = r"\gamma^2"
+    limit: ClassVar[float] = np.inf
+    explicit_folds: ClassVar[bool] = True
+    schedules: ClassVar[tuple[type[Schedule], ...]] = (
+        LinearInterpolant,
+        TrigonometricInterpolant,
+        VariancePreserving,
+        VarianceExploding,
+        StochasticLocalization,
+        Interpolant,
+    )
+
+    def response(self, prior: Prior, coordinate: Array, strength: Array) -> Response:
+        """Return G = M(z), Psi = psi(z) with z = x + snr."""
+        values = prior.table(coordinate)
+        zero = np.zeros_like(values.overlap)
+        return Response(
+            coordinate - strength, -1.0, values.overlap, values.mmse, values.slope, values.curvature, zero, zero,
+            values.free_entropy, values.overlap / 2, values.relative_error,
+        )  # fmt: skip
+
+    def coordinate(self, signal: Array, strength: Array) -> Array:
+        """Return z = x + snr."""
+        return signal + strength
+
+    def evidence(self, prior: Prior, strength: npt.ArrayLike) -> Array:
+        """Return rho snr/2."""
+        return prior.second_moment * np.asarray(strength, dtype=float) / 2
+
+    def information(self, prior: Prior, strength: npt.ArrayLike) -> Array:
+        """Return rho snr/2 - psi(snr)."""
+        return self.evidence(prior, strength) - prior.free_entropy(strength)
+
+
+@dataclass(frozen=True)
+class Autoregressive(Path):
+    """Autoregressive generation and masked diffusion: a random fraction of the variables is known exactly.
+
+    Parameters
+    ----------
+    schedule
+        FractionRevealed() (default) or MaskedDiffusion().
+    """
+
+    schedule: Schedule = field(default_factory=FractionRevealed)
+    name: ClassVar[str] = "autoregressive"
+    strength: ClassVar[str] = "revealed"
+    strength_symbol: ClassVar[str] = r"\theta"
+    limit: ClassVar[float] = 1.0
+    schedules: ClassVar[tuple[type[Schedule], ...]] = (FractionRevealed, MaskedDiffusion)
+
+    def response(self, prior: Prior, coordinate: Array, strength: Array) -> Response:
+        """Return G = (1 - theta) M(x) + theta rho, Psi = (1 - theta) psi(x) + theta rho x/2, z = x."""
+        values = prior.table(coordinate)
+        hidden = 1 - strength
+        full = prior.second_moment * coordinate / 2
+        return Response(
+            coordinate, 0.0, values.overlap + strength * values.mmse, hidden * values.mmse,
+            hidden * values.slope, hidden * values.curvature, values.mmse, -values.slope,
+            hidden * values.free_entropy + strength * full, full - values.free_entropy, values.relative_error,
+        )  # fmt: skip
+
+    def coordinate(self, signal: Array, strength: Array) -> Array:
+        """Return z = x."""
+        return signal
+
+    def information(self, prior: Prior, strength: npt.ArrayLike) -> Array:
+        """Return theta H(P0), infinite for a continuous prior."""
+        return self.evidence(prior, strength)
+
+    def evidence(self, prior: Prior, strength: npt.ArrayLike) -> Array:
+        """Return theta H(P0), infinite for a continuous prior."""
+        revealed = np.asarray(strength, dtype=float)
+        if np.isinf(prior.entropy):
+            return np.where(revealed > 0, np.inf, 0.0)
+        return revealed * prior.entropy
+
+
+@dataclass(frozen=True)
+class UniformDiscreteDiffusion(Path):
+    """Uniform discrete diffusion of unbiased +-1 variables: each is seen flipped with probability epsilon.
+
+    Parameters
+    ----------
+    schedule
+        Retention() (default) or FlipProbability().
+    """
+
+    schedule: Schedule = field(default_factory=Retention)
+    name: ClassVar[str] = "uniform-diffusion"
+    strength: ClassVar[str] = "retention"
+    strength_symbol: ClassVar[str] = r"1-2\epsilon"
+    limit: ClassVar[float] = 1.0
+    schedules: ClassVar[tuple[type[Schedule], ...]] = (Retention, FlipProbability)
+
+    def response(self, prior: Prior, coordinate: Array, strength: Array) -> Response:
+        """Return G and Psi of uniform_channel.py at z = x and internal strength v = retention^2."""
+        coordinate, strength = np.broadcast_arrays(coordinate, strength)
+        values = uniform_channel(coordinate, strength)
+        zero = np.zeros_like(values.overlap)
+        psi = prior.table(coordinate)
+        return Response(
+            coordinate, 0.0, values.overlap, values.gap, values.overlap_x, values.overlap_xx, values.overlap_v,
+            values.overlap_xv, psi.free_entropy + values.free_entropy, values.free_entropy_v,
+            zero + psi.relative_error + 32 * EPS,
+        )  # fmt: skip
+
+    def coordinate(self, signal: Array, strength: Array) -> Array:
+        """Return z = x."""
+        return signal
+
+    def internal(self, strength: Array) -> Array:
+        """Return v = retention^2."""
+        return strength**2
+
+    def public(self, strength: Array) -> Array:
+        """Return retention = sqrt(v), negative where v is."""
+        return np.asarray(np.copysign(np.sqrt(np.abs(strength)), strength))
+
+    def public_slope(self, strength: Array) -> Array:
+        """Return 1/(2 retention)."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(0.5 / np.sqrt(np.abs(strength)))
+
+    def check_prior(self, prior: Prior) -> None:
+        """Raise an `InputError` unless s is +1 or -1 with equal probability."""
+        if not prior.unbiased_sign:
+            raise InputError(
+                f"uniform discrete diffusion is defined for unbiased +-1 variables only, not for {prior!r}"
+            )
+
+    def information(self, prior: Prior, strength: npt.ArrayLike) -> Array:
+        """Return log 2 - H2(epsilon), the capacity of the flip."""
+        return self.evidence(prior, strength)
+
+    def evidence(self, prior: Prior, strength: npt.ArrayLike) -> Array:
+        """Return log 2 - H2(epsilon)."""
+        w = np.asarray(strength, dtype=float)
+        plus, minus = (1 + w) / 2, (1 - w) / 2
+        with np.errstate(divide="ignore", invalid="ignore"):
+            loss = np.where(minus > 0, minus * np.log(minus), 0.0)
+        return np.asarray(np.log(2) + plus * np.log(plus) + loss)

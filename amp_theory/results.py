@@ -1,0 +1,190 @@
+"""What the solvers return: numbers with error bounds, and how they were found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from amp_theory.errors import unknown_name
+
+Kind = Literal["uninformed", "informed", "intermediate", "unstable"]
+
+
+@dataclass(frozen=True)
+class Located:
+    """A special point of the phase diagram.
+
+    control and overlap are its coordinates, strength too where it is not a point of zero strength; errors
+    holds an absolute bound for each.  `value` and `error` are the control and its bound.  The coordinates
+    are also found under the model's own names: point["temperature"], point.snr.
+    """
+
+    control: float
+    overlap: float
+    errors: dict[str, float] = field(hash=False)
+    control_name: str
+    strength: float | None = None
+    strength_name: str | None = None
+    status: str = "solved"
+    how: str = ""
+
+    @property
+    def value(self) -> float:
+        """The control."""
+        return self.control
+
+    @property
+    def error(self) -> float:
+        """Absolute bound on the error of the control."""
+        return self.errors[self.control_name]
+
+    @property
+    def coordinates(self) -> dict[str, float]:
+        """Control, strength (if any) and overlap under their own names."""
+        result = {self.control_name: self.control}
+        if self.strength is not None and self.strength_name is not None:
+            result[self.strength_name] = self.strength
+        return result | {"overlap": self.overlap}
+
+    def __getitem__(self, name: str) -> float:
+        if name not in self.coordinates:
+            raise unknown_name("coordinate", name, self.coordinates)
+        return self.coordinates[name]
+
+    def __getattr__(self, name: str) -> float:
+        if not name.startswith("_") and name in (self.control_name, self.strength_name):
+            return self.coordinates[name]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the coordinates and their error bounds as plain data."""
+        return {**self.coordinates, "error": dict(self.errors), "status": self.status, "how": self.how}
+
+    def __str__(self) -> str:
+        return ", ".join(f"{k} = {v:.12g} +- {self.errors[k]:.1g}" for k, v in self.coordinates.items())
+
+
+#: the special points in the order in which reports list them
+POINTS = ("dynamical", "condensation", "algorithmic", "weak_recovery", "tricritical")
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The special points of (model, path); None where one does not exist, for the reason in `reasons`.
+
+    dynamical, condensation, algorithmic and weak_recovery are at zero strength and do not depend on the
+    path; tricritical is the end point of the first-order line along the path.  If there are several
+    tricritical points it is the one at the easiest control, the others are in `further_tricritical`.
+    """
+
+    model: str
+    path: str
+    control: str
+    strength: str
+    parameters: dict[str, Any] = field(hash=False)
+    dynamical: Located | None
+    condensation: Located | None
+    algorithmic: Located | None
+    weak_recovery: Located | None
+    tricritical: Located | None
+    reasons: dict[str, str] = field(hash=False)
+    further_tricritical: tuple[Located, ...] = ()
+
+    def points(self) -> dict[str, Located | None]:
+        """Return the special points by name."""
+        return {name: getattr(self, name) for name in POINTS}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data in the layout of the command line's JSON."""
+        points = {name: point.to_dict() if point else None for name, point in self.points().items()}
+        more = [point.to_dict() for point in self.further_tricritical]
+        return {
+            "model": self.model, "parameters": self.parameters, "path": self.path, "control": self.control,
+            "strength": self.strength, **points, **({"further_tricritical": more} if more else {}),
+            "reasons": dict(self.reasons),
+        }  # fmt: skip
+
+    def report(self) -> str:
+        """Return a readable text of all points, their error bounds and how they were found."""
+        given = ", ".join(f"{k}={v}" for k, v in self.parameters.items())
+        lines = [f"{self.model}({given}), path {self.path}"]
+        for name, point in self.points().items():
+            lines.append(f"  {name:<14} {point if point else 'none: ' + self.reasons[name]}")
+            if point:
+                lines.append(f"  {'':<14} {point.how}")
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.report()
+
+
+@dataclass(frozen=True)
+class FixedPoint:
+    """One fixed point of state evolution.
+
+    kind is uninformed (reached from zero overlap), informed (reached from full overlap), intermediate
+    (stable, between the two) or unstable.  Where only one stable fixed point exists it is listed as
+    uninformed.  All quantities are per variable, entropies in nats: free_entropy is the log likelihood
+    ratio against pure noise, mmse is rho - overlap, mutual_information is I(s*; everything observed).
+    errors bounds overlap and free_entropy.
+    """
+
+    overlap: float
+    free_entropy: float
+    stable: bool
+    kind: Kind
+    mmse: float
+    mutual_information: float
+    signal: float
+    errors: dict[str, float] = field(hash=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data; an infinite mutual information (a continuous variable revealed) becomes None."""
+        finite = self.mutual_information if abs(self.mutual_information) < float("inf") else None
+        return {
+            "overlap": self.overlap, "free_entropy": self.free_entropy, "stable": self.stable, "kind": self.kind,
+            "mmse": self.mmse, "mutual_information": finite, "signal": self.signal, "error": dict(self.errors),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FixedPoints:
+    """All fixed points at one control and strength, sorted by overlap; behaves like a tuple of them.
+
+    region is easy, easy_metastable or hard.
+    """
+
+    points: tuple[FixedPoint, ...]
+    control: float
+    strength: float
+    region: str
+
+    def __iter__(self) -> Iterator[FixedPoint]:
+        return iter(self.points)
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def __getitem__(self, index: int) -> FixedPoint:
+        return self.points[index]
+
+    @property
+    def stable(self) -> tuple[FixedPoint, ...]:
+        """The stable fixed points."""
+        return tuple(p for p in self.points if p.stable)
+
+    @property
+    def uninformed(self) -> FixedPoint:
+        """What state evolution reaches from zero overlap: the best an efficient denoiser finds."""
+        return self.stable[0]
+
+    @property
+    def informed(self) -> FixedPoint:
+        """What state evolution reaches from full overlap."""
+        return self.stable[-1]
+
+    @property
+    def equilibrium(self) -> FixedPoint:
+        """The stable fixed point of largest free entropy: what the exact denoiser has."""
+        return max(self.stable, key=lambda p: p.free_entropy)

@@ -1,0 +1,300 @@
+"""The special points of a model: dynamical, condensation, algorithmic, weak recovery, tricritical.
+
+At zero strength the fixed points form a curve intensity(z), the same for every path; a stable branch rises
+along it.  With the control getting easier (intensity growing from zero)
+
+- dynamical: the first intensity at which a second stable branch exists: a minimum of the curve, F = 0;
+- algorithmic: where the uninformed branch ends by a jump: a maximum of the curve, F = 0, or the
+  weak-recovery point itself where the curve falls from it;
+- condensation: where the branch of largest free entropy changes by a jump: two equal free entropies;
+- weak recovery: xi''(0) M'(0) = 1, where q = 0 loses stability;
+- tricritical: F = dF/dz = 0 at positive strength, with d^2F/dz^2 > 0.
+
+Error bounds: the bounds on the surface's functions, divided by the slope with which they determine the
+point, times SAFETY.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from amp_theory.branches import TINY, ZeroBranch, coordinate_bounds, follow
+from amp_theory.equations_of_state import EquationOfState, Surface
+from amp_theory.errors import InputError
+from amp_theory.folds import CUSP_ACCURACY, Cusp
+from amp_theory.isotherm import Transitions
+from amp_theory.models import Model
+from amp_theory.paths import Path
+from amp_theory.quadrature import Array, Index
+from amp_theory.results import Located, Thresholds
+from amp_theory.roots import solve_bracketed
+from amp_theory.scalar_channel import EPS
+
+SAFETY = 4.0
+
+
+@lru_cache(maxsize=256)
+def transitions(model: Model, path: Path) -> Transitions:
+    """Return the (cached) folds and branches of a model along a path."""
+    if not isinstance(model, Model):
+        raise InputError(f"model must be a model such as IsingPSpin(p=3), got {model!r}")
+    if not isinstance(path, Path):
+        raise InputError(f"path must be a path such as Flow(), got {path!r}")
+    return Transitions(EquationOfState(model, path))
+
+
+def control_error(model: Model, intensity: float, error: float) -> float:
+    """Return the error of the control that an error of the intensity makes."""
+    step = 1e-4
+    ends = model.from_intensity(intensity * np.array([1 - step, 1 + step]))
+    control = float(model.from_intensity(np.array(intensity)))
+    return SAFETY * (abs(float(ends[1] - ends[0])) / (2 * step * intensity) * error + EPS * control)
+
+
+def _at_zero(eos: EquationOfState, point: Surface, errors: tuple[float, float], how: str) -> Located:
+    """Make a `Located` of a zero-strength point from its surface and (intensity, overlap) errors."""
+    intensity, overlap = float(point.intensity[0]), float(point.overlap[0])
+    control = float(eos.model.from_intensity(np.array(intensity)))
+    bounds = {
+        eos.model.control: control_error(eos.model, intensity, errors[0]),
+        "overlap": SAFETY * (errors[1] + EPS * overlap),
+    }
+    return Located(control, overlap, bounds, eos.model.control, how=how)
+
+
+def _first(array: Array) -> float:
+    return float(array[0])
+
+
+def _take(f: Surface, index: int) -> Surface:
+    """Return one point of a surface, as arrays of shape (1,)."""
+    return Surface(*(np.atleast_1d(getattr(f, name))[index : index + 1] for name in Surface.__slots__))
+
+
+def _fold_point(eos: EquationOfState, fold: Surface, how: str) -> Located:
+    """Locate a fold at zero strength: the intensity is stationary, the overlap determined by F = 0."""
+    log_z = _first(fold.fold_error / np.abs(fold.fold_z)) + 4 * EPS * _first(fold.coordinate)
+    overlap = _first(fold.overlap_z) * log_z + _first(fold.overlap_error)
+    return _at_zero(eos, fold, (_first(fold.intensity_error), overlap), how)
+
+
+# --- zero strength -----------------------------------------------------------------------------------------
+
+
+def _uninformed_jump(zero: list[ZeroBranch]) -> tuple[ZeroBranch, ZeroBranch] | None:
+    """Return the branch on which the uninformed fixed point first ends by a jump, and where it lands."""
+    current = zero[0]
+    while np.isfinite(current.stop):
+        following = next(b for b in zero if b.stop > current.stop)
+        if following.start < current.stop:
+            return current, following
+        current = following
+    return None
+
+
+def _second_branch(zero: list[ZeroBranch]) -> ZeroBranch | None:
+    """Return the stable branch that, with growing intensity, is the first to coexist with a lower one."""
+    later = [c for k, c in enumerate(zero) if any(b.start < c.start < b.stop for b in zero[:k]) and c.start > 0]
+    return min(later, key=lambda c: c.start, default=None)
+
+
+def _always_informed(zero: list[ZeroBranch]) -> bool:
+    """Tell whether a second branch exists however little signal there is."""
+    return any(b.start == 0 for b in zero[1:])
+
+
+def _fold_at(tr: Transitions, coordinate: float) -> Surface:
+    return _take(tr.zero_folds, int(np.flatnonzero(tr.zero_folds.coordinate == coordinate)[0]))
+
+
+def _dynamical(tr: Transitions) -> Located | str:
+    branch = _second_branch(tr.zero)
+    if branch is None:
+        if _always_informed(tr.zero):
+            return f"the informed branch exists at every {tr.eos.model.control}"
+        return f"no second branch exists at zero strength, at any {tr.eos.model.control}"
+    fold = _fold_at(tr, branch.lower)
+    return _fold_point(tr.eos, fold, "minimum of the zero-strength equation of state: F(z, 0) = 0")
+
+
+def _weak_recovery(tr: Transitions) -> Located | str:
+    eos = tr.eos
+    if not eos.symmetric:
+        why = "the prior has a non-zero mean" if eos.prior.mean != 0 else "the coupling has a linear term (a field)"
+        return f"q = 0 is not a fixed point: {why}"
+    if np.isinf(eos.start):
+        return f"q = 0 is stable at every {eos.model.control}: xi''(0) = 0"
+    control = float(eos.model.from_intensity(np.array(eos.start)))
+    bound = control_error(eos.model, eos.start, 8 * EPS * eos.start)
+    return Located(control, 0.0, {eos.model.control: bound, "overlap": 0.0}, eos.model.control, how="xi''(0) M'(0) = 1")
+
+
+def _algorithmic(tr: Transitions, weak_recovery: Located | str) -> Located | str:
+    eos = tr.eos
+    jump = _uninformed_jump(tr.zero)
+    if jump is None:
+        if tr.zero[0].null and np.isinf(tr.zero[0].stop):
+            return f"q = 0 is stable at every {eos.model.control}"
+        return f"the uninformed branch changes continuously at every {eos.model.control}"
+    if jump[0].null and isinstance(weak_recovery, Located):
+        return Located(weak_recovery.control, 0.0, weak_recovery.errors, eos.model.control,
+                       how="q = 0 itself jumps where it loses stability: xi''(0) M'(0) = 1")  # fmt: skip
+    return _fold_point(eos, _fold_at(tr, jump[0].upper), "maximum of the zero-strength equation of state: F(z, 0) = 0")
+
+
+def _condensation(tr: Transitions) -> Located | str:
+    """Return the first jump of the equilibrium branch at zero strength."""
+    best: tuple[Surface, Surface | None] | None = None
+    for k, c in enumerate(tr.zero):
+        for b in tr.zero[:k]:
+            if max(b.start, c.start) < min(b.stop, c.stop) and c.start > 0:
+                found = _zero_null_crossing(tr.eos, c, b.stop) if b.null else _zero_crossing(tr.eos, b, c)
+                if found is not None and (best is None or found[0].intensity[0] < best[0].intensity[0]):
+                    best = found
+    if best is None:
+        if _second_branch(tr.zero) is None and _always_informed(tr.zero):
+            return f"the informed branch dominates at every {tr.eos.model.control}"
+        return f"the equilibrium branch changes continuously at zero strength, at every {tr.eos.model.control}"
+    high, low = best
+    slope = high.scaled / 2 - (low.scaled / 2 if low is not None else 0.0)
+    noise = high.free_entropy_error + (low.free_entropy_error if low is not None else 0.0)
+    error = _first(noise / slope + high.intensity_error * (1 + high.scaled / (2 * slope)))
+    overlap = _first(high.overlap_error + high.overlap_z / np.abs(high.intensity_z) * (error + high.intensity_error))
+    return _at_zero(tr.eos, high, (error, overlap), "equal free entropy of both branches at zero strength")
+
+
+def _zero_null_crossing(eos: EquationOfState, c: ZeroBranch, stop: float) -> tuple[Surface, None] | None:
+    """Return the point of branch c where its free entropy is that of q = 0, namely zero."""
+    upper = c.upper
+    if np.isinf(upper):
+        upper = 2 * c.lower
+        while eos.surface(np.array([upper]), 0.0).free_entropy[0] < 0:
+            upper *= 2
+    ends = eos.surface(np.array([c.lower, upper]), 0.0).free_entropy
+    if not ends[0] < 0 < ends[1]:
+        return None
+
+    def function(t: Array, _: Index) -> tuple[Array, Array]:
+        f = eos.surface(np.exp(t), 0.0)
+        return f.free_entropy, 0.5 * f.scaled * f.intensity_z * f.coordinate
+
+    root = solve_bracketed(function, np.log([c.lower]), np.log([upper]), True, absolute=4 * EPS)
+    point = eos.surface(np.exp(root), 0.0)
+    return (point, None) if point.intensity[0] <= stop else None
+
+
+def _zero_crossing(eos: EquationOfState, b: ZeroBranch, c: ZeroBranch) -> tuple[Surface, Surface] | None:
+    """Return branches c and b at the intensity where their free entropies are equal."""
+    start, stop = max(b.start, c.start), min(b.stop, c.stop)
+    zero = np.zeros(1)
+
+    def at(branch: ZeroBranch, intensity: Array) -> Surface:
+        if intensity[0] == branch.start and branch.lower > 0:
+            return eos.surface(np.array([branch.lower]), 0.0)
+        if intensity[0] == branch.stop:
+            return eos.surface(np.array([branch.upper]), 0.0)
+        if intensity[0] == eos.start and branch.lower == 0:  # q = 0 about to lose stability
+            return eos.surface(np.array([1e-9 / eos.prior.variance]), 0.0)
+        least, most = coordinate_bounds(eos, intensity, zero)
+        lower, upper = np.maximum(least, max(branch.lower, TINY)), np.minimum(most, branch.upper)
+        return eos.surface(follow(eos, intensity, zero, lower, upper), 0.0)
+
+    def function(intensity: Array, _: Index) -> tuple[Array, Array]:
+        upper, lower = at(c, intensity), at(b, intensity)
+        return upper.free_entropy - lower.free_entropy, (upper.scaled - lower.scaled) / 2
+
+    ends = [function(np.array([x]), np.zeros(1, dtype=np.intp))[0][0] for x in (start, stop)]
+    if not ends[0] < 0 < ends[1]:
+        return None
+    root = solve_bracketed(function, np.array([start]), np.array([stop]), True)
+    return at(c, root), at(b, root)
+
+
+# --- tricritical points ------------------------------------------------------------------------------------
+
+
+def cusp_point(eos: EquationOfState, cusp: Cusp) -> Located:
+    """Return a cusp with error bounds, whatever the sign of its strength."""
+    f = cusp.surface
+    z, s = f.coordinate, f.strength
+    step = 1e-4
+    along_z = (eos.surface(z * (1 + step), s).fold_z - eos.surface(z * (1 - step), s).fold_z) / (2 * step * z)
+    ds = step * np.maximum(np.abs(s), 1e-3 * z)
+    along_s = (eos.surface(z, s + ds).fold_z - eos.surface(z, s - ds).fold_z) / (2 * ds)
+    s_error = _first(f.fold_error / np.abs(f.fold_s) + 4 * EPS * np.abs(s))
+    z_error = _first((f.fold_z_error + np.abs(along_s) * s_error) / np.abs(along_z) + CUSP_ACCURACY * z)
+    intensity_error = _first(f.intensity_error + np.abs(f.intensity_s) * s_error)
+    intensity = _first(f.intensity)
+    strength = float(eos.path.public(s)[0])
+    overlap = _first(f.overlap)
+    bounds = {
+        eos.model.control: control_error(eos.model, intensity, intensity_error),
+        eos.path.strength: SAFETY * (s_error * _first(eos.path.public_slope(s)) + EPS * abs(strength)),
+        "overlap": SAFETY * (_first(f.overlap_z) * z_error + _first(np.abs(f.overlap_s)) * s_error + EPS * overlap),
+    }
+    control = float(eos.model.from_intensity(np.array(intensity)))
+    how = "cusp of the equation of state: F = dF/dz = 0"
+    return Located(control, overlap, bounds, eos.model.control, strength, eos.path.strength, how=how)
+
+
+def tricritical_cusps(tr: Transitions) -> list[Cusp]:
+    """Return the cusps at strength >= 0 and control > 0 in which two stable branches become one."""
+    return [c for c in tr.curve.cusps if c.merging and c.surface.strength[0] >= 0 and c.surface.intensity[0] > 0]
+
+
+def thresholds(model: Model, path: Path) -> Thresholds:
+    """Locate all special points of a model along a path.
+
+    Parameters
+    ----------
+    model
+        For instance IsingPSpin(p=3) or SpikedMatrix(SparseRademacher(0.08)).
+    path
+        Flow(), Autoregressive() or UniformDiscreteDiffusion(); only the tricritical point depends on it.
+
+    Returns
+    -------
+    Thresholds
+        Each point with an absolute error bound, or None with a reason.
+
+    Raises
+    ------
+    InputError
+        If the path is not defined for the model's prior.
+    NumericalError
+        If a solver fails.
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, SphericalPSpin
+    >>> point = thresholds(SphericalPSpin(p=3), Flow()).tricritical  # T = 2/3, snr = 1/8, q = 1/3
+    >>> bool(abs(point.temperature - 2 / 3) <= point.error)
+    True
+    """
+    tr = transitions(model, path)
+    weak = _weak_recovery(tr)
+    found: dict[str, Located | str] = {
+        "dynamical": _dynamical(tr),
+        "condensation": _condensation(tr),
+        "algorithmic": _algorithmic(tr, weak),
+        "weak_recovery": weak,
+    }
+    cusps = [cusp_point(tr.eos, c) for c in tricritical_cusps(tr)]
+    # the first is the one at the least signal, up to which coexistence extends
+    cusps.sort(key=lambda point: point.control, reverse=model.easier == "down")
+    reasons = {name: point for name, point in found.items() if isinstance(point, str)}
+    if not cusps:
+        reasons["tricritical"] = _no_cusp(tr)
+    points: dict[str, Located | None] = {n: p if isinstance(p, Located) else None for n, p in found.items()}
+    return Thresholds(
+        model.name, path.name, model.control, path.strength, model.parameters,
+        tricritical=cusps[0] if cusps else None, reasons=reasons, further_tricritical=tuple(cusps[1:]), **points,
+    )  # fmt: skip
+
+
+def _no_cusp(tr: Transitions) -> str:
+    if any(piece.intensity[-1] > 0 for piece in tr.curve.pieces):
+        return f"the first-order line does not end: it reaches every large {tr.eos.model.control}"
+    return "no first-order transition along this path: the equation of state has no fold at positive strength"
