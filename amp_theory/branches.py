@@ -12,9 +12,9 @@ import numpy as np
 
 from amp_theory.equations_of_state import EquationOfState, Surface
 from amp_theory.folds import zero_strength_folds
+from amp_theory.mixtures import EPS
 from amp_theory.quadrature import Array, Bools, Index
 from amp_theory.roots import solve_bracketed
-from amp_theory.scalar_channel import EPS
 
 #: the smallest coordinate a bracket may start from
 TINY = 1e-290

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from amp_theory.errors import NumericalError
+from amp_theory.mixtures import EPS
 from amp_theory.quadrature import Array
-from amp_theory.scalar_channel import EPS, ChannelValues
+from amp_theory.scalar_channel import ChannelValues
 
 #: Chebyshev nodes of a panel, x_0 in units of 1/size, tail of the coefficients that is negligible
 NODES, FIRST, TAIL = 20, 1 / 16, 2e-14

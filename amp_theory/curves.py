@@ -14,11 +14,11 @@ from amp_theory.errors import InputError, integer_at_least
 from amp_theory.files import check_output, write_text
 from amp_theory.fixed_point_solver import roots
 from amp_theory.isotherm import Transitions
+from amp_theory.mixtures import EPS
 from amp_theory.models import Model
 from amp_theory.paths import Path
 from amp_theory.quadrature import Array, Index
 from amp_theory.roots import solve_bracketed
-from amp_theory.scalar_channel import EPS
 from amp_theory.transitions import transitions
 
 

@@ -23,10 +23,10 @@ from functools import cached_property
 
 import numpy as np
 
+from amp_theory.mixtures import EPS
 from amp_theory.models import Model
 from amp_theory.paths import Path
 from amp_theory.quadrature import Array
-from amp_theory.scalar_channel import EPS
 
 #: resolution of the coordinate grid, points per factor of two: at least, and per unit of sharpness
 PER_OCTAVE, PER_SHARPNESS = 12, 3
@@ -147,7 +147,7 @@ class EquationOfState:
         steepest = self._steepest()
         while upper < 1e12 * unit:
             v = self.prior.table(np.array([upper]))
-            if steepest * upper * v.slope[0] < 1e-2 * v.overlap[0]:
+            if steepest * upper * v.slope[0] < 0.2 * v.overlap[0]:
                 break
             upper *= 4
         return self.geometric(1e-9 * unit, upper, PER_OCTAVE)

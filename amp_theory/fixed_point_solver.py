@@ -17,11 +17,11 @@ from amp_theory.equations_of_state import EquationOfState, Surface
 from amp_theory.errors import InputError, integer_at_least, unknown_name
 from amp_theory.folds import locate
 from amp_theory.isotherm import Transitions
+from amp_theory.mixtures import EPS
 from amp_theory.models import Model
 from amp_theory.paths import Path
 from amp_theory.quadrature import Array
 from amp_theory.results import FixedPoint, FixedPoints, Kind
-from amp_theory.scalar_channel import EPS
 from amp_theory.transitions import SAFETY, transitions
 
 #: overlap over rho from which state evolution starts where q = 0 is unstable

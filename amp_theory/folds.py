@@ -15,9 +15,9 @@ import numpy as np
 
 from amp_theory.equations_of_state import EquationOfState, Surface
 from amp_theory.errors import NumericalError
+from amp_theory.mixtures import EPS
 from amp_theory.quadrature import Array, Bools, Index
 from amp_theory.roots import solve_bracketed
-from amp_theory.scalar_channel import EPS
 
 #: strengths at which folds are looked for when they are not explicit in the coordinate
 STRENGTHS = 24

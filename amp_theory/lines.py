@@ -11,9 +11,9 @@ from amp_theory.equations_of_state import Surface
 from amp_theory.fixed_point_solver import landscape
 from amp_theory.folds import FoldPiece, locate
 from amp_theory.isotherm import Isotherms, Transitions
+from amp_theory.mixtures import EPS
 from amp_theory.quadrature import Array, Index
 from amp_theory.results import Located, Thresholds
-from amp_theory.scalar_channel import EPS
 from amp_theory.transitions import SAFETY
 
 LINES = ("informed_spinodal", "first_order", "uninformed_spinodal")

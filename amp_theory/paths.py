@@ -26,9 +26,9 @@ import numpy as np
 import numpy.typing as npt
 
 from amp_theory.errors import InputError
+from amp_theory.mixtures import EPS
 from amp_theory.priors import Prior
 from amp_theory.quadrature import Array
-from amp_theory.scalar_channel import EPS
 from amp_theory.schedules import (
     FlipProbability,
     FractionRevealed,

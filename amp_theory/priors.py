@@ -26,8 +26,9 @@ import numpy.typing as npt
 
 from amp_theory.channel_table import ChannelTable, TableValues
 from amp_theory.errors import InputError, as_float, in_unit_interval
+from amp_theory.mixtures import Mixture
 from amp_theory.quadrature import Array
-from amp_theory.scalar_channel import ChannelValues, Mixture, channel
+from amp_theory.scalar_channel import ChannelValues, channel
 
 
 class Table(Protocol):

@@ -1,16 +1,12 @@
 """The scalar Gaussian channel of a finite Gaussian mixture, to nearly full double precision.
 
-The prior is P0(s) = sum_k p_k N(s; s_k, v_k) (v_k = 0: an atom), the observation y = sqrt(x) s + z with
-z ~ N(0, 1), x the signal-to-noise ratio.  Given component k, y ~ N(sqrt(x) s_k, 1 + x v_k); the posterior
-of s has component weights pi_k(y), component means m_k = s_k + sqrt(x) v_k (y - sqrt(x) s_k)/(1 + x v_k)
-and component variances t_k = v_k/(1 + x v_k).  With c_k = m_k - <s>, Var = sum_k pi_k (c_k^2 + t_k) and
-kappa_3 = sum_k pi_k (c_k^3 + 3 t_k c_k), expectations over y give (theory: Guo, Wu, Shamai and Verdu,
-IEEE Trans. Inf. Theory 57, 2011, propositions 9 and 10)
+With Var and kappa_3 the posterior variance and third central moment (mixtures.py), expectations over the
+observation give (Guo, Wu, Shamai and Verdu, IEEE Trans. Inf. Theory 57, 2011, propositions 9 and 10)
 
     psi(x) = E log Z,   M(x) = E <s>^2,   rho - M = E Var,   M' = E Var^2,   M'' = E[kappa_3^2 - 2 Var^3].
 
 Cancellation is avoided in three regimes of x:
-  small   psi and M as integrals of exact small differences (expm1, log1p) against N(0, 1);
+  small   psi and M as integrals of exact small differences against N(0, 1);
   middle  the expectations as they stand;
   large   only the places where two components overlap are integrated, relative to their own
           exponentially small weight, and psi = KL - H(p) + E H(pi), M = rho - mmse.
@@ -19,10 +15,10 @@ Cancellation is avoided in three regimes of x:
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from functools import cached_property
 
 import numpy as np
 
+from amp_theory.mixtures import EPS, Mixture, middle_integrand, posterior, small_integrand
 from amp_theory.quadrature import Array, Index, Rows, trapezoid
 
 #: e^-TAIL is where integrands are cut off
@@ -30,7 +26,8 @@ TAIL = 42.0
 #: twice the first step aims at a discretisation error e^-STRIP, the first step at its square
 STRIP = 30.0
 SMALL, WIDE_ATOMS, WIDE_SMOOTH = 2.0, 12.0, 12.0
-EPS = float(np.finfo(float).eps)
+#: each integrand is judged by its own integral, M'' by its size
+MEASURES = (0, 1, 2, 3, 5, 5)
 
 
 @dataclass(frozen=True)
@@ -55,64 +52,6 @@ class ChannelValues:
     def reshape(self, shape: tuple[int, ...]) -> ChannelValues:
         """Return the same values with every array reshaped."""
         return ChannelValues(*(getattr(self, f.name).reshape(shape) for f in fields(self)))
-
-
-@dataclass(frozen=True, eq=False)
-class Mixture:
-    """A Gaussian mixture sum_k p_k N(s_k, v_k), arrays of shape (components,), p normalised."""
-
-    probabilities: Array
-    means: Array
-    variances: Array
-
-    @cached_property
-    def mean(self) -> float:
-        """E s, exactly zero where it is zero up to rounding."""
-        terms = self.probabilities * self.means
-        mean = float(np.sum(terms))
-        return 0.0 if abs(mean) <= 8 * EPS * float(np.abs(terms).sum()) else mean
-
-    @cached_property
-    def second_moment(self) -> float:
-        """E s^2, the paper's rho."""
-        return float(self.probabilities @ (self.means**2 + self.variances))
-
-    @cached_property
-    def variance(self) -> float:
-        """Var s."""
-        return float(self.probabilities @ ((self.means - self.mean) ** 2 + self.variances))
-
-    @cached_property
-    def size(self) -> float:
-        """Largest second moment of a component."""
-        return float(np.max(self.means**2 + self.variances))
-
-    @cached_property
-    def atoms(self) -> bool:
-        """Whether the prior is discrete."""
-        return not np.any(self.variances > 0)
-
-    @cached_property
-    def symmetric(self) -> bool:
-        """Whether s and -s have the same law."""
-        here = np.lexsort((self.probabilities, self.variances, self.means))
-        there = np.lexsort((self.probabilities, self.variances, -self.means))
-        return (
-            np.array_equal(self.means[here], -self.means[there])
-            and np.array_equal(self.variances[here], self.variances[there])
-            and np.array_equal(self.probabilities[here], self.probabilities[there])
-        )
-
-    @cached_property
-    def entropy(self) -> float:
-        """H(p), the entropy of the component label in nats."""
-        return float(-(self.probabilities @ np.log(self.probabilities)))
-
-    @cached_property
-    def pairs(self) -> tuple[Index, Index]:
-        """All pairs of components."""
-        first, second = np.triu_indices(len(self.means), 1)
-        return first, second
 
 
 def channel(mixture: Mixture, snr: Array) -> ChannelValues:
@@ -166,71 +105,6 @@ def _zero(mixture: Mixture, where: Index, result: dict[str, Array]) -> None:
     result["overlap_slope"][where] = mixture.variance**2
     result["overlap_curvature"][where] = skew**2 - 2 * mixture.variance**3
     result["relative_error"][where] = 8 * EPS
-
-
-# --- posterior moments at given observations -------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class _Moments:
-    """Posterior moments at nodes of shape (rows, nodes)."""
-
-    mean: Array
-    between: Array  # sum_k pi_k c_k^2
-    within: Array  # T = sum_k pi_k t_k
-    third: Array  # kappa_3
-    within_second: Array  # sum_k pi_k t_k^2 - T^2
-    within_third: Array  # sum_k pi_k t_k^3 - T^3
-
-
-def _moments(pi: Array, m: Array, tau: Array | None, reference: Array) -> _Moments:
-    """Central moments of weights pi, means m, variances tau (None for atoms), all (components, rows, nodes).
-
-    Means are taken relative to `reference`, the mean of the heaviest component, so that light components
-    keep their digits.
-    """
-    d = m - reference
-    shift = (pi * d).sum(axis=0)
-    c = d - shift
-    pc2 = pi * c * c
-    between = pc2.sum(axis=0)
-    third = (pc2 * c).sum(axis=0)
-    if tau is None:
-        zero = np.zeros_like(between)
-        return _Moments(reference + shift, between, zero, third, zero, zero)
-    within = (pi * tau).sum(axis=0)
-    third += 3 * (pi * c * tau).sum(axis=0)
-    e2 = pi * (tau - within) ** 2
-    return _Moments(reference + shift, between, within, third, e2.sum(axis=0), (e2 * (tau + 2 * within)).sum(axis=0))
-
-
-def _posterior(mixture: Mixture, x: Array, reference: Array, t: Array) -> tuple[Array, Array, _Moments]:
-    """Log f(y) (without 1/sqrt(2 pi)), H(pi) and the moments at y = sqrt(x) reference + t.
-
-    x and reference have shape (rows,), t (rows, nodes).  Deviations y - sqrt(x) s_k are formed as
-    sqrt(x) (reference - s_k) + t, so that far from the origin no digits are lost.
-    """
-    s, v = mixture.means[:, None, None], mixture.variances[:, None, None]
-    root = np.sqrt(x)[:, None]
-    level = np.log(mixture.probabilities)[:, None, None]
-    deviation = root * (reference[:, None] - s) + t
-    m, tau = s, None
-    if mixture.atoms:
-        log_weight = level - 0.5 * deviation * deviation
-    else:
-        total = 1 + x[:, None] * v
-        log_weight = level - 0.5 * np.log(total) - deviation * deviation / (2 * total)
-        m, tau = s + (root * v / total) * deviation, v / total
-    top = np.arange(len(mixture.means))[:, None, None] == log_weight.argmax(axis=0)
-    highest = log_weight.max(axis=0)
-    log_weight -= highest
-    weight = np.exp(log_weight)
-    others = np.where(top, 0.0, weight).sum(axis=0)
-    pi = weight / (1 + others)
-    log_sum = np.log1p(others)
-    label_entropy = log_sum - (pi * np.maximum(log_weight, -1e4)).sum(axis=0)
-    best = np.where(top, m, 0.0).sum(axis=0)
-    return highest + log_sum, label_entropy, _moments(pi, m, tau, best)
 
 
 # --- windows -----------------------------------------------------------------------------------------------
@@ -355,11 +229,14 @@ def _finish(
            overlap_slope=slope, overlap_curvature=curvature, relative_error=error + rounding)  # fmt: skip
 
 
-def _expectations(density: Array, post: _Moments) -> list[Array]:
-    """Integrands of mmse, M', M'' and of the size of M''."""
-    var = post.between + post.within
-    cube, square = 2 * var * var * var, post.third * post.third
-    return [density * var, density * var * var, density * (square - cube), density * (square + cube)]
+def _small(mixture: Mixture, where: Index, result: dict[str, Array]) -> None:
+    """Integrate small differences over one window."""
+    if not len(where):
+        return
+    x = result["snr"][where]
+    function = lambda r, y: small_integrand(mixture.components, x[r], y)  # noqa: E731
+    sums, errors = trapezoid(function, _wide_rows(mixture, x), MEASURES, len(mixture.means))
+    _finish(mixture, where, result, sums, errors, 64 * EPS)
 
 
 def _middle(mixture: Mixture, where: Index, result: dict[str, Array]) -> None:
@@ -367,18 +244,8 @@ def _middle(mixture: Mixture, where: Index, result: dict[str, Array]) -> None:
     if not len(where):
         return
     x = result["snr"][where]
-    zero = np.zeros_like(x)
-
-    def integrand(r: Index, t: Array) -> Array:
-        log_density, _, post = _posterior(mixture, x[r], zero[r], t)
-        null, density = -0.5 * t * t, np.exp(log_density)
-        # Z log Z - Z + 1 with Z = f/g has the integral psi and is nowhere negative
-        log_z = log_density - null
-        gap = np.exp(null) * _entropy_gap(np.expm1(np.minimum(log_z, 1.0)))
-        psi = np.where(log_z < 1, gap, density * (log_z - 1) + np.exp(null))
-        return np.stack([psi, density * post.mean**2, *_expectations(density, post)])
-
-    sums, errors = trapezoid(integrand, _wide_rows(mixture, x), (0, 1, 2, 3, 5, 5), len(mixture.means))
+    function = lambda r, y: middle_integrand(mixture.components, x[r], y)  # noqa: E731
+    sums, errors = trapezoid(function, _wide_rows(mixture, x), MEASURES, len(mixture.means))
     depth = np.log(mixture.variance / np.maximum(sums[2], 1e-300))
     _finish(mixture, where, result, sums, errors, 16 * EPS * (2 + np.maximum(depth, 0)))
 
@@ -391,7 +258,7 @@ def _large(mixture: Mixture, where: Index, result: dict[str, Array]) -> None:
     rows, own, reference, highest = _overlap_rows(mixture, x)
 
     def integrand(r: Index, t: Array) -> Array:
-        log_density, label_entropy, post = _posterior(mixture, x[own[r]], reference[r], t)
+        log_density, label_entropy, post = posterior(mixture.components, x[own[r]], reference[r], t)
         density = np.exp(log_density - highest[own[r], None])
         b, w = post.between, post.within
         cubes, square = b * (3 * w * w + 3 * w * b + b * b), post.third**2
@@ -420,66 +287,3 @@ def _large(mixture: Mixture, where: Index, result: dict[str, Array]) -> None:
                overlap_curvature=scale * curvature - 2 * smooth[2])  # fmt: skip
     relative = _relative(error, np.stack([entropy, between, np.abs(slope), size, size]))
     result["relative_error"][where] = relative + 4 * EPS * (8 - np.minimum(log_mmse, 0.0))
-
-
-def _expm1_minus(u: Array) -> Array:
-    """Return e^u - 1 - u without cancellation."""
-    near = np.abs(u) < 0.1
-    small = np.where(near, u, 0.0)
-    series = np.ones_like(u)
-    for n in range(10, 2, -1):
-        series *= small / n
-        series += 1
-    return np.where(near, 0.5 * small * small * series, np.expm1(u) - u)
-
-
-def _entropy_gap(delta: Array) -> Array:
-    """Return (1 + delta) log(1 + delta) - delta without cancellation (1 at delta = -1)."""
-    near = np.abs(delta) < 0.05
-    small = np.where(near, delta, 0.0)
-    series = np.zeros_like(delta)
-    for n in range(13, 1, -1):
-        series *= -small
-        series += 1.0 / (n * (n - 1))
-    far = np.maximum(np.where(near, 1.0, delta), -1 + EPS)
-    return np.where(near, small * small * series, (1 + far) * np.log1p(far) - far)
-
-
-def _small(mixture: Mixture, where: Index, result: dict[str, Array]) -> None:
-    """Psi = E_g[(1 + d) log(1 + d) - d] and M = E_g[(sum_k p_k e^{u_k} m_k)^2/(1 + d)], g = N(0, 1).
-
-    u_k = log f_k(y)/g(y) and d = Z - 1 = sum_k p_k (e^{u_k} - 1); sum_k p_k u_k is summed in closed form,
-    so that a vanishing mean cancels exactly.
-    """
-    if not len(where):
-        return
-    x = result["snr"][where]
-    p, s, v = (a[:, None, None] for a in (mixture.probabilities, mixture.means, mixture.variances))
-
-    def integrand(r: Index, y: Array) -> Array:
-        snr = x[r][:, None]
-        root = np.sqrt(snr)
-        total = 1 + snr * v
-        tau = v / total
-        drift = mixture.mean - snr * (p * s * tau).sum(axis=0)
-        quadratic = 0.5 * snr * tau
-        constant = 0.5 * np.log1p(snr * v) + 0.5 * snr * s * s / total
-        u = (quadratic * y + root * s / total) * y - constant
-        linear = ((p * quadratic).sum(axis=0) * y + root * drift) * y - (p * constant).sum(axis=0)
-        rest = _expm1_minus(u)
-        delta = linear + (p * rest).sum(axis=0)
-        growth = rest + u
-        signal = drift + (p * growth * s / total).sum(axis=0)
-        m: Array = s
-        if not mixture.atoms:
-            signal = signal + root * y * (p * (1 + growth) * tau).sum(axis=0)
-            m = s / total + root * tau * y
-        post = _moments(p * (1 + growth) / (1 + delta), m, None if mixture.atoms else tau, signal / (1 + delta))
-        gauss = np.exp(-0.5 * y * y)
-        return np.stack(
-            [gauss * _entropy_gap(delta), gauss * signal * signal / (1 + delta),
-             *_expectations(gauss * (1 + delta), post)]
-        )  # fmt: skip
-
-    sums, errors = trapezoid(integrand, _wide_rows(mixture, x), (0, 1, 2, 3, 5, 5), len(mixture.means))
-    _finish(mixture, where, result, sums, errors, 64 * EPS)

@@ -25,12 +25,12 @@ from amp_theory.equations_of_state import EquationOfState, Surface
 from amp_theory.errors import InputError
 from amp_theory.folds import CUSP_ACCURACY, Cusp
 from amp_theory.isotherm import Transitions
+from amp_theory.mixtures import EPS
 from amp_theory.models import Model
 from amp_theory.paths import Path
 from amp_theory.quadrature import Array, Index
 from amp_theory.results import Located, Thresholds
 from amp_theory.roots import solve_bracketed
-from amp_theory.scalar_channel import EPS
 
 SAFETY = 4.0
 

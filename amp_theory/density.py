@@ -1,0 +1,286 @@
+"""A prior given by its density, as a function on a support.
+
+The support is cut into panels on which 16-point Gauss-Legendre quadrature integrates the density, s^2 times
+it, and the Gaussian exp(-x (s - s_0)^2/2) of the channel to rounding; the nodes are then the atoms of the
+mixture formulas in mixtures.py.  For an observation y only nodes within a window of sqrt(x) s about y carry
+weight, so long supports are worked through in blocks of y.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from amp_theory.channel_table import ChannelTable
+from amp_theory.errors import InputError
+from amp_theory.mixtures import EPS, Components, middle_integrand, small_integrand
+from amp_theory.priors import Prior, Table
+from amp_theory.quadrature import Array, Index, Rows, trapezoid
+from amp_theory.scalar_channel import MEASURES, ChannelValues
+
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
+#: a panel is accepted when halving it changes its integrals by less, relative to the whole
+RESOLVED = 1e-15
+DEPTH, MOST_PANELS = 40, 4000
+#: widest panel in units of 1/sqrt(x), reach of a Gaussian, width of a block of y
+WIDEST, REACH, BLOCK = 4.0, 10.5, 24.0
+#: e^-FAINT is the density of y beyond which nothing is integrated
+FAINT = 50.0
+#: below x rho = SMALL the small-x formulas are used, as far out as |y| = FAR
+SMALL, FAR = 2.0, 14.0
+FIRST_STEP = 0.32
+
+
+@dataclass(frozen=True)
+class Density(Prior):
+    """A continuous prior with a density of the user's own.
+
+    Parameters
+    ----------
+    function
+        The density: takes an array of s and returns an array of values >= 0 that integrate to one.
+    support
+        Increasing places (lo, ..., hi) between which the density is smooth: two ends, which may be
+        infinite, and any kinks or jumps between them.
+
+    Raises
+    ------
+    InputError
+        If the density is negative, not finite, does not integrate to one, or has no finite variance.
+
+    Examples
+    --------
+    >>> prior = Density(lambda s: 0.5 * np.exp(-abs(s)), support=(-np.inf, 0, np.inf))  # Laplace
+    >>> bool(abs(prior.second_moment - 2) < 1e-12)
+    True
+    """
+
+    function: Callable[[Array], npt.ArrayLike]
+    support: tuple[float, ...]
+    name: ClassVar[str] = "density"
+    _panels: Array = field(init=False, repr=False, compare=False)
+    _values: Array = field(init=False, repr=False, compare=False)
+
+    def __init__(self, function: Callable[[Array], npt.ArrayLike], support: Sequence[float]) -> None:
+        if not callable(function):
+            raise InputError(f"function must be callable, got {function!r}")
+        object.__setattr__(self, "function", function)
+        object.__setattr__(self, "support", _check_support(support))
+        panels = self._resolve(self._first_panels())
+        object.__setattr__(self, "_panels", panels)
+        s, weight = _nodes(panels)
+        values = self._evaluate(s)
+        total = math.fsum((weight * values).ravel())
+        if abs(total - 1) > 1e-8:
+            raise InputError(f"the density integrates to {total:.12g} over its support, not to 1")
+        object.__setattr__(self, "_values", weight * values / total)
+
+    # --- the density on panels ---
+
+    def _evaluate(self, s: Array) -> Array:
+        """Return the density at s of any shape, checked."""
+        with np.errstate(under="ignore"):
+            raw = self.function(s.ravel())
+        values = np.asarray(raw, dtype=float)
+        if values.shape != (s.size,):
+            raise InputError(
+                f"the density must return one value per point of an array, got shape {values.shape} for {s.size} points"
+            )
+        bad = ~np.isfinite(values) | (values < 0)
+        if bad.any():
+            k = int(np.argmax(bad))
+            raise InputError(f"the density must be finite and >= 0, got {values[k]:g} at s = {s.ravel()[k]:g}")
+        return values.reshape(s.shape)
+
+    def _first_panels(self) -> Array:
+        """Return panels between the places of the support, doubling in width towards infinite ends."""
+        edges = list(self.support)
+        inner = [e for e in edges if math.isfinite(e)]
+        if not inner:
+            inner = [0.0]
+        panels = list(zip(inner[:-1], inner[1:], strict=True))
+        for sign, end, start in ((-1.0, edges[0], inner[0]), (1.0, edges[-1], inner[-1])):
+            if math.isinf(end):
+                panels += self._tail(start, sign)
+        return np.array(sorted(panels))
+
+    def _tail(self, start: float, sign: float) -> list[tuple[float, float]]:
+        """Return panels from `start` to infinity until s^2 times the density has died out."""
+        panels = []
+        total, width, edge = 0.0, 1.0, start
+        for _ in range(200):
+            ends = sorted((edge, edge + sign * width))
+            s, weight = _nodes(np.array([ends]))
+            part = float((weight * self._evaluate(s) * (1 + s * s)).sum())
+            panels.append((ends[0], ends[1]))
+            total += part
+            if total > 0 and part <= 1e-18 * total:
+                return panels
+            edge, width = edge + sign * width, 1.5 * width
+        raise InputError("the density decays too slowly: its variance is infinite or cannot be resolved")
+
+    def _resolve(self, panels: Array) -> Array:
+        """Halve panels until every one integrates the density, and s^2 times it, to rounding."""
+        done: list[Array] = []
+        total = 0.0
+        for _ in range(DEPTH):
+            middle = panels.mean(axis=1)
+            halves = np.stack([np.stack([panels[:, 0], middle], 1), np.stack([middle, panels[:, 1]], 1)], axis=1)
+            whole, parts = self._moments(panels), self._moments(halves.reshape(-1, 2)).reshape(-1, 2, 2).sum(axis=1)
+            total = max(total, float(np.abs(parts).sum()))
+            rough = np.abs(whole - parts).max(axis=1) > RESOLVED * total
+            done.append(panels[~rough])
+            panels = halves[rough].reshape(-1, 2)
+            if not len(panels):
+                break
+            if sum(map(len, done)) + len(panels) > MOST_PANELS:
+                raise InputError("the density is too rough to integrate: name its kinks and jumps in `support`")
+        result = np.concatenate([*done, panels])
+        return result[np.argsort(result[:, 0])]
+
+    def _moments(self, panels: Array) -> Array:
+        s, weight = _nodes(panels)
+        mass = weight * self._evaluate(s)
+        return np.stack([mass.sum(axis=1), (mass * s * s).sum(axis=1)], axis=1)
+
+    # --- what every prior has ---
+
+    @cached_property
+    def _base(self) -> tuple[float, float, float]:
+        s, _ = _nodes(self._panels)
+        mean = math.fsum((self._values * s).ravel())
+        size = math.fsum((self._values * np.abs(s)).ravel())
+        mean = 0.0 if abs(mean) <= 1e-14 * size else mean
+        second = math.fsum((self._values * s * s).ravel())
+        return mean, second, math.fsum((self._values * (s - mean) ** 2).ravel())
+
+    @property
+    def mean(self) -> float:
+        """E s."""
+        return self._base[0]
+
+    @property
+    def second_moment(self) -> float:
+        """E s^2, the paper's rho: the largest possible overlap."""
+        return self._base[1]
+
+    @property
+    def variance(self) -> float:
+        """Var s."""
+        return self._base[2]
+
+    @property
+    def entropy(self) -> float:
+        """Infinity: a revealed continuous variable tells infinitely much."""
+        return math.inf
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The support; the function itself cannot be written down."""
+        return {"support": [x if math.isfinite(x) else str(x) for x in self.support]}
+
+    @cached_property
+    def table(self) -> Table:
+        """Interpolated channel functions, for the solvers."""
+        return ChannelTable(self._channel, self.mean == 0, self.second_moment, self.second_moment)
+
+    # --- the channel ---
+
+    def _atoms(self, x: float) -> Components:
+        """Return Gauss-Legendre nodes fine enough for the channel at snr x, as atoms."""
+        lower, upper = self._panels.T
+        pieces = np.maximum(np.ceil((upper - lower) * math.sqrt(x) / WIDEST), 1).astype(int)
+        if np.all(pieces == 1):
+            p, s = self._values.ravel(), _nodes(self._panels)[0].ravel()
+        else:
+            owner = np.repeat(np.arange(len(lower)), pieces)
+            part = np.arange(len(owner)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+            width = ((upper - lower) / pieces)[owner]
+            start = lower[owner] + part * width
+            nodes, weight = _nodes(np.stack([start, start + width], axis=1))
+            s, p = nodes.ravel(), (weight * self._evaluate(nodes)).ravel()
+            p = p / p.sum()
+        keep = p > 1e-40
+        p, s = p[keep], s[keep]
+        return Components(p[:, None, None], np.log(p)[:, None, None], s[:, None, None], None, self.mean)
+
+    def _channel(self, snr: Array) -> ChannelValues:
+        columns = np.array([self._at(float(x)) for x in snr]).reshape(-1, 7).T
+        psi, overlap, mmse, slope, curvature, error, _ = columns
+        return ChannelValues(snr, psi, overlap, mmse, np.log(mmse), slope, curvature, error)
+
+    def _at(self, x: float) -> tuple[float, ...]:
+        """Return psi, M, mmse, M', M'', the relative error and the size of M'' at one x."""
+        atoms = self._atoms(x)
+        if x == 0:
+            p, c = atoms.probabilities, atoms.means - self.mean
+            third = float((p * c**3).sum())
+            curvature = third**2 - 2 * self.variance**3
+            return 0.0, self.mean**2, self.variance, self.variance**2, curvature, 16 * EPS, 1.0
+        centre = math.sqrt(x) * atoms.means.ravel()
+        # y reaches as far as some atom gives it a density above e^-FAINT
+        seen = np.flatnonzero(atoms.level.ravel() > -FAINT)
+        reach = np.sqrt(2 * (FAINT + atoms.level.ravel()[seen]))
+        ends = (centre[seen] - reach).min(keepdims=True), (centre[seen] + reach).max(keepdims=True)
+        rows = Rows(*ends, np.array([FIRST_STEP]), np.zeros(1, dtype=bool))
+        small = x * self.second_moment < SMALL
+
+        def integrand(_: Index, y: Array) -> Array:
+            parts = []
+            for block, band in _bands(atoms, centre, y[0]):
+                # far out the small-x formulas would overflow, and are not needed; they take all atoms, as they
+                # subtract the normalisation
+                if small and float(np.abs(y[:, block]).max()) <= FAR:
+                    parts.append(small_integrand(atoms, np.array([x]), y[:, block]))
+                else:
+                    parts.append(middle_integrand(band, np.array([x]), y[:, block]))
+            return np.concatenate(parts, axis=-1)
+
+        sums, errors = trapezoid(integrand, rows, MEASURES, 1)
+        psi, overlap, mmse, slope, curvature, size = sums[:, 0] / math.sqrt(2 * math.pi)
+        relative = float((errors[:, 0] / sums[list(MEASURES), 0]).max())
+        return psi, overlap, mmse, slope, curvature, relative + 128 * EPS, size
+
+
+def _bands(atoms: Components, centre: Array, y: Array) -> list[tuple[slice, Components]]:
+    """Cut y (ascending) into blocks and give each the atoms that matter there."""
+    if len(centre) <= 256 and np.abs(y).max() <= FAR:
+        return [(slice(None), atoms)]
+    result = []
+    start = 0
+    while start < len(y):
+        end = min((edge for edge in (-FAR, FAR) if edge > y[start]), default=np.inf)
+        stop = int(np.searchsorted(y, min(y[start] + BLOCK, end), side="right"))
+        first = int(np.searchsorted(centre, y[start] - REACH))
+        last = int(np.searchsorted(centre, y[stop - 1] + REACH, side="right"))
+        # beyond the support the nearest atoms carry all the weight
+        first, last = max(min(first, len(centre) - 64), 0), max(last, 64)
+        part = slice(first, last)
+        band = Components(atoms.probabilities[part], atoms.level[part], atoms.means[part], None, atoms.mean)
+        result.append((slice(start, stop), band))
+        start = stop
+    return result
+
+
+def _nodes(panels: Array) -> tuple[Array, Array]:
+    """Return Gauss-Legendre nodes and weights of panels, both of shape (panels, 16)."""
+    half = 0.5 * (panels[:, 1] - panels[:, 0])[:, None]
+    return panels.mean(axis=1)[:, None] + half * NODES, half * WEIGHTS
+
+
+def _check_support(support: Sequence[float]) -> tuple[float, ...]:
+    try:
+        places = tuple(float(x) for x in support)
+    except (TypeError, ValueError):
+        raise InputError(f"support must be a list of numbers such as (-1, 1), got {support!r}") from None
+    if len(places) < 2 or any(not a < b for a, b in zip(places[:-1], places[1:], strict=True)):
+        raise InputError(f"support must be at least two increasing numbers, got {support!r}")
+    if any(math.isinf(x) for x in places[1:-1]):
+        raise InputError(f"only the ends of the support may be infinite, got {support!r}")
+    return places

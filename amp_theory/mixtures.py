@@ -1,0 +1,240 @@
+"""Gaussian mixtures, their posterior given a noisy observation, and the integrands of the scalar channel.
+
+The prior is P0(s) = sum_k p_k N(s; s_k, v_k) (v_k = 0: an atom), the observation y = sqrt(x) s + z with
+z ~ N(0, 1), x the signal-to-noise ratio.  Given component k, y ~ N(sqrt(x) s_k, 1 + x v_k); the posterior
+of s has component weights pi_k(y), component means m_k = s_k + sqrt(x) v_k (y - sqrt(x) s_k)/(1 + x v_k)
+and component variances t_k = v_k/(1 + x v_k).  With c_k = m_k - <s>,
+
+    Var = sum_k pi_k (c_k^2 + t_k),   kappa_3 = sum_k pi_k (c_k^3 + 3 t_k c_k).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from amp_theory.quadrature import Array, Index
+
+EPS = float(np.finfo(float).eps)
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """Components of a mixture as arrays that broadcast to (components, rows, nodes).
+
+    probabilities p_k, level log p_k, means s_k, variances v_k (None: all are atoms), and mean E s.
+    """
+
+    probabilities: Array
+    level: Array
+    means: Array
+    variances: Array | None
+    mean: float
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """A Gaussian mixture sum_k p_k N(s_k, v_k), arrays of shape (components,), p normalised."""
+
+    probabilities: Array
+    means: Array
+    variances: Array
+
+    @cached_property
+    def mean(self) -> float:
+        """E s, exactly zero where it is zero up to rounding."""
+        terms = self.probabilities * self.means
+        mean = float(np.sum(terms))
+        return 0.0 if abs(mean) <= 8 * EPS * float(np.abs(terms).sum()) else mean
+
+    @cached_property
+    def second_moment(self) -> float:
+        """E s^2, the paper's rho."""
+        return float(self.probabilities @ (self.means**2 + self.variances))
+
+    @cached_property
+    def variance(self) -> float:
+        """Var s."""
+        return float(self.probabilities @ ((self.means - self.mean) ** 2 + self.variances))
+
+    @cached_property
+    def size(self) -> float:
+        """Largest second moment of a component."""
+        return float(np.max(self.means**2 + self.variances))
+
+    @cached_property
+    def atoms(self) -> bool:
+        """Whether the prior is discrete."""
+        return not np.any(self.variances > 0)
+
+    @cached_property
+    def symmetric(self) -> bool:
+        """Whether s and -s have the same law."""
+        here = np.lexsort((self.probabilities, self.variances, self.means))
+        there = np.lexsort((self.probabilities, self.variances, -self.means))
+        return (
+            np.array_equal(self.means[here], -self.means[there])
+            and np.array_equal(self.variances[here], self.variances[there])
+            and np.array_equal(self.probabilities[here], self.probabilities[there])
+        )
+
+    @cached_property
+    def entropy(self) -> float:
+        """H(p), the entropy of the component label in nats."""
+        return float(-(self.probabilities @ np.log(self.probabilities)))
+
+    @cached_property
+    def components(self) -> Components:
+        """The components in a shape that broadcasts against (rows, nodes)."""
+        p, s, v = (a[:, None, None] for a in (self.probabilities, self.means, self.variances))
+        return Components(p, np.log(p), s, None if self.atoms else v, self.mean)
+
+    @cached_property
+    def pairs(self) -> tuple[Index, Index]:
+        """All pairs of components."""
+        first, second = np.triu_indices(len(self.means), 1)
+        return first, second
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Posterior moments at nodes of shape (rows, nodes)."""
+
+    mean: Array
+    between: Array  # sum_k pi_k c_k^2
+    within: Array  # T = sum_k pi_k t_k
+    third: Array  # kappa_3
+    within_second: Array  # sum_k pi_k t_k^2 - T^2
+    within_third: Array  # sum_k pi_k t_k^3 - T^3
+
+
+def moments(pi: Array, m: Array, tau: Array | None, reference: Array) -> Moments:
+    """Central moments of weights pi, means m, variances tau (None for atoms), all (components, rows, nodes).
+
+    Means are taken relative to `reference`, the mean of the heaviest component, so that light components
+    keep their digits.
+    """
+    d = m - reference
+    shift = (pi * d).sum(axis=0)
+    c = d - shift
+    pc2 = pi * c * c
+    between = pc2.sum(axis=0)
+    third = (pc2 * c).sum(axis=0)
+    if tau is None:
+        zero = np.zeros_like(between)
+        return Moments(reference + shift, between, zero, third, zero, zero)
+    within = (pi * tau).sum(axis=0)
+    third += 3 * (pi * c * tau).sum(axis=0)
+    e2 = pi * (tau - within) ** 2
+    return Moments(reference + shift, between, within, third, e2.sum(axis=0), (e2 * (tau + 2 * within)).sum(axis=0))
+
+
+def posterior(components: Components, x: Array, reference: Array, t: Array) -> tuple[Array, Array, Moments]:
+    """Log f(y) (without 1/sqrt(2 pi)), H(pi) and the moments at y = sqrt(x) reference + t.
+
+    x and reference have shape (rows,), t (rows, nodes).  Deviations y - sqrt(x) s_k are formed as
+    sqrt(x) (reference - s_k) + t, so that far from the origin no digits are lost.
+    """
+    s, v, level = components.means, components.variances, components.level
+    root = np.sqrt(x)[:, None]
+    deviation = root * (reference[:, None] - s) + t
+    m, tau = s, None
+    if v is None:
+        log_weight = level - 0.5 * deviation * deviation
+    else:
+        total = 1 + x[:, None] * v
+        log_weight = level - 0.5 * np.log(total) - deviation * deviation / (2 * total)
+        m, tau = s + (root * v / total) * deviation, v / total
+    top = np.arange(len(s))[:, None, None] == log_weight.argmax(axis=0)
+    highest = log_weight.max(axis=0)
+    log_weight -= highest
+    weight = np.exp(log_weight)
+    others = np.where(top, 0.0, weight).sum(axis=0)
+    pi = weight / (1 + others)
+    log_sum = np.log1p(others)
+    label_entropy = log_sum - (pi * np.maximum(log_weight, -1e4)).sum(axis=0)
+    best = np.where(top, m, 0.0).sum(axis=0)
+    return highest + log_sum, label_entropy, moments(pi, m, tau, best)
+
+
+def expectations(density: Array, post: Moments) -> list[Array]:
+    """Integrands of mmse, M', M'' and of the size of M''."""
+    var = post.between + post.within
+    cube, square = 2 * var * var * var, post.third * post.third
+    return [density * var, density * var * var, density * (square - cube), density * (square + cube)]
+
+
+def _expm1_minus(u: Array) -> Array:
+    """Return e^u - 1 - u without cancellation."""
+    near = np.abs(u) < 0.1
+    small = np.where(near, u, 0.0)
+    series = np.ones_like(u)
+    for n in range(10, 2, -1):
+        series *= small / n
+        series += 1
+    return np.where(near, 0.5 * small * small * series, np.expm1(u) - u)
+
+
+def _entropy_gap(delta: Array) -> Array:
+    """Return (1 + delta) log(1 + delta) - delta without cancellation (1 at delta = -1)."""
+    near = np.abs(delta) < 0.05
+    small = np.where(near, delta, 0.0)
+    series = np.zeros_like(delta)
+    for n in range(13, 1, -1):
+        series *= -small
+        series += 1.0 / (n * (n - 1))
+    far = np.maximum(np.where(near, 1.0, delta), -1 + EPS)
+    return np.where(near, small * small * series, (1 + far) * np.log1p(far) - far)
+
+
+def small_integrand(components: Components, x: Array, y: Array) -> Array:
+    """Integrands of psi, M, mmse, M', M'' and the size of M'', without cancellation at small x.
+
+    With u_k = log f_k(y)/g(y), g = N(0, 1), and d = Z - 1 = sum_k p_k (e^{u_k} - 1),
+    psi = E_g[(1 + d) log(1 + d) - d] and M = E_g[(sum_k p_k e^{u_k} m_k)^2/(1 + d)]; sum_k p_k u_k is summed
+    in closed form, so that a vanishing mean cancels exactly.  x has shape (rows,), y (rows, nodes).
+    """
+    p, s = components.probabilities, components.means
+    snr = x[:, None]
+    root = np.sqrt(snr)
+    tau: Array | None = None
+    if components.variances is None:
+        drift: Array | float = components.mean
+        constant = 0.5 * snr * s * s
+        u = root * s * y - constant
+        linear = root * drift * y - (p * constant).sum(axis=0)
+        m = s
+    else:
+        v = components.variances
+        total = 1 + snr * v
+        tau = v / total
+        drift = components.mean - snr * (p * s * tau).sum(axis=0)
+        quadratic = 0.5 * snr * tau
+        constant = 0.5 * np.log1p(snr * v) + 0.5 * snr * s * s / total
+        u = (quadratic * y + root * s / total) * y - constant
+        linear = ((p * quadratic).sum(axis=0) * y + root * drift) * y - (p * constant).sum(axis=0)
+        s = s / total
+        m = s + root * tau * y
+    rest = _expm1_minus(u)
+    delta = linear + (p * rest).sum(axis=0)
+    growth = rest + u
+    signal = drift + (p * growth * s).sum(axis=0)
+    if tau is not None:
+        signal = signal + root * y * (p * (1 + growth) * tau).sum(axis=0)
+    post = moments(p * (1 + growth) / (1 + delta), m, tau, signal / (1 + delta))
+    gauss = np.exp(-0.5 * y * y)
+    psi, overlap = gauss * _entropy_gap(delta), gauss * signal * signal / (1 + delta)
+    return np.stack([psi, overlap, *expectations(gauss * (1 + delta), post)])
+
+
+def middle_integrand(components: Components, x: Array, y: Array) -> Array:
+    """Integrands of psi, M, mmse, M', M'' and the size of M'' as they are defined; shapes as above."""
+    log_density, _, post = posterior(components, x, np.zeros_like(x), y)
+    null, density = -0.5 * y * y, np.exp(log_density)
+    # Z log Z - Z + 1 with Z = f/g has the integral psi and is nowhere negative
+    log_z = log_density - null
+    gap = np.exp(null) * _entropy_gap(np.expm1(np.minimum(log_z, 1.0)))
+    psi = np.where(log_z < 1, gap, density * (log_z - 1) + np.exp(null))
+    return np.stack([psi, density * post.mean**2, *expectations(density, post)])
