@@ -25,10 +25,15 @@ _WHERE = {
         "FlipProbability", "FractionRevealed", "Interpolant", "LinearInterpolant", "MaskedDiffusion", "Retention",
         "Schedule", "StochasticLocalization", "TrigonometricInterpolant", "VarianceExploding", "VariancePreserving",
     ],
+    "plotting": ["plot_diagram", "plot_free_entropy", "plot_overlap", "plot_paths"],
+    "reproduce_figures": ["reproduce"],
     "results": ["FixedPoint", "FixedPoints", "Located", "Thresholds"],
+    "scan": ["Scan", "ScanCusp", "scan_threshold"],
     "transitions": ["thresholds"],
     "fixed_point_solver": ["fixed_points", "informed_overlap", "state_evolution", "uninformed_overlap"],
+    "compare": ["Comparison", "SamplerVerdicts", "Verdict", "compare_samplers"],
     "curves": ["Isotherm", "equation_of_state", "free_entropy_curve"],
+    "density": ["Density"],
     "diagram": ["Diagram", "load", "phase_diagram"],
 }  # fmt: skip
 _MODULE = {name: module for module, names in _WHERE.items() for name in names}

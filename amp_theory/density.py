@@ -8,6 +8,7 @@ weight, so long supports are worked through in blocks of y.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -104,7 +105,7 @@ class Density(Prior):
         inner = [e for e in edges if math.isfinite(e)]
         if not inner:
             inner = [0.0]
-        panels = list(zip(inner[:-1], inner[1:], strict=True))
+        panels = list(itertools.pairwise(inner))
         for sign, end, start in ((-1.0, edges[0], inner[0]), (1.0, edges[-1], inner[-1])):
             if math.isinf(end):
                 panels += self._tail(start, sign)
@@ -279,7 +280,7 @@ def _check_support(support: Sequence[float]) -> tuple[float, ...]:
         places = tuple(float(x) for x in support)
     except (TypeError, ValueError):
         raise InputError(f"support must be a list of numbers such as (-1, 1), got {support!r}") from None
-    if len(places) < 2 or any(not a < b for a, b in zip(places[:-1], places[1:], strict=True)):
+    if len(places) < 2 or any(not a < b for a, b in itertools.pairwise(places)):
         raise InputError(f"support must be at least two increasing numbers, got {support!r}")
     if any(math.isinf(x) for x in places[1:-1]):
         raise InputError(f"only the ends of the support may be infinite, got {support!r}")

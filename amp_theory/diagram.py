@@ -118,7 +118,7 @@ class Diagram:
         for piece in self._transitions.curve.pieces:
             if not piece.appears:
                 slack = 1e-13 * abs(piece.intensity[0])
-                bad |= (intensity >= piece.intensity[0] - slack) & (intensity <= piece.intensity[-1])
+                bad |= (intensity >= piece.intensity[0] - slack) & (intensity <= piece.limit)
         return [not b for b in bad.tolist()]
 
     def _failure(self, intensity: Array) -> list[float | None]:

@@ -32,7 +32,9 @@ class FoldPiece:
     """A monotone piece of the fold curve: vertices in order of rising intensity, falling strength.
 
     `appears` tells whether an upper stable branch begins here (informed spinodal) or a lower one ends
-    (uninformed spinodal); `cusps` tells for both ends whether they are cusps.
+    (uninformed spinodal); `cusps` tells for both ends whether they are cusps.  A piece that leaves the
+    coordinate grid towards z = 0 has strength zero and the intensity `limit` there; else `limit` is its
+    largest intensity.
     """
 
     coordinate: Array
@@ -40,6 +42,7 @@ class FoldPiece:
     intensity: Array
     appears: bool
     cusps: tuple[bool, bool]
+    limit: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -271,7 +274,10 @@ def _piece(eos: EquationOfState, section: list[tuple[float, float, float, bool]]
         if intensity[k] > intensity[keep[-1]] and s[k] < s[keep[-1]]:
             keep.append(k)
     keep[-1] = len(z) - 1
-    return FoldPiece(z[keep], s[keep], intensity[keep], appears, (section[0][3], section[-1][3]))
+    # next to weak recovery the strength falls below rounding before the grid ends
+    leaves = z[-1] <= eos.grid[0] * (1 + 1e-9) or abs(intensity[-1] - eos.start) <= 1e-6 * eos.start
+    limit = eos.start if leaves and eos.start > 0 else float(intensity[-1])
+    return FoldPiece(z[keep], s[keep], intensity[keep], appears, (section[0][3], section[-1][3]), limit)
 
 
 def fold_curve(eos: EquationOfState) -> FoldCurve:

@@ -137,7 +137,9 @@ class LineTracer:
             return "edge of the range"
         if piece.cusps[end]:
             return "tricritical point" if piece.strength[end] > 0 else "zero strength"
-        return "zero strength" if piece.strength[end] == 0 else "limit of the coordinate grid"
+        return (
+            "zero strength" if piece.strength[end] == 0 or np.isfinite(piece.limit) else "limit of the coordinate grid"
+        )
 
     def _relevant(self, segment: _Segment, number: int) -> list[_Segment]:
         """Keep the parts of a spinodal at which the uninformed, or informed, branch itself ends."""

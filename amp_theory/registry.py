@@ -74,16 +74,17 @@ def build_model(name: str, parameters: Mapping[str, Any]) -> Model:
     model = _lookup("model", name, MODELS)
     own = arguments(model)
     given = dict(parameters)
-    prior_arguments: dict[str, bool] = {}
+    kind: type[Prior] | None = None
     if "prior" in own and "prior" in given:
         kind = _lookup("prior", str(given["prior"]), PRIORS)
-        prior_arguments = arguments(kind)
+    prior_arguments = arguments(kind) if kind is not None else {}
+    for extra in [n for n in given if n not in own and n not in prior_arguments]:
+        raise _misplaced(extra, model, own, prior_arguments)
+    if kind is not None:
         missing = [n for n, needed in prior_arguments.items() if needed and n not in given]
         if missing:
             raise InputError(f"the prior {kind.name} needs {', '.join(missing)}")
         given["prior"] = kind(**{n: given.pop(n) for n in prior_arguments if n in given})
-    for extra in [n for n in given if n not in own]:
-        raise _misplaced(extra, model, own, prior_arguments)
     missing = [n for n, needed in own.items() if needed and n not in given]
     if missing:
         raise InputError(f"the model {name} needs {', '.join(missing)}")

@@ -1,0 +1,325 @@
+"""Pictures: phase diagrams, free entropy against overlap, overlap along the path.
+
+Colours are from the palette of Okabe and Ito, told apart by colour-blind readers; hatches and line styles
+carry the same information in print.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from amp_theory.curves import equation_of_state, free_entropy_curve
+from amp_theory.errors import InputError, unknown_name
+from amp_theory.fixed_point_solver import fixed_points
+from amp_theory.models import Model
+from amp_theory.paths import Path
+from amp_theory.quadrature import Array
+from amp_theory.results import Located
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from amp_theory.diagram import Diagram
+
+GREEN, ORANGE, RED, BLUE, SKY, PURPLE = "#009E73", "#E69F00", "#D55E00", "#0072B2", "#56B4E9", "#CC79A7"
+#: fill (light tints of green, orange and red) and hatch of every region
+REGIONS = {"easy": ("#d9f0e9", ""), "easy_metastable": ("#f7d999", "///"), "hard": ("#eaa57a", "xxx")}
+LABELS = {"easy": "easy", "easy_metastable": "easy, metastable branch", "hard": "hard"}
+STYLES = {
+    "informed_spinodal": ("--", BLUE, "informed spinodal"),
+    "first_order": ("-", "black", "first-order line"),
+    "uninformed_spinodal": ("-.", PURPLE, "uninformed spinodal"),
+}
+CONTROL_LABELS = {
+    "noise_over_rho2": r"noise $\Delta/\rho^2$",
+    "beta": r"inverse temperature $\beta$",
+    "lambda": r"signal strength $1/\Delta$",
+    "sqrt_lambda": r"signal strength $1/\sqrt{\Delta}$",
+    "noise": r"noise $\Delta$",
+}
+AXES = ("strength", "time", "information")
+#: controls at which the regions are shaded, and strengths where they are sampled
+COLUMNS, ROWS = 400, 160
+
+
+def _axes(axes: Axes | None) -> Axes:
+    if axes is not None:
+        return axes
+    from matplotlib import pyplot as plt
+
+    _, made = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
+    return made
+
+
+def control_label(model: Model, scaling: str | None = None) -> str:
+    """Return the axis label of a model's control, in one of its scalings."""
+    if scaling is None or scaling == model.control:
+        return f"{model.control} ${model.control_symbol}$"
+    return CONTROL_LABELS.get(scaling, scaling.replace("_", " "))
+
+
+def strength_label(path: Path, axis: str) -> str:
+    """Return the axis label of a path's strength, time or information."""
+    if axis == "time":
+        return f"time ${path.schedule.symbol}$ ({path.schedule.name})"
+    if axis == "information":
+        return "information in the revealed data (nats per variable)"
+    return f"{path.strength} ${path.strength_symbol}$"
+
+
+class View:
+    """Turns controls and strengths into what the axes show; refuses axes that do not exist."""
+
+    def __init__(self, model: Model, path: Path, axis: str, scaling: str | None) -> None:
+        if axis not in AXES:
+            raise unknown_name("axis", axis, AXES)
+        self.model, self.path, self.axis, self.scaling = model, path, axis, scaling
+        if scaling is not None and scaling not in model.scalings():
+            raise unknown_name("scaling", scaling, model.scalings())
+        if axis == "information" and not np.isfinite(path.information(model.variable_prior, np.array(0.5))):
+            raise InputError("a revealed continuous variable tells infinitely much: there is no information axis")
+
+    def control(self, control: Array | float) -> Any:
+        """Return what the horizontal axis shows for a control."""
+        if self.scaling is None:
+            return control
+        return self.model.convert(control, self.model.control, self.scaling)
+
+    def strength(self, strength: Array | float) -> Any:
+        """Return what the vertical axis shows for a strength."""
+        if self.axis == "time":
+            return self.path.schedule.time(strength)
+        if self.axis == "information":
+            return self.path.information(self.model.variable_prior, strength)
+        return strength
+
+
+def plot_diagram(
+    diagram: Diagram,
+    axes: Axes | None = None,
+    axis: str = "strength",
+    scaling: str | None = None,
+    limit: float | None = None,
+) -> Axes:
+    """Draw a phase diagram: regions, spinodals (dashed), first-order line, special points.
+
+    Parameters
+    ----------
+    diagram
+        What `phase_diagram` returns.
+    axes
+        Where to draw; a new figure by default.
+    axis
+        What the vertical axis shows: "strength", "time" (of the path's schedule) or "information" (nats
+        per variable in the side information on its own).
+    scaling
+        One of the model's scalings for the horizontal axis; its control by default.
+    limit
+        Largest strength shown; by default 1.25 times the largest on a line.
+    """
+    axes = _axes(axes)
+    view = View(diagram.model, diagram.path, axis, scaling)
+    highest = max((float(line.strength.max(initial=0)) for line in diagram.lines.values()), default=0.0)
+    top = limit if limit is not None else _default_top(diagram.path, highest)
+    _shade(axes, diagram, view, top)
+    for name, line in diagram.lines.items():
+        style, colour, label = STYLES[name]
+        for number in np.unique(line.segment):
+            part = line.segment == number
+            x, y = view.control(line.control[part]), view.strength(line.strength[part])
+            axes.plot(x, y, style, color=colour, lw=1.6, label=label if number == 0 else None)
+    _mark_points(axes, diagram, view)
+    axes.set_xlim(*np.sort(view.control(np.array(diagram.control_range))))
+    ends = np.sort(np.asarray(view.strength(np.array([0.0, top])), dtype=float))
+    if np.all(np.isfinite(ends)):
+        axes.set_ylim(*ends)
+    axes.set_xlabel(control_label(diagram.model, scaling))
+    axes.set_ylabel(strength_label(diagram.path, axis))
+    _legend(axes)
+    return axes
+
+
+def _default_top(path: Path, highest: float) -> float:
+    if highest == 0:
+        return 1.0 if np.isinf(path.limit) else 0.99 * path.limit
+    return min(1.25 * highest, path.limit * (1 - 1e-9))
+
+
+def _shade(axes: Axes, diagram: Diagram, view: View, top: float) -> None:
+    """Fill the regions between the lines."""
+    c = np.linspace(*diagram.control_range, COLUMNS)
+    x = np.asarray(view.control(c))
+    axes.set_facecolor(REGIONS["easy"][0])
+    if all(len(line.ends) <= 1 for line in diagram.lines.values()):
+        informed, first, uninformed = _edges(diagram, c, top)
+        for region, low, high in (("easy_metastable", informed, first), ("hard", first, uninformed)):
+            fill, hatch = REGIONS[region]
+            axes.fill_between(x, _finite(view.strength(low)), _finite(view.strength(high)), where=list(high > low),
+                              facecolor=fill, hatch=hatch, edgecolor="white", lw=0)  # fmt: skip
+        return
+    # more than one loop: sample the regions
+    from matplotlib.colors import ListedColormap
+
+    s = top * np.linspace(0, 1, ROWS + 1)[1:] ** 1.5
+    table = diagram.region(c[None, :], s[:, None])
+    code = np.select([table == name for name in REGIONS], list(range(len(REGIONS))))
+    fills = ListedColormap([fill for fill, _ in REGIONS.values()])
+    axes.pcolormesh(x, _finite(view.strength(s)), code, cmap=fills, vmin=0, vmax=2, shading="nearest", rasterized=True)
+
+
+def _legend(axes: Axes) -> None:
+    """Add a legend of the lines, points and regions."""
+    from matplotlib.patches import Patch
+
+    handles, _ = axes.get_legend_handles_labels()
+    patches = [
+        Patch(facecolor=fill, hatch=hatch, edgecolor="white", lw=0, label=LABELS[name])
+        for name, (fill, hatch) in REGIONS.items()
+    ]
+    axes.legend(handles=[*handles, *patches], fontsize=7, loc="best", framealpha=0.92)
+
+
+def _finite(values: Any) -> Array:
+    """Return values an axis can show: an infinite time (no side information) as a large one."""
+    array = np.asarray(values, dtype=float)
+    return np.where(np.isfinite(array), array, np.nan)
+
+
+def _edges(diagram: Diagram, c: Array, top: float) -> tuple[Array, Array, Array]:
+    """Return the strengths of the three lines at controls c: at most `top`, equal where there is no loop."""
+    columns = []
+    inside = _interpolate(diagram, "uninformed_spinodal", c)
+    for name in ("informed_spinodal", "first_order"):
+        values = _interpolate(diagram, name, c)
+        # beyond its end at zero strength a line stays there
+        columns.append(np.where(np.isnan(inside), top, np.nan_to_num(values, nan=0.0)))
+    columns.append(np.where(np.isnan(inside), top, inside))
+    informed, first, uninformed = (np.minimum(column, top) for column in columns)
+    return informed, np.maximum(first, informed), np.maximum(uninformed, first)
+
+
+def _interpolate(diagram: Diagram, name: str, c: Array) -> Array:
+    """Return a line's strength at controls c, NaN beyond its ends."""
+    line = diagram.lines[name]
+    if not len(line):
+        return np.full_like(c, np.nan)
+    order = np.argsort(line.control)
+    return np.interp(c, line.control[order], line.strength[order], left=np.nan, right=np.nan)
+
+
+def _mark_points(axes: Axes, diagram: Diagram, view: View) -> None:
+    """Mark the tricritical point, and the points of zero strength on the bottom axis."""
+    special = diagram.thresholds
+    for k, point in enumerate(p for p in (special.tricritical, *special.further_tricritical) if p is not None):
+        if point.strength is not None and _shown(diagram, point):
+            at = (view.control(point.control), view.strength(point.strength))
+            axes.plot(*at, "*", ms=13, mfc="white", mec="black", zorder=5, label=None if k else "tricritical point")
+    marks = {
+        "dynamical": ("v", "dynamical"),
+        "condensation": ("o", "condensation"),
+        "algorithmic": ("s", "algorithmic"),
+        "weak_recovery": ("D", "weak recovery"),
+    }
+    bottom = view.strength(0.0)
+    for name, (marker, label) in marks.items():
+        mark: Located | None = getattr(special, name)
+        if mark is not None and _shown(diagram, mark) and np.isfinite(bottom):
+            x = float(view.control(mark.control))
+            axes.plot(x, bottom, marker, ms=7, mfc="white", mec="black", clip_on=False, zorder=6, label=label)
+
+
+def _shown(diagram: Diagram, point: Located) -> bool:
+    lo, hi = diagram.control_range
+    return lo * (1 - 1e-9) <= point.control <= hi * (1 + 1e-9)
+
+
+def plot_paths(diagrams: Sequence[Diagram], axes: Axes | None = None) -> Axes:
+    """Draw the lines of several paths of one model in common units: the information they reveal.
+
+    The vertical axis is what the side information tells about one variable on its own, in nats; the hard
+    region of each path is shaded in its own colour.
+    """
+    if not diagrams:
+        raise InputError("plot_paths needs at least one diagram")
+    if len({d.model for d in diagrams}) > 1:
+        raise InputError("plot_paths needs diagrams of one and the same model")
+    axes = _axes(axes)
+    for diagram, colour in zip(diagrams, (BLUE, RED, GREEN, PURPLE, ORANGE, SKY), strict=False):
+        view = View(diagram.model, diagram.path, "information", None)
+        for name, line in diagram.lines.items():
+            style = STYLES[name][0]
+            for number in np.unique(line.segment):
+                part = line.segment == number
+                label = f"{diagram.path.name}, {STYLES[name][2]}" if number == 0 else None
+                axes.plot(line.control[part], view.strength(line.strength[part]), style, color=colour, label=label)
+        c = np.linspace(*diagram.control_range, COLUMNS)
+        _, first, uninformed = _edges(diagram, c, min(diagram.path.limit, 1e6) * (1 - 1e-9))
+        hard = ~np.isnan(_interpolate(diagram, "uninformed_spinodal", c))
+        axes.fill_between(
+            c, view.strength(first), view.strength(uninformed), where=list(hard), color=colour, alpha=0.15
+        )
+        point = diagram.thresholds.tricritical
+        if point is not None and point.strength is not None:
+            axes.plot(point.control, view.strength(point.strength), "*", ms=12, mfc="white", mec=colour, zorder=5)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel(control_label(diagrams[0].model))
+    axes.set_ylabel(strength_label(diagrams[0].path, "information"))
+    axes.legend(fontsize=7, framealpha=0.92)
+    return axes
+
+
+def plot_free_entropy(
+    model: Model, path: Path, control: float, strengths: Sequence[float], axes: Axes | None = None
+) -> Axes:
+    """Draw the free entropy against the overlap at several strengths, with its fixed points.
+
+    Filled markers are stable, open ones unstable; curves are shifted to zero at their uninformed fixed
+    point.
+    """
+    axes = _axes(axes)
+    for strength, colour in zip(strengths, _shades(len(strengths)), strict=True):
+        overlap, phi = free_entropy_curve(model, path, control, strength)
+        points = fixed_points(model, path, control, strength)
+        base = points.uninformed.free_entropy
+        axes.plot(overlap, phi - base, color=colour, label=f"${path.strength_symbol} = {strength:.4g}$")
+        for p in points:
+            face = colour if p.stable else "white"
+            axes.plot(p.overlap, p.free_entropy - base, "o", ms=6, mfc=face, mec=colour, zorder=5)
+    axes.set_xlabel("overlap $q$")
+    axes.set_ylabel(r"free entropy $\varphi$, from the uninformed branch")
+    axes.set_title(f"{model.control} ${model.control_symbol} = {control:.6g}$", fontsize=9)
+    axes.legend(fontsize=8)
+    return axes
+
+
+def _shades(count: int) -> list[Any]:
+    from matplotlib import colormaps
+
+    return [colormaps["viridis"](x) for x in np.linspace(0.0, 0.85, max(count, 1))]
+
+
+def plot_overlap(model: Model, path: Path, control: float, axes: Axes | None = None, axis: str = "strength") -> Axes:
+    """Draw the overlap of the fixed points along the path: stable branches solid, unstable ones dashed."""
+    axes = _axes(axes)
+    view = View(model, path, axis, None)
+    curve = equation_of_state(model, path, control)
+    x = _finite(view.strength(curve.strength))
+    for stable, style, label in ((True, "-", "stable"), (False, "--", "unstable")):
+        mask = curve.stable == stable
+        # masking keeps pieces apart; one neighbour more closes the gap at a fold
+        wide = mask | np.concatenate([mask[1:], [False]]) | np.concatenate([[False], mask[:-1]])
+        shown = mask if stable else wide
+        if mask.any():
+            y = np.where(shown, curve.overlap, np.nan)
+            axes.plot(x, y, style, color=BLUE if stable else RED, lw=1.8, label=label)
+    for overlap, strength in curve.folds:
+        axes.plot(view.strength(strength), overlap, "o", ms=5, mfc="white", mec="black", zorder=5)
+    axes.set_ylim(0, 1.02 * model.variable_prior.second_moment)
+    axes.set_xlabel(strength_label(path, axis))
+    axes.set_ylabel("overlap $q$")
+    axes.set_title(f"{model.control} ${model.control_symbol} = {control:.6g}$", fontsize=9)
+    axes.legend(fontsize=8)
+    return axes
