@@ -26,7 +26,7 @@ _WHERE = {
         "Schedule", "StochasticLocalization", "TrigonometricInterpolant", "VarianceExploding", "VariancePreserving",
     ],
     "plotting": ["plot_diagram", "plot_free_entropy", "plot_overlap", "plot_paths"],
-    "reproduce_figures": ["reproduce"],
+    "reproduction": ["reproduce"],
     "results": ["FixedPoint", "FixedPoints", "Located", "Thresholds"],
     "scan": ["Scan", "ScanCusp", "scan_threshold"],
     "transitions": ["thresholds"],

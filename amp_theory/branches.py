@@ -79,7 +79,7 @@ def follow(
 
     def function(t: Array, i: Index) -> tuple[Array, Array]:
         z = np.exp(t)
-        f = eos.surface(z, strength[i])
+        f = eos.surface(z, strength[i], with_energy=False)
         return f.intensity / intensity[i] - 1, z * f.intensity_z / intensity[i]
 
     start = None if guess is None else np.log(guess)
@@ -145,14 +145,14 @@ def _newton(eos: EquationOfState, pair: Pair, s: Array) -> tuple[Array, Array, A
             level = f.free_entropy - 0.5 * f.scaled * r
             gain = f.free_entropy_s[n:] - f.free_entropy_s[:n]
             ds = -(level[n:] - level[:n]) / gain
-            noise = 0.1 * (f.free_entropy_error[n:] + f.free_entropy_error[:n]) / gain
+            noise = 8 * EPS * (np.abs(f.free_entropy[n:]) + f.overlap[n:] * f.signal[n:]) / gain
             new = np.clip(s + ds, s + 0.8 * (pair.start - s), s + 0.8 * (pair.stop - s))
             change = np.concatenate([new - s, new - s])
             dz = -(r + f.intensity_s * change) / f.intensity_z
-            small = (np.abs(dz) < 1e-7 * z) & (np.abs(r) < 1e-7 * target + f.intensity_error)
+            small = (np.abs(dz) < 1e-7 * z) & (np.abs(r) < 1e-7 * target + 8 * EPS * z / f.scaled_slope)
             done = small[:n] & small[n:] & (np.abs(new - s) <= 1e-13 * pair.stop + noise)
-            # neither the coordinate nor the signal may shrink or grow too fast
-            least = np.maximum(0.3 * z, eos.path.coordinate(0.3 * f.signal, np.concatenate([new, new])))
+            # the coordinate may not change too fast, nor the signal become negative
+            least = np.maximum(0.3 * z, eos.path.coordinate(1e-6 * f.signal, np.concatenate([new, new])))
             moved = np.clip(z + dz, least, 3 * z)
             moved[:n] = np.minimum(moved[:n], 0.1 * z[:n] + 0.9 * pair.b_upper)
             moved[n:] = np.maximum(moved[n:], 0.1 * z[n:] + 0.9 * pair.c_lower)

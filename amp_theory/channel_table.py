@@ -63,7 +63,7 @@ class ChannelTable:
         self._rho = second_moment
         self._power = 1 if centred else 0
         self._first = FIRST / size
-        self._built: set[int] = set()
+        self._end = 0.0
         self._lower = np.empty(0)
         self._upper = np.empty(0)
         self._values = np.empty((0, NODES, 5))
@@ -73,7 +73,8 @@ class ChannelTable:
         """Evaluate at x = `snr` >= 0, any shape."""
         x = np.asarray(snr, dtype=float)
         flat = x.ravel()
-        self._build(self._octaves(flat))
+        if flat.max(initial=0.0) >= self._end:
+            self._build(float(flat.max()))
         panel = np.searchsorted(self._lower, flat, side="right") - 1
         lower, upper = self._lower[panel], self._upper[panel]
         t = (2 * flat - lower - upper) / (upper - lower)
@@ -88,16 +89,13 @@ class ChannelTable:
                    self._error[panel])  # fmt: skip
         return TableValues(*(c.reshape(x.shape) for c in columns))
 
-    def _octaves(self, x: Array) -> set[int]:
-        """Return the panel numbers that hold `x`: 0 for [0, x_0), k >= 1 for [x_0 2^(k-1), x_0 2^k)."""
-        return set(np.maximum(np.frexp(x / self._first)[1], 0).tolist())
-
-    def _build(self, octaves: set[int]) -> None:
-        """Add the missing octaves."""
-        missing = sorted(octaves - self._built)
-        if not missing:
-            return
-        edges = [(0.0 if k == 0 else self._first * 2.0 ** (k - 1), self._first * 2.0**k) for k in missing]
+    def _build(self, largest: float) -> None:
+        """Add octaves until `largest` is covered."""
+        edges = [(0.0, self._first)] if self._end == 0 else []
+        end = max(self._end, self._first)
+        while end <= largest:
+            edges.append((end, 2 * end))
+            end *= 2
         parts = self._panels(np.array(edges), SPLITS)
         lower = np.concatenate([self._lower, *(p[0] for p in parts)])
         order = np.argsort(lower)
@@ -105,7 +103,7 @@ class ChannelTable:
         self._upper = np.concatenate([self._upper, *(p[1] for p in parts)])[order]
         self._values = np.concatenate([self._values, *(p[2] for p in parts)])[order]
         self._error = np.concatenate([self._error, *(p[3] for p in parts)])[order]
-        self._built.update(missing)
+        self._end = end
 
     def _panels(self, edges: Array, splits: int) -> list[tuple[Array, Array, Array, Array]]:
         """Return lower ends, upper ends, values at the nodes and error bounds of panels that resolve `edges`."""

@@ -322,7 +322,7 @@ def _compare(options: argparse.Namespace) -> tuple[Any, str]:
 
 
 def _reproduce(options: argparse.Namespace) -> tuple[Any, str]:
-    from amp_theory.reproduce import as_dict, reproduce, table
+    from amp_theory.reproduction import as_dict, reproduce, table
 
     terminal = sys.stderr.isatty()
     rows = reproduce(options.folder, options.force, (lambda name: print(name, file=sys.stderr)) if terminal else None)

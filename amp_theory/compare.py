@@ -300,7 +300,9 @@ class _Judge:
     def _ageing_boundaries(self) -> list[float]:
         """Return the intensities where xi''(0) (1 - q_th) = 1: with xi''(0) = 1/(1 - q), a root in q alone."""
         zero = np.zeros(1)
-        slope, offset = self.eos.coupling.scaled(zero, 1 + zero)[2][0], self.eos.coupling.fixed(zero, 1 + zero)[2][0]
+        slope, offset = (
+            float(np.max(f(zero, 1 + zero)[2])) for f in (self.eos.coupling.scaled, self.eos.coupling.fixed)
+        )
         if slope == 0:
             return []
 

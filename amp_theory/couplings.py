@@ -7,6 +7,7 @@ the control explicitly at given overlap and snr, which is what makes the equatio
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,12 +18,14 @@ from amp_theory.errors import InputError
 from amp_theory.quadrature import Array
 
 Four = tuple[Array, Array, Array, Array]
+_ZERO: Array = np.zeros(())
 
 
 class Coupling(ABC):
     """xi(q) = intensity * A(q) + B(q) for overlaps q in [0, rho].
 
-    Functions take the overlap q and the `gap` rho - q, because near q = rho only the gap keeps its digits.
+    Results broadcast against the arguments.  Functions take the overlap q and the `gap` rho - q, because near
+    q = rho only the gap keeps its digits.
     """
 
     @abstractmethod
@@ -48,13 +51,18 @@ class Coupling(ABC):
 
 
 def _polynomial(terms: tuple[tuple[int, float], ...], q: Array) -> Four:
-    """Return sum_k c_k q^k and its first three derivatives; every term is nowhere negative."""
-    result = [np.zeros_like(q) for _ in range(4)]
+    """Return sum_k c_k q^k and its first three derivatives; every term is nowhere negative.
+
+    Without terms they are zeros that broadcast.
+    """
+    result = [_ZERO, _ZERO, _ZERO, _ZERO]
     for power, coefficient in terms:
-        factor = coefficient
-        for order in range(min(power, 3) + 1):
-            result[order] = result[order] + factor * q ** (power - order)
-            factor *= power - order
+        derivative = min(power, 3)
+        monomial = q ** (power - derivative)
+        for order in range(derivative, -1, -1):
+            factor = coefficient * math.prod(range(power - order + 1, power + 1))
+            result[order] = result[order] + factor * monomial
+            monomial = monomial * q
     return result[0], result[1], result[2], result[3]
 
 

@@ -26,19 +26,19 @@ import numpy as np
 from amp_theory.mixtures import EPS
 from amp_theory.models import Model
 from amp_theory.paths import Path
-from amp_theory.quadrature import Array
+from amp_theory.quadrature import Array, Index
 
 #: resolution of the coordinate grid, points per factor of two: at least, and per unit of sharpness
-PER_OCTAVE, PER_SHARPNESS = 12, 3
+PER_OCTAVE, PER_SHARPNESS = 12, 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class Surface:
     """Fixed points at coordinates z and internal strengths s: arrays of one shape.
 
-    intensity and its derivatives, the fold function F (> 0 where stable) and its derivatives, overlap,
-    gap rho - q, signal x, free entropy phi with its derivative at constant intensity, A(q), and absolute
-    bounds `_error` on intensity, F, dF/dz, q and phi.
+    intensity and its derivatives, the fold function F (> 0 where stable) and its derivatives, overlap and
+    its derivatives, gap rho - q, signal x, free entropy phi with its derivative at constant intensity, and
+    scaled, scaled_slope, the coupling's A(q) and A'(q).
     """
 
     coordinate: Array
@@ -57,11 +57,22 @@ class Surface:
     free_entropy: Array
     free_entropy_s: Array
     scaled: Array
-    intensity_error: Array
-    fold_error: Array
-    fold_z_error: Array
-    overlap_error: Array
-    free_entropy_error: Array
+    scaled_slope: Array
+
+    def take(self, index: Index) -> Surface:
+        """Return the entries `index`."""
+        return Surface(*(getattr(self, name)[index] for name in Surface.__slots__))
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """Absolute bounds on intensity, F, dF/dz, overlap and free entropy of a surface's points."""
+
+    intensity: Array
+    fold: Array
+    fold_z: Array
+    overlap: Array
+    free_entropy: Array
 
 
 class EquationOfState:
@@ -74,17 +85,18 @@ class EquationOfState:
         self.coupling = model.coupling
         path.check_prior(self.prior)
 
-    def surface(self, coordinate: Array, strength: Array | float) -> Surface:
+    def surface(self, coordinate: Array, strength: Array | float, with_energy: bool = True) -> Surface:
         """Return the fixed points at (coordinate, internal strength), broadcast against each other.
 
         Coordinates must be positive; where no control > 0 exists the intensity is <= 0, infinite or NaN.
+        Without `with_energy` the free entropy need not be computed.
         """
         s = np.asarray(strength, dtype=float)
-        r = self.path.response(self.prior, coordinate, s)
-        q, gap, q_z = r.overlap, r.gap, r.overlap_z
+        r = self.path.response(self.prior, coordinate, s, with_energy)
+        q, q_z = r.overlap, r.overlap_z
         with np.errstate(all="ignore"):
-            a0, a1, a2, a3 = self.coupling.scaled(q, gap)
-            b0, b1, b2, b3 = self.coupling.fixed(q, gap)
+            a0, a1, a2, a3 = self.coupling.scaled(q, r.gap)
+            b0, b1, b2, b3 = self.coupling.fixed(q, r.gap)
             rest = r.signal - b1
             intensity = rest / a1
             ratio = a2 / a1
@@ -92,22 +104,37 @@ class EquationOfState:
             k_q = rest * (a3 / a1 - ratio**2) + b3 - b2 * ratio
             k_z = k_q * q_z + ratio
             fold = 1 - k * q_z
-            fold_z = -(k_z * q_z + k * r.overlap_zz)
-            fold_s = -((k_q * r.overlap_s + ratio * r.signal_s) * q_z + k * r.overlap_zs)
-            intensity_s = (r.signal_s - k * r.overlap_s) / a1
-            error = r.relative_error + 4 * EPS
-            q_error = error * q
             return Surface(
-                np.broadcast_to(coordinate, q.shape), np.broadcast_to(s, q.shape),
-                intensity, fold / a1, intensity_s, fold, fold_z, fold_s, q, q_z, r.overlap_s, gap, r.signal,
+                coordinate if np.shape(coordinate) == q.shape else np.broadcast_to(coordinate, q.shape),
+                s if s.shape == q.shape else np.broadcast_to(s, q.shape),
+                intensity, fold / a1, (r.signal_s - k * r.overlap_s) / a1,
+                fold, -(k_z * q_z + k * r.overlap_zz),
+                -((k_q * r.overlap_s + ratio * r.signal_s) * q_z + k * r.overlap_zs),
+                q, q_z, r.overlap_s, r.gap, r.signal,
                 r.free_entropy - (q * r.signal - intensity * a0 - b0) / 2,
-                r.free_entropy_s, a0,
-                k / a1 * q_error + 4 * EPS * (np.abs(r.signal) + np.abs(coordinate) + b1) / a1,
-                np.abs(k_q * q_z) * q_error + 4 * error * np.abs(k * q_z),
-                8 * error * (np.abs(k_z * q_z) + np.abs(k * r.overlap_zz) + np.abs(k_q) * q_z**2 + ratio * q_z),
-                q_error,
-                error * np.abs(r.free_entropy) + EPS * (q * np.abs(r.signal) + np.abs(intensity) * a0 + b0),
+                r.free_entropy_s, a0, a1,
             )  # fmt: skip
+
+    def errors(self, f: Surface) -> Errors:
+        """Bound the errors of a surface's points, from those of the prior's functions and from rounding."""
+        r = self.path.response(self.prior, f.coordinate, f.strength, True)
+        q, q_z = f.overlap, f.overlap_z
+        e = r.relative_error + 4 * EPS
+        with np.errstate(all="ignore"):
+            _, a1, a2, a3 = self.coupling.scaled(q, f.gap)
+            b0, b1, b2, b3 = self.coupling.fixed(q, f.gap)
+            rest, ratio = f.signal - b1, a2 / a1
+            k = rest * ratio + b2
+            k_q = np.abs(rest * (a3 / a1 - ratio**2) + b3 - b2 * ratio)
+            noise = 4 * EPS * (np.abs(f.signal) + np.abs(f.coordinate) + b1)
+            fold_z = k_q * q_z**2 + ratio * q_z + np.abs(k * r.overlap_zz)
+            return Errors(
+                np.abs(k) / a1 * e * q + noise / a1,
+                k_q * q_z * e * q + 4 * e * np.abs(k * q_z),
+                8 * e * fold_z,
+                e * q,
+                e * np.abs(r.free_entropy) + EPS * (q * np.abs(f.signal) + np.abs(f.intensity) * f.scaled + b0),
+            )
 
     @cached_property
     def start(self) -> float:
@@ -118,22 +145,18 @@ class EquationOfState:
         """
         zero = np.zeros(1)
         rho = np.full(1, self.prior.second_moment)
-        _, a1, a2, _ = self.coupling.scaled(zero, rho)
-        _, b1, b2, _ = self.coupling.fixed(zero, rho)
-        if self.prior.mean != 0 or a1[0] > 0 or b1[0] > 0:
+        _, a1, a2, _ = (float(np.max(x)) for x in self.coupling.scaled(zero, rho))
+        _, b1, b2, _ = (float(np.max(x)) for x in self.coupling.fixed(zero, rho))
+        if self.prior.mean != 0 or a1 > 0 or b1 > 0:
             return 0.0
-        if a2[0] == 0:
-            return float("inf")
-        return float((1 / self.prior.variance**2 - b2[0]) / a2[0])
+        return float("inf") if a2 == 0 else (1 / self.prior.variance**2 - b2) / a2
 
     @cached_property
     def symmetric(self) -> bool:
         """Whether q = 0 is a fixed point at zero strength."""
-        return self.start > 0 or (self.prior.mean == 0 and self._no_field())
-
-    def _no_field(self) -> bool:
         zero, rho = np.zeros(1), np.full(1, self.prior.second_moment)
-        return bool(self.coupling.scaled(zero, rho)[1][0] == 0 and self.coupling.fixed(zero, rho)[1][0] == 0)
+        no_field = bool(self.coupling.signal(np.ones(1), zero, rho)[0] == 0)
+        return self.prior.mean == 0 and no_field
 
     @cached_property
     def grid(self) -> Array:
@@ -160,6 +183,6 @@ class EquationOfState:
     def _steepest(self) -> float:
         """Return the largest d log A'/d log q at q = rho, where polynomials with positive terms have it."""
         rho = np.full(1, self.prior.second_moment)
-        _, a1, a2, _ = self.coupling.scaled(rho, 0 * rho)
-        _, b1, b2, _ = self.coupling.fixed(rho, 0 * rho)
-        return float(max(rho[0] * a2[0] / a1[0], rho[0] * b2[0] / b1[0] if b1[0] > 0 else 0.0, 1.0))
+        _, a1, a2, _ = (float(np.max(x)) for x in self.coupling.scaled(rho, 0 * rho))
+        _, b1, b2, _ = (float(np.max(x)) for x in self.coupling.fixed(rho, 0 * rho))
+        return max(float(rho[0]) * a2 / a1, float(rho[0]) * b2 / b1 if b1 > 0 else 0.0, 1.0)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from amp_theory.branches import TINY, coordinate_bounds, follow
-from amp_theory.equations_of_state import EquationOfState, Surface
+from amp_theory.equations_of_state import EquationOfState, Errors, Surface
 from amp_theory.errors import InputError, integer_at_least, unknown_name
 from amp_theory.folds import locate
 from amp_theory.isotherm import Transitions
@@ -45,7 +45,7 @@ def roots(tr: Transitions, intensity: Array, strength: Array) -> Array:
     known = ~np.isnan(folds)
     values = np.full(folds.shape, np.nan)
     row = np.nonzero(known)[0]
-    values[known] = eos.surface(folds[known], strength[row]).intensity
+    values[known] = eos.surface(folds[known], strength[row], with_energy=False).intensity
     low, high = coordinate_bounds(eos, intensity, strength)
     # from q = 0 at zero strength the curve sets out from the weak-recovery point
     origin = np.where((strength == 0) & eos.symmetric, eos.start, -np.inf)
@@ -106,7 +106,7 @@ def landscape(tr: Transitions, intensity: Array, strength: Array) -> Landscape:
     f = eos.surface(z[known], strength[row])
     table = np.full((3, *z.shape), np.nan)
     stable = f.fold > 0
-    for layer, values in zip(table, (f.overlap, f.free_entropy, f.free_entropy_error), strict=True):
+    for layer, values in zip(table, (f.overlap, f.free_entropy, eos.errors(f).free_entropy), strict=True):
         layer[known] = np.where(stable, values, np.nan)
     null = eos.symmetric & (strength == 0) & (intensity <= eos.start)
     table = np.concatenate([np.where(null, 0.0, np.nan)[None, :, None].repeat(3, axis=0), table], axis=2)
@@ -184,7 +184,8 @@ def fixed_points(model: Model, path: Path, control: float, strength: float) -> F
     rho = np.full(1, tr.eos.prior.second_moment)
     evidence = float(tr.eos.coupling.value(lam, rho, 0 * rho)[0] / 2 + path.evidence(tr.eos.prior, strength))
     points = [FixedPoint(0.0, 0.0, stable[0], "unstable", float(rho[0]), evidence, 0.0, _ZERO)] if null else []
-    points += [_point(f, k, evidence) for k in range(len(z))]
+    bounds = tr.eos.errors(f)
+    points += [_point(f, bounds, k, evidence) for k in range(len(z))]
     kinds = _kinds(stable)
     named = tuple(
         FixedPoint(p.overlap, p.free_entropy, good, kind, p.mmse, p.mutual_information, p.signal, p.errors)
@@ -196,16 +197,16 @@ def fixed_points(model: Model, path: Path, control: float, strength: float) -> F
 _ZERO = {"overlap": 0.0, "free_entropy": 0.0}
 
 
-def _point(f: Surface, k: int, evidence: float) -> FixedPoint:
+def _point(f: Surface, bounds: Errors, k: int, evidence: float) -> FixedPoint:
     """Return entry k of a surface as a fixed point, its kind still open."""
     slope = abs(f.intensity_z[k])
     # where the slope vanishes the position goes with the square root of the error of the intensity
     bend = abs(f.fold_z[k] / f.fold[k] * f.intensity_z[k]) if f.fold[k] else np.inf
-    error = SAFETY * f.intensity_error[k]
+    error = SAFETY * bounds.intensity[k]
     z_error = min(error / slope, (2 * error / bend) ** 0.5) if slope else np.inf
     errors = {
-        "overlap": float(f.overlap_z[k] * z_error + SAFETY * f.overlap_error[k]),
-        "free_entropy": float(SAFETY * f.free_entropy_error[k] + 0.5 * f.scaled[k] * error),
+        "overlap": float(f.overlap_z[k] * z_error + SAFETY * bounds.overlap[k]),
+        "free_entropy": float(SAFETY * bounds.free_entropy[k] + 0.5 * f.scaled[k] * error),
     }
     phi = float(f.free_entropy[k])
     return FixedPoint(

@@ -21,8 +21,8 @@ from amp_theory.roots import solve_bracketed
 
 #: strengths at which folds are looked for when they are not explicit in the coordinate
 STRENGTHS = 24
-#: coordinates per factor of two in that search
-SEARCH_PER_OCTAVE = 4
+#: coordinates per factor of two in that search, and its start in units of the coordinate grid's
+SEARCH_PER_OCTAVE, SEARCH_FROM = 4, 1e3
 #: step in log z for the derivative that only steers the cusp's Newton iteration, and the accuracy of log z there
 H, CUSP_ACCURACY = 1e-5, 1e-11
 
@@ -83,10 +83,10 @@ def _searched_curve(eos: EquationOfState) -> list[tuple[Array, Array]]:
     """Return the fold curve found as the zero contour of F over a grid of coordinates and strengths."""
     from contourpy import contour_generator
 
-    z = eos.geometric(eos.grid[0], eos.grid[-1], SEARCH_PER_OCTAVE)
+    z = eos.geometric(SEARCH_FROM * eos.grid[0], eos.grid[-1], SEARCH_PER_OCTAVE)
     c = np.linspace(0, 1, STRENGTHS + 1)[:-1]
     s = c**5 / (c**5 + (1 - c) ** 1.5)  # dense near both ends
-    fold = eos.surface(z[:, None], s[None, :]).fold
+    fold = eos.surface(z[:, None], s[None, :], with_energy=False).fold
     lines = contour_generator(z=np.ma.masked_invalid(fold.T)).lines(0.0)
     return [_refine(eos, z, s, fold, np.asarray(line)) for line in lines if len(line) > 1]
 
@@ -112,7 +112,7 @@ def _solve_coordinate(eos: EquationOfState, lower: Array, upper: Array, s: Array
 
     def function(t: Array, i: Index) -> tuple[Array, Array]:
         z = np.exp(t)
-        f = eos.surface(z, s[i])
+        f = eos.surface(z, s[i], with_energy=False)
         return f.fold, z * f.fold_z
 
     return np.exp(solve_bracketed(function, np.log(lower), np.log(upper), rising, absolute=4 * EPS, noise=4 * EPS))
@@ -122,7 +122,7 @@ def _solve_strength(eos: EquationOfState, z: Array, lower: Array, upper: Array, 
     """Solve F(z, s) = 0 for s at given z."""
 
     def function(s: Array, i: Index) -> tuple[Array, Array]:
-        f = eos.surface(z[i], s)
+        f = eos.surface(z[i], s, with_energy=False)
         return f.fold, f.fold_s
 
     return solve_bracketed(function, lower, upper, rising, noise=4 * EPS)
@@ -137,7 +137,7 @@ def _project(
     before it, whose distance to the curve is below `tolerance`.
     """
     for _ in range(60):
-        f = eos.surface(z, s)
+        f = eos.surface(z, s, with_energy=False)
         with np.errstate(all="ignore"):
             ds = np.where(fixed_z, -f.fold / f.fold_s, 0.0)
             dt = np.where(fixed_z, 0.0, np.clip(-f.fold / (z * f.fold_z), -1, 1))
@@ -201,9 +201,9 @@ def _locate_inside(
     lower, upper = np.minimum(u, v), np.maximum(u, v)
     accuracy = 4 * EPS * np.where(along, 1.0, upper)
     solution = solve_bracketed(function, lower, upper, rising, u + part * (v - u), accuracy, 4 * EPS * np.abs(goal))
-    guess = other + slope * (solution - last)
-    z, s_found, _ = _project(eos, np.exp(np.where(along, solution, guess)), np.where(along, guess, solution), along)
-    return z, s_found
+    # the last step was tiny: the curve's tangent completes the point
+    rest = other + slope * (solution - last)
+    return np.exp(np.where(along, solution, rest)), np.where(along, rest, solution)
 
 
 # --- cusps and pieces --------------------------------------------------------------------------------------
@@ -219,7 +219,7 @@ def _cusp(eos: EquationOfState, z: Array, s: Array) -> Cusp:
         guess = state["s"] + mean_slope * (t - state["t"])
         strength = _project(eos, np.exp(t), guess, fixed, 1e-12)[1]
         state["t"], state["s"] = t, strength
-        f = eos.surface(np.exp(t + np.array([0.0, H])), strength)
+        f = eos.surface(np.exp(t + np.array([0.0, H])), strength, with_energy=False)
         curvature = (f.fold_z[1:] - f.fold_z[:1]) / H
         return f.fold_z[:1], curvature
 
@@ -233,7 +233,7 @@ def _cusp(eos: EquationOfState, z: Array, s: Array) -> Cusp:
 
 def _split(eos: EquationOfState, z: Array, s: Array) -> tuple[list[FoldPiece], list[Cusp]]:
     """Cut a connected curve at its cusps and at zero strength; return the pieces at strength >= 0."""
-    f = eos.surface(z, s)
+    f = eos.surface(z, s, with_energy=False)
     cusps = [
         (k, _cusp(eos, z[k : k + 2], s[k : k + 2]))
         for k in np.flatnonzero(np.sign(f.fold_z[:-1]) * np.sign(f.fold_z[1:]) < 0)
@@ -246,7 +246,7 @@ def _split(eos: EquationOfState, z: Array, s: Array) -> tuple[list[FoldPiece], l
     for (_, z0, s0, _), (k, z1, s1, _) in itertools.pairwise(points):
         if s0 * s1 < 0:
             ends, strength = np.array([min(z0, z1)]), np.zeros(1)
-            rising = eos.surface(ends, strength).fold < 0
+            rising = eos.surface(ends, strength, with_energy=False).fold < 0
             zero = _solve_coordinate(eos, ends, np.array([max(z0, z1)]), strength, rising)
             extra.append((k - 0.25, zero[0], 0.0, False))
     points = sorted(points + extra)
@@ -263,7 +263,7 @@ def _split(eos: EquationOfState, z: Array, s: Array) -> tuple[list[FoldPiece], l
 def _piece(eos: EquationOfState, section: list[tuple[float, float, float, bool]]) -> FoldPiece:
     """Return the monotone piece through `section`, oriented by rising intensity."""
     z, s = (np.array([point[k] for point in section]) for k in (1, 2))
-    f = eos.surface(z, s)
+    f = eos.surface(z, s, with_energy=False)
     inside = f.fold_z[1:-1] if len(z) > 2 else eos.surface(np.sqrt(z[:1] * z[1:]), s.mean(keepdims=True)).fold_z
     appears = bool(np.median(inside) > 0)
     order = slice(None) if f.intensity[0] < f.intensity[-1] else slice(None, None, -1)
@@ -275,7 +275,7 @@ def _piece(eos: EquationOfState, section: list[tuple[float, float, float, bool]]
             keep.append(k)
     keep[-1] = len(z) - 1
     # next to weak recovery the strength falls below rounding before the grid ends
-    leaves = z[-1] <= eos.grid[0] * (1 + 1e-9) or abs(intensity[-1] - eos.start) <= 1e-6 * eos.start
+    leaves = z[-1] <= SEARCH_FROM * eos.grid[0] * (1 + 1e-9) or abs(intensity[-1] - eos.start) <= 1e-6 * eos.start
     limit = eos.start if leaves and eos.start > 0 else float(intensity[-1])
     return FoldPiece(z[keep], s[keep], intensity[keep], appears, (section[0][3], section[-1][3]), limit)
 
@@ -298,17 +298,17 @@ def zero_strength_folds(eos: EquationOfState) -> Surface:
     The extrema of F are found first, so that two folds closer than the grid are not overlooked.
     """
     z = eos.grid
-    slope = eos.surface(z, 0.0).fold_z
+    slope = eos.surface(z, 0.0, with_energy=False).fold_z
     k = np.flatnonzero(np.sign(slope[:-1]) * np.sign(slope[1:]) < 0)
     if len(k):
 
         def function(t: Array, _: Index) -> tuple[Array, Array]:
-            here, there = eos.surface(np.exp(t), 0.0).fold_z, eos.surface(np.exp(t + H), 0.0).fold_z
+            here, there = (eos.surface(np.exp(t + h), 0.0, with_energy=False).fold_z for h in (0.0, H))
             return here, (there - here) / H
 
         lower, upper = np.log(z[k]), np.log(z[k + 1])
         extrema = solve_bracketed(function, lower, upper, slope[k] < 0, absolute=CUSP_ACCURACY)
         z = np.sort(np.concatenate([z, np.exp(extrema)]))
-    fold = eos.surface(z, 0.0).fold
+    fold = eos.surface(z, 0.0, with_energy=False).fold
     k = np.flatnonzero(np.sign(fold[:-1]) * np.sign(fold[1:]) < 0)
     return eos.surface(_solve_coordinate(eos, z[k], z[k + 1], np.zeros(len(k)), fold[k] < 0), 0.0)

@@ -12,7 +12,7 @@ from amp_theory.fixed_point_solver import landscape
 from amp_theory.folds import FoldPiece, locate
 from amp_theory.isotherm import Isotherms, Transitions
 from amp_theory.mixtures import EPS
-from amp_theory.quadrature import Array, Index
+from amp_theory.quadrature import Array
 from amp_theory.results import Located, Thresholds
 from amp_theory.transitions import SAFETY
 
@@ -126,7 +126,7 @@ class LineTracer:
         intensity = self._spread(start, stop)
         z, s = locate(self.tr.eos, piece, intensity)
         f = self.tr.eos.surface(z, s)
-        error = f.intensity_error / np.abs(f.intensity_s)
+        error = self.tr.eos.errors(f).intensity / np.abs(f.intensity_s)
         return self._segment(
             f, intensity, s, error, f.overlap, (self._reason(piece, 0, start), self._reason(piece, -1, stop))
         )
@@ -196,10 +196,11 @@ class LineTracer:
         for found in kinds.values():
             index = np.array([n for _, n in found])
             order = np.array([k for k, _ in found])
-            lower, upper = _entries(iso.lower, index), _entries(iso.upper, index)
+            lower, upper = iso.lower.take(index), iso.upper.take(index)
             gain = upper.free_entropy_s - lower.free_entropy_s
-            noise = upper.free_entropy_error + lower.free_entropy_error
-            noise = noise + 0.5 * (upper.scaled * upper.intensity_error + lower.scaled * lower.intensity_error)
+            above, below = self.tr.eos.errors(upper), self.tr.eos.errors(lower)
+            noise = above.free_entropy + below.free_entropy
+            noise = noise + 0.5 * (upper.scaled * above.intensity + lower.scaled * below.intensity)
             segment = self._segment(
                 upper, iso.intensity[order], iso.strength[index], noise / gain, lower.overlap,
                 ("other branches take over", "other branches take over"),
@@ -231,7 +232,7 @@ class LineTracer:
         return _Segment(self.model.from_intensity(intensity), strength, f.overlap, lower_overlap, bound, ends)
 
     def _cusp_end(self, cusp: Surface) -> _Segment:
-        error = cusp.fold_error / np.abs(cusp.fold_s)
+        error = self.tr.eos.errors(cusp).fold / np.abs(cusp.fold_s)
         return self._segment(cusp, cusp.intensity, cusp.strength, error, cusp.overlap, ("", ""))
 
     def _zero_end(self, point: Located, error: Array) -> _Segment:
@@ -241,11 +242,6 @@ class LineTracer:
         null = self.tr.eos.symmetric and intensity[0] <= self.tr.eos.start
         below = np.zeros(1) if null else landscape(self.tr, intensity, np.zeros(1)).overlap[:, 0]
         return _Segment(control, np.zeros(1), np.array([point.overlap]), below, error, ("", ""))
-
-
-def _entries(f: Surface, index: Index) -> Surface:
-    """Return entries of a surface."""
-    return Surface(*(getattr(f, name)[index] for name in Surface.__slots__))
 
 
 def _pieces(segment: _Segment, label: Array) -> list[_Segment]:

@@ -84,8 +84,11 @@ class Path(ABC):
             raise InputError(f"the schedule of {type(self).__name__} must be one of {names}, got {self.schedule!r}")
 
     @abstractmethod
-    def response(self, prior: Prior, coordinate: Array, strength: Array) -> Response:
-        """Return the overlap, its derivatives and the free entropy at (coordinate, internal strength)."""
+    def response(self, prior: Prior, coordinate: Array, strength: Array, with_energy: bool = True) -> Response:
+        """Return the overlap, its derivatives and the free entropy at (coordinate, internal strength).
+
+        Without `with_energy` the free entropies may be left zero, where they cost much.
+        """
 
     @abstractmethod
     def coordinate(self, signal: Array, strength: Array) -> Array:
@@ -156,7 +159,7 @@ class Flow(Path):
         Interpolant,
     )
 
-    def response(self, prior: Prior, coordinate: Array, strength: Array) -> Response:
+    def response(self, prior: Prior, coordinate: Array, strength: Array, with_energy: bool = True) -> Response:
         """Return G = M(z), Psi = psi(z) with z = x + snr."""
         values = prior.table(coordinate)
         zero = np.zeros_like(values.overlap)
@@ -195,7 +198,7 @@ class Autoregressive(Path):
     limit: ClassVar[float] = 1.0
     schedules: ClassVar[tuple[type[Schedule], ...]] = (FractionRevealed, MaskedDiffusion)
 
-    def response(self, prior: Prior, coordinate: Array, strength: Array) -> Response:
+    def response(self, prior: Prior, coordinate: Array, strength: Array, with_energy: bool = True) -> Response:
         """Return G = (1 - theta) M(x) + theta rho, Psi = (1 - theta) psi(x) + theta rho x/2, z = x."""
         values = prior.table(coordinate)
         hidden = 1 - strength
@@ -239,16 +242,26 @@ class UniformDiscreteDiffusion(Path):
     limit: ClassVar[float] = 1.0
     schedules: ClassVar[tuple[type[Schedule], ...]] = (Retention, FlipProbability)
 
-    def response(self, prior: Prior, coordinate: Array, strength: Array) -> Response:
+    def response(self, prior: Prior, coordinate: Array, strength: Array, with_energy: bool = True) -> Response:
         """Return G and Psi of uniform_channel.py at z = x and internal strength v = retention^2."""
         coordinate, strength = np.broadcast_arrays(coordinate, strength)
-        values = uniform_channel(coordinate, strength)
+        if not np.any(strength):
+            return self._without_information(prior, coordinate)
+        values = uniform_channel(coordinate, strength, with_energy)
         zero = np.zeros_like(values.overlap)
         psi = prior.table(coordinate)
         return Response(
             coordinate, 0.0, values.overlap, values.gap, values.overlap_x, values.overlap_xx, values.overlap_v,
             values.overlap_xv, psi.free_entropy + values.free_entropy, values.free_entropy_v,
             zero + psi.relative_error + 32 * EPS,
+        )  # fmt: skip
+
+    def _without_information(self, prior: Prior, coordinate: Array) -> Response:
+        """Return the response at v = 0, where all follows from the prior: dG/dv = M', dPsi/dv = M/2."""
+        m = prior.table(coordinate)
+        return Response(
+            coordinate, 0.0, m.overlap, m.mmse, m.slope, m.curvature, m.slope, m.curvature, m.free_entropy,
+            m.overlap / 2, m.relative_error,
         )  # fmt: skip
 
     def coordinate(self, signal: Array, strength: Array) -> Array:

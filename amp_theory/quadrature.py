@@ -99,28 +99,33 @@ def _select(integrand: Callable[[Index, Array], Array], which: Index, rows: Inde
     return integrand(which[rows], nodes)
 
 
-def sweep(integrand: Callable[[Index, Array], Array], rows: Rows, weight: int, functions: int) -> tuple[Array, Array]:
-    """Return the trapezoidal sums of so many `functions` and error estimates at the rows' present steps."""
+def sweep(
+    integrand: Callable[[Index, Array], Array], rows: Rows, weight: int, functions: int, estimate: bool = True
+) -> tuple[Array, Array]:
+    """Return the trapezoidal sums of so many `functions` and error estimates at the rows' present steps.
+
+    Without `estimate` the errors are left zero.
+    """
     count = rows.count()
-    if not len(count):
-        return np.zeros((functions, 0)), np.zeros((functions, 0))
-    parts = []
-    index = []
+    sums, errors = np.zeros((functions, len(count))), np.zeros((functions, len(count)))
     for batch in _batches(count, weight):
         steps = np.arange(count[batch].max())
         nodes = rows.lower[batch, None] + rows.step[batch, None] * steps
         with np.errstate(under="ignore"):
             values = integrand(batch, nodes)
         values[:, rows.half[batch], 0] *= 0.5
-        even, odd, fourth = (values[:, :, k::n].sum(axis=-1) for k, n in ((0, 2), (1, 2), (0, 4)))
-        size = np.abs(values).sum(axis=-1)
-        with np.errstate(invalid="ignore", divide="ignore", under="ignore"):
-            half, quarter = np.abs(even - odd) / size, np.abs(4 * fourth - 2 * even) / size
-            amplitude = np.minimum(quarter**2 / half, 1.0)
-            # never worse than the rule of twice the step, whose error also shows the rounding
-            error = np.where(half > 0, size * np.minimum(POLE_FACTOR * half**2 / amplitude, half), 0.0)
-        parts.append(np.stack([even + odd, error]) * rows.step[batch])
-        index.append(batch)
-    order = np.argsort(np.concatenate(index))
-    both = np.concatenate(parts, axis=-1)[..., order]
-    return both[0], both[1]
+        sums[:, batch] = values.sum(axis=-1)
+        if estimate:
+            errors[:, batch] = _estimate(values)
+    return sums * rows.step, errors * rows.step
+
+
+def _estimate(values: Array) -> Array:
+    """Return the error of sums over the last axis, from the sums over every second and every fourth term."""
+    even, odd, fourth = (values[:, :, k::n].sum(axis=-1) for k, n in ((0, 2), (1, 2), (0, 4)))
+    size = np.abs(values).sum(axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore", under="ignore"):
+        half, quarter = np.abs(even - odd) / size, np.abs(4 * fourth - 2 * even) / size
+        amplitude = np.minimum(quarter**2 / half, 1.0)
+        # never worse than the rule of twice the step, whose error also shows the rounding
+        return np.where(half > 0, size * np.minimum(POLE_FACTOR * half**2 / amplitude, half), 0.0)

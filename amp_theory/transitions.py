@@ -68,16 +68,12 @@ def _first(array: Array) -> float:
     return float(array[0])
 
 
-def _take(f: Surface, index: int) -> Surface:
-    """Return one point of a surface, as arrays of shape (1,)."""
-    return Surface(*(np.atleast_1d(getattr(f, name))[index : index + 1] for name in Surface.__slots__))
-
-
 def _fold_point(eos: EquationOfState, fold: Surface, how: str) -> Located:
     """Locate a fold at zero strength: the intensity is stationary, the overlap determined by F = 0."""
-    log_z = _first(fold.fold_error / np.abs(fold.fold_z)) + 4 * EPS * _first(fold.coordinate)
-    overlap = _first(fold.overlap_z) * log_z + _first(fold.overlap_error)
-    return _at_zero(eos, fold, (_first(fold.intensity_error), overlap), how)
+    bounds = eos.errors(fold)
+    z_error = _first(bounds.fold / np.abs(fold.fold_z)) + 4 * EPS * _first(fold.coordinate)
+    overlap = _first(fold.overlap_z) * z_error + _first(bounds.overlap)
+    return _at_zero(eos, fold, (_first(bounds.intensity), overlap), how)
 
 
 # --- zero strength -----------------------------------------------------------------------------------------
@@ -106,7 +102,7 @@ def _always_informed(zero: list[ZeroBranch]) -> bool:
 
 
 def _fold_at(tr: Transitions, coordinate: float) -> Surface:
-    return _take(tr.zero_folds, int(np.flatnonzero(tr.zero_folds.coordinate == coordinate)[0]))
+    return tr.zero_folds.take(np.flatnonzero(tr.zero_folds.coordinate == coordinate)[:1])
 
 
 def _dynamical(tr: Transitions) -> Located | str:
@@ -159,9 +155,10 @@ def _condensation(tr: Transitions) -> Located | str:
         return f"the equilibrium branch changes continuously at zero strength, at every {tr.eos.model.control}"
     high, low = best
     slope = high.scaled / 2 - (low.scaled / 2 if low is not None else 0.0)
-    noise = high.free_entropy_error + (low.free_entropy_error if low is not None else 0.0)
-    error = _first(noise / slope + high.intensity_error * (1 + high.scaled / (2 * slope)))
-    overlap = _first(high.overlap_error + high.overlap_z / np.abs(high.intensity_z) * (error + high.intensity_error))
+    bounds = tr.eos.errors(high)
+    noise = bounds.free_entropy + (tr.eos.errors(low).free_entropy if low is not None else 0.0)
+    error = _first(noise / slope + bounds.intensity * (1 + high.scaled / (2 * slope)))
+    overlap = _first(bounds.overlap + high.overlap_z / np.abs(high.intensity_z) * (error + bounds.intensity))
     return _at_zero(tr.eos, high, (error, overlap), "equal free entropy of both branches at zero strength")
 
 
@@ -189,6 +186,7 @@ def _zero_crossing(eos: EquationOfState, b: ZeroBranch, c: ZeroBranch) -> tuple[
     """Return branches c and b at the intensity where their free entropies are equal."""
     start, stop = max(b.start, c.start), min(b.stop, c.stop)
     zero = np.zeros(1)
+    last: dict[ZeroBranch, Array] = {}
 
     def at(branch: ZeroBranch, intensity: Array) -> Surface:
         if intensity[0] == branch.start and branch.lower > 0:
@@ -199,7 +197,9 @@ def _zero_crossing(eos: EquationOfState, b: ZeroBranch, c: ZeroBranch) -> tuple[
             return eos.surface(np.array([1e-9 / eos.prior.variance]), 0.0)
         least, most = coordinate_bounds(eos, intensity, zero)
         lower, upper = np.maximum(least, max(branch.lower, TINY)), np.minimum(most, branch.upper)
-        return eos.surface(follow(eos, intensity, zero, lower, upper), 0.0)
+        z = follow(eos, intensity, zero, lower, upper, guess=last.get(branch))
+        last[branch] = z
+        return eos.surface(z, 0.0)
 
     def function(intensity: Array, _: Index) -> tuple[Array, Array]:
         upper, lower = at(c, intensity), at(b, intensity)
@@ -208,8 +208,39 @@ def _zero_crossing(eos: EquationOfState, b: ZeroBranch, c: ZeroBranch) -> tuple[
     ends = [function(np.array([x]), np.zeros(1, dtype=np.intp))[0][0] for x in (start, stop)]
     if not ends[0] < 0 < ends[1]:
         return None
+    quick = _zero_newton(eos, at(b, _middle(start, stop)), at(c, _middle(start, stop)), start, stop)
+    if quick is not None:
+        return quick
     root = solve_bracketed(function, np.array([start]), np.array([stop]), True)
     return at(c, root), at(b, root)
+
+
+def _middle(start: float, stop: float) -> Array:
+    return np.array([0.5 * (start + stop)])
+
+
+def _zero_newton(
+    eos: EquationOfState, b: Surface, c: Surface, start: float, stop: float
+) -> tuple[Surface, Surface] | None:
+    """Solve intensity(z_b) = intensity(z_c), phi_b = phi_c at zero strength; None if it does not converge.
+
+    As d phi = (A/2) d intensity along a branch, with residuals r of the intensities the Newton step is
+    d intensity = -[phi - A r/2]_b^c / [A/2]_b^c, dz = (d intensity - r)/(d intensity/dz).
+    """
+    z, intensity = np.concatenate([b.coordinate, c.coordinate]), float(b.intensity[0])
+    for _ in range(12):
+        f = eos.surface(z, 0.0)
+        r = f.intensity - intensity
+        level = f.free_entropy - 0.5 * f.scaled * r
+        step = -(level[1] - level[0]) / (0.5 * (f.scaled[1] - f.scaled[0]))
+        new = float(np.clip(intensity + step, 0.2 * intensity + 0.8 * start, 0.2 * intensity + 0.8 * stop))
+        dz = (new - intensity - r) / f.intensity_z
+        done = abs(new - intensity) <= 1e-14 * intensity and np.all(np.abs(dz) < 1e-7 * z)
+        intensity, z = new, np.clip(z + dz, 0.3 * z, 3 * z)
+        if done and np.all(f.fold > 0):
+            f = eos.surface(z, 0.0)
+            return f.take(np.array([1])), f.take(np.array([0]))
+    return None
 
 
 # --- tricritical points ------------------------------------------------------------------------------------
@@ -223,20 +254,21 @@ def cusp_point(eos: EquationOfState, cusp: Cusp) -> Located:
     along_z = (eos.surface(z * (1 + step), s).fold_z - eos.surface(z * (1 - step), s).fold_z) / (2 * step * z)
     ds = step * np.maximum(np.abs(s), 1e-3 * z)
     along_s = (eos.surface(z, s + ds).fold_z - eos.surface(z, s - ds).fold_z) / (2 * ds)
-    s_error = _first(f.fold_error / np.abs(f.fold_s) + 4 * EPS * np.abs(s))
-    z_error = _first((f.fold_z_error + np.abs(along_s) * s_error) / np.abs(along_z) + CUSP_ACCURACY * z)
-    intensity_error = _first(f.intensity_error + np.abs(f.intensity_s) * s_error)
+    bounds = eos.errors(f)
+    s_error = _first(bounds.fold / np.abs(f.fold_s) + 4 * EPS * np.abs(s))
+    z_error = _first((bounds.fold_z + np.abs(along_s) * s_error) / np.abs(along_z) + CUSP_ACCURACY * z)
+    intensity_error = _first(bounds.intensity + np.abs(f.intensity_s) * s_error)
     intensity = _first(f.intensity)
     strength = float(eos.path.public(s)[0])
     overlap = _first(f.overlap)
-    bounds = {
+    errors = {
         eos.model.control: control_error(eos.model, intensity, intensity_error),
         eos.path.strength: SAFETY * (s_error * _first(eos.path.public_slope(s)) + EPS * abs(strength)),
         "overlap": SAFETY * (_first(f.overlap_z) * z_error + _first(np.abs(f.overlap_s)) * s_error + EPS * overlap),
     }
     control = float(eos.model.from_intensity(np.array(intensity)))
     how = "cusp of the equation of state: F = dF/dz = 0"
-    return Located(control, overlap, bounds, eos.model.control, strength, eos.path.strength, how=how)
+    return Located(control, overlap, errors, eos.model.control, strength, eos.path.strength, how=how)
 
 
 def tricritical_cusps(tr: Transitions) -> list[Cusp]:

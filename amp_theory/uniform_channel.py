@@ -22,7 +22,7 @@ import numpy as np
 from amp_theory.quadrature import Array, Index, Rows, sweep
 
 #: e^-CUT cuts the integrals off, e^-STRIP is their discretisation error up to a power of the step
-CUT, STRIP = 40.0, 48.0
+CUT, STRIP = 39.0, 48.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def uniform_channel(x: Array, v: Array, with_entropy: bool = True) -> UniformVal
             functions += [y * ratio - vr * limit + 0.5 * np.log1p(vr * c / rest), 0.5 * (t2 * ratio - limit)]
         return np.asarray(density * np.stack(functions))
 
-    sums, _ = sweep(integrand, rows, 2, 8 if with_entropy else 6)
+    sums, _ = sweep(integrand, rows, 2, 8 if with_entropy else 6, estimate=False)
     gap, direct, overlap_v, mixed, cubes, slope, *rest = sums
     entropy, growth = rest if with_entropy else (np.zeros_like(x), np.zeros_like(x))
     values = (
