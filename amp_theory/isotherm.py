@@ -17,6 +17,9 @@ from amp_theory.equations_of_state import EquationOfState, Surface
 from amp_theory.folds import FoldCurve, fold_curve, locate
 from amp_theory.quadrature import Array, Bools
 
+#: relative interval of strength in which two branches cannot be told apart (next to a tricritical point)
+MERGED = 1e-12
+
 
 @dataclass(frozen=True)
 class Branch:
@@ -75,7 +78,7 @@ class Transitions:
             for i, here in enumerate(branches)
             for k, c in enumerate(here)
             for j, b in enumerate(here[:k])
-            if max(b.start, c.start) < min(b.stop, c.stop)
+            if max(b.start, c.start) < min(b.stop, c.stop) * (1 - MERGED)
         ]
         ahead, crosses, guess = self._leads(intensity, branches, owner)
         cross = [owner[k] for k in np.flatnonzero(crosses)]
@@ -160,10 +163,10 @@ class Transitions:
             lam = intensity[[r[2] for r in rest]]
             s = np.array([r[5] for r in rest])
             difference = self._level([r[4] for r in rest], lam, s) - self._level([r[3] for r in rest], lam, s)
-            for (end, n, *_), (value, slope) in zip(rest, difference.T, strict=True):
+            for (end, n, *_, strength), (value, slope) in zip(rest, difference.T, strict=True):
                 ahead[end, n] = value >= 0
                 if end == 0 and slope > 0:
-                    guess[n] = min(guess[n], -value / slope)
+                    guess[n] = min(guess[n], strength - value / slope)
         zero = {owner[n] for n in np.flatnonzero(ahead[0])}
         return zero, ~ahead[0] & ahead[1], guess
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,15 @@ from amp_theory.folds import FoldPiece, locate
 from amp_theory.isotherm import Isotherms, Transitions
 from amp_theory.mixtures import EPS
 from amp_theory.quadrature import Array
-from amp_theory.results import Located, Thresholds
+from amp_theory.results import Thresholds
 from amp_theory.transitions import SAFETY
 
 LINES = ("informed_spinodal", "first_order", "uninformed_spinodal")
 #: relative distance at which an end of the range counts as a special point
 SNAP = 1e-13
+#: change of both overlaps, in units of their difference, across which a first-order line is still the same
+CONNECTED = 1.5
+TAKEN_OVER = "another branch takes over"
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,71 +147,95 @@ class LineTracer:
 
     def _relevant(self, segment: _Segment, number: int) -> list[_Segment]:
         """Keep the parts of a spinodal at which the uninformed, or informed, branch itself ends."""
-        isotherms = self.tr.isotherms(self.model.intensity(segment.control))
         keep = np.zeros(len(segment.control), dtype=bool)
-        for k, branches in enumerate(isotherms.branches):
+        # the ends, where branches merge, are judged by their neighbours
+        isotherms = self.tr.isotherms(self.model.intensity(segment.control[1:-1]))
+        for k, branches in enumerate(isotherms.branches, start=1):
             for j, branch in enumerate(branches):
                 if branch.dies == number:
                     keep[k] = all(lower.stop < branch.stop for lower in branches[:j])
                 if branch.born == number:
                     keep[k] = all(upper.start > branch.start for upper in branches[j + 1 :])
+        keep[0], keep[-1] = keep[1], keep[-2]
         return _pieces(segment, np.where(keep, 0, -1))
 
     # --- first order ---
 
     def _first_order(self) -> list[_Segment]:
-        """Return the line of equal free entropy of the two best branches."""
-        merging = [c.surface for c in self.tr.curve.cusps if c.merging and c.surface.strength[0] >= 0]
-        folds = [p.intensity for p in self.tr.curve.pieces if not p.appears]
-        if not folds:
-            return []
-        start = max(min(float(f[0]) for f in folds), self.least)
-        stop = min(max(float(f[-1]) for f in folds), self.most)
-        end = "edge of the range"
-        point = self.special.condensation
-        if self.simple and point is not None:
-            at = float(self.model.intensity(np.array(point.control)))
-            stop, end = (at, "zero strength") if at <= stop * (1 + SNAP) else (stop, end)
+        """Return the lines on which the equilibrium branch jumps."""
+        dying = [piece.intensity for piece in self.tr.curve.pieces if not piece.appears]
+        start = max(min((float(f[0]) for f in dying), default=np.inf), self.least)
+        stop = min(max((float(f[-1]) for f in dying), default=0.0), self.most)
         if start >= stop:
             return []
-        intensity = self._spread(start, stop)
-        if self.simple and end == "zero strength":
-            intensity = intensity[:-1]
-        first = [m for m in merging if m.intensity[0] == start]
-        iso = self.tr.isotherms(intensity[1:] if first else intensity)
-        segments = self._crossings(iso)
-        if self.simple and segments:
-            head = self._cusp_end(first[0]) if first else None
-            tail = (
-                self._zero_end(point, segments[0].error[-1:]) if end == "zero strength" and point is not None else None
-            )
-            segments[0] = _extend(segments[0], head, tail, ("tricritical point" if first else "edge of the range", end))
-        return segments
+        events = self._events(start, stop)
+        iso = self.tr.isotherms(self._samples(events))
+        return [self._chain(iso, chain, events) for chain in _chains(iso)]
 
-    def _crossings(self, iso: Isotherms) -> list[_Segment]:
-        """Collect the equilibrium transitions of isotherms into segments between the same two branches."""
-        kinds: dict[tuple[int | None, int | None], list[tuple[int, int]]] = {}
-        for k, jumps in enumerate(iso.crossings):
-            for jump in jumps:
-                b, c = iso.branches[k][jump.b], iso.branches[k][jump.c]
-                # a branch that reaches zero strength is the continuation of one that is born at a fold
-                kinds.setdefault((b.dies, c.born if not self.simple else None), []).append((k, jump.index))
-        segments = []
-        for found in kinds.values():
-            index = np.array([n for _, n in found])
-            order = np.array([k for k, _ in found])
-            lower, upper = iso.lower.take(index), iso.upper.take(index)
-            gain = upper.free_entropy_s - lower.free_entropy_s
-            above, below = self.tr.eos.errors(upper), self.tr.eos.errors(lower)
-            noise = above.free_entropy + below.free_entropy
-            noise = noise + 0.5 * (upper.scaled * above.intensity + lower.scaled * below.intensity)
-            segment = self._segment(
-                upper, iso.intensity[order], iso.strength[index], noise / gain, lower.overlap,
-                ("other branches take over", "other branches take over"),
-            )  # fmt: skip
-            breaks = np.cumsum(np.concatenate([[0], np.diff(order) > 1]))
-            segments += _pieces(segment, breaks)
-        return segments
+    def _events(self, start: float, stop: float) -> list[float]:
+        """Return start, stop and all intensities between them at which lines begin, end or meet."""
+        merging = [float(c.surface.intensity[0]) for c in self.tr.curve.cusps if c.surface.strength[0] >= 0]
+        if self.simple:
+            # beyond condensation nothing is left of the single line
+            return [start, min(stop, *self._condensation(stop))]
+        ends = [float(end) for piece in self.tr.curve.pieces for end in piece.intensity[[0, -1]]]
+        inner = [e for e in (*merging, *ends, *self._condensation(stop)) if start < e < stop]
+        return sorted({start, stop, *inner})
+
+    def _condensation(self, stop: float) -> list[float]:
+        point = self.special.condensation
+        at = float(self.model.intensity(np.array(point.control))) if point is not None else np.inf
+        return [at] if at <= stop * (1 + SNAP) else [stop]
+
+    def _samples(self, events: list[float]) -> Array:
+        """Return intensities strictly between neighbouring events, dense next to where lines open like roots."""
+        if len(events) == 2:
+            return self._spread(*events)[1:-1]
+        part = 0.5 - 0.5 * np.cos(np.pi * np.arange(1, self.points // 2 + 1) / (self.points // 2 + 1))
+        return np.concatenate([a + (b - a) * part for a, b in pairwise(events)])
+
+    def _chain(self, iso: Isotherms, chain: list[tuple[int, int]], events: list[float]) -> _Segment:
+        """Return connected transitions (isotherm, crossing) as a segment, with its exactly known ends."""
+        order, index = (np.array(column) for column in zip(*chain, strict=True))
+        lower, upper = iso.lower.take(index), iso.upper.take(index)
+        above, below = self.tr.eos.errors(upper), self.tr.eos.errors(lower)
+        noise = above.free_entropy + below.free_entropy
+        noise = noise + 0.5 * (upper.scaled * above.intensity + lower.scaled * below.intensity)
+        error = noise / (upper.free_entropy_s - lower.free_entropy_s)
+        body = self._segment(upper, iso.intensity[order], iso.strength[index], error, lower.overlap, ("", ""))
+        before = max(e for e in events if e < iso.intensity[order[0]])
+        after = min(e for e in events if e > iso.intensity[order[-1]])
+        head, first = self._chain_head(before, iso.intensity[order], iso.strength[index])
+        tail, last = self._chain_tail(after, body)
+        first = first if order[0] == 0 or head is not None else TAKEN_OVER
+        last = last if order[-1] == len(iso.intensity) - 1 or tail is not None else TAKEN_OVER
+        return _extend(body, head, tail, (first, last))
+
+    def _chain_head(self, at: float, intensity: Array, strength: Array) -> tuple[_Segment | None, str]:
+        """Return the tricritical point at intensity `at` from which a first-order line sets out, if it does."""
+        # where the line's first two points lead to
+        slope = (strength[1] - strength[0]) / (intensity[1] - intensity[0]) if len(intensity) > 1 else 0.0
+        leads_to = strength[0] + slope * (at - intensity[0])
+        near = abs(slope * (intensity[1] - at)) if len(intensity) > 1 else np.inf
+        for cusp in self.tr.curve.cusps:
+            f = cusp.surface
+            if cusp.merging and f.strength[0] >= 0 and f.intensity[0] == at and abs(f.strength[0] - leads_to) < near:
+                error = self.tr.eos.errors(f).fold / np.abs(f.fold_s)
+                return self._segment(f, f.intensity, f.strength, error, f.overlap, ("", "")), "tricritical point"
+        return None, "edge of the range"
+
+    def _chain_tail(self, at: float, body: _Segment) -> tuple[_Segment | None, str]:
+        """Return the condensation point at intensity `at` in which a first-order line ends, if it does."""
+        point = self.special.condensation
+        falling = len(body.strength) < 2 or body.strength[-1] < 0.5 * body.strength.max()
+        if point is None or not falling or abs(at / float(self.model.intensity(np.array(point.control))) - 1) > SNAP:
+            return None, "edge of the range"
+        control = np.array([point.control])
+        intensity = self.model.intensity(control)
+        null = self.tr.eos.symmetric and intensity[0] <= self.tr.eos.start
+        below = np.zeros(1) if null else landscape(self.tr, intensity, np.zeros(1)).overlap[:, 0]
+        end = _Segment(control, np.zeros(1), np.array([point.overlap]), below, body.error[-1:], ("", ""))
+        return end, "zero strength"
 
     # --- helpers ---
 
@@ -231,17 +259,32 @@ class LineTracer:
         bound = SAFETY * (slope + EPS * np.abs(strength))
         return _Segment(self.model.from_intensity(intensity), strength, f.overlap, lower_overlap, bound, ends)
 
-    def _cusp_end(self, cusp: Surface) -> _Segment:
-        error = self.tr.eos.errors(cusp).fold / np.abs(cusp.fold_s)
-        return self._segment(cusp, cusp.intensity, cusp.strength, error, cusp.overlap, ("", ""))
 
-    def _zero_end(self, point: Located, error: Array) -> _Segment:
-        """Return the condensation point as the end of the first-order line."""
-        control = np.array([point.control])
-        intensity = self.model.intensity(control)
-        null = self.tr.eos.symmetric and intensity[0] <= self.tr.eos.start
-        below = np.zeros(1) if null else landscape(self.tr, intensity, np.zeros(1)).overlap[:, 0]
-        return _Segment(control, np.zeros(1), np.array([point.overlap]), below, error, ("", ""))
+def _chains(iso: Isotherms) -> list[list[tuple[int, int]]]:
+    """Connect the transitions of neighbouring isotherms whose branches are closest in overlap."""
+    done: list[list[tuple[int, int]]] = []
+    live: list[list[tuple[int, int]]] = []
+    for k, jumps in enumerate(iso.crossings):
+        found = [jump.index for jump in jumps]
+        distance = {
+            (i, n): float(np.abs(a - b).sum()) / float(b[1] - b[0])
+            for i, chain in enumerate(live)
+            for n in found
+            for a, b in [(_overlaps(iso, chain[-1][1]), _overlaps(iso, n))]
+        }
+        grown: set[int] = set()
+        for (i, n), gap in sorted(distance.items(), key=lambda item: item[1]):
+            if gap < CONNECTED and i not in grown and n in found:
+                live[i].append((k, n))
+                grown.add(i)
+                found.remove(n)
+        done += [chain for i, chain in enumerate(live) if i not in grown]
+        live = [chain for i, chain in enumerate(live) if i in grown] + [[(k, n)] for n in found]
+    return done + live
+
+
+def _overlaps(iso: Isotherms, index: int) -> Array:
+    return np.array([iso.lower.overlap[index], iso.upper.overlap[index]])
 
 
 def _pieces(segment: _Segment, label: Array) -> list[_Segment]:
@@ -251,7 +294,9 @@ def _pieces(segment: _Segment, label: Array) -> list[_Segment]:
     for part in np.split(np.arange(len(label)), cuts):
         if len(part) and label[part[0]] >= 0:
             columns = {n: getattr(segment, n)[part] for n in COLUMNS}
-            result.append(_Segment(**columns, ends=segment.ends))
+            first = segment.ends[0] if part[0] == 0 else TAKEN_OVER
+            last = segment.ends[1] if part[-1] == len(label) - 1 else TAKEN_OVER
+            result.append(_Segment(**columns, ends=(first, last)))
     return result
 
 

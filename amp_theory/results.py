@@ -113,6 +113,7 @@ class Thresholds:
             lines.append(f"  {name:<14} {point if point else 'none: ' + self.reasons[name]}")
             if point:
                 lines.append(f"  {'':<14} {point.how}")
+        lines += [f"  {'tricritical':<14} {point} (a further one)" for point in self.further_tricritical]
         return "\n".join(lines)
 
     def __str__(self) -> str:
