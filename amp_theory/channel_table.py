@@ -21,8 +21,6 @@ from amp_theory.scalar_channel import ChannelValues
 #: Chebyshev nodes of a panel, x_0 in units of 1/size, tail of the coefficients that is negligible
 NODES, FIRST, TAIL = 20, 1 / 16, 2e-14
 SPLITS = 6
-#: log mmse below which the mmse and what goes with it are as good as zero
-UNDERFLOW = -680.0
 
 _angles = (2 * np.arange(NODES) + 1) * np.pi / (2 * NODES)
 _points = -np.cos(_angles)
@@ -113,20 +111,16 @@ class ChannelTable:
         x = 0.5 * (lower + upper)[:, None] + 0.5 * (upper - lower)[:, None] * _points
         exact = self._evaluate(x.ravel())
         scale = x.ravel() ** self._power
-        # where mmse underflows so does all that is measured by it
-        mmse = np.where(exact.log_mmse > UNDERFLOW, exact.mmse, np.inf)
         columns = [
             exact.free_entropy / (scale * x.ravel()),
             exact.overlap / scale,
             exact.log_mmse,
-            exact.overlap_slope / mmse,
-            exact.overlap_curvature / mmse,
+            exact.slope_ratio,
+            exact.curvature_ratio,
         ]
         values = np.stack(columns, axis=-1).reshape(-1, NODES, 5)
-        vanishing = exact.log_mmse.reshape(-1, NODES).min(axis=1) <= UNDERFLOW
         coefficients = np.abs(np.einsum("kn,pnf->pkf", _transform, values))
         tail = coefficients[:, -3:].max(axis=1) / np.maximum(coefficients.max(axis=1), 1e-300)
-        tail[vanishing, 3:] = 0.0
         # log mmse needs an absolute, not a relative error
         tail[:, 2] *= np.maximum(coefficients[:, :, 2].max(axis=1), 1.0)
         floor = 8 * EPS * np.maximum(np.abs(values[:, :, 2]).max(axis=1), 1.0)

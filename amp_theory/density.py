@@ -214,7 +214,9 @@ class Density(Prior):
     def _channel(self, snr: Array) -> ChannelValues:
         columns = np.array([self._at(float(x)) for x in snr]).reshape(-1, 7).T
         psi, overlap, mmse, slope, curvature, error, _ = columns
-        return ChannelValues(snr, psi, overlap, mmse, np.log(mmse), slope, curvature, error)
+        return ChannelValues(
+            snr, psi, overlap, mmse, np.log(mmse), slope, curvature, slope / mmse, curvature / mmse, error
+        )
 
     def _at(self, x: float) -> tuple[float, ...]:
         """Return psi, M, mmse, M', M'', the relative error and the size of M'' at one x."""

@@ -219,11 +219,11 @@ def small_integrand(components: Components, x: Array, y: Array) -> Array:
         m = s + root * tau * y
     rest = _expm1_minus(u)
     delta = linear + (p * rest).sum(axis=0)
-    growth = rest + u
-    signal = drift + (p * growth * s).sum(axis=0)
+    weight = p * np.exp(u)
+    signal = drift + (p * (rest + u) * s).sum(axis=0)
     if tau is not None:
-        signal = signal + root * y * (p * (1 + growth) * tau).sum(axis=0)
-    post = moments(p * (1 + growth) / (1 + delta), m, tau, signal / (1 + delta))
+        signal = signal + root * y * (weight * tau).sum(axis=0)
+    post = moments(weight / (1 + delta), m, tau, signal / (1 + delta))
     gauss = np.exp(-0.5 * y * y)
     psi, overlap = gauss * _entropy_gap(delta), gauss * signal * signal / (1 + delta)
     return np.stack([psi, overlap, *expectations(gauss * (1 + delta), post)])

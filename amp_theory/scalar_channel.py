@@ -7,9 +7,9 @@ observation give (Guo, Wu, Shamai and Verdu, IEEE Trans. Inf. Theory 57, 2011, p
 
 Cancellation is avoided in three regimes of x:
   small   psi and M as integrals of exact small differences against N(0, 1);
-  middle  the expectations as they stand;
   large   only the places where two components overlap are integrated, relative to their own
-          exponentially small weight, and psi = KL - H(p) + E H(pi), M = rho - mmse.
+          exponentially small weight, and psi = KL - H(p) + E H(pi), M = rho - mmse;
+  middle  the expectations as they stand, where x is large but M still small.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from amp_theory.quadrature import Array, Index, Rows, trapezoid
 TAIL = 42.0
 #: twice the first step aims at a discretisation error e^-STRIP, the first step at its square
 STRIP = 30.0
-SMALL, WIDE_ATOMS, WIDE_SMOOTH = 2.0, 12.0, 12.0
+#: up to x s^2 = WIDE the formulas for small x serve
+WIDE = 12.0
 #: each integrand is judged by its own integral, M'' by its size
 MEASURES = (0, 1, 2, 3, 5, 5)
 
@@ -36,7 +37,8 @@ class ChannelValues:
 
     free_entropy is psi(x) = E log Z in nats, overlap is M(x) = E[<s> s*] = 2 psi'(x), mmse is rho - M(x),
     log_mmse its logarithm (finite where mmse underflows), overlap_slope is M'(x), overlap_curvature is
-    M''(x).  relative_error bounds the relative error of all of them (of overlap_curvature relative to
+    M''(x).  slope_ratio and curvature_ratio are M'/mmse and M''/mmse, finite where all underflow.
+    relative_error bounds the relative error of all of them (of overlap_curvature relative to
     E[kappa_3^2 + 2 Var^3], as it may change sign).
     """
 
@@ -47,6 +49,8 @@ class ChannelValues:
     log_mmse: Array
     overlap_slope: Array
     overlap_curvature: Array
+    slope_ratio: Array
+    curvature_ratio: Array
     relative_error: Array
 
     def reshape(self, shape: tuple[int, ...]) -> ChannelValues:
@@ -61,14 +65,14 @@ def channel(mixture: Mixture, snr: Array) -> ChannelValues:
     if len(mixture.means) == 1:
         _one_component(mixture, snr, result)
     else:
-        wide = (snr * np.max(mixture.means**2) <= WIDE_ATOMS) & (snr * np.max(mixture.variances) <= WIDE_SMOOTH)
-        small = snr * mixture.size < SMALL
-        _small(mixture, np.flatnonzero(small & (snr > 0)), result)
-        _middle(mixture, np.flatnonzero(wide & ~small), result)
+        wide = snr * mixture.size <= WIDE
+        _small(mixture, np.flatnonzero(wide & (snr > 0)), result)
         _large(mixture, np.flatnonzero(~wide), result)
-        poor = np.flatnonzero(~wide & (result["overlap"] < 0.2 * mixture.second_moment))
-        _middle(mixture, poor, result)
+        _middle(mixture, np.flatnonzero(~wide & (result["overlap"] < 0.2 * mixture.second_moment)), result)
         _zero(mixture, np.flatnonzero(snr == 0), result)
+    plain = result["slope_ratio"] == 0
+    for ratio, name in (("slope_ratio", "overlap_slope"), ("curvature_ratio", "overlap_curvature")):
+        result[ratio][plain] = result[name][plain] / result["mmse"][plain]
     return ChannelValues(**result)
 
 
@@ -246,8 +250,8 @@ def _middle(mixture: Mixture, where: Index, result: dict[str, Array]) -> None:
     x = result["snr"][where]
     function = lambda r, y: middle_integrand(mixture.components, x[r], y)  # noqa: E731
     sums, errors = trapezoid(function, _wide_rows(mixture, x), MEASURES, len(mixture.means))
-    depth = np.log(mixture.variance / np.maximum(sums[2], 1e-300))
-    _finish(mixture, where, result, sums, errors, 16 * EPS * (2 + np.maximum(depth, 0)))
+    # log Z has an absolute error of rounding, psi is about E (log Z)^2/2
+    _finish(mixture, where, result, sums, errors, EPS * (64 + np.sqrt(2 / sums[0])))
 
 
 def _large(mixture: Mixture, where: Index, result: dict[str, Array]) -> None:
@@ -285,5 +289,7 @@ def _large(mixture: Mixture, where: Index, result: dict[str, Array]) -> None:
                overlap=mixture.second_moment - mmse, mmse=mmse, log_mmse=log_mmse,
                overlap_slope=smooth[1] + scale * slope,
                overlap_curvature=scale * curvature - 2 * smooth[2])  # fmt: skip
+        if mixture.atoms:
+            _store(result, where, slope_ratio=slope / between, curvature_ratio=curvature / between)
     relative = _relative(error, np.stack([entropy, between, np.abs(slope), size, size]))
     result["relative_error"][where] = relative + 4 * EPS * (8 - np.minimum(log_mmse, 0.0))
