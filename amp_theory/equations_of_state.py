@@ -34,7 +34,7 @@ PER_OCTAVE, PER_SHARPNESS = 12, 1.5
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """Fixed points at coordinates z and internal strengths s: arrays of one shape.
+    """Fixed points at coordinates z and internal strengths s: arrays that broadcast to one shape.
 
     intensity and its derivatives, the fold function F (> 0 where stable) and its derivatives, overlap and
     its derivatives, gap rho - q, signal x, free entropy phi with its derivative at constant intensity, and
@@ -105,8 +105,8 @@ class EquationOfState:
             k_z = k_q * q_z + ratio
             fold = 1 - k * q_z
             return Surface(
-                coordinate if np.shape(coordinate) == q.shape else np.broadcast_to(coordinate, q.shape),
-                s if s.shape == q.shape else np.broadcast_to(s, q.shape),
+                coordinate if coordinate.shape == intensity.shape else np.broadcast_to(coordinate, intensity.shape),
+                s if s.shape == intensity.shape else np.broadcast_to(s, intensity.shape),
                 intensity, fold / a1, (r.signal_s - k * r.overlap_s) / a1,
                 fold, -(k_z * q_z + k * r.overlap_zz),
                 -((k_q * r.overlap_s + ratio * r.signal_s) * q_z + k * r.overlap_zs),

@@ -1,0 +1,177 @@
+"""Special points against many digits, closed forms, defining equations, and each other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conftest import REFERENCE, correct_digits, reference
+from hypothesis import given
+from hypothesis import strategies as st
+
+import amp_theory as at
+from amp_theory.registry import build_model, build_path
+from amp_theory.results import POINTS
+
+SPECIAL = [c for c in REFERENCE["cases"] if c["quantity"] in POINTS]
+
+
+def parameters(case: dict) -> dict:
+    result = dict(case["parameters"])
+    if "probabilities" in result:
+        result["probabilities"] = [float(p) for p in result["probabilities"]]
+    return result
+
+
+@pytest.mark.parametrize("case", SPECIAL, ids=lambda c: f"{c['model']}-{c['parameters']}-{c['path']}-{c['quantity']}")
+def test_special_points_within_their_bounds(case):
+    """Every point lies within its stated bound of the 30-digit value, and the bound is <= 1e-10 relative."""
+    model = build_model(case["model"], parameters(case))
+    found = at.thresholds(model, build_path(case["path"] or "flow"))
+    point = getattr(found, case["quantity"])
+    if case["control"] is None:
+        assert point is None
+        assert found.reasons[case["quantity"]]
+        return
+    exact = float(case["control"])
+    assert abs(point.control - exact) <= point.error
+    assert point.error <= 1e-10 * exact
+    assert correct_digits(point.control, exact) >= 10
+    assert abs(point.overlap - float(case["overlap"])) <= point.errors["overlap"]
+    assert point.errors["overlap"] <= 1e-9
+    if case["quantity"] == "tricritical":
+        assert abs(point.strength - float(case["strength"])) <= point.errors[found.strength]
+        assert point.errors[found.strength] <= 1e-10 * point.strength
+
+
+def test_reference_covers_the_acceptance():
+    names = {(c["model"], c["parameters"].get("p")) for c in SPECIAL}
+    assert names >= {(m, p) for m in ("ising-p-spin", "spherical-p-spin") for p in (3, 4, 6, 10)}
+    assert {c["model"] for c in SPECIAL} >= {"spiked-matrix", "spiked-tensor", "mixed-p-spin", "spiked-matrix-tensor"}
+
+
+@given(st.integers(3, 30))
+def test_spherical_closed_forms(p):
+    """T_d^2 = p (p-2)^(p-2)/(2 (p-1)^(p-1)); flow and autoregressive tricritical points."""
+    model = at.SphericalPSpin(p)
+    flow, auto = at.thresholds(model, at.Flow()), at.thresholds(model, at.Autoregressive())
+    dynamical = np.sqrt(p * ((p - 2) / (p - 1)) ** (p - 2) / (2 * (p - 1)))
+    assert flow.dynamical.temperature == pytest.approx(dynamical, rel=1e-13)
+    noise = (p - 1) * ((p - 2) / p) ** (p - 2) * 4 / p**2
+    assert flow.tricritical.temperature == pytest.approx(np.sqrt(p * noise / 2), rel=1e-13)
+    assert flow.tricritical.snr == pytest.approx((p - 2) ** 2 / (4 * (p - 1)), rel=1e-13)
+    assert auto.tricritical.temperature == pytest.approx(np.sqrt(p / 2 * ((p - 2) / p) ** (p - 2)), rel=1e-13)
+    assert auto.tricritical.revealed == pytest.approx(((p - 2) / p) ** 2, rel=1e-13)
+    for point, exact in ((flow.dynamical, dynamical), (flow.tricritical, np.sqrt(p * noise / 2))):
+        assert abs(point.value - exact) <= point.error + 2e-16
+
+
+def test_printed_numbers():
+    """The numbers of the literature, to the digits printed there."""
+    ising = at.IsingPSpin(3)
+    flow = at.thresholds(ising, at.Flow())
+    assert flow.dynamical.temperature == pytest.approx(0.681598, abs=5e-7)
+    assert flow.condensation.temperature == pytest.approx(0.651385, abs=5e-7)
+    assert flow.tricritical.temperature == pytest.approx(0.740996, abs=5e-7)
+    assert flow.tricritical.snr == pytest.approx(0.167044, abs=5e-7)
+    assert flow.tricritical.overlap == pytest.approx(0.437826, abs=5e-7)
+    uniform = at.thresholds(ising, at.UniformDiscreteDiffusion()).tricritical
+    assert uniform.temperature == pytest.approx(0.739200, abs=5e-7)
+    assert uniform.retention == pytest.approx(0.384537, abs=5e-7)
+    sparse = at.thresholds(at.SpikedMatrix(at.SparseRademacher(0.08)), at.Autoregressive())
+    printed = {"dynamical": 1.040860, "condensation": 1.029420, "algorithmic": 0.980792, "weak_recovery": 1.0,
+               "tricritical": 1.069441}  # fmt: skip
+    for name, value in printed.items():
+        assert getattr(sparse, name).noise / 0.0064 == pytest.approx(value, abs=5e-7)
+    assert sparse.tricritical.revealed == pytest.approx(0.009897, abs=5e-7)
+
+
+def test_zero_strength_points_do_not_depend_on_the_path(dense_models):
+    for model in dense_models.values():
+        found = [at.thresholds(model, at.Flow()), at.thresholds(model, at.Autoregressive())]
+        if model.variable_prior.unbiased_sign:
+            found.append(at.thresholds(model, at.UniformDiscreteDiffusion()))
+        for name in POINTS[:4]:
+            points = [getattr(f, name) for f in found]
+            assert len({p is None for p in points}) == 1
+            if points[0] is not None:
+                assert max(p.control for p in points) - min(p.control for p in points) <= 2 * points[0].error
+
+
+def test_sherrington_kirkpatrick_has_weak_recovery_only():
+    for path in (at.Flow(), at.Autoregressive(), at.UniformDiscreteDiffusion()):
+        found = at.thresholds(at.SherringtonKirkpatrick(), path)
+        assert found.weak_recovery.temperature == 1
+        assert [found.dynamical, found.condensation, found.algorithmic, found.tricritical] == [None] * 4
+        assert set(found.reasons) == {"dynamical", "condensation", "algorithmic", "tricritical"}
+
+
+def test_reasons_tell_apart_the_cases(dense_models):
+    field = at.thresholds(dense_models["field"], at.Flow())
+    assert "field" in field.reasons["weak_recovery"]
+    mean = at.thresholds(dense_models["01 matrix"], at.Flow())
+    assert "mean" in mean.reasons["weak_recovery"]
+    pure = at.thresholds(at.IsingPSpin(3), at.Flow())
+    assert pure.reasons["algorithmic"] == "q = 0 is stable at every temperature"
+    always = at.thresholds(at.SpikedMatrixTensor(3, 0.2), at.Flow())
+    assert "every noise" in always.reasons["dynamical"]
+    assert "does not end" in always.reasons["tricritical"]
+
+
+def test_jump_at_weak_recovery_is_algorithmic():
+    """Where q = 0 itself jumps, algorithmic and weak recovery are one point."""
+    found = at.thresholds(at.SpikedMatrixTensor(3, 0.8), at.Flow())
+    assert found.algorithmic.noise == found.weak_recovery.noise == 1
+    assert found.algorithmic.overlap == 0
+
+
+@pytest.mark.parametrize("p", [3, 5, 10])
+def test_condensation_is_an_equality_of_independent_integrals(p):
+    """At condensation phi(q) = 0 and q = E tanh(xi' + sqrt(xi') z), by a plain trapezoidal sum."""
+    point = at.thresholds(at.IsingPSpin(p), at.Flow()).condensation
+    x = p / (2 * point.temperature**2) * point.overlap ** (p - 1)
+    z = np.arange(-14, 14, 1 / 256)
+    w = np.exp(-z * z / 2) / 256 / np.sqrt(2 * np.pi)
+    field = x + np.sqrt(x) * z
+    assert w @ np.tanh(field) == pytest.approx(point.overlap, abs=1e-12)
+    phi = w @ (np.logaddexp(field, -field) - np.log(2)) - x / 2
+    phi -= (point.overlap * x - point.overlap**p / (2 * point.temperature**2)) / 2
+    assert phi == pytest.approx(0, abs=2e-13)
+
+
+def test_results_read_well():
+    found = at.thresholds(at.IsingPSpin(3), at.Flow())
+    text = found.report()
+    assert "0.681598040576" in text
+    assert "none: q = 0 is stable" in text
+    assert str(found) == text
+    point = found.tricritical
+    assert point["temperature"] == point.temperature == point.control == point.value
+    assert point.error == point.errors["temperature"]
+    assert set(point.to_dict()) == {"temperature", "snr", "overlap", "error", "status", "how"}
+    with pytest.raises(AttributeError):
+        _ = point.noise
+    with pytest.raises(at.UnknownNameError, match="did you mean 'snr'"):
+        point["snrr"]
+    assert hash(found) == hash(at.thresholds(at.IsingPSpin(3), at.Flow()))
+    several = at.thresholds(at.SpikedTensor(3, at.Discrete([-5, -1, 0, 1, 5], [0.0005, 0.05, 0.899, 0.05, 0.0005])), at.Flow())
+    assert len(several.further_tricritical) == 1
+    assert "a further one" in several.report()
+    assert len(several.to_dict()["further_tricritical"]) == 1
+
+
+def test_bad_arguments():
+    with pytest.raises(at.InputError, match="model must be"):
+        at.thresholds("ising-p-spin", at.Flow())
+    with pytest.raises(at.InputError, match="path must be"):
+        at.thresholds(at.IsingPSpin(3), "flow")
+    with pytest.raises(at.InputError, match="unbiased"):
+        at.thresholds(at.SphericalPSpin(3), at.UniformDiscreteDiffusion())
+
+
+@pytest.mark.parametrize("density", [False, True])
+def test_user_density_as_a_model(density):
+    """A Gaussian given as a density has the spherical model's thresholds."""
+    prior = at.Density(lambda s: np.exp(-s * s / 2) / np.sqrt(2 * np.pi), (-np.inf, np.inf)) if density else at.Gaussian()
+    found = at.thresholds(at.MixedPSpin("q**3/2", prior), at.Flow())
+    assert abs(found.tricritical.temperature - 2 / 3) <= found.tricritical.error
+    assert abs(found.dynamical.temperature - np.sqrt(3 / 8)) <= found.dynamical.error
