@@ -20,6 +20,8 @@ from amp_theory.roots import solve_bracketed
 TINY = 1e-290
 #: iterations of the simultaneous Newton method, and the accuracy of its start in units of the brackets
 NEWTON, COARSE = 12, 2e-3
+#: ratio of coordinates below which two branches are close
+CLOSE = 1.6
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,10 @@ def follow(
     def function(t: Array, i: Index) -> tuple[Array, Array]:
         z = np.exp(t)
         f = eos.surface(z, strength[i], with_energy=False)
-        return f.intensity / intensity[i] - 1, z * f.intensity_z / intensity[i]
+        # x - xi'(q) in units of z, and its slope in log z
+        residual = f.residual(intensity[i])
+        slope = f.fold + residual * f.scaled_curvature * f.overlap_z
+        return residual / z, slope - residual / z
 
     start = None if guess is None else np.log(guess)
     lower, upper = np.log(np.maximum(lower, TINY)), np.log(upper)
@@ -118,14 +123,42 @@ def equal_free_entropy(eos: EquationOfState, pair: Pair, guess: Array) -> tuple[
     rest = np.flatnonzero(~done)
     if len(rest):
         s[rest], zb[rest], zc[rest] = _nested(eos, pair.select(rest))
-    return s, eos.surface(zb, s), eos.surface(zc, s)
+    b, c = eos.surface(zb, s), eos.surface(zc, s)
+    close = np.flatnonzero(close_pairs(b, c))
+    if len(close):
+        gain = (c.free_entropy_s - b.free_entropy_s)[close]
+        s[close] -= free_entropy_difference(eos, pair.intensity[close], b.take(close), c.take(close)) / gain
+    return s, b, c
+
+
+def close_pairs(b: Surface, c: Surface) -> Bools:
+    """Tell which branches are so close that the difference of their free entropies is better integrated."""
+    return c.coordinate < CLOSE * b.coordinate
+
+
+def free_entropy_difference(eos: EquationOfState, intensity: Array, b: Surface, c: Surface) -> Array:
+    """Return phi_c - phi_b at one control and strength as the integral of xi''(q) (G - q)/2 from q_b to q_c.
+
+    Next to a tricritical point the two free entropies agree to many digits; the integrand keeps its own.
+    """
+    node, weight = np.polynomial.legendre.leggauss(16)
+    width = c.overlap - b.overlap
+    t = 0.5 + 0.5 * node[:, None]
+    q, gap = b.overlap + t * width, b.gap + t * (c.gap - b.gap)
+    signal = eos.coupling.signal(intensity, q, gap)
+    curvature = intensity * eos.coupling.scaled(q, gap)[2] + eos.coupling.fixed(q, gap)[2]
+    response = eos.path.response(
+        eos.prior, eos.path.coordinate(signal, b.strength), np.broadcast_to(b.strength, q.shape)
+    )
+    return np.asarray(0.25 * width * (weight @ (curvature * (response.overlap - q))))
 
 
 def _newton(eos: EquationOfState, pair: Pair, s: Array) -> tuple[Array, Array, Array, Bools]:
     """Solve intensity(z_b, s) = intensity(z_c, s) = target, phi_b = phi_c; tell which tasks converged.
 
-    With residuals r of the intensities and D = phi_c - phi_b, d phi = dPsi/ds ds + (A/2) d intensity gives
-    ds = -(D - A_c r_c/2 + A_b r_b/2)/(dPsi/ds|_c - dPsi/ds|_b) and dz = -(r + d intensity/ds ds)/(d intensity/dz).
+    With r = x - xi'(q), A' times the excess of the intensity, and D = phi_c - phi_b, the relation
+    d phi = dPsi/ds ds + (A/2) d intensity gives ds = -[phi - (A/A') r/2]_b^c / [dPsi/ds]_b^c and
+    dz = -(r + A' d intensity/ds ds)/F.
     """
     n = len(pair.intensity)
     target = np.concatenate([pair.intensity, pair.intensity])
@@ -141,15 +174,15 @@ def _newton(eos: EquationOfState, pair: Pair, s: Array) -> tuple[Array, Array, A
     for _ in range(NEWTON):
         f = eos.surface(z, np.concatenate([s, s]))
         with np.errstate(all="ignore"):
-            r = f.intensity - target
-            level = f.free_entropy - 0.5 * f.scaled * r
+            r = f.residual(target)
+            level = f.free_entropy - 0.5 * f.scaled_ratio * r
             gain = f.free_entropy_s[n:] - f.free_entropy_s[:n]
             ds = -(level[n:] - level[:n]) / gain
             noise = 8 * EPS * (np.abs(f.free_entropy[n:]) + f.overlap[n:] * f.signal[n:]) / gain
             new = np.clip(s + ds, s + 0.8 * (pair.start - s), s + 0.8 * (pair.stop - s))
             change = np.concatenate([new - s, new - s])
-            dz = -(r + f.intensity_s * change) / f.intensity_z
-            small = (np.abs(dz) < 1e-7 * z) & (np.abs(r) < 1e-7 * target + 8 * EPS * z / f.scaled_slope)
+            dz = -(r + f.drift * change) / f.fold
+            small = (np.abs(dz) < 1e-7 * z) & (np.abs(r) < 1e-7 * f.signal + 8 * EPS * z)
             done = small[:n] & small[n:] & (np.abs(new - s) <= 1e-13 * pair.stop + noise)
             # the coordinate may not change too fast, nor the signal become negative
             least = np.maximum(0.3 * z, eos.path.coordinate(1e-6 * f.signal, np.concatenate([new, new])))
@@ -177,7 +210,7 @@ def _nested(eos: EquationOfState, pair: Pair) -> tuple[Array, Array, Array]:
         z = follow(eos, pair.intensity[i], s, lower[i], upper[i], guess=guess)
         f = eos.surface(z, s)
         with np.errstate(all="ignore"):
-            slope[name][i] = np.nan_to_num(-f.intensity_s / (f.intensity_z * z))
+            slope[name][i] = np.nan_to_num(-f.drift / (f.fold * z))
         t[name][i] = np.log(z)
         return f
 

@@ -248,7 +248,7 @@ class _Judge:
         if isinstance(self.prior, Gaussian):  # on the sphere local dynamics are alike
             return SamplerVerdicts("mcmc", self.langevin().verdicts)
         cuts = [self.dynamical, self.algorithmic, self.eos.start]
-        cuts += [16.0] if isinstance(self.model, SherringtonKirkpatrick) else []
+        cuts += [1 / 16] if isinstance(self.model, SherringtonKirkpatrick) else []
         return self._verdicts("mcmc", cuts, self._dynamics)
 
     def _dynamics(self, intensity: float) -> tuple[bool | None, Certainty, str]:
@@ -316,9 +316,9 @@ class _Judge:
             return value, (excess(q + 1e-7) - value) / 1e-7
 
         q = np.linspace(0, 1, 4001)[1:-1]
-        value = excess(q)
-        k = np.flatnonzero(np.sign(value[:-1]) * np.sign(value[1:]) < 0)
-        roots = solve_bracketed(function, q[k], q[k + 1], value[k] < 0)
+        below = excess(q) < 0
+        k = np.flatnonzero(below[:-1] != below[1:])
+        roots = solve_bracketed(function, q[k], q[k + 1], below[k])
         return [float(x) for x in (1 / (1 - roots) - offset) / slope if x > 0]
 
 

@@ -36,6 +36,11 @@ class Coupling(ABC):
     def fixed(self, overlap: Array, gap: Array) -> Four:
         """Return B, B', B'', B''' at q = `overlap`."""
 
+    def scaled_ratios(self, overlap: Array, gap: Array) -> tuple[Array, Array, Array]:
+        """Return A/A', A''/A', A'''/A' at q = `overlap`; override where A' may underflow."""
+        a0, a1, a2, a3 = self.scaled(overlap, gap)
+        return a0 / a1, a2 / a1, a3 / a1
+
     @property
     @abstractmethod
     def sharpness(self) -> float:
@@ -80,6 +85,17 @@ class PolynomialCoupling(Coupling):
     def fixed(self, overlap: Array, gap: Array) -> Four:
         """Return B, B', B'', B''' at q = `overlap`."""
         return _polynomial(self.fixed_terms, overlap)
+
+    def scaled_ratios(self, overlap: Array, gap: Array) -> tuple[Array, Array, Array]:
+        """Return A/A', A''/A', A'''/A' at q = `overlap`, the lowest power divided out."""
+        lowest = min(power for power, _ in self.scaled_terms)
+        parts: list[Array] = [_ZERO, _ZERO, _ZERO, _ZERO]
+        for power, coefficient in self.scaled_terms:
+            monomial = coefficient * overlap ** (power - lowest)
+            for order in range(4):
+                parts[order] = parts[order] + math.perm(power, order) * monomial
+        a0, a1, a2, a3 = parts
+        return overlap * a0 / a1, a2 / a1 / overlap, a3 / a1 / overlap**2
 
     @property
     def sharpness(self) -> float:

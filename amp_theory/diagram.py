@@ -17,7 +17,7 @@ import numpy.typing as npt
 from amp_theory.errors import FileError, InputError, as_float, integer_at_least, unknown_name
 from amp_theory.files import check_output, read_json, to_json, write_text
 from amp_theory.fixed_point_solver import regions
-from amp_theory.isotherm import Transitions
+from amp_theory.isotherm import MERGED, Branch, Transitions
 from amp_theory.lines import LINES, Line, LineTracer
 from amp_theory.models import Model, Target
 from amp_theory.paths import Path
@@ -126,18 +126,20 @@ class Diagram:
         result: list[float | None] = [None] * len(intensity)
         iso = self._transitions.isotherms(intensity[failing])
         for k, i in enumerate(failing):
-            result[i] = self._first_failure(iso.branches[k], [(j.b, iso.strength[j.index]) for j in iso.crossings[k]])
+            jumps = [(j.b, iso.strength[j.index]) for j in iso.crossings[k]]
+            result[i] = self._first_failure(iso.branches[k], jumps, float(intensity[i]))
         return result
 
-    def _first_failure(self, branches: list[Any], jumps: list[tuple[int, float]]) -> float:
+    def _first_failure(self, branches: list[Branch], jumps: list[tuple[int, float]], intensity: float) -> float:
         """Return where the equilibrium branch first differs from the uninformed one."""
-        if len(branches) == 1:  # exactly at the tricritical point
-            return float(self.path.public(np.array(self._transitions.curve.cusps[0].surface.strength))[0])
-        uninformed = 0
         for b, strength in jumps:
-            if b != uninformed:
-                break
-            return float(self.path.public(np.array(strength)))
+            if b == 0:
+                return float(self.path.public(np.array(strength)))
+        if len(branches) == 1 or branches[1].start >= branches[0].stop * (1 - MERGED):
+            # the branches merge: this is a tricritical point
+            cusps = [c.surface for c in self._transitions.curve.cusps if c.merging]
+            point = min(cusps, key=lambda f: abs(float(f.intensity[0]) - intensity))
+            return float(self.path.public(point.strength)[0])
         return 0.0
 
     # --- output ---

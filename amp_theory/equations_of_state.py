@@ -36,19 +36,18 @@ PER_OCTAVE, PER_SHARPNESS = 12, 1.5
 class Surface:
     """Fixed points at coordinates z and internal strengths s: arrays that broadcast to one shape.
 
-    intensity and its derivatives, the fold function F (> 0 where stable) and its derivatives, overlap and
-    its derivatives, gap rho - q, signal x, free entropy phi with its derivative at constant intensity, and
-    scaled, scaled_slope, the coupling's A(q) and A'(q).
+    fold is F, drift is A' d intensity/ds; overlap and its derivatives, gap rho - q, signal x; free entropy
+    phi and its derivative at constant intensity.  Of the coupling's scaled part A it holds A', A/A', A''/A'
+    and intensity A' = x - B', which stay finite where A' underflows.
     """
 
     coordinate: Array
     strength: Array
     intensity: Array
-    intensity_z: Array
-    intensity_s: Array
     fold: Array
     fold_z: Array
     fold_s: Array
+    drift: Array
     overlap: Array
     overlap_z: Array
     overlap_s: Array
@@ -56,8 +55,31 @@ class Surface:
     signal: Array
     free_entropy: Array
     free_entropy_s: Array
-    scaled: Array
     scaled_slope: Array
+    scaled_ratio: Array
+    scaled_curvature: Array
+    scaled_signal: Array
+
+    @property
+    def intensity_z(self) -> Array:
+        """D intensity/dz = F/A'."""
+        with np.errstate(all="ignore"):
+            return np.asarray(self.fold / self.scaled_slope)
+
+    @property
+    def intensity_s(self) -> Array:
+        """D intensity/ds, negative."""
+        with np.errstate(all="ignore"):
+            return np.asarray(self.drift / self.scaled_slope)
+
+    @property
+    def scaled(self) -> Array:
+        """A(q)."""
+        return self.scaled_ratio * self.scaled_slope
+
+    def residual(self, intensity: Array) -> Array:
+        """Return A' times the excess of the surface's intensity over a given one, x - xi'(q)."""
+        return self.scaled_signal - intensity * self.scaled_slope
 
     def take(self, index: Index) -> Surface:
         """Return the entries `index`."""
@@ -66,9 +88,10 @@ class Surface:
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """Absolute bounds on intensity, F, dF/dz, overlap and free entropy of a surface's points."""
+    """Absolute bounds on a surface's intensity, F, dF/dz, overlap and free entropy; signal is A' times the first."""
 
     intensity: Array
+    signal: Array
     fold: Array
     fold_z: Array
     overlap: Array
@@ -95,24 +118,25 @@ class EquationOfState:
         r = self.path.response(self.prior, coordinate, s, with_energy)
         q, q_z = r.overlap, r.overlap_z
         with np.errstate(all="ignore"):
-            a0, a1, a2, a3 = self.coupling.scaled(q, r.gap)
+            slope = self.coupling.scaled(q, r.gap)[1]
+            ratio, curved, bent = self.coupling.scaled_ratios(q, r.gap)
             b0, b1, b2, b3 = self.coupling.fixed(q, r.gap)
             rest = r.signal - b1
-            intensity = rest / a1
-            ratio = a2 / a1
-            k = rest * ratio + b2
-            k_q = rest * (a3 / a1 - ratio**2) + b3 - b2 * ratio
-            k_z = k_q * q_z + ratio
-            fold = 1 - k * q_z
+            intensity = rest / slope
+            k = rest * curved + b2
+            k_q = rest * (bent - curved**2) + b3 - b2 * curved
+            k_z = k_q * q_z + curved
             return Surface(
                 coordinate if coordinate.shape == intensity.shape else np.broadcast_to(coordinate, intensity.shape),
                 s if s.shape == intensity.shape else np.broadcast_to(s, intensity.shape),
-                intensity, fold / a1, (r.signal_s - k * r.overlap_s) / a1,
-                fold, -(k_z * q_z + k * r.overlap_zz),
-                -((k_q * r.overlap_s + ratio * r.signal_s) * q_z + k * r.overlap_zs),
+                intensity,
+                1 - k * q_z,
+                -(k_z * q_z + k * r.overlap_zz),
+                -((k_q * r.overlap_s + curved * r.signal_s) * q_z + k * r.overlap_zs),
+                r.signal_s - k * r.overlap_s,
                 q, q_z, r.overlap_s, r.gap, r.signal,
-                r.free_entropy - (q * r.signal - intensity * a0 - b0) / 2,
-                r.free_entropy_s, a0, a1,
+                r.free_entropy - (q * r.signal - rest * ratio - b0) / 2,
+                r.free_entropy_s, slope, ratio, curved, rest,
             )  # fmt: skip
 
     def errors(self, f: Surface) -> Errors:
@@ -121,19 +145,19 @@ class EquationOfState:
         q, q_z = f.overlap, f.overlap_z
         e = r.relative_error + 4 * EPS
         with np.errstate(all="ignore"):
-            _, a1, a2, a3 = self.coupling.scaled(q, f.gap)
+            ratio, curved, bent = self.coupling.scaled_ratios(q, f.gap)
             b0, b1, b2, b3 = self.coupling.fixed(q, f.gap)
-            rest, ratio = f.signal - b1, a2 / a1
-            k = rest * ratio + b2
-            k_q = np.abs(rest * (a3 / a1 - ratio**2) + b3 - b2 * ratio)
-            noise = 4 * EPS * (np.abs(f.signal) + np.abs(f.coordinate) + b1)
-            fold_z = k_q * q_z**2 + ratio * q_z + np.abs(k * r.overlap_zz)
+            k = f.scaled_signal * curved + b2
+            k_q = np.abs(f.scaled_signal * (bent - curved**2) + b3 - b2 * curved)
+            signal = np.abs(k) * e * q + 4 * EPS * (np.abs(f.signal) + np.abs(f.coordinate) + b1)
+            entropy = q * np.abs(f.signal) + np.abs(f.scaled_signal) * ratio + b0
             return Errors(
-                np.abs(k) / a1 * e * q + noise / a1,
+                signal / f.scaled_slope,
+                signal,
                 k_q * q_z * e * q + 4 * e * np.abs(k * q_z),
-                8 * e * fold_z,
+                8 * e * (k_q * q_z**2 + curved * q_z + np.abs(k * r.overlap_zz)),
                 e * q,
-                e * np.abs(r.free_entropy) + EPS * (q * np.abs(f.signal) + np.abs(f.intensity) * f.scaled + b0),
+                e * np.abs(r.free_entropy) + EPS * entropy,
             )
 
     @cached_property

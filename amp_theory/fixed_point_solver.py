@@ -77,6 +77,11 @@ def _folds_at(tr: Transitions, strength: Array) -> Array:
         inside = np.flatnonzero((strength > 0) & (strength >= piece.strength[-1]) & (strength <= piece.strength[0]))
         if len(inside):
             column[inside], _ = locate(tr.eos, piece, strength[inside], by_strength=True)
+        if not piece.appears and piece.limit > piece.intensity[-1]:
+            # below the grid the fold's coordinate follows a power of the strength, its control runs to the limit
+            below = (strength > 0) & (strength < piece.strength[-1])
+            power = 1.0 if np.isinf(piece.limit) else 0.5
+            column[below] = piece.coordinate[-1] * (strength[below] / piece.strength[-1]) ** power
         columns.append(column)
     for coordinate in tr.zero_folds.coordinate:
         columns.append(np.where(strength == 0, coordinate, np.nan))
@@ -199,14 +204,12 @@ _ZERO = {"overlap": 0.0, "free_entropy": 0.0}
 
 def _point(f: Surface, bounds: Errors, k: int, evidence: float) -> FixedPoint:
     """Return entry k of a surface as a fixed point, its kind still open."""
-    slope = abs(f.intensity_z[k])
-    # where the slope vanishes the position goes with the square root of the error of the intensity
-    bend = abs(f.fold_z[k] / f.fold[k] * f.intensity_z[k]) if f.fold[k] else np.inf
-    error = SAFETY * bounds.intensity[k]
-    z_error = min(error / slope, (2 * error / bend) ** 0.5) if slope else np.inf
+    # where the slope F vanishes the position goes with the square root of the error of x - xi'(q)
+    error, slope, bend = SAFETY * bounds.signal[k], abs(f.fold[k]), abs(f.fold_z[k])
+    z_error = min(error / slope if slope else np.inf, (2 * error / bend) ** 0.5 if bend else np.inf)
     errors = {
         "overlap": float(f.overlap_z[k] * z_error + SAFETY * bounds.overlap[k]),
-        "free_entropy": float(SAFETY * bounds.free_entropy[k] + 0.5 * f.scaled[k] * error),
+        "free_entropy": float(SAFETY * bounds.free_entropy[k] + 0.5 * f.scaled_ratio[k] * error),
     }
     phi = float(f.free_entropy[k])
     return FixedPoint(

@@ -74,7 +74,7 @@ def _explicit_curve(eos: EquationOfState) -> list[tuple[Array, Array]]:
     f = eos.surface(z, 0.0)
     with np.errstate(all="ignore"):
         s = -f.fold / f.fold_s
-        good = np.isfinite(s) & (s > -z)
+        good = np.isfinite(s) & (s > -z) & np.isfinite(eos.surface(z, s).intensity)
     runs = np.split(np.flatnonzero(good), np.flatnonzero(np.diff(np.flatnonzero(good)) > 1) + 1)
     return [(z[run], s[run]) for run in runs if len(run) > 1]
 
@@ -275,7 +275,9 @@ def _piece(eos: EquationOfState, section: list[tuple[float, float, float, bool]]
             keep.append(k)
     keep[-1] = len(z) - 1
     # next to weak recovery the strength falls below rounding before the grid ends
-    leaves = z[-1] <= SEARCH_FROM * eos.grid[0] * (1 + 1e-9) or abs(intensity[-1] - eos.start) <= 1e-6 * eos.start
+    leaves = z[-1] <= SEARCH_FROM * eos.grid[0] * (1 + 1e-9) or (
+        np.isfinite(eos.start) and abs(intensity[-1] - eos.start) <= 1e-6 * eos.start
+    )
     limit = eos.start if leaves and eos.start > 0 else float(intensity[-1])
     return FoldPiece(z[keep], s[keep], intensity[keep], appears, (section[0][3], section[-1][3]), limit)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from amp_theory.branches import close_pairs
 from amp_theory.equations_of_state import Surface
 from amp_theory.fixed_point_solver import landscape
 from amp_theory.folds import FoldPiece, locate
@@ -93,7 +94,7 @@ class LineTracer:
         self.special = special
         self.model = tr.eos.model
         self.path = tr.eos.path
-        self.points = points
+        self.points = max(points, 3)
         ends = self.model.intensity(np.array(control_range))
         self.least, self.most = float(ends.min()), float(ends.max())
         self.simple = len(tr.curve.pieces) <= 2
@@ -130,7 +131,7 @@ class LineTracer:
         intensity = self._spread(start, stop)
         z, s = locate(self.tr.eos, piece, intensity)
         f = self.tr.eos.surface(z, s)
-        error = self.tr.eos.errors(f).intensity / np.abs(f.intensity_s)
+        error = self.tr.eos.errors(f).signal / np.abs(f.drift)
         return self._segment(
             f, intensity, s, error, f.overlap, (self._reason(piece, 0, start), self._reason(piece, -1, stop))
         )
@@ -188,11 +189,18 @@ class LineTracer:
         return [at] if at <= stop * (1 + SNAP) else [stop]
 
     def _samples(self, events: list[float]) -> Array:
-        """Return intensities strictly between neighbouring events, dense next to where lines open like roots."""
+        """Return intensities between neighbouring events, dense next to where lines open like roots.
+
+        Of the events themselves only the edges of the range are taken, where no line begins or ends.
+        """
+        known = [*(float(c.surface.intensity[0]) for c in self.tr.curve.cusps), *self._condensation(np.inf)]
+        edges = [e for e in (self.least, self.most) if e in events and e not in known]
         if len(events) == 2:
-            return self._spread(*events)[1:-1]
-        part = 0.5 - 0.5 * np.cos(np.pi * np.arange(1, self.points // 2 + 1) / (self.points // 2 + 1))
-        return np.concatenate([a + (b - a) * part for a, b in pairwise(events)])
+            inner = self._spread(*events)[1:-1]
+        else:
+            part = 0.5 - 0.5 * np.cos(np.pi * np.arange(1, self.points // 2 + 1) / (self.points // 2 + 1))
+            inner = np.concatenate([a + (b - a) * part for a, b in pairwise(events)])
+        return np.sort(np.concatenate([inner, edges]))
 
     def _chain(self, iso: Isotherms, chain: list[tuple[int, int]], events: list[float]) -> _Segment:
         """Return connected transitions (isotherm, crossing) as a segment, with its exactly known ends."""
@@ -200,11 +208,15 @@ class LineTracer:
         lower, upper = iso.lower.take(index), iso.upper.take(index)
         above, below = self.tr.eos.errors(upper), self.tr.eos.errors(lower)
         noise = above.free_entropy + below.free_entropy
-        noise = noise + 0.5 * (upper.scaled * above.intensity + lower.scaled * below.intensity)
+        noise = noise + 0.5 * (upper.scaled_ratio * above.signal + lower.scaled_ratio * below.signal)
+        # of close branches the difference of free entropies was integrated, from xi'' times the error of q
+        slope = (1 - np.minimum(upper.fold, lower.fold)) / np.minimum(upper.overlap_z, lower.overlap_z)
+        integrated = (upper.overlap - lower.overlap) * slope * above.overlap + 4 * EPS * np.abs(upper.strength)
+        noise = np.where(close_pairs(lower, upper), np.minimum(noise, integrated), noise)
         error = noise / (upper.free_entropy_s - lower.free_entropy_s)
         body = self._segment(upper, iso.intensity[order], iso.strength[index], error, lower.overlap, ("", ""))
-        before = max(e for e in events if e < iso.intensity[order[0]])
-        after = min(e for e in events if e > iso.intensity[order[-1]])
+        before = max((e for e in events if e < iso.intensity[order[0]]), default=0.0)
+        after = min((e for e in events if e > iso.intensity[order[-1]]), default=np.inf)
         head, first = self._chain_head(before, iso.intensity[order], iso.strength[index])
         tail, last = self._chain_tail(after, body)
         first = first if order[0] == 0 or head is not None else TAKEN_OVER
@@ -227,7 +239,7 @@ class LineTracer:
     def _chain_tail(self, at: float, body: _Segment) -> tuple[_Segment | None, str]:
         """Return the condensation point at intensity `at` in which a first-order line ends, if it does."""
         point = self.special.condensation
-        falling = len(body.strength) < 2 or body.strength[-1] < 0.5 * body.strength.max()
+        falling = self.simple or len(body.strength) < 2 or body.strength[-1] < 0.5 * body.strength.max()
         if point is None or not falling or abs(at / float(self.model.intensity(np.array(point.control))) - 1) > SNAP:
             return None, "edge of the range"
         control = np.array([point.control])

@@ -44,6 +44,9 @@ from amp_theory.schedules import (
 )
 from amp_theory.uniform_channel import uniform_channel
 
+#: strengths too small for their square roots and powers to be told from zero
+NEGLIGIBLE = 1e-280
+
 
 @dataclass(frozen=True, slots=True)
 class Response:
@@ -121,7 +124,7 @@ class Path(ABC):
         """Raise an `InputError` if the path is not defined for `prior`."""
 
     def check_strength(self, strength: npt.ArrayLike) -> Array:
-        """Return `strength` as an array after checking that 0 <= strength < limit."""
+        """Return `strength` as an array after checking that 0 <= strength < limit; below 1e-280 it counts as zero."""
         values = np.asarray(strength)
         if values.dtype.kind not in "iuf":
             raise InputError(f"{self.strength} must be a finite number >= 0, got {strength!r}")
@@ -130,7 +133,7 @@ class Path(ABC):
         if not np.all(good):
             allowed = "finite and >= 0" if np.isinf(self.limit) else f"in [0, {self.limit:g})"
             raise InputError(f"{self.strength} must be {allowed}, got {values[~good].ravel()[0]:g}")
-        return values
+        return np.where(values < NEGLIGIBLE, 0.0, values)
 
 
 @dataclass(frozen=True)

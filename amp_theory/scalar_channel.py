@@ -138,7 +138,7 @@ def _pair_intervals(mixture: Mixture, x: Array) -> tuple[Array, Array, Array]:
         crossings = [q / a, c / q]
     best = np.full(c.shape, -np.inf)
     for y in (centre[j], centre[k], *crossings):
-        y = np.where(np.isfinite(y), y, centre[j])
+        y = np.clip(np.where(np.isfinite(y), y, centre[j]), -1e100, 1e100)
         best = np.maximum(best, np.minimum(log_weight(j, y), log_weight(k, y)))
     highest = best.max(axis=0)
     with np.errstate(invalid="ignore"):

@@ -175,7 +175,7 @@ def _zero_null_crossing(eos: EquationOfState, c: ZeroBranch, stop: float) -> tup
 
     def function(t: Array, _: Index) -> tuple[Array, Array]:
         f = eos.surface(np.exp(t), 0.0)
-        return f.free_entropy, 0.5 * f.scaled * f.intensity_z * f.coordinate
+        return f.free_entropy, 0.5 * f.scaled_ratio * f.fold * f.coordinate
 
     root = solve_bracketed(function, np.log([c.lower]), np.log([upper]), True, absolute=4 * EPS)
     point = eos.surface(np.exp(root), 0.0)
