@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import amp_theory as at
+from amp_theory.registry import build_model
 
 settings.register_profile("amp", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("amp")
@@ -21,6 +22,11 @@ REFERENCE = json.loads((Path(__file__).parent / "data" / "reference_values.json"
 def reference(**wanted: Any) -> list[dict[str, Any]]:
     """Return the reference cases whose entries agree with `wanted`."""
     return [c for c in REFERENCE["cases"] if all(c.get(k) == v for k, v in wanted.items())]
+
+
+def reference_model(case: dict[str, Any]) -> at.Model:
+    """Return the model of a reference case."""
+    return build_model(case["model"], case["parameters"])
 
 
 def correct_digits(value: float, exact: float) -> float:

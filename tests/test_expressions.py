@@ -52,7 +52,16 @@ def test_sympy_expressions():
     q = sympy.Symbol("q")
     assert parse_polynomial(q**2 / 2 + sympy.sqrt(2) * q**3, "q") == {2: 0.5, 3: float(sympy.sqrt(2))}
     assert parse_polynomial(sympy.Symbol("q", positive=True) ** 2, "q") == {2: 1.0}
-    for bad in (sympy.exp(q), q**sympy.Symbol("n"), sympy.Symbol("x") ** 2, 1 / q, sympy.I * q**2, q**2000, 3.0, None):
+    for bad in (
+        sympy.exp(q),
+        q ** sympy.Symbol("n"),
+        sympy.Symbol("x") ** 2,
+        1 / q,
+        sympy.I * q**2,
+        q**2000,
+        3.0,
+        None,
+    ):
         with pytest.raises(at.InputError):
             parse_polynomial(bad, "q")
 

@@ -171,7 +171,9 @@ def test_state_evolution_iterates():
 def test_state_evolution_leaves_an_unstable_zero():
     run = at.state_evolution(at.SherringtonKirkpatrick(), at.Flow(), 0.5, 0.0)
     assert run.converged
-    assert run.overlap[-1] == pytest.approx(at.fixed_points(at.SherringtonKirkpatrick(), at.Flow(), 0.5, 0.0).informed.overlap)
+    assert run.overlap[-1] == pytest.approx(
+        at.fixed_points(at.SherringtonKirkpatrick(), at.Flow(), 0.5, 0.0).informed.overlap
+    )
     stays = at.state_evolution(at.SherringtonKirkpatrick(), at.Flow(), 1.5, 0.0)
     assert stays.overlap[-1] == 0
 

@@ -98,7 +98,10 @@ def test_time_and_strength_are_inverse(name, part):
     lo, hi = schedule.times
     time = lo + part * (hi - lo) if np.isfinite(hi) else part / (1 - part)
     assert float(schedule.time(schedule.strength(time))) == pytest.approx(time, rel=1e-10)
-    before, after = schedule.strength(time), schedule.strength(time * 1.001 if np.isinf(hi) else time + 0.001 * (hi - lo))
+    before, after = (
+        schedule.strength(time),
+        schedule.strength(time * 1.001 if np.isinf(hi) else time + 0.001 * (hi - lo)),
+    )
     rising = name in {"linear", "trigonometric", "stochastic-localization", "fraction-revealed", "retention"}
     assert (after > before) == rising
 

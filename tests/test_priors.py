@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
-from conftest import PlainChannel, correct_digits, reference
+from conftest import REFERENCE, PlainChannel, correct_digits
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, special
@@ -18,7 +18,8 @@ from amp_theory.registry import PRIORS
 from amp_theory.scalar_channel import channel
 
 FUNCTIONS = ("free_entropy", "overlap", "mmse", "overlap_slope", "overlap_curvature")
-KEYS = {"psi": "free_entropy", "M": "overlap", "mmse": "mmse", "M'": "overlap_slope", "M''": "overlap_curvature"}
+KEYS = {"free_entropy": "free_entropy", "overlap": "overlap", "mmse": "mmse", "slope": "overlap_slope",
+        "curvature": "overlap_curvature"}  # fmt: skip
 
 
 def make(case: dict) -> at.Prior:
@@ -35,7 +36,7 @@ def _number(text: object) -> float:
     return float(text)  # type: ignore[arg-type]
 
 
-SCALAR = reference(quantity="scalar-channel")
+SCALAR = REFERENCE["scalar_channel"]
 
 
 @pytest.mark.parametrize("case", SCALAR, ids=lambda c: f"{c['prior']}-{c['parameters']}-{c['x']}")
@@ -48,7 +49,7 @@ def test_every_function_has_twelve_digits(case):
             if abs(exact) > 1e-290:
                 error = abs(float(getattr(values, name)) - exact) / abs(exact)
                 assert error <= 1e-12, (key, error)
-                if key != "M''":  # whose stated error is relative to the terms it is the difference of
+                if key != "curvature":  # whose stated error is relative to the terms it is the difference of
                     assert error <= values.relative_error + 2e-16, (key, error)
     assert abs(float(values.log_mmse) - float(case["log_mmse"])) <= 1e-12 * max(1, abs(float(case["log_mmse"])))
 
@@ -197,7 +198,11 @@ def test_density_of_a_uniform_law():
             shift = 0.5 * (np.exp(-((y + r) ** 2) / 2) - np.exp(-((y - r) ** 2) / 2)) / np.sqrt(2 * np.pi) / r
             return (y * mass(y) + shift) ** 2 / mass(y) / r**2
 
-        exact = integrate.quad(squared_mean, -r - 8, r + 8, epsabs=1e-14, epsrel=1e-12, limit=200, points=[-r, r])[0] * r / r
+        exact = (
+            integrate.quad(squared_mean, -r - 8, r + 8, epsabs=1e-14, epsrel=1e-12, limit=200, points=[-r, r])[0]
+            * r
+            / r
+        )
         assert float(prior.overlap(x)) == pytest.approx(exact, rel=1e-9)
 
 
@@ -310,7 +315,13 @@ def test_bad_snr(x):
 
 
 def test_priors_are_values():
-    priors = [at.Rademacher(), at.SparseRademacher(0.1), at.Gaussian(), at.GaussBernoulli(0.1), at.Discrete([0, 1], [0.5, 0.5])]
+    priors = [
+        at.Rademacher(),
+        at.SparseRademacher(0.1),
+        at.Gaussian(),
+        at.GaussBernoulli(0.1),
+        at.Discrete([0, 1], [0.5, 0.5]),
+    ]
     for a, b in itertools.product(priors, priors):
         assert (a == b) == (a is b)
     assert len({*priors, at.SparseRademacher(0.1), at.Discrete([0, 1], [0.5, 0.5])}) == 5

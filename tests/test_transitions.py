@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import REFERENCE, correct_digits, reference
+from conftest import REFERENCE, correct_digits, reference_model
 from hypothesis import given
 from hypothesis import strategies as st
 
 import amp_theory as at
-from amp_theory.registry import build_model, build_path
+from amp_theory.registry import build_path
 from amp_theory.results import POINTS
 
 SPECIAL = [c for c in REFERENCE["cases"] if c["quantity"] in POINTS]
 
 
-def parameters(case: dict) -> dict:
-    result = dict(case["parameters"])
-    if "probabilities" in result:
-        result["probabilities"] = [float(p) for p in result["probabilities"]]
-    return result
-
-
 @pytest.mark.parametrize("case", SPECIAL, ids=lambda c: f"{c['model']}-{c['parameters']}-{c['path']}-{c['quantity']}")
 def test_special_points_within_their_bounds(case):
     """Every point lies within its stated bound of the 30-digit value, and the bound is <= 1e-10 relative."""
-    model = build_model(case["model"], parameters(case))
+    model = reference_model(case)
     found = at.thresholds(model, build_path(case["path"] or "flow"))
     point = getattr(found, case["quantity"])
     if case["control"] is None:
@@ -153,7 +146,9 @@ def test_results_read_well():
     with pytest.raises(at.UnknownNameError, match="did you mean 'snr'"):
         point["snrr"]
     assert hash(found) == hash(at.thresholds(at.IsingPSpin(3), at.Flow()))
-    several = at.thresholds(at.SpikedTensor(3, at.Discrete([-5, -1, 0, 1, 5], [0.0005, 0.05, 0.899, 0.05, 0.0005])), at.Flow())
+    several = at.thresholds(
+        at.SpikedTensor(3, at.Discrete([-5, -1, 0, 1, 5], [0.0005, 0.05, 0.899, 0.05, 0.0005])), at.Flow()
+    )
     assert len(several.further_tricritical) == 1
     assert "a further one" in several.report()
     assert len(several.to_dict()["further_tricritical"]) == 1
@@ -171,7 +166,9 @@ def test_bad_arguments():
 @pytest.mark.parametrize("density", [False, True])
 def test_user_density_as_a_model(density):
     """A Gaussian given as a density has the spherical model's thresholds."""
-    prior = at.Density(lambda s: np.exp(-s * s / 2) / np.sqrt(2 * np.pi), (-np.inf, np.inf)) if density else at.Gaussian()
+    prior = (
+        at.Density(lambda s: np.exp(-s * s / 2) / np.sqrt(2 * np.pi), (-np.inf, np.inf)) if density else at.Gaussian()
+    )
     found = at.thresholds(at.MixedPSpin("q**3/2", prior), at.Flow())
     assert abs(found.tricritical.temperature - 2 / 3) <= found.tricritical.error
     assert abs(found.dynamical.temperature - np.sqrt(3 / 8)) <= found.dynamical.error

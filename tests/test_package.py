@@ -1,0 +1,157 @@
+"""The house: imports point one way, names are public once, importing is light, the README tells the truth."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import amp_theory as at
+
+ROOT = Path(at.__file__).parent
+#: ground floor first: a module may import from its own row and those above it
+FLOORS = [
+    {"errors", "quadrature", "published"},
+    {"mixtures", "files", "expressions", "results", "roots", "schedules"},
+    {"scalar_channel", "uniform_channel", "couplings"},
+    {"channel_table"},
+    {"priors"},
+    {"density", "models", "paths"},
+    {"equations_of_state", "registry"},
+    {"folds"},
+    {"branches"},
+    {"isotherm"},
+    {"transitions"},
+    {"fixed_point_solver", "scan", "compare"},
+    {"lines", "curves"},
+    {"diagram"},
+    {"plotting"},
+    {"reproduction"},
+    {"cli"},
+]
+
+
+def imports(module: Path, top_level_only: bool) -> set[str]:
+    tree = ast.parse(module.read_text())
+    found: set[str] = set()
+    guarded = {node for test in ast.walk(tree) if isinstance(test, ast.If) and "TYPE_CHECKING" in ast.dump(test.test)
+               for node in ast.walk(test)}  # fmt: skip
+    nodes = tree.body if top_level_only else ast.walk(tree)
+    for node in nodes:
+        if node in guarded:
+            continue
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found
+
+
+MODULES = sorted(p.stem for p in ROOT.glob("*.py") if p.stem != "__init__")
+
+
+def test_every_module_has_a_floor():
+    assert set(MODULES) == set().union(*FLOORS)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_one_way(module):
+    height = {name: k for k, floor in enumerate(FLOORS) for name in floor}
+    for name in imports(ROOT / f"{module}.py", top_level_only=True):
+        if name.startswith("amp_theory."):
+            other = name.split(".")[1]
+            assert height[other] <= height[module], f"{module} imports {other}"
+    # the theory below the pictures draws nothing
+    everything = imports(ROOT / f"{module}.py", top_level_only=False)
+    if module not in {"plotting", "cli", "reproduction"}:
+        assert not any(name.startswith("matplotlib") for name in everything)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_are_short_and_swallow_nothing(module):
+    text = (ROOT / f"{module}.py").read_text()
+    assert len(text.splitlines()) <= 450
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ExceptHandler):
+            assert node.type is not None
+            assert "Exception" not in {n.id for n in ast.walk(node.type) if isinstance(n, ast.Name)}
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in {"eval", "exec", "compile", "__import__"}
+    assert "pickle" not in text
+    assert "sympify" not in text
+
+
+def test_public_names():
+    assert len(set(at.__all__)) == len(at.__all__)
+    for name in at.__all__:
+        assert getattr(at, name) is not None
+        if name != "__version__":
+            assert getattr(at, name).__doc__, name
+    assert set(dir(at)) >= set(at.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = at.nonsense
+    # a public function must not share its name with a module, which would hide it once imported
+    assert not set(at.__all__) & set(MODULES)
+
+
+def test_stub_lists_the_same_names():
+    tree = ast.parse((ROOT / "__init__.pyi").read_text())
+    listed = {
+        alias.asname or alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    assert listed == set(at.__all__) - {"__version__"}
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom):
+            module = importlib.import_module(node.module or "")
+            assert all(hasattr(module, alias.name) for alias in node.names)
+
+
+def test_importing_is_light():
+    """Neither matplotlib nor sympy nor scipy, nor even numpy, is loaded before it is needed."""
+    code = ("import sys, amp_theory as at; a = {m.split('.')[0] for m in sys.modules}; at.thresholds(at.IsingPSpin(3), "
+            "at.Autoregressive()); b = {m.split('.')[0] for m in sys.modules}; print(sorted(a & {'numpy', 'matplotlib', "
+            "'sympy', 'scipy'}), sorted(b & {'matplotlib', 'sympy', 'scipy', 'mpmath'}))")  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[] []"
+
+
+def test_errors_are_one_family():
+    from amp_theory import errors
+
+    for name in ("InputError", "UnknownNameError", "FileError", "NumericalError"):
+        assert issubclass(getattr(errors, name), at.AmpTheoryError)
+    assert issubclass(at.InputError, ValueError)
+    assert issubclass(at.FileError, OSError)
+    assert at.NumericalError("x", partial=[1]).partial == [1]
+
+
+def test_docstrings_name_their_arguments():
+    """Every public function describes every argument it takes (one described together counts)."""
+    import inspect
+
+    for name in at.__all__:
+        thing = getattr(at, name)
+        if inspect.isfunction(thing):
+            text = thing.__doc__ or ""
+            if "Parameters" in text:
+                for parameter in inspect.signature(thing).parameters:
+                    assert parameter in text, f"{name}: {parameter}"
+
+
+README = ROOT.parent / "README.md"
+
+
+@pytest.mark.skipif(not README.exists(), reason="installed without the repository")
+def test_readme_names_what_exists():
+    text = README.read_text()
+    for name in at.__all__:
+        if (
+            name[0].isupper()
+            and hasattr(getattr(at, name), "name")
+            and name not in {"Model", "Path", "Prior", "Schedule"}
+        ):
+            assert name in text, name

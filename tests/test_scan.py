@@ -1,0 +1,60 @@
+"""Thresholds along a parameter, and where they end."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conftest import reference
+
+import amp_theory as at
+
+
+def sparse(rho: float) -> at.Model:
+    return at.SpikedMatrix(at.SparseRademacher(rho))
+
+
+def zero_one(rho: float) -> at.Model:
+    return at.SpikedMatrix(at.Discrete([0, 1], [1 - rho, rho]))
+
+
+@pytest.mark.parametrize(("family", "values", "printed", "prior"), [
+    (sparse, [0.05, 0.09, 0.1, 0.2], 0.0964158, "sparse-rademacher"), (zero_one, [0.03, 0.06], 0.0413916, "discrete")])  # fmt: skip
+@pytest.mark.parametrize("name", ["dynamical", "condensation", "algorithmic", "tricritical"])
+def test_first_order_ends_at_a_critical_sparsity(family, values, printed, prior, name):
+    scan = at.scan_threshold(family, name, values)
+    assert len(scan.cusps) == 1
+    assert scan.cusp.value == pytest.approx(printed, abs=5e-8)
+    (case,) = (c for c in reference(quantity="critical_sparsity") if c["parameters"]["prior"] == prior)
+    assert abs(scan.cusp.value - float(case["rho"])) <= scan.cusp.error
+    assert scan.cusp.error < 1e-10
+    assert scan.cusp.control == pytest.approx(float(case["control"]), rel=1e-9)
+    assert [p is None for p in scan.points] == [v > scan.cusp.value for v in values]
+    assert [r is None for r in scan.reasons] == [p is not None for p in scan.points]
+    assert scan.controls[0] == getattr(at.thresholds(family(values[0]), at.Flow()), name).control
+
+
+def test_all_paths_end_at_the_same_place():
+    flow = at.scan_threshold(sparse, "tricritical", [0.09, 0.1])
+    auto = at.scan_threshold(sparse, "tricritical", [0.09, 0.1], at.Autoregressive())
+    assert auto.cusp.value == pytest.approx(flow.cusp.value, abs=1e-12)
+    assert auto.controls != flow.controls
+
+
+def test_scan_that_never_ends():
+    scan = at.scan_threshold(lambda p: at.SphericalPSpin(int(p)), "dynamical", [3, 4, 5])
+    assert scan.cusp is None
+    exact = [np.sqrt(p * ((p - 2) / (p - 1)) ** (p - 2) / (2 * (p - 1))) for p in (3, 4, 5)]
+    assert np.allclose(scan.controls, exact, rtol=1e-13)
+    weak = at.scan_threshold(sparse, "weak_recovery", [0.05, 0.2])
+    assert np.allclose(weak.controls, [0.0025, 0.04], rtol=1e-14)
+
+
+@pytest.mark.parametrize("values", [[0.1], [0.2, 0.1], [0.1, 0.1], [0.1, np.nan], ["a", "b"]])
+def test_bad_values(values):
+    with pytest.raises(at.InputError):
+        at.scan_threshold(sparse, "dynamical", values)
+
+
+def test_bad_name():
+    with pytest.raises(at.UnknownNameError, match="did you mean 'condensation'"):
+        at.scan_threshold(sparse, "condensatoin", [0.05, 0.1])
