@@ -20,7 +20,7 @@ _WHERE = {
         "IsingPSpin", "MixedPSpin", "Model", "SherringtonKirkpatrick", "SphericalPSpin", "SpikedMatrix",
         "SpikedMatrixTensor", "SpikedTensor",
     ],
-    "paths": ["Autoregressive", "Flow", "Path", "UniformDiscreteDiffusion"],
+    "paths": ["Autoregressive", "Flow", "Path", "Response", "UniformDiscreteDiffusion"],
     "schedules": [
         "FlipProbability", "FractionRevealed", "Interpolant", "LinearInterpolant", "MaskedDiffusion", "Retention",
         "Schedule", "StochasticLocalization", "TrigonometricInterpolant", "VarianceExploding", "VariancePreserving",

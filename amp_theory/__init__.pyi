@@ -31,6 +31,7 @@ from amp_theory.models import SpikedTensor as SpikedTensor
 from amp_theory.paths import Autoregressive as Autoregressive
 from amp_theory.paths import Flow as Flow
 from amp_theory.paths import Path as Path
+from amp_theory.paths import Response as Response
 from amp_theory.paths import UniformDiscreteDiffusion as UniformDiscreteDiffusion
 from amp_theory.plotting import plot_diagram as plot_diagram
 from amp_theory.plotting import plot_free_entropy as plot_free_entropy

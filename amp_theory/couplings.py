@@ -32,9 +32,9 @@ class Coupling(ABC):
     def scaled(self, overlap: Array, gap: Array) -> Four:
         """Return A, A', A'', A''' at q = `overlap`."""
 
-    @abstractmethod
     def fixed(self, overlap: Array, gap: Array) -> Four:
-        """Return B, B', B'', B''' at q = `overlap`."""
+        """Return B, B', B'', B''' at q = `overlap`; zero unless overridden."""
+        return _ZERO, _ZERO, _ZERO, _ZERO
 
     def scaled_ratios(self, overlap: Array, gap: Array) -> tuple[Array, Array, Array]:
         """Return A/A', A''/A', A'''/A' at q = `overlap`; override where A' may underflow."""
@@ -42,9 +42,12 @@ class Coupling(ABC):
         return a0 / a1, a2 / a1, a3 / a1
 
     @property
-    @abstractmethod
     def sharpness(self) -> float:
-        """How fast d log xi'/d log q can change with log q: the scale on which branches must be looked for."""
+        """How abruptly xi' crosses over from one power law in q, or in rho - q, to another.
+
+        Folds are looked for at this resolution: the difference of the two powers, 2 unless overridden.
+        """
+        return 2.0
 
     def value(self, intensity: Array, overlap: Array, gap: Array) -> Array:
         """Return xi(q)."""

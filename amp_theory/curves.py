@@ -102,7 +102,7 @@ def _end(tr: Transitions, folds: list[tuple[float, float]], max_strength: float 
     if max_strength is not None:
         return float(path.internal(path.check_strength(max_strength)))
     if np.isfinite(path.limit):
-        return 1 - 1e-6
+        return float(path.internal(np.asarray(path.limit * (1 - 1e-6))))
     return 1.5 * max((s for _, s in folds), default=2.67 / tr.eos.prior.second_moment)
 
 

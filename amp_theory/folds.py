@@ -85,7 +85,9 @@ def _searched_curve(eos: EquationOfState) -> list[tuple[Array, Array]]:
 
     z = eos.geometric(SEARCH_FROM * eos.grid[0], eos.grid[-1], SEARCH_PER_OCTAVE)
     c = np.linspace(0, 1, STRENGTHS + 1)[:-1]
-    s = c**5 / (c**5 + (1 - c) ** 1.5)  # dense near both ends
+    s = c**5 / (1 - c) ** 3 / eos.prior.variance  # dense near zero, and near a finite limit
+    if np.isfinite(eos.path.limit):
+        s = eos.path.internal(np.asarray(eos.path.limit)) * c**5 / (c**5 + (1 - c) ** 3)
     fold = eos.surface(z[:, None], s[None, :], with_energy=False).fold
     lines = contour_generator(z=np.ma.masked_invalid(fold.T)).lines(0.0)
     return [_refine(eos, z, s, fold, np.asarray(line)) for line in lines if len(line) > 1]

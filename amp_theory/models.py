@@ -53,13 +53,13 @@ class Model(ABC):
     def coupling(self) -> Coupling:
         """The coupling xi(q)."""
 
-    @abstractmethod
     def intensity(self, control: Array) -> Array:
-        """Return the factor of the coupling's scaled part at `control`."""
+        """Return the factor of the coupling's scaled part: the control if more of it is easier, else 1/control."""
+        return control if self.easier == "up" else 1 / control
 
-    @abstractmethod
     def from_intensity(self, intensity: Array) -> Array:
         """Return the control at which the coupling's factor is `intensity`."""
+        return intensity if self.easier == "up" else 1 / intensity
 
     @property
     def random_counterpart(self) -> bool:
@@ -156,14 +156,6 @@ class _NoiseModel(Model):
 
     control: ClassVar[str] = "noise"
     control_symbol: ClassVar[str] = r"\Delta"
-
-    def intensity(self, control: Array) -> Array:
-        """Return 1/Delta."""
-        return 1 / control
-
-    def from_intensity(self, intensity: Array) -> Array:
-        """Return Delta = 1/intensity."""
-        return 1 / intensity
 
     def scalings(self) -> dict[str, tuple[float, float]]:
         """Return noise Delta, Delta/rho^2, and the signal strengths 1/Delta and 1/sqrt(Delta)."""

@@ -327,6 +327,13 @@ def thresholds(model: Model, path: Path) -> Thresholds:
 
 
 def _no_cusp(tr: Transitions) -> str:
-    if any(piece.intensity[-1] > 0 for piece in tr.curve.pieces):
-        return f"the first-order line does not end: it reaches every large {tr.eos.model.control}"
-    return "no first-order transition along this path: the equation of state has no fold at positive strength"
+    """Tell why no two stable branches become one: there are none, or they stay two as far as was searched."""
+    far = min(((p.intensity[0], p.strength[0]) for p in tr.curve.pieces if p.intensity[-1] > 0), default=None)
+    if far is None:
+        return "no first-order transition along this path: the equation of state has no fold at positive strength"
+    model, path = tr.eos.model, tr.eos.path
+    if far[0] <= 0:
+        return f"the first-order line does not end: it reaches every {model.control}, however hard inference gets"
+    control, strength = float(model.from_intensity(far[0])), float(path.public(far[1]))
+    where = f"{model.control} = {control:.6g} and {path.strength} = {strength:.9g}"
+    return f"the first-order line does not end within the range searched, up to {where}"

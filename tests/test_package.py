@@ -140,18 +140,3 @@ def test_docstrings_name_their_arguments():
             if "Parameters" in text:
                 for parameter in inspect.signature(thing).parameters:
                     assert parameter in text, f"{name}: {parameter}"
-
-
-README = ROOT.parent / "README.md"
-
-
-@pytest.mark.skipif(not README.exists(), reason="installed without the repository")
-def test_readme_names_what_exists():
-    text = README.read_text()
-    for name in at.__all__:
-        if (
-            name[0].isupper()
-            and hasattr(getattr(at, name), "name")
-            and name not in {"Model", "Path", "Prior", "Schedule"}
-        ):
-            assert name in text, name
