@@ -9,7 +9,9 @@ or strength: once the cusps are known, nothing further can be missed or invented
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -202,7 +204,7 @@ def _locate_inside(
     rising = (v > u) != by_strength
     lower, upper = np.minimum(u, v), np.maximum(u, v)
     accuracy = 4 * EPS * np.where(along, 1.0, upper)
-    solution = solve_bracketed(function, lower, upper, rising, u + part * (v - u), accuracy, 4 * EPS * np.abs(goal))
+    solution = solve_bracketed(function, lower, upper, rising, u + part * (v - u), accuracy, 8 * EPS * np.abs(goal))
     # the last step was tiny: the curve's tangent completes the point
     rest = other + slope * (solution - last)
     return np.exp(np.where(along, solution, rest)), np.where(along, rest, solution)
@@ -233,43 +235,52 @@ def _cusp(eos: EquationOfState, z: Array, s: Array) -> Cusp:
     return Cusp(eos.surface(np.exp(t), strength), merging=rising)
 
 
+class _Vertex(NamedTuple):
+    """A point of the fold curve; its `position` counts the vertices along it."""
+
+    position: float
+    coordinate: float
+    strength: float
+    intensity: float
+    fold_z: float
+    cusp: bool
+
+
+def _vertices(positions: Iterable[float], f: Surface, cusp: bool = False) -> list[_Vertex]:
+    """Return the points of a surface as vertices."""
+    rows = zip(positions, f.coordinate, f.strength, f.intensity, f.fold_z, strict=True)
+    return [_Vertex(float(k), float(z), float(s), float(x), float(slope), cusp) for k, z, s, x, slope in rows]
+
+
 def _split(eos: EquationOfState, z: Array, s: Array) -> tuple[list[FoldPiece], list[Cusp]]:
     """Cut a connected curve at its cusps and at zero strength; return the pieces at strength >= 0."""
     f = eos.surface(z, s, with_energy=False)
-    cusps = [
-        (k, _cusp(eos, z[k : k + 2], s[k : k + 2]))
-        for k in np.flatnonzero(np.sign(f.fold_z[:-1]) * np.sign(f.fold_z[1:]) < 0)
-    ]
-    # (position, z, s, is a cusp): original vertices and the cusps between them
-    points = [(float(k), z[k], s[k], False) for k in range(len(z))]
-    points += [(k + 0.5, c.surface.coordinate[0], c.surface.strength[0], True) for k, c in cusps]
+    turns = np.flatnonzero(np.sign(f.fold_z[:-1]) * np.sign(f.fold_z[1:]) < 0)
+    cusps = [_cusp(eos, z[k : k + 2], s[k : k + 2]) for k in turns]
+    points = _vertices(range(len(z)), f)
+    for k, cusp in zip(turns, cusps, strict=True):
+        points += _vertices([k + 0.5], cusp.surface, cusp=True)
     points.sort()
-    extra = []
-    for (_, z0, s0, _), (k, z1, s1, _) in itertools.pairwise(points):
-        if s0 * s1 < 0:
-            ends, strength = np.array([min(z0, z1)]), np.zeros(1)
-            rising = eos.surface(ends, strength, with_energy=False).fold < 0
-            zero = _solve_coordinate(eos, ends, np.array([max(z0, z1)]), strength, rising)
-            extra.append((k - 0.25, zero[0], 0.0, False))
-    points = sorted(points + extra)
-    cuts = [k for k, (_, _, strength, cusp) in enumerate(points) if cusp or strength == 0]
-    pieces = []
-    bounds = sorted({0, *cuts, len(points) - 1})
-    for start, stop in itertools.pairwise(bounds):
-        section = points[start : stop + 1]
-        if min(strength for _, _, strength, _ in section) >= 0 and max(strength for _, _, strength, _ in section) > 0:
-            pieces.append(_piece(eos, section))
-    return pieces, [c for _, c in cusps]
+    for a, b in itertools.pairwise(list(points)):
+        if a.strength * b.strength < 0:
+            lower, upper = (np.array([end]) for end in sorted((a.coordinate, b.coordinate)))
+            rising = eos.surface(lower, 0.0, with_energy=False).fold < 0
+            zero = eos.surface(_solve_coordinate(eos, lower, upper, np.zeros(1), rising), 0.0, with_energy=False)
+            points += _vertices([b.position - 0.25], zero)
+    points.sort()
+    cuts = {k for k, point in enumerate(points) if point.cusp or point.strength == 0}
+    sections = [points[a : b + 1] for a, b in itertools.pairwise(sorted({0, *cuts, len(points) - 1}))]
+    positive = [x for x in sections if min(v.strength for v in x) >= 0 and max(v.strength for v in x) > 0]
+    return [_piece(eos, section) for section in positive], cusps
 
 
-def _piece(eos: EquationOfState, section: list[tuple[float, float, float, bool]]) -> FoldPiece:
+def _piece(eos: EquationOfState, section: list[_Vertex]) -> FoldPiece:
     """Return the monotone piece through `section`, oriented by rising intensity."""
-    z, s = (np.array([point[k] for point in section]) for k in (1, 2))
-    f = eos.surface(z, s, with_energy=False)
-    inside = f.fold_z[1:-1] if len(z) > 2 else eos.surface(np.sqrt(z[:1] * z[1:]), s.mean(keepdims=True)).fold_z
+    if section[0].intensity > section[-1].intensity:
+        section = section[::-1]
+    z, s, intensity, fold_z = (np.array(column) for column in list(zip(*section, strict=True))[1:5])
+    inside = fold_z[1:-1] if len(z) > 2 else eos.surface(np.sqrt(z[:1] * z[1:]), s.mean(keepdims=True)).fold_z
     appears = bool(np.median(inside) > 0)
-    order = slice(None) if f.intensity[0] < f.intensity[-1] else slice(None, None, -1)
-    z, s, intensity, section = z[order], s[order], f.intensity[order], section[order]
     # vertices closer than rounding would not be ordered
     keep = [0]
     for k in range(1, len(z)):
@@ -281,7 +292,7 @@ def _piece(eos: EquationOfState, section: list[tuple[float, float, float, bool]]
         np.isfinite(eos.start) and abs(intensity[-1] - eos.start) <= 1e-6 * eos.start
     )
     limit = eos.start if leaves and eos.start > 0 else float(intensity[-1])
-    return FoldPiece(z[keep], s[keep], intensity[keep], appears, (section[0][3], section[-1][3]), limit)
+    return FoldPiece(z[keep], s[keep], intensity[keep], appears, (section[0].cusp, section[-1].cusp), limit)
 
 
 def fold_curve(eos: EquationOfState) -> FoldCurve:

@@ -72,7 +72,7 @@ class Transitions:
 
     def isotherms(self, intensity: Array) -> Isotherms:
         """Return the branches and transitions at every intensity, shape (n,)."""
-        branches = self._branches(intensity)
+        branches = self.branches(intensity)
         owner = [
             (i, j, k)
             for i, here in enumerate(branches)
@@ -95,7 +95,7 @@ class Transitions:
             jumps.append(_equilibrium(best, found, strength))
         return Isotherms(intensity, branches, jumps, strength, lower, upper)
 
-    def _branches(self, intensity: Array) -> list[list[Branch]]:
+    def branches(self, intensity: Array) -> list[list[Branch]]:
         """Return the stable branches at strength >= 0 of every isotherm."""
         folds: list[list[tuple[float, float, int]]] = [[] for _ in intensity]
         for number, piece in enumerate(self.curve.pieces):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -12,7 +13,7 @@ from amp_theory.branches import close_pairs
 from amp_theory.equations_of_state import Surface
 from amp_theory.fixed_point_solver import landscape
 from amp_theory.folds import FoldPiece, locate
-from amp_theory.isotherm import Isotherms, Transitions
+from amp_theory.isotherm import Branch, Isotherms, Transitions
 from amp_theory.mixtures import EPS
 from amp_theory.quadrature import Array
 from amp_theory.results import Thresholds
@@ -101,7 +102,7 @@ class LineTracer:
 
     def lines(self) -> dict[str, Line]:
         """Return the three lines by name."""
-        informed, uninformed = (self._spinodals(appears) for appears in (True, False))
+        informed, uninformed = self._spinodals()
         return {
             "informed_spinodal": _join(informed, two=False),
             "first_order": _join(self._first_order(), two=True),
@@ -110,14 +111,23 @@ class LineTracer:
 
     # --- spinodals ---
 
-    def _spinodals(self, appears: bool) -> list[_Segment]:
-        segments = []
+    def _spinodals(self) -> tuple[list[_Segment], list[_Segment]]:
+        """Return the segments of the informed and of the uninformed spinodal."""
+        found = []
         for number, piece in enumerate(self.tr.curve.pieces):
             start, stop = self._clip(piece)
-            if piece.appears == appears and start < stop:
-                segment = self._spinodal(piece, start, stop)
-                segments += [segment] if self.simple else self._relevant(segment, number)
-        return segments
+            if start < stop:
+                found.append((number, self._spinodal(piece, start, stop)))
+        if not self.simple and found:
+            # the ends, where branches merge, are judged by their neighbours
+            inner = np.concatenate([segment.control[1:-1] for _, segment in found])
+            branches = iter(self.tr.branches(self.model.intensity(inner)))
+        informed: list[_Segment] = []
+        uninformed: list[_Segment] = []
+        for number, segment in found:
+            kept = [segment] if self.simple else _relevant(segment, number, branches)
+            (informed if self.tr.curve.pieces[number].appears else uninformed).extend(kept)
+        return informed, uninformed
 
     def _clip(self, piece: FoldPiece) -> tuple[float, float]:
         """Return the intensities of a piece within the range, its own ends exactly where they agree."""
@@ -145,20 +155,6 @@ class LineTracer:
         return (
             "zero strength" if piece.strength[end] == 0 or np.isfinite(piece.limit) else "limit of the coordinate grid"
         )
-
-    def _relevant(self, segment: _Segment, number: int) -> list[_Segment]:
-        """Keep the parts of a spinodal at which the uninformed, or informed, branch itself ends."""
-        keep = np.zeros(len(segment.control), dtype=bool)
-        # the ends, where branches merge, are judged by their neighbours
-        isotherms = self.tr.isotherms(self.model.intensity(segment.control[1:-1]))
-        for k, branches in enumerate(isotherms.branches, start=1):
-            for j, branch in enumerate(branches):
-                if branch.dies == number:
-                    keep[k] = all(lower.stop < branch.stop for lower in branches[:j])
-                if branch.born == number:
-                    keep[k] = all(upper.start > branch.start for upper in branches[j + 1 :])
-        keep[0], keep[-1] = keep[1], keep[-2]
-        return _pieces(segment, np.where(keep, 0, -1))
 
     # --- first order ---
 
@@ -270,6 +266,22 @@ class LineTracer:
             )
         bound = SAFETY * (slope + EPS * np.abs(strength))
         return _Segment(self.model.from_intensity(intensity), strength, f.overlap, lower_overlap, bound, ends)
+
+
+def _relevant(segment: _Segment, number: int, isotherms: Iterator[list[Branch]]) -> list[_Segment]:
+    """Keep the parts of a spinodal, fold piece `number`, at which the uninformed, or informed, branch itself ends.
+
+    The next isotherms are those of the segment's inner points.
+    """
+    keep = np.zeros(len(segment.control), dtype=bool)
+    for k, branches in zip(range(1, len(keep) - 1), isotherms):  # noqa: B905 - the iterator goes on
+        for j, branch in enumerate(branches):
+            if branch.dies == number:
+                keep[k] = all(lower.stop < branch.stop for lower in branches[:j])
+            if branch.born == number:
+                keep[k] = all(upper.start > branch.start for upper in branches[j + 1 :])
+    keep[0], keep[-1] = keep[1], keep[-2]
+    return _pieces(segment, np.where(keep, 0, -1))
 
 
 def _chains(iso: Isotherms) -> list[list[tuple[int, int]]]:

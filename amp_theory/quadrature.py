@@ -99,13 +99,8 @@ def _select(integrand: Callable[[Index, Array], Array], which: Index, rows: Inde
     return integrand(which[rows], nodes)
 
 
-def sweep(
-    integrand: Callable[[Index, Array], Array], rows: Rows, weight: int, functions: int, estimate: bool = True
-) -> tuple[Array, Array]:
-    """Return the trapezoidal sums of so many `functions` and error estimates at the rows' present steps.
-
-    Without `estimate` the errors are left zero.
-    """
+def sweep(integrand: Callable[[Index, Array], Array], rows: Rows, weight: int, functions: int) -> tuple[Array, Array]:
+    """Return the trapezoidal sums of so many `functions` and error estimates at the rows' present steps."""
     count = rows.count()
     sums, errors = np.zeros((functions, len(count))), np.zeros((functions, len(count)))
     for batch in _batches(count, weight):
@@ -115,8 +110,7 @@ def sweep(
             values = integrand(batch, nodes)
         values[:, rows.half[batch], 0] *= 0.5
         sums[:, batch] = values.sum(axis=-1)
-        if estimate:
-            errors[:, batch] = _estimate(values)
+        errors[:, batch] = _estimate(values)
     return sums * rows.step, errors * rows.step
 
 

@@ -72,12 +72,17 @@ def solve_bracketed(
             proposal = x[active] + step
         left, right = lo[active], hi[active]
         # a Newton step must stay inside and be at most half the step before, else bisect
-        good = (proposal >= left) & (proposal <= right) & (np.abs(step) <= 0.5 * previous[active]) & np.isfinite(slope)
+        inside = (proposal >= left) & (proposal <= right) & np.isfinite(slope)
+        last = previous[active]
+        good = inside & (np.abs(step) <= 0.5 * last)
+        # small steps that no longer shrink are rounding: close the bracket by stepping over the zero
+        over = x[active] + np.copysign(8 * np.maximum(np.abs(step), last), step)
+        stuck = inside & ~good & (last < 1e-3 * (right - left)) & (over > left) & (over < right)
         middle = 0.5 * (left + right)
         solved = np.abs(value) <= floor[active]
-        new = np.where(solved, x[active], np.where(good, proposal, middle))
+        new = np.where(solved, x[active], np.where(good, proposal, np.where(stuck, over, middle)))
         moved = np.abs(new - x[active])
-        previous[active] = np.where(good, moved, right - left)
+        previous[active] = np.where(good | stuck, moved, right - left)
         x[active] = new
         tolerance = enough[active] + 4 * EPS * np.abs(new)
         finished = (moved <= tolerance) | (right - left <= tolerance)
