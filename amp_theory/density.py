@@ -20,9 +20,9 @@ import numpy.typing as npt
 
 from amp_theory.channel_table import ChannelTable
 from amp_theory.errors import InputError
-from amp_theory.mixtures import EPS, Components, middle_integrand, small_integrand
+from amp_theory.mixtures import EPS, Components, Moments, defining_integrands, small_integrand
 from amp_theory.priors import Prior, Table
-from amp_theory.quadrature import Array, Index, Rows, trapezoid
+from amp_theory.quadrature import TARGET, Array, Index, Rows, trapezoid
 from amp_theory.scalar_channel import MEASURES, ChannelValues
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
@@ -30,12 +30,14 @@ NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
 RESOLVED = 1e-15
 DEPTH, MOST_PANELS = 40, 4000
 #: widest panel in units of 1/sqrt(x), reach of a Gaussian, width of a block of y
-WIDEST, REACH, BLOCK = 4.0, 10.5, 24.0
+WIDEST, REACH, BLOCK = 4.0, 10.5, 12.0
 #: e^-FAINT is the density of y beyond which nothing is integrated
 FAINT = 50.0
 #: below x rho = SMALL the small-x formulas are used, as far out as |y| = FAR
-SMALL, FAR = 2.0, 14.0
-FIRST_STEP = 0.32
+SMALL, FAR = 0.05, 14.0
+FIRST_STEP, LAST_STEP = 0.32, 1e-3
+#: a density that counts as none, and the factor that cancellation may cost
+NOTHING, CANCEL = 1e-300, 64.0
 
 
 @dataclass(frozen=True)
@@ -231,44 +233,93 @@ class Density(Prior):
         seen = np.flatnonzero(atoms.level.ravel() > -FAINT)
         reach = np.sqrt(2 * (FAINT + atoms.level.ravel()[seen]))
         ends = (centre[seen] - reach).min(keepdims=True), (centre[seen] + reach).max(keepdims=True)
-        rows = Rows(*ends, np.array([FIRST_STEP]), np.zeros(1, dtype=bool))
         small = x * self.second_moment < SMALL
+        step = FIRST_STEP
+        while True:
+            looked: list[Array] = []
 
-        def integrand(_: Index, y: Array) -> Array:
-            parts = []
-            for block, band in _bands(atoms, centre, y[0]):
-                # far out the small-x formulas would overflow, and are not needed; they take all atoms, as they
-                # subtract the normalisation
-                if small and float(np.abs(y[:, block]).max()) <= FAR:
-                    parts.append(small_integrand(atoms, np.array([x]), y[:, block]))
-                else:
-                    parts.append(middle_integrand(band, np.array([x]), y[:, block]))
-            return np.concatenate(parts, axis=-1)
+            def integrand(_: Index, y: Array, looked: list[Array] = looked) -> Array:
+                log_density, density, post = _posterior(atoms, centre, x, y[0])
+                looked.append(np.stack([y[0], density, post.mean, post.between]))
+                values = defining_integrands(log_density, density, post, y[0])
+                if small:
+                    # far out these formulas would overflow, and are not needed
+                    near = np.abs(y[0]) <= FAR
+                    values[:, near] = small_integrand(atoms, np.array([x]), y[:, near])[:, 0]
+                return values[:, None]
 
-        sums, errors = trapezoid(integrand, rows, MEASURES, 1)
+            rows = Rows(*ends, np.array([step]), np.zeros(1, dtype=bool))
+            sums, errors = trapezoid(integrand, rows, MEASURES, 1)
+            missed = _missed(x, np.concatenate(looked, axis=1)) / sums[[2, 3, 5], 0]
+            if missed.max() <= TARGET or step < LAST_STEP:
+                break
+            step /= 4
         psi, overlap, mmse, slope, curvature, size = sums[:, 0] / math.sqrt(2 * math.pi)
-        relative = float((errors[:, 0] / sums[list(MEASURES), 0]).max())
-        return psi, overlap, mmse, slope, curvature, relative + 128 * EPS, size
+        relative = float((errors[:, 0] / sums[list(MEASURES), 0]).max()) + float(missed.max())
+        # log Z has an absolute error of rounding, psi is about E (log Z)^2/2
+        rounding = EPS * (128 + CANCEL + (0 if small else math.sqrt(2 / psi)))
+        return psi, overlap, mmse, slope, curvature, relative + rounding, size
 
 
-def _bands(atoms: Components, centre: Array, y: Array) -> list[tuple[slice, Components]]:
-    """Cut y (ascending) into blocks and give each the atoms that matter there."""
-    if len(centre) <= 256 and np.abs(y).max() <= FAR:
-        return [(slice(None), atoms)]
-    result = []
-    start = 0
-    while start < len(y):
-        end = min((edge for edge in (-FAR, FAR) if edge > y[start]), default=np.inf)
-        stop = int(np.searchsorted(y, min(y[start] + BLOCK, end), side="right"))
-        first = int(np.searchsorted(centre, y[start] - REACH))
-        last = int(np.searchsorted(centre, y[stop - 1] + REACH, side="right"))
-        # beyond the support the nearest atoms carry all the weight
-        first, last = max(min(first, len(centre) - 64), 0), max(last, 64)
-        part = slice(first, last)
-        band = Components(atoms.probabilities[part], atoms.level[part], atoms.means[part], None, atoms.mean)
-        result.append((slice(start, stop), band))
-        start = stop
-    return result
+def _missed(x: float, looked: Array) -> Array:
+    """Bound what mmse, M' and the size of M'' have between the places y looked at (y, density, mean, variance).
+
+    As d<s>/dy = sqrt(x) Var, a mean that moves faster than the variances at both ends allow hides a jump
+    between two modes of the posterior, at which the variance is at most the jump squared.
+    """
+    y, density, mean, variance = looked[:, np.argsort(looked[0])]
+    jump, root = np.abs(np.diff(mean)), math.sqrt(x)
+    hidden = jump > 1.2 * root * np.diff(y) * np.maximum(variance[1:], variance[:-1])
+    weight = np.maximum(density[1:], density[:-1]) * jump / root
+    return np.array([(weight * jump**power)[hidden].sum() for power in (0, 2, 4)])
+
+
+def _posterior(atoms: Components, centre: Array, x: float, y: Array) -> tuple[Array, Array, Moments]:
+    """Return log f(y), f(y) (without 1/sqrt(2 pi)) and the posterior's moments at ascending y.
+
+    In blocks of neighbouring y only atoms near by carry weight.
+    """
+    p, s = atoms.probabilities.ravel(), atoms.means.ravel()
+    result = np.empty((4, len(y)))
+    block = np.floor((y - y[0]) / BLOCK).astype(int)
+    starts = np.searchsorted(block, np.arange(block[-1] + 2))
+    first = np.searchsorted(centre, y[starts[:-1]] - REACH)
+    last = np.searchsorted(centre, y[starts[1:] - 1] + REACH, side="right")
+    for k, (start, stop) in enumerate(itertools.pairwise(starts.tolist())):
+        # outside the support the nearest atoms carry all the weight
+        band = slice(max(int(first[k]) - 32, 0), int(last[k]) + 32)
+        weight = y[start:stop, None] - centre[band]
+        weight *= weight
+        weight *= -0.5
+        np.exp(weight, out=weight)
+        weight *= p[band]
+        result[:, start:stop] = _block_moments(weight, s[band])
+    density, mean, variance, skewness = result
+    zero = np.zeros_like(mean)
+    post = Moments(mean, variance, zero, skewness, zero, zero)
+    return np.log(np.maximum(density, NOTHING)), density, post
+
+
+def _block_moments(weight: Array, s: Array) -> Array:
+    """Return the sums of weights of shape (nodes, atoms), and the mean, variance and third cumulant of s.
+
+    Moments about the mean of the middle node are one matrix product; where they would cancel they are taken
+    about every node's own mean.
+    """
+    middle = weight[len(weight) // 2]
+    total = float(middle.sum())
+    reference = float(middle @ s) / total if total > NOTHING else float(s[0])
+    density, *raw = (weight @ np.vander(s - reference, 4, increasing=True)).T
+    safe = np.maximum(density, NOTHING)  # in a wide gap of the support there is nothing
+    shift, second, third = (moment / safe for moment in raw)
+    variance, skewness = second - shift * shift, third - shift * (3 * second - 2 * shift * shift)
+    if np.any(second > CANCEL * variance):
+        weight /= safe[:, None]
+        difference = s - (reference + shift)[:, None]
+        weight *= difference
+        weight *= difference
+        variance, skewness = weight.sum(axis=1), (weight * difference).sum(axis=1)
+    return np.stack([density, reference + shift, variance, skewness])
 
 
 def _nodes(panels: Array) -> tuple[Array, Array]:

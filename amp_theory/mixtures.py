@@ -232,7 +232,12 @@ def small_integrand(components: Components, x: Array, y: Array) -> Array:
 def middle_integrand(components: Components, x: Array, y: Array) -> Array:
     """Integrands of psi, M, mmse, M', M'' and the size of M'' as they are defined; shapes as above."""
     log_density, _, post = posterior(components, x, np.zeros_like(x), y)
-    null, density = -0.5 * y * y, np.exp(log_density)
+    return defining_integrands(log_density, np.exp(log_density), post, y)
+
+
+def defining_integrands(log_density: Array, density: Array, post: Moments, y: Array) -> Array:
+    """Return the integrands of psi, M, mmse, M', M'' and the size of M'' from the posterior at y."""
+    null = -0.5 * y * y
     # Z log Z - Z + 1 with Z = f/g has the integral psi and is nowhere negative
     log_z = log_density - null
     gap = np.exp(null) * _entropy_gap(np.expm1(np.minimum(log_z, 1.0)))

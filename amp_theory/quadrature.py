@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,7 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
 Bools = npt.NDArray[np.bool_]
+Integrand = Callable[[Index, Array], Array]
 
 #: relative error asked of a sum, and how often a row's step is halved to reach it
 TARGET = 1e-14
@@ -42,9 +42,24 @@ class Rows:
         nodes = np.ceil((self.upper - self.lower) / self.step).astype(np.intp)
         return nodes + 1 + nodes % 2
 
-    def finer(self, which: Index) -> Rows:
-        """Return the rows `which` with half the step."""
-        return Rows(self.lower[which], self.upper[which], self.step[which] / 2, self.half[which])
+
+@dataclass(frozen=True)
+class _Sums:
+    """Sums over a row's even, odd and fourth nodes, and of absolute values over all: arrays (functions, rows)."""
+
+    even: Array
+    odd: Array
+    fourth: Array
+    size: Array
+
+    def error(self) -> Array:
+        """Return the error of even + odd."""
+        with np.errstate(invalid="ignore", divide="ignore", under="ignore"):
+            half = np.abs(self.even - self.odd) / self.size
+            quarter = np.abs(4 * self.fourth - 2 * self.even) / self.size
+            amplitude = np.minimum(quarter**2 / half, 1.0)
+            # never worse than the rule of twice the step, whose error also shows the rounding
+            return np.where(half > 0, self.size * np.minimum(POLE_FACTOR * half**2 / amplitude, half), 0.0)
 
 
 def _batches(count: Index, weight: int) -> Iterator[Index]:
@@ -60,9 +75,7 @@ def _batches(count: Index, weight: int) -> Iterator[Index]:
         start = stop
 
 
-def trapezoid(
-    integrand: Callable[[Index, Array], Array], rows: Rows, measures: Sequence[int], weight: int = 1
-) -> tuple[Array, Array]:
+def trapezoid(integrand: Integrand, rows: Rows, measures: Sequence[int], weight: int = 1) -> tuple[Array, Array]:
     """Integrate `integrand` over every row by the trapezoidal rule, halving steps until it is accurate.
 
     Parameters
@@ -84,42 +97,47 @@ def trapezoid(
     sums, errors : arrays of shape (f, rows)
         Integrals and their absolute error estimates (discretisation only, without rounding).
     """
-    sums, errors = sweep(integrand, rows, weight, len(measures))
-    for _ in range(HALVINGS):
+    count = rows.count()
+    now = _first_sums(integrand, rows, count, len(measures), weight)
+    for halvings in range(HALVINGS + 1):
+        sums, errors = (now.even + now.odd) * rows.step, now.error() * rows.step
         bad = np.flatnonzero((errors > TARGET * sums[list(measures)]).any(axis=0))
-        if not len(bad):
+        if not len(bad) or halvings == HALVINGS:
             break
-        finer = rows.finer(bad)
-        rows.step[bad] = finer.step
-        sums[:, bad], errors[:, bad] = sweep(partial(_select, integrand, bad), finer, weight, len(measures))
+        # the nodes so far become the even ones, the odd ones lie in the middle between them
+        odd, size = _middle_sums(integrand, rows, count, bad, len(measures), weight)
+        now.fourth[:, bad] = now.even[:, bad]
+        now.even[:, bad] += now.odd[:, bad]
+        now.odd[:, bad], now.size[:, bad] = odd, now.size[:, bad] + size
+        rows.step[bad] /= 2
+        count[bad] = 2 * count[bad] - 1
     return sums, errors
 
 
-def _select(integrand: Callable[[Index, Array], Array], which: Index, rows: Index, nodes: Array) -> Array:
-    return integrand(which[rows], nodes)
-
-
-def sweep(integrand: Callable[[Index, Array], Array], rows: Rows, weight: int, functions: int) -> tuple[Array, Array]:
-    """Return the trapezoidal sums of so many `functions` and error estimates at the rows' present steps."""
-    count = rows.count()
-    sums, errors = np.zeros((functions, len(count))), np.zeros((functions, len(count)))
+def _first_sums(integrand: Integrand, rows: Rows, count: Index, functions: int, weight: int) -> _Sums:
+    """Return the sums over every row's first nodes."""
+    now = _Sums(*(np.zeros((functions, len(count))) for _ in range(4)))
     for batch in _batches(count, weight):
         steps = np.arange(count[batch].max())
         nodes = rows.lower[batch, None] + rows.step[batch, None] * steps
         with np.errstate(under="ignore"):
             values = integrand(batch, nodes)
         values[:, rows.half[batch], 0] *= 0.5
-        sums[:, batch] = values.sum(axis=-1)
-        errors[:, batch] = _estimate(values)
-    return sums * rows.step, errors * rows.step
+        for target, start, stride in ((now.even, 0, 2), (now.odd, 1, 2), (now.fourth, 0, 4)):
+            target[:, batch] = values[:, :, start::stride].sum(axis=-1)
+        now.size[:, batch] = np.abs(values).sum(axis=-1)
+    return now
 
 
-def _estimate(values: Array) -> Array:
-    """Return the error of sums over the last axis, from the sums over every second and every fourth term."""
-    even, odd, fourth = (values[:, :, k::n].sum(axis=-1) for k, n in ((0, 2), (1, 2), (0, 4)))
-    size = np.abs(values).sum(axis=-1)
-    with np.errstate(invalid="ignore", divide="ignore", under="ignore"):
-        half, quarter = np.abs(even - odd) / size, np.abs(4 * fourth - 2 * even) / size
-        amplitude = np.minimum(quarter**2 / half, 1.0)
-        # never worse than the rule of twice the step, whose error also shows the rounding
-        return np.where(half > 0, size * np.minimum(POLE_FACTOR * half**2 / amplitude, half), 0.0)
+def _middle_sums(
+    integrand: Integrand, rows: Rows, count: Index, which: Index, functions: int, weight: int
+) -> tuple[Array, Array]:
+    """Return the sums over the middles between the nodes of the rows `which`, and those of absolute values."""
+    sums, size = np.zeros((2, functions, len(which)))
+    for batch in _batches(count[which], weight):
+        row = which[batch]
+        steps = 0.5 + np.arange(count[row].max() - 1)
+        with np.errstate(under="ignore"):
+            values = integrand(row, rows.lower[row, None] + rows.step[row, None] * steps)
+        sums[:, batch], size[:, batch] = values.sum(axis=-1), np.abs(values).sum(axis=-1)
+    return sums, size
