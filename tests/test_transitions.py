@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from conftest import REFERENCE, correct_digits, reference_model
@@ -172,3 +174,54 @@ def test_user_density_as_a_model(density):
     found = at.thresholds(at.MixedPSpin("q**3/2", prior), at.Flow())
     assert abs(found.tricritical.temperature - 2 / 3) <= found.tricritical.error
     assert abs(found.dynamical.temperature - np.sqrt(3 / 8)) <= found.dynamical.error
+
+
+@dataclass(frozen=True)
+class LinearMeasurements(at.Coupling):
+    """xi'(q) = alpha/(noise + rho - q): a coupling that is no polynomial, nearly singular at q = rho."""
+
+    noise: float
+    rho: float
+
+    def scaled(self, overlap, gap):
+        d = self.noise + gap
+        return np.log((self.noise + self.rho) / d), 1 / d, 1 / d**2, 2 / d**3
+
+
+@dataclass(frozen=True)
+class CompressedSensing(at.Model):
+    noise: float
+    name, control, control_symbol, easier = "compressed-sensing", "sampling_ratio", r"\alpha", "up"
+    variable_prior = property(lambda self: at.GaussBernoulli(0.4))
+    coupling = property(lambda self: LinearMeasurements(self.noise, 0.4))
+
+
+def test_coupling_of_ones_own_scales_as_it_must():
+    """x = alpha/(noise + (1 - theta) mmse(x)) depends on the ratios of alpha, noise and 1 - theta alone."""
+    noises = (1e-4, 1e-5, 1e-6)
+    points = [at.thresholds(CompressedSensing(noise), at.Autoregressive()).tricritical for noise in noises]
+    for point, noise in zip(points[1:], noises[1:], strict=True):
+        bound = (point.error + points[0].error * noise / 1e-4) / noise
+        assert abs(point.sampling_ratio / noise - points[0].sampling_ratio / 1e-4) <= bound
+        bound = (point.errors["revealed"] + points[0].errors["revealed"] * noise / 1e-4) / noise
+        assert abs((1 - point.revealed) / noise - (1 - points[0].revealed) / 1e-4) <= bound
+
+
+def test_end_of_the_search_is_not_called_the_end_of_the_line():
+    """At tiny noise the tricritical point has revealed so close to one that it is not looked for there."""
+    found = at.thresholds(CompressedSensing(1e-9), at.Autoregressive())
+    assert found.tricritical is None
+    assert "within the range searched, up to sampling_ratio = " in found.reasons["tricritical"]
+
+
+def test_control_that_makes_inference_easier_upwards():
+    """The first failure comes from above, and more measurements help."""
+    model = CompressedSensing(1e-4)
+    found = at.thresholds(model, at.Flow())
+    assert found.tricritical.control < found.dynamical.control < found.condensation.control < found.algorithmic.control
+    diagram = at.phase_diagram(model, at.Flow())
+    assert diagram.control_range == pytest.approx((0.9 * found.tricritical.control, found.algorithmic.control))
+    middle = (found.tricritical.control + found.algorithmic.control) / 2
+    assert [diagram.sampler_succeeds(c) for c in (0.99 * found.tricritical.control, middle)] == [True, False]
+    (fails,) = at.compare_samplers(model)["flow"].fails
+    assert fails == pytest.approx((found.tricritical.control, found.algorithmic.control))
