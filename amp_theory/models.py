@@ -168,10 +168,14 @@ class _NoiseModel(Model):
         }
 
 
+@dataclass(frozen=True)
 class _PurePSpin(_TemperatureModel):
     """xi(q) = q^p/(2 T^2)."""
 
     p: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "p", integer_at_least("p", self.p, 2))
 
     @property
     def coupling(self) -> Coupling:
@@ -187,11 +191,7 @@ class _PurePSpin(_TemperatureModel):
 class IsingPSpin(_PurePSpin):
     """Ising spins with Gaussian p-body couplings, p >= 2, H = -sum J s..s, J ~ N(0, p!/(2 N^(p-1)))."""
 
-    p: int
     name: ClassVar[str] = "ising-p-spin"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "p", integer_at_least("p", self.p, 2))
 
     @property
     def variable_prior(self) -> Prior:
@@ -203,11 +203,7 @@ class IsingPSpin(_PurePSpin):
 class SphericalPSpin(_PurePSpin):
     """Spherical spins, sum s^2 = N, with Gaussian p-body couplings, p >= 2."""
 
-    p: int
     name: ClassVar[str] = "spherical-p-spin"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "p", integer_at_least("p", self.p, 2))
 
     @property
     def variable_prior(self) -> Prior:

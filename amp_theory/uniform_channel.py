@@ -44,12 +44,9 @@ class UniformValues:
 
 def _atanh_ratio(y: Array) -> Array:
     """Return atanh(sqrt y)/sqrt y for y < 1, analytic through y = 0 (atan for y < 0)."""
-    root = np.sqrt(np.abs(y))
-    safe = np.maximum(root, 1e-3)
-    ratio = np.arctanh(np.minimum(safe, 1 - 1e-16)) / safe
-    if np.any(y < 0):
-        ratio = np.where(y > 0, ratio, np.arctan(safe) / safe)
-    return np.where(root < 1e-3, 1 + y * (1 / 3 + y * (1 / 5 + y / 7)), ratio)
+    root = np.maximum(np.sqrt(np.abs(y)), 1e-150)
+    ratio = np.arctanh(np.minimum(root, 1 - 1e-16)) / root
+    return np.where(y < 0, np.arctan(root) / root, ratio) if np.any(y < 0) else ratio
 
 
 def uniform_channel(x: Array, v: Array, with_entropy: bool = True) -> UniformValues:
@@ -126,9 +123,12 @@ def _sums(x: Array, v: Array, h: Array, step: float, with_entropy: bool) -> Arra
 
 def _entropies(v: Array, density: Array, c: Array, t2: Array) -> tuple[Array, Array]:
     """Return E[log(D)/2 + sqrt(y) atanh sqrt(y)] and E[t^2 atanh(sqrt y)/(2 sqrt y)], limits at |h| = inf apart."""
-    y, rest, end = v[:, None] * t2, 1 - v, _atanh_ratio(v)
-    ratio = _atanh_ratio(y)
-    entropy = y * ratio - (v * end)[:, None] + 0.5 * np.log1p((v / rest)[:, None] * c)
-    growth = 0.5 * (t2 * ratio - end[:, None])
-    sums = (np.einsum("rn,rn->r", density, f) for f in (entropy, growth))
-    return next(sums) + v * end + 0.5 * np.log1p(-v), next(sums) + 0.5 * end
+    end = _atanh_ratio(v)
+    excess = _atanh_ratio(v[:, None] * t2)
+    excess *= t2
+    excess -= end[:, None]
+    growth = np.einsum("rn,rn->r", density, excess)
+    logarithm = (v / (1 - v))[:, None] * c
+    np.log1p(logarithm, out=logarithm)
+    entropy = v * growth + 0.5 * np.einsum("rn,rn->r", density, logarithm)
+    return entropy + v * end + 0.5 * np.log1p(-v), 0.5 * (growth + end)
