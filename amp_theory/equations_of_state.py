@@ -187,14 +187,14 @@ class EquationOfState:
         """Coordinates, ascending, beyond which nothing folds at strength >= 0.
 
         With z the total snr and kappa the largest logarithmic slope of A', a fold needs kappa z M'(z) of
-        the order of M(z) or more; the grid ends where that has become small.
+        the order of M(z) or more, or B'' M'(z) of order one; the grid ends where both have become small.
         """
         unit = 1 / self.prior.variance
         upper = 16 * unit
-        steepest = self._steepest()
+        steepest, fixed = self._steepest()
         while upper < 1e12 * unit:
             v = self.prior.table(np.array([upper]))
-            if steepest * upper * v.slope[0] < 0.2 * v.overlap[0]:
+            if steepest * upper * v.slope[0] < 0.2 * v.overlap[0] and fixed * v.slope[0] < 0.2:
                 break
             upper *= 4
         return self.geometric(1e-9 * unit, upper, PER_OCTAVE)
@@ -204,9 +204,9 @@ class EquationOfState:
         density = max(per_octave, PER_SHARPNESS * self.coupling.sharpness)
         return np.geomspace(lower, upper, int(density * np.log2(upper / lower)))
 
-    def _steepest(self) -> float:
-        """Return the largest d log A'/d log q at q = rho, where polynomials with positive terms have it."""
+    def _steepest(self) -> tuple[float, float]:
+        """Return the largest d log A'/d log q and B'', at q = rho, where polynomials with positive terms have them."""
         rho = np.full(1, self.prior.second_moment)
         _, a1, a2, _ = (float(np.max(x)) for x in self.coupling.scaled(rho, 0 * rho))
-        _, b1, b2, _ = (float(np.max(x)) for x in self.coupling.fixed(rho, 0 * rho))
-        return max(float(rho[0]) * a2 / a1, float(rho[0]) * b2 / b1 if b1 > 0 else 0.0, 1.0)
+        _, _, b2, _ = (float(np.max(x)) for x in self.coupling.fixed(rho, 0 * rho))
+        return max(float(rho[0]) * a2 / a1, 1.0), b2

@@ -27,6 +27,8 @@ STRENGTHS = 24
 SEARCH_PER_OCTAVE, SEARCH_FROM = 4, 1e3
 #: step in log z for the derivative that only steers the cusp's Newton iteration, and the accuracy of log z there
 H, CUSP_ACCURACY = 1e-5, 1e-11
+#: relative size of F below which it counts as rounding
+SURE = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +76,20 @@ def _explicit_curve(eos: EquationOfState) -> list[tuple[Array, Array]]:
     """Return the fold curve where the overlap depends on the coordinate alone, so that F is affine in s."""
     z = eos.grid
     f = eos.surface(z, 0.0)
+    # where F vanishes faster than z, rounding makes folds up next to z = 0
+    z = z[int(np.argmax(_sure(f.fold))) :]
+    f = f.take(np.arange(len(f.fold) - len(z), len(f.fold)))
     with np.errstate(all="ignore"):
         s = -f.fold / f.fold_s
         good = np.isfinite(s) & (s > -z) & np.isfinite(eos.surface(z, s).intensity)
     runs = np.split(np.flatnonzero(good), np.flatnonzero(np.diff(np.flatnonzero(good)) > 1) + 1)
     return [(z[run], s[run]) for run in runs if len(run) > 1]
+
+
+def _sure(fold: Array) -> Bools:
+    """Tell where the sign of F = 1 - K dq/dz is not just rounding."""
+    with np.errstate(invalid="ignore"):
+        return np.abs(fold) > SURE * (1 + np.abs(1 - fold))
 
 
 def _searched_curve(eos: EquationOfState) -> list[tuple[Array, Array]]:
@@ -91,6 +102,8 @@ def _searched_curve(eos: EquationOfState) -> list[tuple[Array, Array]]:
     if np.isfinite(eos.path.limit):
         s = eos.path.internal(np.asarray(eos.path.limit)) * c**5 / (c**5 + (1 - c) ** 3)
     fold = eos.surface(z[:, None], s[None, :], with_energy=False).fold
+    # where F vanishes faster than z, its sign next to z = 0 is the first one that is not rounding
+    fold = np.take_along_axis(fold, np.maximum(np.arange(len(z))[:, None], _sure(fold).argmax(axis=0)), axis=0)
     lines = contour_generator(z=np.ma.masked_invalid(fold.T)).lines(0.0)
     return [_refine(eos, z, s, fold, np.asarray(line)) for line in lines if len(line) > 1]
 
@@ -325,5 +338,6 @@ def zero_strength_folds(eos: EquationOfState) -> Surface:
         extrema = solve_bracketed(function, lower, upper, slope[k] < 0, absolute=CUSP_ACCURACY)
         z = np.sort(np.concatenate([z, np.exp(extrema)]))
     fold = eos.surface(z, 0.0, with_energy=False).fold
+    z, fold = z[_sure(fold)], fold[_sure(fold)]
     k = np.flatnonzero(np.sign(fold[:-1]) * np.sign(fold[1:]) < 0)
     return eos.surface(_solve_coordinate(eos, z[k], z[k + 1], np.zeros(len(k)), fold[k] < 0), 0.0)
