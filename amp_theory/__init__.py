@@ -34,7 +34,8 @@ _WHERE = {
     "compare": ["Comparison", "SamplerVerdicts", "Verdict", "compare_samplers"],
     "curves": ["Isotherm", "equation_of_state", "free_entropy_curve"],
     "density": ["Density"],
-    "diagram": ["Diagram", "load", "phase_diagram"],
+    "diagram": ["Diagram", "phase_diagram"],
+    "loading": ["load"],
 }  # fmt: skip
 _MODULE = {name: module for module, names in _WHERE.items() for name in names}
 

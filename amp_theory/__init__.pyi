@@ -9,7 +9,6 @@ from amp_theory.curves import equation_of_state as equation_of_state
 from amp_theory.curves import free_entropy_curve as free_entropy_curve
 from amp_theory.density import Density as Density
 from amp_theory.diagram import Diagram as Diagram
-from amp_theory.diagram import load as load
 from amp_theory.diagram import phase_diagram as phase_diagram
 from amp_theory.errors import AmpTheoryError as AmpTheoryError
 from amp_theory.errors import FileError as FileError
@@ -20,6 +19,7 @@ from amp_theory.fixed_point_solver import fixed_points as fixed_points
 from amp_theory.fixed_point_solver import informed_overlap as informed_overlap
 from amp_theory.fixed_point_solver import state_evolution as state_evolution
 from amp_theory.fixed_point_solver import uninformed_overlap as uninformed_overlap
+from amp_theory.loading import load as load
 from amp_theory.models import IsingPSpin as IsingPSpin
 from amp_theory.models import MixedPSpin as MixedPSpin
 from amp_theory.models import Model as Model

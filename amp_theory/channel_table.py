@@ -125,14 +125,16 @@ class ChannelTable:
         tail[:, 2] *= np.maximum(coefficients[:, :, 2].max(axis=1), 1.0)
         floor = 8 * EPS * np.maximum(np.abs(values[:, :, 2]).max(axis=1), 1.0)
         tail = tail.max(axis=1)
-        rough = tail > np.maximum(TAIL, floor)
-        error = exact.relative_error.reshape(-1, NODES).max(axis=1) + 2 * tail + floor
+        known = exact.relative_error.reshape(-1, NODES).max(axis=1)
+        # coefficients below the error of the values say nothing
+        rough = tail > np.maximum(np.maximum(TAIL, floor), 2 * known)
+        error = known + 2 * tail + floor
         done = [(lower[~rough], upper[~rough], values[~rough], error[~rough])]
         if rough.any():
             if splits == 0:
                 raise NumericalError(
-                    f"the prior's channel functions could not be interpolated near x = {x[rough].mean():.6g}: "
-                    "its density is too rough; give the places of its kinks and jumps in `support`"
+                    f"the prior's channel functions could not be interpolated to {TAIL:g} near "
+                    f"x = {x.reshape(-1, NODES)[rough].mean():.6g}"
                 )
             middle = 0.5 * (lower + upper)[rough]
             halves = np.concatenate(

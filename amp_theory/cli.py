@@ -11,7 +11,7 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from amp_theory import __version__
-from amp_theory.errors import AmpTheoryError, InputError, NumericalError, as_float, integer_at_least
+from amp_theory.errors import AmpTheoryError, InputError, NumericalError, as_float, integer_between
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -243,7 +243,7 @@ def _fixed_points(options: argparse.Namespace) -> tuple[Any, str]:
 
 
 def _diagram(options: argparse.Namespace) -> tuple[Any, str]:
-    from amp_theory.diagram import phase_diagram
+    from amp_theory.diagram import MOST_POINTS, phase_diagram
     from amp_theory.plotting import View, plot_diagram
 
     model, path = _model(options), _path(options)
@@ -253,7 +253,9 @@ def _diagram(options: argparse.Namespace) -> tuple[Any, str]:
     if options.range is not None:
         lo, hi = (_number(f"the range of {model.control}", x) for x in options.range)
         limits = (lo, hi)
-    diagram = phase_diagram(model, path, limits, integer_at_least("--points", options.points, 2), options.target)
+    diagram = phase_diagram(
+        model, path, limits, integer_between("--points", options.points, 2, MOST_POINTS), options.target
+    )
     for file in files:
         kind = file.suffix.lower()
         if kind == ".json":

@@ -22,7 +22,7 @@ from typing import Any, Literal
 import numpy as np
 
 from amp_theory.equations_of_state import EquationOfState
-from amp_theory.errors import InputError, unknown_name
+from amp_theory.errors import unknown_name
 from amp_theory.isotherm import Transitions
 from amp_theory.models import Model, SherringtonKirkpatrick, Target
 from amp_theory.paths import Autoregressive, Flow, Path, UniformDiscreteDiffusion
@@ -148,11 +148,7 @@ def compare_samplers(model: Model, target: Target | None = None) -> Comparison:
     (True, False)
     """
     tr = transitions(model, Flow())
-    chosen = model.target if target is None else target
-    if chosen not in ("planted", "random"):
-        raise unknown_name("target", str(chosen), ["planted", "random"])
-    if chosen == "random" and not model.random_counterpart:
-        raise InputError(f"{model!r} has no random counterpart: its verdicts are those of the planted measure")
+    chosen = model.check_target(target)
     judge = _Judge(model, chosen, tr)
     paths: list[Path] = [Flow(), Autoregressive()]
     rows = [judge.denoiser(path) for path in paths]

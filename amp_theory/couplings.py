@@ -19,6 +19,8 @@ from amp_theory.quadrature import Array
 
 Four = tuple[Array, Array, Array, Array]
 _ZERO: Array = np.zeros(())
+#: the largest power of a coupling, beyond which doubles lose too many digits, and the largest coefficient
+MOST_BODIES, LARGEST = 1000, 1e30
 
 
 class Coupling(ABC):
@@ -122,8 +124,10 @@ def mixture_terms(coefficients: Mapping[int, float], text: str) -> tuple[tuple[i
         raise InputError(f"xi must have coefficients >= 0 to be a covariance, got {text!r}")
     if any(k == 0 for k, _ in terms):
         raise InputError(f"xi must not have a constant term (it shifts all energies alike), got {text!r}")
-    if any(k > 1000 for k, _ in terms):
-        raise InputError(f"xi must not have powers beyond 1000, got {text!r}")
+    if any(k > MOST_BODIES for k, _ in terms):
+        raise InputError(f"xi must not have powers beyond {MOST_BODIES}, got {text!r}")
+    if any(not 1 / LARGEST <= c <= LARGEST for _, c in terms):
+        raise InputError(f"the coefficients of xi must lie between {1 / LARGEST:g} and {LARGEST:g}, got {text!r}")
     if not any(k >= 2 for k, _ in terms):
         raise InputError(f"xi must contain a power q**2 or higher, got {text!r}")
     return terms

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.errors import InputError, integer_at_least
+from amp_theory.errors import InputError, integer_between
 from amp_theory.files import check_output, write_text
 from amp_theory.fixed_point_solver import roots
 from amp_theory.isotherm import Transitions
@@ -20,6 +20,11 @@ from amp_theory.paths import Path
 from amp_theory.quadrature import Array, Index
 from amp_theory.roots import solve_bracketed
 from amp_theory.transitions import transitions
+
+#: points of a curve
+MOST_POINTS = 100_000
+#: relative excess of the control at the end of a curve that is rounding
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +81,7 @@ def equation_of_state(
     2
     """
     tr = transitions(model, path)
-    integer_at_least("points", points, 2)
+    points = integer_between("points", points, 2, MOST_POINTS)
     lam = model.intensity(model.check_control(control)).reshape(-1)
     if len(lam) != 1:
         raise InputError("equation_of_state takes one control")
@@ -117,16 +122,19 @@ def _strengths(tr: Transitions, lam: Array, z: Array, top: float) -> Array:
     """Return the internal strength at which each coordinate is a fixed point, NaN where it is not in [0, top]."""
     eos = tr.eos
     result = np.full(len(z), np.nan)
-    # the control falls with strength: a solution exists where it has the right sign at both ends
+    # the control falls with strength: a solution exists where it has the right sign at both ends, or is an end
     upper = np.minimum(z, top) if eos.path.explicit_folds else np.full(len(z), top)
     low, high = eos.surface(z, 0.0).intensity, eos.surface(z, upper).intensity
-    inside = np.flatnonzero((low >= lam) & (high <= lam * (1 + 1e-12)))
+    result[np.abs(low - lam) <= ROUNDING * lam] = 0.0
+    at_end = np.abs(high - lam) <= ROUNDING * lam
+    result[at_end] = upper[at_end]
+    inside = np.flatnonzero((low > lam) & (high < lam) & np.isnan(result))
 
     def function(s: Array, i: Index) -> tuple[Array, Array]:
         f = eos.surface(z[inside[i]], s)
         return f.intensity / lam - 1, f.intensity_s / lam
 
-    bounds = np.zeros(len(inside)), upper[inside] * (1 + 1e-9)
+    bounds = np.zeros(len(inside)), upper[inside]
     result[inside] = solve_bracketed(function, *bounds, False, absolute=2 * EPS)
     return result
 
@@ -142,7 +150,7 @@ def free_entropy_curve(
     lam = model.intensity(model.check_control(control))
     s = path.internal(path.check_strength(strength))
     rho = eos.prior.second_moment
-    q = rho * np.linspace(0, 1, integer_at_least("points", points, 2) + 2)[1:-1]
+    q = rho * np.linspace(0, 1, integer_between("points", points, 2, MOST_POINTS) + 2)[1:-1]
     signal = eos.coupling.signal(lam, q, rho - q)
     psi = path.response(eos.prior, path.coordinate(signal, s), np.broadcast_to(s, q.shape)).free_entropy
     return q, psi - (q * signal - eos.coupling.value(lam, q, rho - q)) / 2

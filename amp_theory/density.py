@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from amp_theory.channel_table import ChannelTable
-from amp_theory.errors import InputError
+from amp_theory.errors import InputError, as_array
 from amp_theory.mixtures import EPS, Components, Moments, defining_integrands, small_integrand
-from amp_theory.priors import Prior, Table
+from amp_theory.priors import Prior, Table, check_scale
 from amp_theory.quadrature import TARGET, Array, Index, Rows, trapezoid
 from amp_theory.scalar_channel import MEASURES, ChannelValues
 
@@ -38,6 +38,8 @@ SMALL, FAR = 0.05, 14.0
 FIRST_STEP, LAST_STEP = 0.32, 1e-3
 #: a density that counts as none, and the factor that cancellation may cost
 NOTHING, CANCEL = 1e-300, 64.0
+#: the longest support, in standard deviations
+WIDEST_SUPPORT = 400.0
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,13 @@ class Density(Prior):
         if abs(total - 1) > 1e-8:
             raise InputError(f"the density integrates to {total:.12g} over its support, not to 1")
         object.__setattr__(self, "_values", weight * values / total)
+        check_scale(self.variance, self.second_moment)
+        extent = float(panels[-1, 1] - panels[0, 0]) / math.sqrt(self.variance)
+        if extent > WIDEST_SUPPORT:
+            raise InputError(
+                f"the density reaches over {extent:.3g} standard deviations, {WIDEST_SUPPORT:g} are allowed: "
+                "its tails are too heavy, cut the support"
+            )
 
     # --- the density on panels ---
 
@@ -90,7 +99,7 @@ class Density(Prior):
         """Return the density at s of any shape, checked."""
         with np.errstate(under="ignore"):
             raw = self.function(s.ravel())
-        values = np.asarray(raw, dtype=float)
+        values = as_array("the density", raw, "one real value per point")
         if values.shape != (s.size,):
             raise InputError(
                 f"the density must return one value per point of an array, got shape {values.shape} for {s.size} points"

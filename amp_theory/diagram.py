@@ -14,22 +14,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.errors import FileError, InputError, as_float, integer_at_least, unknown_name
-from amp_theory.files import check_output, read_json, to_json, write_text
+from amp_theory.errors import InputError, as_float, integer_between, unknown_name
+from amp_theory.files import check_output, to_json, write_text
 from amp_theory.fixed_point_solver import regions
 from amp_theory.isotherm import MERGED, Branch, Transitions
-from amp_theory.lines import LINES, Line, LineTracer
+from amp_theory.lines import Line, LineTracer
 from amp_theory.models import Model, Target
 from amp_theory.paths import Path
 from amp_theory.quadrature import Array
-from amp_theory.registry import build_model, build_path
-from amp_theory.results import POINTS, Located, Thresholds
+from amp_theory.results import POINTS, Thresholds
 from amp_theory.transitions import thresholds, transitions
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FORMAT, VERSION = "amp_theory diagram", 1
+#: points of a line
+MOST_POINTS = 100_000
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ class Diagram:
         return [not b for b in bad.tolist()]
 
     def _failure(self, intensity: Array) -> list[float | None]:
-        failing = np.flatnonzero(~np.array(self._succeeds(intensity)))
+        failing = np.flatnonzero(~np.array(self._succeeds(intensity), dtype=bool))
         result: list[float | None] = [None] * len(intensity)
         iso = self._transitions.isotherms(intensity[failing])
         for k, i in enumerate(failing):
@@ -250,18 +251,15 @@ def phase_diagram(
         If a solver fails.
     """
     special = thresholds(model, path)
-    lo, hi = _check_range(model, control_range) if control_range is not None else default_range(model, special)
-    integer_at_least("points", points, 2)
-    chosen = model.target if target is None else target
-    if chosen not in ("planted", "random"):
-        raise unknown_name("target", str(chosen), ["planted", "random"])
-    if chosen == "random" and not model.random_counterpart:
-        raise InputError(f"{model!r} has no random counterpart: its verdicts are those of the planted measure")
-    lines = LineTracer(transitions(model, path), special, (lo, hi), int(points)).lines()
-    return Diagram(model, path, (lo, hi), int(points), chosen, lines, special, provenance())
+    lo, hi = check_range(model, control_range) if control_range is not None else default_range(model, special)
+    points = integer_between("points", points, 2, MOST_POINTS)
+    chosen = model.check_target(target)
+    lines = LineTracer(transitions(model, path), special, (lo, hi), points).lines()
+    return Diagram(model, path, (lo, hi), points, chosen, lines, special, provenance())
 
 
-def _check_range(model: Model, given: Any) -> tuple[float, float]:
+def check_range(model: Model, given: Any) -> tuple[float, float]:
+    """Return (lo, hi) after checking that 0 < lo < hi."""
     try:
         lo, hi = (as_float(f"the range of {model.control}", x) for x in given)
     except (TypeError, ValueError) as error:
@@ -281,68 +279,3 @@ def provenance() -> dict[str, Any]:
         "amp_theory": __version__, "numpy": np.__version__, "python": platform.python_version(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }  # fmt: skip
-
-
-# --- loading -----------------------------------------------------------------------------------------------
-
-
-def load(path: str | os.PathLike[str], model: Model | None = None) -> Diagram:
-    """Read a diagram that was saved as JSON.
-
-    Parameters
-    ----------
-    path
-        The file.
-    model
-        Needed for a model with a prior of the user's own, which a file cannot hold.
-
-    Raises
-    ------
-    FileError
-        If the file is damaged, not a diagram, or of a newer version.
-    """
-    data = read_json(path)
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise FileError(f"{str(path)!r} is not a diagram saved by amp_theory")
-    if not isinstance(data.get("version"), int) or data["version"] > VERSION:
-        raise FileError(f"{str(path)!r} has version {data.get('version')!r}; this amp_theory reads up to {VERSION}")
-    try:
-        return _from_dict(data, model)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise FileError(f"{str(path)!r} is damaged: {error}") from error
-
-
-def _from_dict(data: dict[str, Any], model: Model | None) -> Diagram:
-    known = model if model is not None else build_model(data["model"], data["parameters"])
-    if known.name != data["model"]:
-        raise ValueError(f"it is of the model {data['model']}, not of {known.name}")
-    path = build_path(data["path"], None if data["schedule"] == "interpolant" else data["schedule"])
-    points = {n: _located(p, known, path, n == "tricritical") for n, p in data["points"].items() if n in POINTS}
-    more = tuple(_located(p, known, path, True) for p in data["points"].get("further_tricritical", []))
-    special = Thresholds(
-        known.name, path.name, known.control, path.strength, known.parameters, reasons=dict(data["reasons"]),
-        further_tricritical=tuple(p for p in more if p is not None), **points,
-    )  # fmt: skip
-    lines = {name: _line(data["lines"][name], known.control, path.strength) for name in LINES}
-    lo, hi = (float(x) for x in data["range"])
-    return Diagram(known, path, (lo, hi), int(data["points_per_line"]), data["target"], lines, special,
-                   dict(data["provenance"]))  # fmt: skip
-
-
-def _located(data: dict[str, Any] | None, model: Model, path: Path, has_strength: bool) -> Located | None:
-    if data is None:
-        return None
-    strength = float(data[path.strength]) if has_strength else None
-    return Located(
-        float(data[model.control]), float(data["overlap"]), {k: float(v) for k, v in data["error"].items()},
-        model.control, strength, path.strength if has_strength else None, str(data["status"]), str(data["how"]),
-    )  # fmt: skip
-
-
-def _line(data: dict[str, Any], control: str, strength: str) -> Line:
-    columns = [np.array(data[n], dtype=float) for n in (control, strength, "overlap", "error")]
-    lower = np.array(data["lower_overlap"], dtype=float) if "lower_overlap" in data else None
-    segment = np.array(data["segment"], dtype=int)
-    if any(c.shape != segment.shape or not np.all(np.isfinite(c)) for c in columns):
-        raise ValueError("a line's columns differ in length or are not finite")
-    return Line(columns[0], columns[1], columns[2], lower, columns[3], segment, tuple((a, b) for a, b in data["ends"]))

@@ -5,7 +5,11 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 class AmpTheoryError(Exception):
@@ -32,7 +36,7 @@ class NumericalError(AmpTheoryError, ArithmeticError):
         self.partial = partial
 
 
-def unknown_name(kind: str, given: str, known: Iterable[str]) -> UnknownNameError:
+def unknown_name(kind: str, given: object, known: Iterable[str]) -> UnknownNameError:
     """Return the error for an unknown name, with the nearest known one as a suggestion.
 
     Examples
@@ -41,25 +45,42 @@ def unknown_name(kind: str, given: str, known: Iterable[str]) -> UnknownNameErro
     unknown path 'flwo' (did you mean 'flow'?); known: autoregressive, flow
     """
     names = sorted(known)
-    near = difflib.get_close_matches(given.lower(), names, n=1)
+    near = difflib.get_close_matches(str(given).lower(), names, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     return UnknownNameError(f"unknown {kind} {given!r}{hint}; known: {', '.join(names)}")
 
 
-def as_float(name: str, value: Any) -> float:
-    """Return `value` as a finite float, or raise an `InputError` that names it."""
+def as_float(name: str, value: Any, allowed: str = "finite") -> float:
+    """Return `value` as a finite float, or raise an `InputError` that names it and what is `allowed`."""
+    error = InputError(f"{name} must be a number, {allowed}, got {value!r}")
+    if isinstance(value, bool | bytes):
+        raise error
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
-        raise InputError(f"{name} must be a finite number, got {value!r}") from None
+        raise error from None
     if not math.isfinite(number):
-        raise InputError(f"{name} must be a finite number, got {value!r}")
+        raise error
     return number
+
+
+def as_array(name: str, value: Any, allowed: str) -> npt.NDArray[np.float64]:
+    """Return `value` as an array of numbers, or raise an `InputError` that names it and what is `allowed`."""
+    import numpy as np
+
+    error = InputError(f"{name} must be a number, {allowed}, got {value!r}")
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise error from None
+    if array.dtype.kind not in "iuf":
+        raise error
+    return array.astype(float)
 
 
 def positive(name: str, value: Any) -> float:
     """Return `value` as a finite float > 0, or raise an `InputError` that names it."""
-    number = as_float(name, value)
+    number = as_float(name, value, "> 0")
     if number <= 0:
         raise InputError(f"{name} must be positive, got {value!r}")
     return number
@@ -67,15 +88,19 @@ def positive(name: str, value: Any) -> float:
 
 def in_unit_interval(name: str, value: Any) -> float:
     """Return `value` as a float in (0, 1], or raise an `InputError` that names it."""
-    number = as_float(name, value)
+    number = as_float(name, value, "in (0, 1]")
     if not 0 < number <= 1:
         raise InputError(f"{name} must lie in (0, 1], got {value!r}")
     return number
 
 
-def integer_at_least(name: str, value: Any, least: int) -> int:
-    """Return `value` as an integer >= `least`, or raise an `InputError` that names it."""
-    number = as_float(name, value)
-    if number != int(number) or number < least:
-        raise InputError(f"{name} must be an integer >= {least}, got {value!r}")
+def integer_between(name: str, value: Any, least: int, most: int) -> int:
+    """Return `value` as an integer from `least` to `most`, or raise an `InputError` that names it."""
+    error = InputError(f"{name} must be an integer from {least} to {most}, got {value!r}")
+    try:
+        number = as_float(name, value)
+    except InputError:
+        raise error from None
+    if number != int(number) or not least <= number <= most:
+        raise error
     return int(number)

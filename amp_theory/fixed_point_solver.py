@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from amp_theory.branches import TINY, coordinate_bounds, follow
 from amp_theory.equations_of_state import EquationOfState, Errors, Surface
-from amp_theory.errors import InputError, integer_at_least, unknown_name
+from amp_theory.errors import InputError, integer_between, unknown_name
 from amp_theory.folds import locate
 from amp_theory.isotherm import Transitions
 from amp_theory.mixtures import EPS
@@ -31,7 +31,12 @@ PUSH = 1e-8
 def _broadcast(model: Model, path: Path, control: npt.ArrayLike, strength: npt.ArrayLike) -> tuple[Array, Array]:
     """Return (intensity, internal strength) of one shape, checked."""
     c, s = model.check_control(control), path.check_strength(strength)
-    c, s = np.broadcast_arrays(c, s)
+    try:
+        c, s = np.broadcast_arrays(c, s)
+    except ValueError:
+        raise InputError(
+            f"{model.control} and {path.strength} must broadcast, got shapes {c.shape} and {s.shape}"
+        ) from None
     return model.intensity(c), path.internal(s)
 
 
@@ -287,7 +292,7 @@ def state_evolution(
     overlap, gap = [q], [rho - q]
     lam, internal = intensity.reshape(1), s.reshape(1)
     converged = False
-    for _ in range(integer_at_least("max_steps", max_steps, 1)):
+    for _ in range(integer_between("max_steps", max_steps, 1, 10**9)):
         signal = eos.coupling.signal(lam, np.array(overlap[-1:]), np.array(gap[-1:]))
         response = path.response(eos.prior, path.coordinate(signal, internal), internal)
         overlap.append(float(response.overlap[0]))

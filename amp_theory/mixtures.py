@@ -82,8 +82,10 @@ class Mixture:
 
     @cached_property
     def entropy(self) -> float:
-        """H(p), the entropy of the component label in nats."""
-        return float(-(self.probabilities @ np.log(self.probabilities)))
+        """H(p), the entropy of the component label in nats, to full relative accuracy."""
+        p = np.sort(self.probabilities)
+        log = np.append(np.log(p[:-1]), np.log1p(-p[:-1].sum()))
+        return float(-(p @ log))
 
     @cached_property
     def components(self) -> Components:

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.couplings import Coupling, PolynomialCoupling, mixture_terms
-from amp_theory.errors import InputError, integer_at_least, positive, unknown_name
+from amp_theory.couplings import MOST_BODIES, Coupling, PolynomialCoupling, mixture_terms
+from amp_theory.errors import InputError, as_array, integer_between, positive, unknown_name
 from amp_theory.expressions import format_polynomial, parse_polynomial
 from amp_theory.priors import Gaussian, Prior, Rademacher
 from amp_theory.quadrature import Array
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     import sympy
 
 Target = Literal["planted", "random"]
+#: largest snr from the other variables, in units of the prior's variance, for which the solvers are made
+LARGEST_SNR = 1e12
 
 
 class Model(ABC):
@@ -71,6 +73,16 @@ class Model(ABC):
         """Whose verdict is meant unless the user says otherwise."""
         return "random" if self.random_counterpart else "planted"
 
+    def check_target(self, target: object = None) -> Target:
+        """Return `target`, by default the model's own, after checking that the model has it."""
+        if target is None:
+            return self.target
+        if target == "planted" or (target == "random" and self.random_counterpart):
+            return target
+        if target == "random":
+            raise InputError(f"{self!r} has no random counterpart: its verdicts are those of the planted measure")
+        raise unknown_name("target", target, ["planted", "random"])
+
     @property
     def parameters(self) -> dict[str, Any]:
         """The arguments that make this model, by name; a prior's own parameters stand flat beside it."""
@@ -84,14 +96,21 @@ class Model(ABC):
         return result
 
     def check_control(self, control: npt.ArrayLike) -> Array:
-        """Return `control` as an array after checking that every value is finite and positive."""
-        values = np.asarray(control)
-        if values.dtype.kind not in "iuf":
-            raise InputError(f"{self.control} must be a finite number > 0, got {control!r}")
-        values = values.astype(float)
+        """Return `control` as an array after checking that every value is positive and not too extreme."""
+        values = as_array(self.control, control, "> 0")
         if not np.all(np.isfinite(values) & (values > 0)):
             bad = values[~(np.isfinite(values) & (values > 0))].ravel()[0]
             raise InputError(f"{self.control} must be finite and > 0, got {bad:g}")
+        rho = np.asarray(self.variable_prior.second_moment)
+        with np.errstate(all="ignore"):
+            intensity = self.intensity(values)
+            snr = self.coupling.signal(intensity, rho, 0 * rho) * self.variable_prior.variance
+        good = (snr <= LARGEST_SNR) & (intensity >= 1 / LARGEST_SNR**20)
+        if not np.all(good):
+            raise InputError(
+                f"{self.control} = {values[~good].ravel()[0]:g} is too extreme: the snr that the other variables provide "
+                f"must be at most {LARGEST_SNR:g} and not vanish"
+            )
         return values
 
     def scalings(self) -> dict[str, tuple[float, float]]:
@@ -175,7 +194,7 @@ class _PurePSpin(_TemperatureModel):
     p: int
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "p", integer_at_least("p", self.p, 2))
+        object.__setattr__(self, "p", integer_between("p", self.p, 2, MOST_BODIES))
 
     @property
     def coupling(self) -> Coupling:
@@ -291,7 +310,7 @@ class SpikedTensor(_NoiseModel):
     name: ClassVar[str] = "spiked-tensor"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "p", integer_at_least("p", self.p, 2))
+        object.__setattr__(self, "p", integer_between("p", self.p, 2, MOST_BODIES))
         check_prior(self.prior)
 
     @property
@@ -339,7 +358,7 @@ class SpikedMatrixTensor(_NoiseModel):
     control_symbol: ClassVar[str] = r"\Delta_2"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "p", integer_at_least("p", self.p, 3))
+        object.__setattr__(self, "p", integer_between("p", self.p, 3, MOST_BODIES))
         object.__setattr__(self, "tensor_noise", positive("tensor_noise", self.tensor_noise))
 
     @property

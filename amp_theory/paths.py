@@ -25,7 +25,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.errors import InputError
+from amp_theory.errors import InputError, as_array
 from amp_theory.mixtures import EPS
 from amp_theory.priors import Prior
 from amp_theory.quadrature import Array
@@ -46,6 +46,8 @@ from amp_theory.uniform_channel import uniform_channel
 
 #: strengths too small for their square roots and powers to be told from zero
 NEGLIGIBLE = 1e-280
+#: strengths beyond which doubles cannot tell the snr from the other variables
+LARGEST = 1e12
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +126,11 @@ class Path(ABC):
         """Raise an `InputError` if the path is not defined for `prior`."""
 
     def check_strength(self, strength: npt.ArrayLike) -> Array:
-        """Return `strength` as an array after checking that 0 <= strength < limit; below 1e-280 it counts as zero."""
-        values = np.asarray(strength)
-        if values.dtype.kind not in "iuf":
-            raise InputError(f"{self.strength} must be a finite number >= 0, got {strength!r}")
-        values = values.astype(float)
-        good = np.isfinite(values) & (values >= 0) & (values < self.limit)
+        """Return `strength` as an array after checking its range; below 1e-280 it counts as zero."""
+        allowed = f"in [0, {min(self.limit, LARGEST):g})"
+        values = as_array(self.strength, strength, allowed)
+        good = (values >= 0) & (values < min(self.limit, LARGEST))
         if not np.all(good):
-            allowed = "finite and >= 0" if np.isinf(self.limit) else f"in [0, {self.limit:g})"
             raise InputError(f"{self.strength} must be {allowed}, got {values[~good].ravel()[0]:g}")
         return np.where(values < NEGLIGIBLE, 0.0, values)
 

@@ -25,10 +25,30 @@ import numpy as np
 import numpy.typing as npt
 
 from amp_theory.channel_table import ChannelTable, TableValues
-from amp_theory.errors import InputError, as_float, in_unit_interval
+from amp_theory.errors import InputError, as_array, as_float, in_unit_interval
 from amp_theory.mixtures import Mixture
 from amp_theory.quadrature import Array
 from amp_theory.scalar_channel import ChannelValues, channel
+
+
+#: the least fraction of non-zero variables, or variance in units of the largest s^2; the largest s^2, and 1 over it
+SPARSEST, LARGEST = 1e-8, 1e30
+
+
+def check_scale(variance: float, size: float) -> None:
+    """Raise an `InputError` for a prior that doubles cannot handle: almost constant, huge or tiny."""
+    if not 1 / LARGEST <= size <= LARGEST:
+        raise InputError(f"s^2 must be of size {1 / LARGEST:g} to {LARGEST:g}, got {size:g}: choose other units")
+    if not variance >= SPARSEST * size:
+        raise InputError(f"the prior is almost constant: its variance {variance:g} must be at least {SPARSEST:g} s^2")
+
+
+def check_fraction(rho: object) -> float:
+    """Return the fraction of non-zero variables after checking that it is in (0, 1], and not below 1e-8."""
+    number = in_unit_interval("rho", rho)
+    if number < SPARSEST:
+        raise InputError(f"rho must be at least {SPARSEST:g} for double precision, got {rho!r}")
+    return number
 
 
 class Table(Protocol):
@@ -95,7 +115,7 @@ class Prior(ABC):
         InputError
             If an x is negative, infinite or NaN.
         """
-        x = np.asarray(snr, dtype=float)
+        x = as_array("snr", snr, "finite and >= 0")
         if not np.all(np.isfinite(x)) or np.any(x < 0):
             raise InputError(f"snr must be finite and >= 0, got {snr!r}")
         return self._channel(np.ravel(x)).reshape(x.shape)
@@ -229,7 +249,7 @@ class SparseRademacher(MixturePrior):
     name: ClassVar[str] = "sparse-rademacher"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "rho", in_unit_interval("rho", self.rho))
+        object.__setattr__(self, "rho", check_fraction(self.rho))
 
     def _components(self) -> Mixture:
         rho = self.rho
@@ -256,7 +276,7 @@ class GaussBernoulli(MixturePrior):
     name: ClassVar[str] = "gauss-bernoulli"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "rho", in_unit_interval("rho", self.rho))
+        object.__setattr__(self, "rho", check_fraction(self.rho))
 
     def _components(self) -> Mixture:
         if self.rho == 1:
@@ -307,6 +327,7 @@ class Discrete(MixturePrior):
             raise InputError(f"the prior must have positive variance: all weight is on one atom of {atoms}")
         object.__setattr__(self, "values", atoms)
         object.__setattr__(self, "probabilities", weights)
+        check_scale(self.mixture.variance, self.mixture.size)
 
     def _components(self) -> Mixture:
         p, s = np.array(self.probabilities), np.array(self.values)

@@ -285,11 +285,13 @@ def _large(mixture: Mixture, where: Index, result: dict[str, Array]) -> None:
         smooth = [(p * (v / total) ** n).sum(axis=0) for n in (1, 2, 3)]
         log_mmse = highest + np.log(between) if mixture.atoms else np.log(smooth[0] + scale * between)
         mmse = np.exp(log_mmse)
-        _store(result, where, free_entropy=divergence - mixture.entropy + scale * entropy,
+        psi = divergence - mixture.entropy + scale * entropy
+        _store(result, where, free_entropy=psi,
                overlap=mixture.second_moment - mmse, mmse=mmse, log_mmse=log_mmse,
                overlap_slope=smooth[1] + scale * slope,
                overlap_curvature=scale * curvature - 2 * smooth[2])  # fmt: skip
         if mixture.atoms:
             _store(result, where, slope_ratio=slope / between, curvature_ratio=curvature / between)
     relative = _relative(error, np.stack([entropy, between, np.abs(slope), size, size]))
-    result["relative_error"][where] = relative + 4 * EPS * (8 - np.minimum(log_mmse, 0.0))
+    cancelled = (divergence + mixture.entropy) / psi
+    result["relative_error"][where] = relative + 4 * EPS * (8 + cancelled - np.minimum(log_mmse, 0.0))

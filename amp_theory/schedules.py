@@ -13,8 +13,12 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.errors import InputError
+from amp_theory.errors import InputError, as_array
 from amp_theory.quadrature import Array
+
+
+#: ratio of signal to noise that counts as unbounded
+UNBOUNDED = 1e6
 
 
 class Schedule(ABC):
@@ -43,7 +47,7 @@ class Schedule(ABC):
         InputError
             If a time lies outside `times`.
         """
-        t = np.asarray(time, dtype=float)
+        t = as_array("time", time, f"in [{self.times[0]:g}, {self.times[1]:g}]")
         if not np.all((t >= self.times[0]) & (t <= self.times[1])):
             raise InputError(f"time must lie in [{self.times[0]:g}, {self.times[1]:g}], got {time!r}")
         with np.errstate(divide="ignore", over="ignore"):
@@ -51,7 +55,7 @@ class Schedule(ABC):
 
     def time(self, strength: npt.ArrayLike) -> Array:
         """Return the time at which the strength is `strength` >= 0."""
-        s = np.asarray(strength, dtype=float)
+        s = as_array("strength", strength, ">= 0")
         if not np.all(s >= 0):
             raise InputError(f"strength must be >= 0, got {strength!r}")
         with np.errstate(divide="ignore", over="ignore"):
@@ -214,12 +218,20 @@ class Interpolant(Schedule):
     def __post_init__(self) -> None:
         grid = np.linspace(0, 1, 257)
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            ratio = self._ratio(grid[:-1])
+            ratio, end = self._ratio(grid[:-1]), self._ratio(grid[-1:])
         if not np.all(np.isfinite(ratio)) or ratio[0] != 0 or np.any(np.diff(ratio) <= 0):
             raise InputError("signal(t)/noise(t) must be 0 at t = 0 and increase strictly on [0, 1)")
+        if not end[0] > UNBOUNDED:
+            raise InputError(f"signal(t)/noise(t) must grow without bound, up to noise(1) = 0, got {end[0]:g} at t = 1")
 
     def _ratio(self, time: Array) -> Array:
-        return np.asarray(np.divide(self.signal(time), self.noise(time)), dtype=float)
+        if not (callable(self.noise) and callable(self.signal)):
+            raise InputError(f"noise and signal must be functions of time, got {self.noise!r} and {self.signal!r}")
+        allowed = "one real value per time"
+        signal, noise = (as_array(n, f(time), allowed) for n, f in (("signal", self.signal), ("noise", self.noise)))
+        if not signal.shape == noise.shape == time.shape:
+            raise InputError(f"noise and signal must return {allowed}, got shapes {noise.shape} and {signal.shape}")
+        return np.asarray(signal / noise)
 
     def _strength(self, time: Array) -> Array:
         return np.asarray(self._ratio(time) ** 2)

@@ -119,7 +119,7 @@ ISING = ("ising-p-spin", "--set", "p=3")
 SPARSE = ("spiked-matrix", "--set", "prior=sparse-rademacher", "--set")
 ATOMS = ("thresholds", "spiked-matrix", "--set", "prior=discrete", "--set")
 BAD = [
-    (("thresholds", "ising-p-spin", "--set", "p=1"), "p must be an integer >= 2, got '1'"),
+    (("thresholds", "ising-p-spin", "--set", "p=1"), "p must be an integer from 2 to 1000, got '1'"),
     (("thresholds", "ising-p-spin", "--set", "p=2.5"), "'2.5'"),
     (("thresholds", "ising-p-spin", "--set", "p=nan"), "'nan'"),
     (("thresholds", "ising-p-spin"), "needs p"),

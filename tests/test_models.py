@@ -60,7 +60,7 @@ def test_bad_p(kind, p):
 
 
 def test_bad_arguments():
-    with pytest.raises(at.InputError, match="integer >= 3"):
+    with pytest.raises(at.InputError, match="integer from 3"):
         at.SpikedMatrixTensor(2, 1.0)
     for noise in (0, -1, np.nan, np.inf):
         with pytest.raises(at.InputError, match="tensor_noise"):

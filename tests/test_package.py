@@ -29,7 +29,7 @@ FLOORS = [
     {"fixed_point_solver", "scan", "compare"},
     {"lines", "curves"},
     {"diagram"},
-    {"plotting"},
+    {"loading", "plotting"},
     {"reproduction"},
     {"cli"},
 ]
