@@ -22,7 +22,7 @@ from typing import Any, Literal
 import numpy as np
 
 from amp_theory.equations_of_state import EquationOfState
-from amp_theory.errors import unknown_name
+from amp_theory.errors import positive, unknown_name
 from amp_theory.isotherm import Transitions
 from amp_theory.models import Model, SherringtonKirkpatrick, Target
 from amp_theory.paths import Autoregressive, Flow, Path, UniformDiscreteDiffusion
@@ -75,7 +75,8 @@ class SamplerVerdicts:
 
     def at(self, control: float) -> Verdict:
         """Return the verdict at one control; on a boundary the less favourable one."""
-        here = [v for v in self.verdicts if v.lo <= control <= v.hi]
+        number = positive("control", control)
+        here = [v for v in self.verdicts if v.lo <= number <= v.hi]
         return min(here, key=lambda v: (v.succeeds is True, v.succeeds is None))
 
 

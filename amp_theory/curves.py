@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.errors import InputError, integer_between
+from amp_theory.errors import as_float, integer_between
 from amp_theory.files import check_output, write_text
 from amp_theory.fixed_point_solver import roots
 from amp_theory.isotherm import Transitions
@@ -82,9 +82,8 @@ def equation_of_state(
     """
     tr = transitions(model, path)
     points = integer_between("points", points, 2, MOST_POINTS)
+    control = as_float(model.control, control)
     lam = model.intensity(model.check_control(control)).reshape(-1)
-    if len(lam) != 1:
-        raise InputError("equation_of_state takes one control")
     branches = tr.isotherms(lam).branches[0]
     folds = [(b.upper, b.stop) for b in branches[:-1]] + [(b.lower, b.start) for b in branches if b.born is not None]
     top = _end(tr, folds, max_strength)
@@ -147,8 +146,8 @@ def free_entropy_curve(
     Its stationary points are the fixed points (and q = 0 where xi''(0) = 0).
     """
     eos = transitions(model, path).eos
-    lam = model.intensity(model.check_control(control))
-    s = path.internal(path.check_strength(strength))
+    lam = model.intensity(model.check_control(as_float(model.control, control)))
+    s = path.internal(path.check_strength(as_float(path.strength, strength)))
     rho = eos.prior.second_moment
     q = rho * np.linspace(0, 1, integer_between("points", points, 2, MOST_POINTS) + 2)[1:-1]
     signal = eos.coupling.signal(lam, q, rho - q)

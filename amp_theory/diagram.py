@@ -85,8 +85,9 @@ class Diagram:
 
     def reason(self, control: float) -> str:
         """Return a sentence that explains `sampler_succeeds` at one control."""
-        intensity = self.model.intensity(self.model.check_control(control)).reshape(1)
         name, path = self.model.control, self.path
+        control = as_float(name, control)
+        intensity = self.model.intensity(self.model.check_control(control)).reshape(1)
         if not self._valid(intensity)[0]:
             return (f"no verdict for the random measure: at {name} = {float(control):g} it is not contiguous to the "
                     "planted one (beyond condensation or weak recovery)")  # fmt: skip

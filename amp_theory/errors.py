@@ -52,7 +52,7 @@ def unknown_name(kind: str, given: object, known: Iterable[str]) -> UnknownNameE
 
 def as_float(name: str, value: Any, allowed: str = "finite") -> float:
     """Return `value` as a finite float, or raise an `InputError` that names it and what is `allowed`."""
-    error = InputError(f"{name} must be a number, {allowed}, got {value!r}")
+    error = InputError(f"{name} must be one number, {allowed}, got {value!r}")
     if isinstance(value, bool | bytes):
         raise error
     try:

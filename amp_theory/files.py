@@ -13,6 +13,14 @@ from typing import IO, Any
 from amp_theory.errors import FileError, InputError
 
 
+def as_path(path: str | os.PathLike[str]) -> Path:
+    """Return `path` as a path, or raise an `InputError`."""
+    try:
+        return Path(path)
+    except TypeError:
+        raise InputError(f"a file must be given by its path, got {path!r}") from None
+
+
 def check_output(path: str | os.PathLike[str], endings: Iterable[str], overwrite: bool) -> Path:
     """Return the path after checking that a file can be written there.
 
@@ -23,15 +31,19 @@ def check_output(path: str | os.PathLike[str], endings: Iterable[str], overwrite
     FileError
         If its folder does not exist, it is a folder, or it exists and `overwrite` is not given.
     """
-    target = Path(path)
+    target = as_path(path)
     known = sorted(endings)
     if target.suffix.lower() not in known:
         raise InputError(f"cannot write {str(target)!r}: its ending must be one of {', '.join(known)}")
-    if not target.parent.is_dir():
+    try:
+        folder, itself, exists = target.parent.is_dir(), target.is_dir(), target.exists()
+    except (OSError, ValueError) as error:
+        raise FileError(f"cannot write {str(target)!r}: {error}") from None
+    if not folder:
         raise FileError(f"cannot write {str(target)!r}: the folder {str(target.parent)!r} does not exist")
-    if target.is_dir():
+    if itself:
         raise FileError(f"cannot write {str(target)!r}: it is a folder")
-    if target.exists() and not overwrite:
+    if exists and not overwrite:
         raise FileError(f"{str(target)!r} exists already; ask for it to be overwritten (overwrite=True, --force)")
     return target
 
@@ -64,6 +76,10 @@ def to_json(data: Any) -> str:
     return json.dumps(data, indent=1, allow_nan=False) + "\n"
 
 
+def _refuse(name: str) -> float:
+    raise ValueError(f"{name} is not a number")
+
+
 def read_json(path: str | os.PathLike[str]) -> Any:
     """Return the content of a JSON file.
 
@@ -73,7 +89,9 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         If it cannot be read or is not JSON.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(as_path(path).read_text(encoding="utf-8"), parse_constant=_refuse)
+    except InputError:
+        raise
     except OSError as error:
         raise FileError(f"cannot read {str(path)!r}: {error.strerror}") from error
     except ValueError as error:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from amp_theory.branches import TINY, coordinate_bounds, follow
 from amp_theory.equations_of_state import EquationOfState, Errors, Surface
-from amp_theory.errors import InputError, integer_between, unknown_name
+from amp_theory.errors import InputError, as_float, integer_between, positive, unknown_name
 from amp_theory.folds import locate
 from amp_theory.isotherm import Transitions
 from amp_theory.mixtures import EPS
@@ -184,7 +184,10 @@ def fixed_points(model: Model, path: Path, control: float, strength: float) -> F
     tr = transitions(model, path)
     intensity, s = _broadcast(model, path, control, strength)
     if intensity.ndim:
-        raise InputError("fixed_points takes one control and one strength; uninformed_overlap takes arrays")
+        raise InputError(
+            f"fixed_points takes one control and one strength, got {control!r} and {strength!r}; "
+            "uninformed_overlap takes arrays"
+        )
     lam, internal = intensity.reshape(1), s.reshape(1)
     z = roots(tr, lam, internal)[0]
     z = z[~np.isnan(z)]
@@ -204,7 +207,7 @@ def fixed_points(model: Model, path: Path, control: float, strength: float) -> F
     return FixedPoints(named, float(control), float(strength), str(regions(tr, lam, internal)[0]))
 
 
-_ZERO = {"overlap": 0.0, "free_entropy": 0.0}
+_ZERO = {"overlap": 0.0, "free_entropy": 0.0, "mutual_information": 0.0}
 
 
 def _point(f: Surface, bounds: Errors, k: int, evidence: float) -> FixedPoint:
@@ -217,6 +220,8 @@ def _point(f: Surface, bounds: Errors, k: int, evidence: float) -> FixedPoint:
         "free_entropy": float(SAFETY * bounds.free_entropy[k] + 0.5 * f.scaled_ratio[k] * error),
     }
     phi = float(f.free_entropy[k])
+    if np.isfinite(evidence):
+        errors["mutual_information"] = errors["free_entropy"] + 4 * EPS * abs(evidence)
     return FixedPoint(
         float(f.overlap[k]), phi, True, "unstable", float(f.gap[k]), evidence - phi, float(f.signal[k]), errors
     )
@@ -275,8 +280,10 @@ def state_evolution(
     >>> bool(run.converged and run.overlap[0] == 0)
     True
     """
-    intensity, s = _broadcast(model, path, control, strength)
     eos: EquationOfState = transitions(model, path).eos
+    intensity, s = _broadcast(model, path, control, strength)
+    if intensity.ndim:
+        raise InputError(f"state_evolution takes one control and one strength, got {control!r} and {strength!r}")
     rho = eos.prior.second_moment
     # an unstable q = 0 is not the limit of small strength: leave it by the smallest of pushes
     leaves = eos.symmetric and s == 0 and intensity > eos.start
@@ -285,10 +292,11 @@ def state_evolution(
         if start not in starts:
             raise unknown_name("start", start, starts)
         q = starts[start]
-    elif 0 <= float(start) <= rho:
-        q = float(start)
     else:
-        raise InputError(f"start must be uninformed, informed or an overlap in [0, {rho:g}], got {start!r}")
+        q = as_float("start", start, f"in [0, {rho:g}] (or uninformed, informed)")
+        if not 0 <= q <= rho:
+            raise InputError(f"start must be uninformed, informed or an overlap in [0, {rho:g}], got {start!r}")
+    tolerance = positive("tolerance", tolerance)
     overlap, gap = [q], [rho - q]
     lam, internal = intensity.reshape(1), s.reshape(1)
     converged = False

@@ -108,7 +108,7 @@ class Model(ABC):
         good = (snr <= LARGEST_SNR) & (intensity >= 1 / LARGEST_SNR**20)
         if not np.all(good):
             raise InputError(
-                f"{self.control} = {values[~good].ravel()[0]:g} is too extreme: the snr that the other variables provide "
+                f"{self.control} = {values[~good].ravel()[0]:g} is too extreme: the snr from the other variables "
                 f"must be at most {LARGEST_SNR:g} and not vanish"
             )
         return values
@@ -139,9 +139,12 @@ class Model(ABC):
         for name in (source, to):
             if name not in known:
                 raise unknown_name("scaling", name, known)
-        values = self.check_control(value)
+        values = as_array(source, value, "> 0")
+        if not np.all((values > 0) & np.isfinite(values)):
+            raise InputError(f"{source} must be finite and > 0, got {value!r}")
         factor, power = known[source]
-        control = (values / factor) ** (1 / power)
+        with np.errstate(over="ignore", under="ignore"):
+            control = self.check_control((values / factor) ** (1 / power))
         factor, power = known[to]
         return np.asarray(factor * control**power)
 

@@ -30,7 +30,6 @@ from amp_theory.mixtures import Mixture
 from amp_theory.quadrature import Array
 from amp_theory.scalar_channel import ChannelValues, channel
 
-
 #: the least fraction of non-zero variables, or variance in units of the largest s^2; the largest s^2, and 1 over it
 SPARSEST, LARGEST = 1e-8, 1e30
 

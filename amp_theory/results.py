@@ -128,7 +128,7 @@ class FixedPoint:
     (stable, between the two) or unstable.  Where only one stable fixed point exists it is listed as
     uninformed.  All quantities are per variable, entropies in nats: free_entropy is the log likelihood
     ratio against pure noise, mmse is rho - overlap, mutual_information is I(s*; everything observed).
-    errors bounds overlap and free_entropy.
+    errors bounds overlap, free_entropy and mutual_information.
     """
 
     overlap: float

@@ -85,7 +85,12 @@ def scan_threshold(
     """
     if name not in POINTS:
         raise unknown_name("threshold", name, POINTS)
-    numbers = tuple(as_float("every value", v) for v in values)
+    if not callable(model_of):
+        raise InputError(f"model_of must be a function that makes a model from a value, got {model_of!r}")
+    try:
+        numbers = tuple(as_float("every value", v) for v in values)
+    except TypeError:
+        raise InputError(f"values must be a list of numbers, got {values!r}") from None
     if len(numbers) < 2 or any(a >= b for a, b in itertools.pairwise(numbers)):
         raise InputError(f"values must be at least two increasing numbers, got {values!r}")
     way = Flow() if path is None else path

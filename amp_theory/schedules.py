@@ -16,7 +16,6 @@ import numpy.typing as npt
 from amp_theory.errors import InputError, as_array
 from amp_theory.quadrature import Array
 
-
 #: ratio of signal to noise that counts as unbounded
 UNBOUNDED = 1e6
 

@@ -35,13 +35,24 @@ from amp_theory.roots import solve_bracketed
 SAFETY = 4.0
 
 
-@lru_cache(maxsize=256)
 def transitions(model: Model, path: Path) -> Transitions:
     """Return the (cached) folds and branches of a model along a path."""
     if not isinstance(model, Model):
         raise InputError(f"model must be a model such as IsingPSpin(p=3), got {model!r}")
     if not isinstance(path, Path):
         raise InputError(f"path must be a path such as Flow(), got {path!r}")
+    try:
+        hash((model, path))
+    except TypeError as error:
+        raise InputError(
+            f"models and paths must be hashable (frozen dataclasses), {error}: {model!r}, {path!r}"
+        ) from None
+    return solved(model, path)
+
+
+@lru_cache(maxsize=256)
+def solved(model: Model, path: Path) -> Transitions:
+    """Return the folds and branches, computed once for equal arguments."""
     return Transitions(EquationOfState(model, path))
 
 

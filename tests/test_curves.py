@@ -73,5 +73,5 @@ def test_free_entropy_curve_is_its_definition():
 def test_bad_options(options, message):
     with pytest.raises(at.InputError, match=message):
         at.equation_of_state(at.IsingPSpin(3), at.Flow(), 0.7, **options)
-    with pytest.raises(at.InputError, match="one control"):
+    with pytest.raises(at.InputError, match="one number"):
         at.equation_of_state(at.IsingPSpin(3), at.Flow(), [0.7, 0.8])

@@ -14,7 +14,7 @@ import pytest
 from scipy.integrate import quad
 
 import amp_theory as at
-from amp_theory.transitions import transitions
+from amp_theory.transitions import solved
 
 DAMPING, TOLERANCE, ITERATIONS, APART = 0.5, 1e-6, 500, 1e-3
 GROUP = "Ising 3-spin, flow: the field's habit and ours"
@@ -67,7 +67,7 @@ def test_the_fields_habit(benchmark, capsys, points):
 @pytest.mark.benchmark(group=GROUP)
 def test_ours(benchmark, capsys):
     model = (at.IsingPSpin(3), at.Flow())
-    diagram = benchmark.pedantic(at.phase_diagram, model, setup=transitions.cache_clear, rounds=10)
+    diagram = benchmark.pedantic(at.phase_diagram, model, setup=solved.cache_clear, rounds=10)
     point = diagram.thresholds.tricritical
     with capsys.disabled():
         print(f"\nours, three lines of 200 points: bounds {point.error:.0e} on T, {point.errors['snr']:.0e} on snr")

@@ -14,7 +14,7 @@ import pytest
 
 import amp_theory as at
 from amp_theory.priors import _mixture_table
-from amp_theory.transitions import transitions
+from amp_theory.transitions import solved
 
 SPARSE = at.SparseRademacher(0.08)
 TWO_SCALES = at.Discrete([-5, -1, 0, 1, 5], [0.0005, 0.05, 0.899, 0.05, 0.0005])
@@ -39,12 +39,12 @@ each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 
 def forget_solutions() -> None:
     """Forget everything about a model but its prior's table."""
-    transitions.cache_clear()
+    solved.cache_clear()
 
 
 def forget_all() -> None:
     """Forget the priors' tables too, as for a prior never used before."""
-    transitions.cache_clear()
+    solved.cache_clear()
     _mixture_table.cache_clear()
 
 
