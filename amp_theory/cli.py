@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from amp_theory import __version__
-from amp_theory.errors import AmpTheoryError, InputError, NumericalError, as_float, integer_between
+from amp_theory.errors import AmpTheoryError, InputError, NumericalError, as_float, integer_between, unknown_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,17 +24,48 @@ PICTURES = (".pdf", ".png", ".svg")
 LISTS = ("values", "probabilities")
 
 
+class _Once(argparse.Action):
+    """Store a value; an error if the option is given twice."""
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
+        """Store the value."""
+        if option_string and self.dest in namespace.given:
+            raise InputError(f"{option_string} is given twice")
+        namespace.given = {*namespace.given, self.dest}
+        setattr(namespace, self.dest, values)
+
+
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
+    """A parser whose errors are one line, and to which -1e-3 and -inf are values, not options."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings, allow_abbrev=False)
+        self.register("action", None, _Once)
+        self._negative_number_matcher = re.compile(r"^-(\d|\.\d|inf|nan)", re.IGNORECASE)
+        self.set_defaults(given=set())
 
     def error(self, message: str) -> NoReturn:
         raise InputError(message)
 
 
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read the arguments; unknown commands and options are errors that suggest the nearest known one."""
+    parser, commands = _parser()
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in commands:
+        raise unknown_name("command", arguments[0], commands)
+    options, extra = parser.parse_known_args(arguments)
+    for item in extra:
+        if item.startswith("-"):
+            known = [name for action in commands[options.command]._actions for name in action.option_strings]
+            raise unknown_name("option", item.partition("=")[0], known)
+        raise InputError(f"unexpected argument {item!r}")
+    return options
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code: 0 success, 1 numerical failure, 2 bad input."""
     try:
-        options = _parser().parse_args(arguments)
+        options = _parse(sys.argv[1:] if arguments is None else arguments)
         result, text = options.run(options)
         print(json.dumps(result, indent=1, allow_nan=False) if options.json else text)
         sys.stdout.flush()
@@ -43,6 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error, 2)
     except BrokenPipeError:  # the reader closed the pipe: nothing more to say to it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:  # standard output is full, say
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _fail(error, 1)
     except KeyboardInterrupt:
         return 130
     return 0
@@ -56,7 +91,8 @@ def _fail(error: Exception, code: int) -> int:
 # --- reading arguments -------------------------------------------------------------------------------------
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> tuple[_Parser, dict[str, _Parser]]:
+    """Return the parser, and those of its commands by name."""
     parser = _Parser(
         prog="amp-theory",
         description="Exact phase diagrams of sampling by flows, diffusions and autoregressive networks.",
@@ -116,7 +152,7 @@ def _parser() -> argparse.ArgumentParser:
                   "reproduce --folder figures --force")  # fmt: skip
     sub.add_argument("--folder", default="figures", metavar="DIR", help="where to write (figures)")
     sub.add_argument("--force", action="store_true", help="overwrite existing files")
-    return parser
+    return parser, commands.choices
 
 
 def _add_model(sub: argparse.ArgumentParser, with_path: bool) -> None:
@@ -155,7 +191,7 @@ def _parameters(items: Sequence[str]) -> dict[str, Any]:
 
 def _number(name: str, text: str) -> float:
     """Read a number, naming it if it is none (also a NaN or an infinity is none)."""
-    return as_float(name, text.strip() or "nothing")
+    return as_float(name, text.strip())
 
 
 def _model(options: argparse.Namespace) -> Model:
@@ -174,7 +210,11 @@ def _outputs(options: argparse.Namespace, endings: Sequence[str]) -> list[FilePa
     """Check every output before anything is computed or written."""
     from amp_theory.files import check_output
 
-    return [check_output(name, endings, options.force) for name in options.output]
+    files = [check_output(name, endings, options.force) for name in options.output]
+    for k, file in enumerate(files):
+        if file.resolve() in [earlier.resolve() for earlier in files[:k]]:
+            raise InputError(f"the output {str(file)!r} is given twice")
+    return files
 
 
 def _save_picture(file: FilePath, draw: Callable[[Axes], object]) -> None:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from amp_theory.errors import InputError, as_float, integer_between, unknown_name
 from amp_theory.files import check_output, to_json, write_text
-from amp_theory.fixed_point_solver import regions
+from amp_theory.fixed_point_solver import broadcast, regions
 from amp_theory.isotherm import MERGED, Branch, Transitions
 from amp_theory.lines import Line, LineTracer
 from amp_theory.models import Model, Target
@@ -65,9 +65,9 @@ class Diagram:
         >>> phase_diagram(IsingPSpin(p=3), Flow()).region(control=0.70, strength=0.12)
         'hard'
         """
-        c, s = np.broadcast_arrays(self.model.check_control(control), self.path.check_strength(strength))
-        flat = regions(self._transitions, self.model.intensity(c.ravel()), self.path.internal(s.ravel()))
-        return flat.reshape(c.shape) if c.ndim else str(flat[0])
+        intensity, s = broadcast(self.model, self.path, control, strength)
+        flat = regions(self._transitions, intensity.ravel(), s.ravel())
+        return flat.reshape(s.shape) if s.ndim else str(flat[0])
 
     def sampler_succeeds(self, control: npt.ArrayLike) -> Any:
         """Tell whether the sampler succeeds: whether the path meets no hard region at any strength > 0.

@@ -28,7 +28,7 @@ from amp_theory.transitions import SAFETY, transitions
 PUSH = 1e-8
 
 
-def _broadcast(model: Model, path: Path, control: npt.ArrayLike, strength: npt.ArrayLike) -> tuple[Array, Array]:
+def broadcast(model: Model, path: Path, control: npt.ArrayLike, strength: npt.ArrayLike) -> tuple[Array, Array]:
     """Return (intensity, internal strength) of one shape, checked."""
     c, s = model.check_control(control), path.check_strength(strength)
     try:
@@ -69,8 +69,14 @@ def roots(tr: Transitions, intensity: Array, strength: Array) -> Array:
         between = (at_left < target) & (target < at_right) | (at_right < target) & (target < at_left)
         i = here[between]
         rising = (at_left < at_right)[between]
-        bounds = np.maximum(left[between], np.where(rising, low[i], 0)), np.minimum(right[between], high[i])
-        result[i, k] = follow(eos, intensity[i], strength[i], *bounds, rising=rising)
+        lower, upper = np.maximum(left[between], np.where(rising, low[i], 0)), np.minimum(right[between], high[i])
+        # where the other variables' snr underflows, the smallest coordinate stands for it
+        below = (lower <= TINY) & (strength[i] > 0)
+        lowest = eos.surface(np.full(int(below.sum()), TINY), strength[i[below]], with_energy=False)
+        below[below] = lowest.residual(intensity[i[below]]) >= 0
+        result[i[below], k] = TINY
+        j = i[~below]
+        result[j, k] = follow(eos, intensity[j], strength[j], lower[~below], upper[~below], rising=rising[~below])
     return np.sort(result, axis=1)
 
 
@@ -152,7 +158,7 @@ def informed_overlap(model: Model, path: Path, control: npt.ArrayLike, strength:
 
 def _branch_overlap(model: Model, path: Path, control: npt.ArrayLike, strength: npt.ArrayLike, first: bool) -> Array:
     tr = transitions(model, path)
-    intensity, s = _broadcast(model, path, control, strength)
+    intensity, s = broadcast(model, path, control, strength)
     view = landscape(tr, intensity.ravel(), s.ravel())
     column = np.zeros_like(view.count) if first else view.count - 1
     return view.overlap[np.arange(len(column)), column].reshape(intensity.shape)
@@ -182,7 +188,7 @@ def fixed_points(model: Model, path: Path, control: float, strength: float) -> F
     ['uninformed', 'unstable', 'informed']
     """
     tr = transitions(model, path)
-    intensity, s = _broadcast(model, path, control, strength)
+    intensity, s = broadcast(model, path, control, strength)
     if intensity.ndim:
         raise InputError(
             f"fixed_points takes one control and one strength, got {control!r} and {strength!r}; "
@@ -281,7 +287,7 @@ def state_evolution(
     True
     """
     eos: EquationOfState = transitions(model, path).eos
-    intensity, s = _broadcast(model, path, control, strength)
+    intensity, s = broadcast(model, path, control, strength)
     if intensity.ndim:
         raise InputError(f"state_evolution takes one control and one strength, got {control!r} and {strength!r}")
     rho = eos.prior.second_moment

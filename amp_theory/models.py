@@ -77,11 +77,11 @@ class Model(ABC):
         """Return `target`, by default the model's own, after checking that the model has it."""
         if target is None:
             return self.target
-        if target == "planted" or (target == "random" and self.random_counterpart):
-            return target
-        if target == "random":
+        if not isinstance(target, str) or target not in ("planted", "random"):
+            raise unknown_name("target", target, ["planted", "random"])
+        if target == "random" and not self.random_counterpart:
             raise InputError(f"{self!r} has no random counterpart: its verdicts are those of the planted measure")
-        raise unknown_name("target", target, ["planted", "random"])
+        return "random" if target == "random" else "planted"
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -126,13 +126,13 @@ class Path(ABC):
         """Raise an `InputError` if the path is not defined for `prior`."""
 
     def check_strength(self, strength: npt.ArrayLike) -> Array:
-        """Return `strength` as an array after checking its range; below 1e-280 it counts as zero."""
+        """Return `strength` as an array after checking its range; too tiny ones count as zero."""
         allowed = f"in [0, {min(self.limit, LARGEST):g})"
         values = as_array(self.strength, strength, allowed)
         good = (values >= 0) & (values < min(self.limit, LARGEST))
         if not np.all(good):
             raise InputError(f"{self.strength} must be {allowed}, got {values[~good].ravel()[0]:g}")
-        return np.where(values < NEGLIGIBLE, 0.0, values)
+        return np.where(self.internal(values) < NEGLIGIBLE, 0.0, values)
 
 
 @dataclass(frozen=True)

@@ -344,21 +344,61 @@ def _broken(data: dict, what: str) -> object:
             return data | {"points": {}}
         case "bad point":
             return data | {"points": data["points"] | {"dynamical": 3}}
+        case "bad version":
+            return data | {"version": True}
+        case "bad target":
+            return data | {"target": "foo"}
+        case "bad range":
+            return data | {"range": [2, 1]}
+        case "bad number of points":
+            return data | {"points_per_line": -1}
+        case "bad control":
+            return data | {"control": "noise"}
+        case "negative strength":
+            return data | {"points": data["points"] | {"tricritical": data["points"]["tricritical"] | {"snr": -1.0}}}
+        case "negative bound":
+            point = data["points"]["tricritical"]
+            return data | {
+                "points": data["points"] | {"tricritical": point | {"error": point["error"] | {"snr": -1.0}}}
+            }
+        case "no bound":
+            return data | {"points": data["points"] | {"tricritical": data["points"]["tricritical"] | {"error": {}}}}
+        case "no reason":
+            return data | {"reasons": {}}
+        case "point lost":
+            return data | {"points": data["points"] | {"tricritical": None}}
+        case "short lower overlap":
+            return data | {
+                "lines": data["lines"] | {"first_order": data["lines"]["first_order"] | {"lower_overlap": [1, 2]}}
+            }
+        case "no segment":
+            return data | {"lines": data["lines"] | {"first_order": data["lines"]["first_order"] | {"ends": []}}}
     raise AssertionError(what)
 
 
-@pytest.mark.parametrize("what", ["foreign", "list", "newer", "no version", "no lines", "unknown model", "bad parameter",
-                                  "short column", "text in a column", "no point", "bad point"])  # fmt: skip
+DAMAGES = ["foreign", "list", "newer", "no version", "no lines", "unknown model", "bad parameter", "short column", "text in a column",
+           "no point", "bad point", "bad version", "bad target", "bad range", "bad number of points", "bad control",
+           "negative strength", "negative bound", "no bound", "no reason", "point lost", "short lower overlap", "no segment"]  # fmt: skip
+
+
+@pytest.mark.parametrize("what", DAMAGES)
 def test_damaged_files(ising, tmp_path, what):
     file = tmp_path / "diagram.json"
     file.write_text(json.dumps(_broken(ising.to_dict(), what)))
-    with pytest.raises(at.FileError, match="not a diagram|version|damaged"):
+    with pytest.raises(at.FileError, match="not a diagram|version|damaged|not built in"):
         at.load(file)
 
 
 def test_files_that_are_no_json(tmp_path):
     file = tmp_path / "diagram.json"
-    for content in (b"", b"\xff\xfe", b'{"format": ', b"[" * 100000, b"cos\nsystem\n(S'true'\ntR."):
+    for content in (
+        b"",
+        b"\xff\xfe",
+        b'{"format": ',
+        b"[" * 100000,
+        b"cos\nsystem\n(S'true'\ntR.",
+        b'{"version": NaN}',
+    ):
         file.write_bytes(content)
         with pytest.raises(at.FileError):
             at.load(file)
@@ -380,11 +420,25 @@ def test_own_prior_needs_the_model_to_load(tmp_path):
     model = at.SpikedTensor(3, prior)
     diagram = at.phase_diagram(model, at.Flow(), points=5)
     diagram.save(tmp_path / "own.json")
-    with pytest.raises(at.FileError, match="density"):
+    with pytest.raises(at.FileError, match="give model="):
         at.load(tmp_path / "own.json")
     assert at.load(tmp_path / "own.json", model=model) == diagram
     with pytest.raises(at.FileError, match="not of"):
         at.load(tmp_path / "own.json", model=at.IsingPSpin(3))
+
+
+def test_given_model_and_path_must_be_the_file_s(ising, tmp_path):
+    ising.save(tmp_path / "d.json")
+    with pytest.raises(at.FileError, match="not of IsingPSpin"):
+        at.load(tmp_path / "d.json", model=at.IsingPSpin(4))
+    with pytest.raises(at.FileError, match="not along Autoregressive"):
+        at.load(tmp_path / "d.json", path=at.Autoregressive())
+    flow = at.Flow(at.Interpolant(noise=lambda t: 1 - t**2, signal=lambda t: t))
+    diagram = at.phase_diagram(at.SphericalPSpin(3), flow, points=5)
+    diagram.save(tmp_path / "own.json")
+    with pytest.raises(at.FileError, match="give path="):
+        at.load(tmp_path / "own.json")
+    assert at.load(tmp_path / "own.json", path=flow) == diagram
 
 
 # --- bad input ---------------------------------------------------------------------------------------------

@@ -112,6 +112,31 @@ def test_reasons_tell_apart_the_cases(dense_models):
     assert "does not end" in always.reasons["tricritical"]
 
 
+@pytest.mark.parametrize("model", [at.MixedPSpin("q**2/2 + q**3/3"), at.MixedPSpin("q**2/2 + q**3/3", at.Gaussian()),
+                                   at.SpikedMatrixTensor(3, 1.0)], ids=repr)  # fmt: skip
+@pytest.mark.parametrize("path", [at.Flow(), at.Autoregressive()], ids=lambda p: p.name)
+def test_marginal_transitions_are_continuous(model, path):
+    """Where intensity(q) = 1 + 0 q + c q^2, rounding next to q = 0 must not be taken for folds."""
+    found = at.thresholds(model, path)
+    assert [found.dynamical, found.condensation, found.algorithmic, found.tricritical] == [None] * 4
+    assert found.weak_recovery.control == pytest.approx(1, rel=1e-14)
+    assert at.phase_diagram(model, path, (0.5, 2), target="planted").sampler_succeeds([0.6, 1.0, 1.9]).all()
+
+
+@pytest.mark.parametrize("noise", [0.01, 1e-3, 1e-4, 1e-6])
+def test_strong_tensor_part(noise):
+    """The informed branch exists at every matrix noise: 1/(1 - q) = 1/Delta_2 + q/Delta_3 has its roots in closed form."""
+    model = at.SpikedMatrixTensor(3, noise)
+    assert "every noise" in at.thresholds(model, at.Flow()).reasons["dynamical"]
+    points = at.fixed_points(model, at.Flow(), 1.5, 0.0)
+    # q/(1 - q) = q/Delta_2 + q^2/Delta_3: q = 0 or q^2 - (1 - b) q + noise (1 - 1/Delta_2) = 0, b = noise/Delta_2
+    b = 1 - noise / 1.5
+    root = np.sqrt(b * b - 4 * noise * (1 - 1 / 1.5))
+    exact = [0, 2 * noise * (1 - 1 / 1.5) / (b + root), (b + root) / 2]
+    assert [p.overlap for p in points] == pytest.approx(exact, rel=1e-9)
+    assert points.region == "hard"
+
+
 def test_jump_at_weak_recovery_is_algorithmic():
     """Where q = 0 itself jumps, algorithmic and weak recovery are one point."""
     found = at.thresholds(at.SpikedMatrixTensor(3, 0.8), at.Flow())
