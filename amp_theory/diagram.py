@@ -262,11 +262,12 @@ def phase_diagram(
 def check_range(model: Model, given: Any) -> tuple[float, float]:
     """Return (lo, hi) after checking that 0 < lo < hi."""
     try:
-        lo, hi = (as_float(f"the range of {model.control}", x) for x in given)
-    except (TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
+        lo, hi = given
+    except (TypeError, ValueError):
         raise InputError(f"the range must be two numbers (lo, hi), got {given!r}") from None
+    if isinstance(given, str):
+        raise InputError(f"the range must be two numbers (lo, hi), got {given!r}")
+    lo, hi = (as_float(f"the range of {model.control}", x) for x in (lo, hi))
     if not 0 < lo < hi:
         raise InputError(f"the range of {model.control} must satisfy 0 < lo < hi, got ({lo:g}, {hi:g})")
     return lo, hi

@@ -42,6 +42,8 @@ def parse_polynomial(expression: str | sympy.Expr, variable: str) -> dict[int, f
     if len(text) > MAX_LENGTH:
         raise InputError(f"the formula is longer than {MAX_LENGTH} characters")
     try:
+        if "#" in text or "\n" in text:
+            raise ValueError("no comments or lines")
         tree = ast.parse(text.replace("^", "**").strip(), mode="eval")
         exact = _read(tree.body, variable, text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

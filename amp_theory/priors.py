@@ -287,7 +287,9 @@ def _numbers(name: str, given: Sequence[float]) -> tuple[float, ...]:
     try:
         items = list(given)
     except TypeError:
-        raise InputError(f"{name} must be a list of numbers, got {given!r}") from None
+        items = []
+    if not items or isinstance(given, str | bytes):
+        raise InputError(f"{name} must be a list of numbers, got {given!r}")
     return tuple(as_float(f"every one of {name}", item) for item in items)
 
 
