@@ -306,7 +306,7 @@ def test_bad_rho(kind, rho):
         ([0, 1], [-0.5, 1.5], ">= 0"),
         ([0, 1], [0, 1], "variance"),
         ([1], [1], "variance"),
-        ([], [], "sum to one"),
+        ([], [], "list of numbers"),
         (3, [1], "list of numbers"),
     ],
 )
