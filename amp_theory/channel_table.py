@@ -21,6 +21,8 @@ from amp_theory.scalar_channel import ChannelValues
 #: Chebyshev nodes of a panel, x_0 in units of 1/size, tail of the coefficients that is negligible
 NODES, FIRST, TAIL = 20, 1 / 16, 2e-14
 SPLITS = 6
+#: log mmse below which nothing is left of it
+UNDERFLOWN = -2000.0
 
 _angles = (2 * np.arange(NODES) + 1) * np.pi / (2 * NODES)
 _points = -np.cos(_angles)
@@ -64,6 +66,7 @@ class ChannelTable:
         self._power = 1 if centred else 0
         self._first = FIRST / size
         self._end = 0.0
+        self._saturated = False
         self._lower = np.empty(0)
         self._upper = np.empty(0)
         self._values = np.empty((0, NODES, 5))
@@ -72,9 +75,11 @@ class ChannelTable:
     def __call__(self, snr: Array) -> TableValues:
         """Evaluate at x = `snr` >= 0, any shape."""
         x = np.asarray(snr, dtype=float)
-        flat = x.ravel()
-        if flat.max(initial=0.0) >= self._end:
-            self._build(float(flat.max()))
+        asked = x.ravel()
+        largest = float(asked.max(initial=0.0))
+        if largest >= self._end and not self._saturated:
+            self._build(largest)
+        flat = np.minimum(asked, self._end) if self._saturated else asked
         panel = np.searchsorted(self._lower, flat, side="right") - 1
         lower, upper = self._lower[panel], self._upper[panel]
         t = (2 * flat - lower - upper) / (upper - lower)
@@ -85,17 +90,19 @@ class ChannelTable:
         mmse = np.exp(mean[:, 2])
         scale = flat**self._power
         overlap = np.where(mmse < 0.5 * self._rho, self._rho - mmse, mean[:, 1] * scale)
-        columns = (mean[:, 0] * scale * flat, overlap, mmse, mean[:, 3] * mmse, mean[:, 4] * mmse,
-                   self._error[panel])  # fmt: skip
+        # beyond the table psi is a straight line of slope rho/2
+        psi = mean[:, 0] * scale * flat + 0.5 * self._rho * (asked - flat)
+        columns = (psi, overlap, mmse, mean[:, 3] * mmse, mean[:, 4] * mmse, self._error[panel])
         return TableValues(*(c.reshape(x.shape) for c in columns))
 
     def _build(self, largest: float) -> None:
-        """Add octaves until `largest` is covered."""
+        """Add octaves until `largest` is covered, or until the mmse has underflowed for good."""
         edges = [(0.0, self._first)] if self._end == 0 else []
         end = max(self._end, self._first)
-        while end <= largest:
+        while end <= largest and not self._saturated:
             edges.append((end, 2 * end))
             end *= 2
+            self._saturated = bool(self._evaluate(np.array([end])).log_mmse[0] < UNDERFLOWN)
         parts = self._panels(np.array(edges), SPLITS)
         lower = np.concatenate([self._lower, *(p[0] for p in parts)])
         order = np.argsort(lower)

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from amp_theory.channel_table import ChannelTable
-from amp_theory.errors import InputError, as_array
+from amp_theory.errors import InputError, NumericalError, as_array
 from amp_theory.mixtures import EPS, Components, Moments, defining_integrands, small_integrand
 from amp_theory.priors import Prior, Table, check_scale
 from amp_theory.quadrature import TARGET, Array, Index, Rows, trapezoid
@@ -29,6 +29,8 @@ NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
 #: a panel is accepted when halving it changes its integrals by less, relative to the whole
 RESOLVED = 1e-15
 DEPTH, MOST_PANELS = 40, 4000
+#: panels at most at a large snr
+MOST_PIECES = 50_000
 #: widest panel in units of 1/sqrt(x), reach of a Gaussian, width of a block of y
 WIDEST, REACH, BLOCK = 4.0, 10.5, 12.0
 #: e^-FAINT is the density of y beyond which nothing is integrated
@@ -208,6 +210,8 @@ class Density(Prior):
         """Return Gauss-Legendre nodes fine enough for the channel at snr x, as atoms."""
         lower, upper = self._panels.T
         pieces = np.maximum(np.ceil((upper - lower) * math.sqrt(x) / WIDEST), 1).astype(int)
+        if pieces.sum() > MOST_PIECES:
+            raise NumericalError(f"snr {x:g} is too large for a density: its channel would need {pieces.sum()} panels")
         if np.all(pieces == 1):
             p, s = self._values.ravel(), _nodes(self._panels)[0].ravel()
         else:

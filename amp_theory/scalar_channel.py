@@ -161,10 +161,11 @@ def _steps(mixture: Mixture, x: Array, lower: Array, upper: Array) -> Array:
     centre = root * mixture.means[:, None]
     total = 1 + x * mixture.variances[:, None]
     rate = np.zeros_like(x)
+    meet = np.isfinite(lower) & np.isfinite(upper)
     for y in (lower, upper):
-        y = np.where(np.isfinite(y), y, 0.0)
+        y = np.where(meet, y, 0.0)
         difference = np.abs((y - centre[j]) / total[j] - (y - centre[k]) / total[k])
-        rate = np.maximum(rate, difference.max(axis=0))
+        rate = np.maximum(rate, np.where(meet, difference, 0.0).max(axis=0))
     strip = np.minimum(np.pi / np.maximum(rate, 1e-3), np.sqrt(2 * STRIP))
     return np.asarray(np.pi * strip / (STRIP + strip**2 / 2))
 
