@@ -269,8 +269,9 @@ class Density(Prior):
             step /= 4
         psi, overlap, mmse, slope, curvature, size = sums[:, 0] / math.sqrt(2 * math.pi)
         relative = float((errors[:, 0] / sums[list(MEASURES), 0]).max()) + float(missed.max())
-        # log Z has an absolute error of rounding, psi is about E (log Z)^2/2
-        rounding = EPS * (128 + CANCEL + (0 if small else math.sqrt(2 / psi)))
+        # log Z has an absolute error of rounding, psi is about E (log Z)^2/2; E s has one of the quadrature
+        mean_error = 16 * EPS * abs(self.mean) * math.sqrt(self.second_moment) / overlap
+        rounding = EPS * (128 + CANCEL + (0 if small else math.sqrt(2 / psi))) + mean_error
         return psi, overlap, mmse, slope, curvature, relative + rounding, size
 
 

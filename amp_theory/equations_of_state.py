@@ -26,7 +26,7 @@ import numpy as np
 from amp_theory.mixtures import EPS
 from amp_theory.models import Model
 from amp_theory.paths import Path
-from amp_theory.quadrature import Array, Index
+from amp_theory.quadrature import Array, Bools, Index
 
 #: resolution of the coordinate grid, points per factor of two: at least, and per unit of sharpness
 PER_OCTAVE, PER_SHARPNESS = 12, 1.5
@@ -81,7 +81,7 @@ class Surface:
         """Return A' times the excess of the surface's intensity over a given one, x - xi'(q)."""
         return self.scaled_signal - intensity * self.scaled_slope
 
-    def take(self, index: Index) -> Surface:
+    def take(self, index: Index | Bools) -> Surface:
         """Return the entries `index`."""
         return Surface(*(getattr(self, name)[index] for name in Surface.__slots__))
 

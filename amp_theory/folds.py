@@ -24,7 +24,7 @@ from amp_theory.roots import solve_bracketed
 #: strengths at which folds are looked for when they are not explicit in the coordinate
 STRENGTHS = 24
 #: coordinates per factor of two in that search, and its start in units of the coordinate grid's
-SEARCH_PER_OCTAVE, SEARCH_FROM = 4, 1e3
+SEARCH_PER_OCTAVE, SEARCH_FROM = 4, 10.0
 #: step in log z for the derivative that only steers the cusp's Newton iteration, and the accuracy of log z there
 H, CUSP_ACCURACY = 1e-5, 1e-11
 #: relative size of F below which it counts as rounding
@@ -268,6 +268,8 @@ def _vertices(positions: Iterable[float], f: Surface, cusp: bool = False) -> lis
 def _split(eos: EquationOfState, z: Array, s: Array) -> tuple[list[FoldPiece], list[Cusp]]:
     """Cut a connected curve at its cusps and at zero strength; return the pieces at strength >= 0."""
     f = eos.surface(z, s, with_energy=False)
+    finite = np.isfinite(f.intensity)  # of high powers the control overflows before the grid ends
+    z, s, f = z[finite], s[finite], f.take(finite)
     turns = np.flatnonzero(np.sign(f.fold_z[:-1]) * np.sign(f.fold_z[1:]) < 0)
     cusps = [_cusp(eos, z[k : k + 2], s[k : k + 2]) for k in turns]
     points = _vertices(range(len(z)), f)
@@ -301,7 +303,7 @@ def _piece(eos: EquationOfState, section: list[_Vertex]) -> FoldPiece:
             keep.append(k)
     keep[-1] = len(z) - 1
     # next to weak recovery the strength falls below rounding before the grid ends
-    leaves = z[-1] <= SEARCH_FROM * eos.grid[0] * (1 + 1e-9) or (
+    leaves = (z[-1] < z[0] and s[-1] > 0 and not section[-1].cusp) or (
         np.isfinite(eos.start) and abs(intensity[-1] - eos.start) <= 1e-6 * eos.start
     )
     limit = eos.start if leaves and eos.start > 0 else float(intensity[-1])

@@ -213,8 +213,12 @@ class LineTracer:
         body = self._segment(upper, iso.intensity[order], iso.strength[index], error, lower.overlap, ("", ""))
         before = max((e for e in events if e < iso.intensity[order[0]]), default=0.0)
         after = min((e for e in events if e > iso.intensity[order[-1]]), default=np.inf)
-        head, first = self._chain_head(before, iso.intensity[order], iso.strength[index])
-        tail, last = self._chain_tail(after, body)
+        # only what reaches the isotherm next to an event begins or ends there
+        starts = order[0] == 0 or iso.intensity[order[0] - 1] <= before
+        stops = order[-1] == len(iso.intensity) - 1 or iso.intensity[order[-1] + 1] >= after
+        nothing = None, "edge of the range"
+        head, first = self._chain_head(before, iso.intensity[order], iso.strength[index]) if starts else nothing
+        tail, last = self._chain_tail(after, body) if stops else nothing
         first = first if order[0] == 0 or head is not None else TAKEN_OVER
         last = last if order[-1] == len(iso.intensity) - 1 or tail is not None else TAKEN_OVER
         return _extend(body, head, tail, (first, last))

@@ -222,13 +222,16 @@ def small_integrand(components: Components, x: Array, y: Array) -> Array:
     rest = _expm1_minus(u)
     delta = linear + (p * rest).sum(axis=0)
     weight = p * np.exp(u)
-    signal = drift + (p * (rest + u) * s).sum(axis=0)
+    # where Z = 1 + d is small only plain sums keep its digits
+    small = delta < -0.5
+    z = np.where(small, weight.sum(axis=0), 1 + delta)
+    signal = np.where(small, (weight * s).sum(axis=0), drift + (p * (rest + u) * s).sum(axis=0))
     if tau is not None:
         signal = signal + root * y * (weight * tau).sum(axis=0)
-    post = moments(weight / (1 + delta), m, tau, signal / (1 + delta))
+    post = moments(weight / z, m, tau, signal / z)
     gauss = np.exp(-0.5 * y * y)
-    psi, overlap = gauss * _entropy_gap(delta), gauss * signal * signal / (1 + delta)
-    return np.stack([psi, overlap, *expectations(gauss * (1 + delta), post)])
+    psi, overlap = gauss * _entropy_gap(delta), gauss * signal * signal / z
+    return np.stack([psi, overlap, *expectations(gauss * z, post)])
 
 
 def middle_integrand(components: Components, x: Array, y: Array) -> Array:

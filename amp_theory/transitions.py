@@ -153,13 +153,14 @@ def _algorithmic(tr: Transitions, weak_recovery: Located | str) -> Located | str
 
 def _condensation(tr: Transitions) -> Located | str:
     """Return the first jump of the equilibrium branch at zero strength."""
-    best: tuple[Surface, Surface | None] | None = None
+    crossings: list[tuple[Surface, Surface | None]] = []
     for k, c in enumerate(tr.zero):
         for b in tr.zero[:k]:
-            if max(b.start, c.start) < min(b.stop, c.stop) and c.start > 0:
+            if max(b.start, c.start) < min(b.stop, c.stop):
                 found = _zero_null_crossing(tr.eos, c, b.stop) if b.null else _zero_crossing(tr.eos, b, c)
-                if found is not None and (best is None or found[0].intensity[0] < best[0].intensity[0]):
-                    best = found
+                crossings += [found] if found is not None and found[0].intensity[0] > 0 else []
+    crossings.sort(key=lambda pair: float(pair[0].intensity[0]))
+    best = next((pair for pair in crossings if _leads(tr, pair[0])), None)
     if best is None:
         if _second_branch(tr.zero) is None and _always_informed(tr.zero):
             return f"the informed branch dominates at every {tr.eos.model.control}"
@@ -171,6 +172,30 @@ def _condensation(tr: Transitions) -> Located | str:
     error = _first(noise / slope + bounds.intensity * (1 + high.scaled / (2 * slope)))
     overlap = _first(bounds.overlap + high.overlap_z / np.abs(high.intensity_z) * (error + bounds.intensity))
     return _at_zero(tr.eos, high, (error, overlap), "equal free entropy of both branches at zero strength")
+
+
+def _leads(tr: Transitions, point: Surface) -> bool:
+    """Tell whether no branch at zero strength has a larger free entropy than `point`, up to rounding."""
+    phi, noise = _first(point.free_entropy), SAFETY * _first(tr.eos.errors(point).free_entropy)
+    for branch in tr.zero:
+        if branch.start < point.intensity[0] < branch.stop:
+            other = 0.0 if branch.null else _first(_on_branch(tr.eos, branch, point.intensity).free_entropy)
+            if other > phi + noise:
+                return False
+    return True
+
+
+def _on_branch(eos: EquationOfState, branch: ZeroBranch, intensity: Array, guess: Array | None = None) -> Surface:
+    """Return the point of a branch (not q = 0) at an intensity in [start, stop]."""
+    if intensity[0] == branch.start > 0 and branch.lower > 0:
+        return eos.surface(np.array([branch.lower]), 0.0)
+    if intensity[0] == branch.stop:
+        return eos.surface(np.array([branch.upper]), 0.0)
+    if intensity[0] == eos.start and branch.lower == 0:  # q = 0 about to lose stability
+        return eos.surface(np.array([1e-9 / eos.prior.variance]), 0.0)
+    least, most = coordinate_bounds(eos, intensity, np.zeros(1))
+    lower, upper = np.maximum(least, max(branch.lower, TINY)), np.minimum(most, branch.upper)
+    return eos.surface(follow(eos, intensity, np.zeros(1), lower, upper, guess=guess), 0.0)
 
 
 def _zero_null_crossing(eos: EquationOfState, c: ZeroBranch, stop: float) -> tuple[Surface, None] | None:
@@ -196,21 +221,12 @@ def _zero_null_crossing(eos: EquationOfState, c: ZeroBranch, stop: float) -> tup
 def _zero_crossing(eos: EquationOfState, b: ZeroBranch, c: ZeroBranch) -> tuple[Surface, Surface] | None:
     """Return branches c and b at the intensity where their free entropies are equal."""
     start, stop = max(b.start, c.start), min(b.stop, c.stop)
-    zero = np.zeros(1)
     last: dict[ZeroBranch, Array] = {}
 
     def at(branch: ZeroBranch, intensity: Array) -> Surface:
-        if intensity[0] == branch.start and branch.lower > 0:
-            return eos.surface(np.array([branch.lower]), 0.0)
-        if intensity[0] == branch.stop:
-            return eos.surface(np.array([branch.upper]), 0.0)
-        if intensity[0] == eos.start and branch.lower == 0:  # q = 0 about to lose stability
-            return eos.surface(np.array([1e-9 / eos.prior.variance]), 0.0)
-        least, most = coordinate_bounds(eos, intensity, zero)
-        lower, upper = np.maximum(least, max(branch.lower, TINY)), np.minimum(most, branch.upper)
-        z = follow(eos, intensity, zero, lower, upper, guess=last.get(branch))
-        last[branch] = z
-        return eos.surface(z, 0.0)
+        f = _on_branch(eos, branch, intensity, last.get(branch))
+        last[branch] = f.coordinate
+        return f
 
     def function(intensity: Array, _: Index) -> tuple[Array, Array]:
         upper, lower = at(c, intensity), at(b, intensity)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import warnings
 
+import mpmath
 import numpy as np
 import pytest
 from conftest import REFERENCE, PlainChannel, correct_digits
@@ -112,6 +113,30 @@ def test_defining_sums(seed, log_x):
     prior, plain, x = at.Discrete(values, p), PlainChannel(list(values), list(p)), 10**log_x
     assert float(prior.overlap(x)) == pytest.approx(plain.overlap(x), rel=1e-7, abs=1e-9)
     assert float(prior.free_entropy(x)) == pytest.approx(plain.free_entropy(x), rel=1e-7, abs=1e-9)
+
+
+@pytest.mark.parametrize(("values", "probabilities", "x"), [((-0.65, 0.84), (0.99, 0.01), 17.0), ((-0.71, 0.65), (0.127, 0.873), 21.4),
+                                                            ((-1, 0.2, 0.9), (0.1, 0.899, 0.001), 11.9)])  # fmt: skip
+def test_asymmetric_atoms_where_the_formulas_change(values, probabilities, x):
+    """At the largest snr of the small-x formulas, against 30 digits."""
+    with mpmath.workdps(30):
+        p, s, root = [mpmath.mpf(v) for v in probabilities], [mpmath.mpf(v) for v in values], mpmath.sqrt(x)
+
+        def moments(y):
+            w = [a * mpmath.exp(-((y - root * b) ** 2) / 2) for a, b in zip(p, s, strict=True)]
+            z = sum(w)
+            mean = sum(a * b for a, b in zip(w, s, strict=True)) / z
+            var, third = (sum(a * (b - mean) ** k for a, b in zip(w, s, strict=True)) / z for k in (2, 3))
+            return z / mpmath.sqrt(2 * mpmath.pi), var, third
+
+        ends = mpmath.linspace(root * min(s) - 13, root * max(s) + 13, 30)
+        exact = [
+            mpmath.quad(lambda y, f=f: moments(y)[0] * f(*moments(y)[1:]), ends)
+            for f in (lambda v, _: v, lambda v, _: v**2, lambda v, k: k**2 - 2 * v**3)
+        ]
+    ours = at.Discrete(values, probabilities).channel(x)
+    for value, truth in zip((ours.mmse, ours.overlap_slope, ours.overlap_curvature), exact, strict=True):
+        assert abs(float(value) / float(truth) - 1) <= float(ours.relative_error)
 
 
 @pytest.mark.parametrize("prior", [at.Rademacher(), at.SparseRademacher(0.1), at.GaussBernoulli(0.3), at.Gaussian(),

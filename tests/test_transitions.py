@@ -250,3 +250,69 @@ def test_control_that_makes_inference_easier_upwards():
     assert [diagram.sampler_succeeds(c) for c in (0.99 * found.tricritical.control, middle)] == [True, False]
     (fails,) = at.compare_samplers(model)["flow"].fails
     assert fails == pytest.approx((found.tricritical.control, found.algorithmic.control))
+
+
+THREE_BRANCHES = at.MixedPSpin(
+    "0.12673603371889505*q + 184.23801606472915*q**3 + 3e11*q**36 + 1.7e13*q**39",
+    at.SparseRademacher(0.484471528722347),
+)
+
+
+def test_condensation_is_a_transition_of_the_equilibrium_branch():
+    """Of three branches two metastable ones cross first; that is no condensation."""
+    point = at.thresholds(THREE_BRANCHES, at.Flow()).condensation
+    stable = at.fixed_points(THREE_BRANCHES, at.Flow(), point.temperature, 0.0).stable
+    assert len(stable) == 3
+    assert stable[0].free_entropy == pytest.approx(stable[2].free_entropy, rel=1e-9)
+    assert stable[1].free_entropy < stable[0].free_entropy
+    line = at.phase_diagram(THREE_BRANCHES, at.Flow()).line("first_order")
+    assert [end for _, end in line.ends] == ["another branch takes over", "zero strength"]
+    for control, strength, *overlaps in list(
+        zip(line.control, line.strength, line.lower_overlap, line.overlap, strict=True)
+    )[5::100]:
+        found = at.fixed_points(THREE_BRANCHES, at.Flow(), control, strength)
+        best = max(p.free_entropy for p in found.stable)
+        for overlap in overlaps:
+            nearest = min(found.stable, key=lambda p: abs(p.overlap - overlap))
+            assert nearest.free_entropy == pytest.approx(best, rel=1e-7, abs=1e-12)
+
+
+@pytest.mark.parametrize("noise", [0.229, 0.24])
+def test_condensation_where_the_informed_branch_always_exists(noise):
+    """Spherical: phi = (log(1 - q) + q + xi(q))/2 = 0 on the branch 1/(1 - q) = 1/Delta_2 + q/Delta_3."""
+    found = at.thresholds(at.SpikedMatrixTensor(3, noise), at.Flow())
+    assert found.dynamical is None
+    q, matrix_noise = found.condensation.overlap, found.condensation.noise
+    assert 1 / (1 - q) == pytest.approx(1 / matrix_noise + q / noise, rel=1e-10)
+    assert np.log(1 - q) + q + q**2 / (2 * matrix_noise) + q**3 / (3 * noise) == pytest.approx(0, abs=1e-12)
+
+
+def test_fixed_points_at_tiny_strength_next_to_weak_recovery():
+    """Just above zero strength there are as many fixed points as at zero strength."""
+    model = at.MixedPSpin("1528891*q**2+23430001441757956*q**6", at.GaussBernoulli(0.0016))
+    exact = [p.overlap for p in at.fixed_points(model, at.Autoregressive(), 8.0, 0.0)]
+    for strength in 10.0 ** np.arange(-20, -10):
+        found = [p.overlap for p in at.fixed_points(model, at.Autoregressive(), 8.0, strength)]
+        assert found[1:] == pytest.approx(exact[1:], rel=1e-7)
+        assert 0 < found[0] < 2 * strength
+
+
+@pytest.mark.parametrize(
+    ("xi", "values", "probabilities"),
+    [
+        ("20051055471731265536*q**37", (0.30597707341058367, -0.25066970268531413, 2.548093256165241, -0.41015123016706356),
+         (0.2804509509774315, 0.6462367000375501, 0.033976832295336365, 0.03933551668968218)),
+        ("0.000584867789004809*q**26", (1.8177, -0.3613, -0.7720, -0.0241, -0.2239, 1.7785), (0.3136, 0.1939, 0.1758, 0.1095, 0.1461, 0.0611)),
+    ],
+)  # fmt: skip
+def test_atoms_of_very_different_distances(xi, values, probabilities):
+    """Close atoms need a huge snr; the algorithmic threshold lies at a tiny temperature, and obeys its equations."""
+    prior = at.Discrete(values, probabilities)
+    model = at.MixedPSpin(xi, prior)
+    point = at.thresholds(model, at.Autoregressive()).algorithmic
+    coupling = model.coupling
+    q, intensity = np.array(point.overlap), np.array(point.temperature**-2.0)
+    x = coupling.signal(intensity, q, prior.second_moment - q)
+    assert float(prior.overlap(x)) == pytest.approx(point.overlap, rel=1e-9)
+    curvature = intensity * coupling.scaled(q, prior.second_moment - q)[2]
+    assert float(prior.overlap_slope(x) * curvature) == pytest.approx(1, rel=1e-8)
