@@ -255,9 +255,8 @@ class LineTracer:
         """Return intensities from start to stop whose controls are dense next to the start."""
         ends = self.model.from_intensity(np.array([max(start, self.least), stop]))
         part = np.linspace(0, 1, self.points) ** 2
-        intensity = self.model.intensity(ends[0] + part * (ends[1] - ends[0]))
-        intensity[0], intensity[-1] = start, stop
-        return intensity
+        inner = self.model.intensity(ends[0] + part[1:-1] * (ends[1] - ends[0]))
+        return np.concatenate([[start], inner, [stop]])
 
     def _segment(
         self, f: Surface, intensity: Array, s: Array, error: Array, lower_overlap: Array, ends: tuple[str, str]

@@ -70,6 +70,13 @@ class Mixture:
         return not np.any(self.variances > 0)
 
     @cached_property
+    def contrast(self) -> float:
+        """Largest over smallest distance between the means, 1 if there are none."""
+        gaps = np.diff(np.sort(self.means))
+        gaps = gaps[gaps > 0]
+        return float(gaps.sum() / gaps.min()) if len(gaps) else 1.0
+
+    @cached_property
     def symmetric(self) -> bool:
         """Whether s and -s have the same law."""
         here = np.lexsort((self.probabilities, self.variances, self.means))

@@ -14,6 +14,7 @@ Cancellation is avoided in three regimes of x:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -118,7 +119,7 @@ def _pair_intervals(mixture: Mixture, x: Array) -> tuple[Array, Array, Array]:
     """Where two components overlap: lower and upper ends, shape (pairs, n), and the highest log weight, (n,).
 
     Of each pair the smaller weight bounds every integrand of the channel; an interval is where that bound
-    stays within e^-TAIL of the highest over all pairs.
+    stays within e^-TAIL of the highest over all pairs, after the sixth power of the distance in M''.
     """
     j, k = mixture.pairs
     root = np.sqrt(x)
@@ -142,7 +143,7 @@ def _pair_intervals(mixture: Mixture, x: Array) -> tuple[Array, Array, Array]:
         best = np.maximum(best, np.minimum(log_weight(j, y), log_weight(k, y)))
     highest = best.max(axis=0)
     with np.errstate(invalid="ignore"):
-        reach = np.sqrt(2 * total * (level - highest + TAIL))
+        reach = np.sqrt(2 * total * (level - highest + TAIL + 6 * math.log(mixture.contrast)))
     lower = np.fmax((centre - reach)[j], (centre - reach)[k])
     upper = np.fmin((centre + reach)[j], (centre + reach)[k])
     empty = np.isnan(reach[j]) | np.isnan(reach[k]) | (lower >= upper)

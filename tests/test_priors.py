@@ -116,9 +116,10 @@ def test_defining_sums(seed, log_x):
 
 
 @pytest.mark.parametrize(("values", "probabilities", "x"), [((-0.65, 0.84), (0.99, 0.01), 17.0), ((-0.71, 0.65), (0.127, 0.873), 21.4),
-                                                            ((-1, 0.2, 0.9), (0.1, 0.899, 0.001), 11.9)])  # fmt: skip
+                                                            ((-1, 0.2, 0.9), (0.1, 0.899, 0.001), 11.9),
+                                                            ((-0.4952, -0.4917, -0.3732), (0.6, 0.3, 0.1), 22116.0)])  # fmt: skip
 def test_asymmetric_atoms_where_the_formulas_change(values, probabilities, x):
-    """At the largest snr of the small-x formulas, against 30 digits."""
+    """At the largest snr of the small-x formulas, and where close atoms leave less than a far one's tail, to 30 digits."""
     with mpmath.workdps(30):
         p, s, root = [mpmath.mpf(v) for v in probabilities], [mpmath.mpf(v) for v in values], mpmath.sqrt(x)
 
