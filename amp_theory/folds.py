@@ -265,11 +265,22 @@ def _vertices(positions: Iterable[float], f: Surface, cusp: bool = False) -> lis
     return [_Vertex(float(k), float(z), float(s), float(x), float(slope), cusp) for k, z, s, x, slope in rows]
 
 
+def _meaningful(intensity: Array) -> list[Index]:
+    """Return the runs of points at which a control > 0 exists, up to the first point beyond at either end.
+
+    With a fixed part of the coupling the intensity may be negative; of high powers it overflows.
+    """
+    finite = np.isfinite(intensity)
+    good = finite & (intensity > 0)
+    good[1:] |= finite[1:] & good[:-1]
+    good[:-1] |= finite[:-1] & (finite & (intensity > 0))[1:]
+    here = np.flatnonzero(good)
+    return [run for run in np.split(here, np.flatnonzero(np.diff(here) > 1) + 1) if len(run) > 1]
+
+
 def _split(eos: EquationOfState, z: Array, s: Array) -> tuple[list[FoldPiece], list[Cusp]]:
     """Cut a connected curve at its cusps and at zero strength; return the pieces at strength >= 0."""
     f = eos.surface(z, s, with_energy=False)
-    finite = np.isfinite(f.intensity)  # of high powers the control overflows before the grid ends
-    z, s, f = z[finite], s[finite], f.take(finite)
     turns = np.flatnonzero(np.sign(f.fold_z[:-1]) * np.sign(f.fold_z[1:]) < 0)
     cusps = [_cusp(eos, z[k : k + 2], s[k : k + 2]) for k in turns]
     points = _vertices(range(len(z)), f)
@@ -316,9 +327,10 @@ def fold_curve(eos: EquationOfState) -> FoldCurve:
     pieces: list[FoldPiece] = []
     cusps: list[Cusp] = []
     for z, s in curves:
-        new_pieces, new_cusps = _split(eos, z, s)
-        pieces += new_pieces
-        cusps += new_cusps
+        for run in _meaningful(eos.surface(z, s, with_energy=False).intensity):
+            new_pieces, new_cusps = _split(eos, z[run], s[run])
+            pieces += new_pieces
+            cusps += new_cusps
     return FoldCurve(tuple(pieces), tuple(cusps))
 
 

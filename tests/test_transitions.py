@@ -316,3 +316,14 @@ def test_atoms_of_very_different_distances(xi, values, probabilities):
     assert float(prior.overlap(x)) == pytest.approx(point.overlap, rel=1e-9)
     curvature = intensity * coupling.scaled(q, prior.second_moment - q)[2]
     assert float(prior.overlap_slope(x) * curvature) == pytest.approx(1, rel=1e-8)
+
+
+def test_fold_curve_that_turns_at_negative_control():
+    """Spherical: theta(q) = q - (1 - q) xi'(q), whose first two derivatives vanish at the tricritical point."""
+    noise = 0.26870581215895123
+    point = at.thresholds(at.SpikedMatrixTensor(4, noise), at.Autoregressive()).tricritical
+    q, d = point.overlap, point.noise
+    x, x1, x2 = q / d + q**3 / noise, 1 / d + 3 * q**2 / noise, 6 * q / noise
+    assert q - (1 - q) * x == pytest.approx(point.revealed, abs=1e-11)
+    assert 1 + x - (1 - q) * x1 == pytest.approx(0, abs=1e-10)
+    assert 2 * x1 - (1 - q) * x2 == pytest.approx(0, abs=1e-9)
