@@ -19,7 +19,7 @@ from amp_theory.quadrature import Array
 
 Four = tuple[Array, Array, Array, Array]
 _ZERO: Array = np.zeros(())
-#: the largest power of a coupling, beyond which doubles lose too many digits, and the largest coefficient
+#: the largest power of a coupling, beyond which doubles lose too many digits, and the largest term
 MOST_BODIES, LARGEST = 1000, 1e30
 
 
@@ -109,13 +109,14 @@ class PolynomialCoupling(Coupling):
         return float(max(powers) - min(powers))
 
 
-def mixture_terms(coefficients: Mapping[int, float], text: str) -> tuple[tuple[int, float], ...]:
+def mixture_terms(coefficients: Mapping[int, float], text: str, second_moment: float) -> tuple[tuple[int, float], ...]:
     """Return the terms of a mixture sum_k c_k q^k after checking that it is a covariance.
 
     Raises
     ------
     InputError
-        For a negative coefficient, a constant term, a power beyond 1000, or no term of power >= 2.
+        For a negative coefficient, a constant term, a power beyond 1000, no term of power >= 2, or a term
+        that is huge or tiny at q = rho, the prior's `second_moment`.
     """
     terms = tuple(sorted((k, float(c)) for k, c in coefficients.items() if c != 0))
     if any(not np.isfinite(c) for _, c in terms):
@@ -126,8 +127,10 @@ def mixture_terms(coefficients: Mapping[int, float], text: str) -> tuple[tuple[i
         raise InputError(f"xi must not have a constant term (it shifts all energies alike), got {text!r}")
     if any(k > MOST_BODIES for k, _ in terms):
         raise InputError(f"xi must not have powers beyond {MOST_BODIES}, got {text!r}")
-    if any(not 1 / LARGEST <= c <= LARGEST for _, c in terms):
-        raise InputError(f"the coefficients of xi must lie between {1 / LARGEST:g} and {LARGEST:g}, got {text!r}")
+    with np.errstate(over="ignore", under="ignore"):
+        sizes = [float(np.float64(second_moment) ** k * c) for k, c in terms]
+    if not all(1 / LARGEST <= size <= LARGEST for size in sizes):
+        raise InputError(f"the terms of xi at q = rho must lie between {1 / LARGEST:g} and {LARGEST:g}, got {text!r}")
     if not any(k >= 2 for k, _ in terms):
         raise InputError(f"xi must contain a power q**2 or higher, got {text!r}")
     return terms

@@ -27,6 +27,8 @@ STRENGTHS = 24
 SEARCH_PER_OCTAVE, SEARCH_FROM = 4, 10.0
 #: step in log z for the derivative that only steers the cusp's Newton iteration, and the accuracy of log z there
 H, CUSP_ACCURACY = 1e-5, 1e-11
+#: how often a segment is halved to tell a cusp from a turn in the coordinate
+SHORTEN = 40
 #: relative size of F below which it counts as rounding
 SURE = 1e-12
 
@@ -226,6 +228,21 @@ def _locate_inside(
 # --- cusps and pieces --------------------------------------------------------------------------------------
 
 
+def _along_z(eos: EquationOfState, z: Array, s: Array) -> tuple[Array, Array]:
+    """Shorten a segment with a cusp until the coordinate is monotone on it: until F_s has one sign."""
+    for _ in range(SHORTEN):
+        f = eos.surface(z, s, with_energy=False)
+        if f.fold_s[0] * f.fold_s[1] > 0:
+            break
+        middle = np.sqrt(z[:1] * z[1:]), s.mean(keepdims=True)
+        new_z, new_s, _ = _project(eos, *middle, np.array([False]), 1e-12)
+        slope = eos.surface(new_z, new_s, with_energy=False).fold_z[0]
+        end = 0 if slope * f.fold_z[0] > 0 else 1
+        z, s = z.copy(), s.copy()
+        z[end], s[end] = new_z[0], new_s[0]
+    return z, s
+
+
 def _cusp(eos: EquationOfState, z: Array, s: Array) -> Cusp:
     """Solve F = dF/dz = 0 between two neighbouring points of the fold curve, arrays of shape (2,)."""
     fixed = np.array([True])
@@ -265,24 +282,13 @@ def _vertices(positions: Iterable[float], f: Surface, cusp: bool = False) -> lis
     return [_Vertex(float(k), float(z), float(s), float(x), float(slope), cusp) for k, z, s, x, slope in rows]
 
 
-def _meaningful(intensity: Array) -> list[Index]:
-    """Return the runs of points at which a control > 0 exists, up to the first point beyond at either end.
-
-    With a fixed part of the coupling the intensity may be negative; of high powers it overflows.
-    """
-    finite = np.isfinite(intensity)
-    good = finite & (intensity > 0)
-    good[1:] |= finite[1:] & good[:-1]
-    good[:-1] |= finite[:-1] & (finite & (intensity > 0))[1:]
-    here = np.flatnonzero(good)
-    return [run for run in np.split(here, np.flatnonzero(np.diff(here) > 1) + 1) if len(run) > 1]
-
-
 def _split(eos: EquationOfState, z: Array, s: Array) -> tuple[list[FoldPiece], list[Cusp]]:
     """Cut a connected curve at its cusps and at zero strength; return the pieces at strength >= 0."""
     f = eos.surface(z, s, with_energy=False)
+    finite = np.isfinite(f.intensity)  # of high powers the control overflows before the grid ends
+    z, s, f = z[finite], s[finite], f.take(finite)
     turns = np.flatnonzero(np.sign(f.fold_z[:-1]) * np.sign(f.fold_z[1:]) < 0)
-    cusps = [_cusp(eos, z[k : k + 2], s[k : k + 2]) for k in turns]
+    cusps = [_cusp(eos, *_along_z(eos, z[k : k + 2], s[k : k + 2])) for k in turns]
     points = _vertices(range(len(z)), f)
     for k, cusp in zip(turns, cusps, strict=True):
         points += _vertices([k + 0.5], cusp.surface, cusp=True)
@@ -327,10 +333,9 @@ def fold_curve(eos: EquationOfState) -> FoldCurve:
     pieces: list[FoldPiece] = []
     cusps: list[Cusp] = []
     for z, s in curves:
-        for run in _meaningful(eos.surface(z, s, with_energy=False).intensity):
-            new_pieces, new_cusps = _split(eos, z[run], s[run])
-            pieces += new_pieces
-            cusps += new_cusps
+        new_pieces, new_cusps = _split(eos, z, s)
+        pieces += new_pieces
+        cusps += new_cusps
     return FoldCurve(tuple(pieces), tuple(cusps))
 
 

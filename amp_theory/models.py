@@ -274,9 +274,9 @@ class MixedPSpin(_TemperatureModel):
 
     def __init__(self, xi: str | sympy.Expr, prior: Prior | None = None) -> None:
         coefficients = parse_polynomial(xi, "q")
-        mixture_terms(coefficients, str(xi))
-        object.__setattr__(self, "xi", format_polynomial(coefficients, "q"))
         object.__setattr__(self, "prior", check_prior(prior) if prior is not None else Rademacher())
+        mixture_terms(coefficients, str(xi), self.prior.second_moment)
+        object.__setattr__(self, "xi", format_polynomial(coefficients, "q"))
 
     @property
     def variable_prior(self) -> Prior:

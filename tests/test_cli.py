@@ -187,7 +187,7 @@ BAD = [
     (("thresholds", *SPARSE, "rho=1e-300"), "rho must be at least 1e-08"),
     ((*ATOMS, "values=1e-100,-1e-100", "--set", "probabilities=0.5,0.5"), "choose other units"),
     ((*ATOMS, "values=1,1.00001", "--set", "probabilities=0.5,0.5"), "almost constant"),
-    (("thresholds", "mixed-p-spin", "--set", "xi=1e200*q**2"), "coefficients of xi must lie between"),
+    (("thresholds", "mixed-p-spin", "--set", "xi=1e200*q**2"), "terms of xi at q = rho must lie between"),
     (("fixed-points", *ISING, "--control", "-1e-3", "--strength", "0.1"), "got -0.001"),
     (("fixed-points", *ISING, "--control", "-inf", "--strength", "0.1"), "'-inf'"),
     (("fixed-points", *ISING, "--control", "1e-200", "--strength", "0.1"), "temperature = 1e-200 is too extreme"),
