@@ -147,9 +147,8 @@ def free_entropy_difference(eos: EquationOfState, intensity: Array, b: Surface, 
     q, gap = b.overlap + t * width, b.gap + t * (c.gap - b.gap)
     signal = eos.coupling.signal(intensity, q, gap)
     curvature = intensity * eos.coupling.scaled(q, gap)[2] + eos.coupling.fixed(q, gap)[2]
-    response = eos.path.response(
-        eos.prior, eos.path.coordinate(signal, b.strength), np.broadcast_to(b.strength, q.shape)
-    )
+    coordinate = eos.path.coordinate(signal, b.strength)
+    response = eos.path.response(eos.prior, coordinate, np.broadcast_to(b.strength, q.shape), with_energy=False)
     return np.asarray(0.25 * width * (weight @ (curvature * (response.overlap - q))))
 
 
@@ -170,32 +169,39 @@ def _newton(eos: EquationOfState, pair: Pair, s: Array) -> tuple[Array, Array, A
     lower = np.maximum(np.concatenate([pair.b_lower, pair.c_lower]), least)
     upper = np.minimum(np.concatenate([pair.b_upper, pair.c_upper]), most)
     z = follow(eos, target, np.concatenate([s, s]), lower, upper, guess=guess, accuracy=COARSE * np.log(upper / lower))
-    done = np.zeros(n, dtype=bool)
+    s, done, active = s.copy(), np.zeros(n, dtype=bool), np.arange(n)
     for _ in range(NEWTON):
-        f = eos.surface(z, np.concatenate([s, s]))
-        with np.errstate(all="ignore"):
-            r = f.residual(target)
-            level = f.free_entropy - 0.5 * f.scaled_ratio * r
-            gain = f.free_entropy_s[n:] - f.free_entropy_s[:n]
-            ds = -(level[n:] - level[:n]) / gain
-            noise = 8 * EPS * (np.abs(f.free_entropy[n:]) + f.overlap[n:] * f.signal[n:]) / gain
-            new = np.clip(s + ds, s + 0.8 * (pair.start - s), s + 0.8 * (pair.stop - s))
-            change = np.concatenate([new - s, new - s])
-            dz = -(r + f.drift * change) / f.fold
-            small = (np.abs(dz) < 1e-7 * z) & (np.abs(r) < 1e-7 * f.signal + 8 * EPS * z)
-            done = small[:n] & small[n:] & (np.abs(new - s) <= 1e-13 * pair.stop + noise)
-            # the coordinate may not change too fast, nor the signal become negative
-            least = np.maximum(0.3 * z, eos.path.coordinate(1e-6 * f.signal, np.concatenate([new, new])))
-            moved = np.clip(z + dz, least, 3 * z)
-            moved[:n] = np.minimum(moved[:n], 0.1 * z[:n] + 0.9 * pair.b_upper)
-            moved[n:] = np.maximum(moved[n:], 0.1 * z[n:] + 0.9 * pair.c_lower)
-        s = np.where(np.isfinite(new), new, s)
-        z = np.where(np.isfinite(moved), moved, z)
-        if done.all():
+        both = np.concatenate([active, active + n])
+        z[both], s[active], done[active] = _newton_step(eos, pair.select(active), z[both], s[active])
+        active = active[~done[active]]
+        if not len(active):
             break
     zb, zc = z[:n], z[n:]
     inside = (zb < pair.b_upper) & (zb > pair.b_lower) & (zc > pair.c_lower) & (s > pair.start) & (s < pair.stop)
     return s, zb, zc, done & inside
+
+
+def _newton_step(eos: EquationOfState, pair: Pair, z: Array, s: Array) -> tuple[Array, Array, Bools]:
+    """Return coordinates and strengths after one step of the method, and which tasks it ends."""
+    n = len(s)
+    f = eos.surface(z, np.concatenate([s, s]))
+    with np.errstate(all="ignore"):
+        r = f.residual(np.concatenate([pair.intensity, pair.intensity]))
+        level = f.free_entropy - 0.5 * f.scaled_ratio * r
+        gain = f.free_entropy_s[n:] - f.free_entropy_s[:n]
+        ds = -(level[n:] - level[:n]) / gain
+        noise = 8 * EPS * (np.abs(f.free_entropy[n:]) + f.overlap[n:] * f.signal[n:]) / gain
+        new = np.clip(s + ds, s + 0.8 * (pair.start - s), s + 0.8 * (pair.stop - s))
+        change = np.concatenate([new - s, new - s])
+        dz = -(r + f.drift * change) / f.fold
+        small = (np.abs(dz) < 1e-7 * z) & (np.abs(r) < 1e-7 * f.signal + 8 * EPS * z)
+        done = small[:n] & small[n:] & (np.abs(new - s) <= 1e-13 * pair.stop + noise)
+        # the coordinate may not change too fast, nor the signal become negative
+        least = np.maximum(0.3 * z, eos.path.coordinate(1e-6 * f.signal, np.concatenate([new, new])))
+        moved = np.clip(z + dz, least, 3 * z)
+        moved[:n] = np.minimum(moved[:n], 0.1 * z[:n] + 0.9 * pair.b_upper)
+        moved[n:] = np.maximum(moved[n:], 0.1 * z[n:] + 0.9 * pair.c_lower)
+    return np.where(np.isfinite(moved), moved, z), np.where(np.isfinite(new), new, s), done
 
 
 def _nested(eos: EquationOfState, pair: Pair) -> tuple[Array, Array, Array]:

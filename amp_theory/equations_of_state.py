@@ -141,7 +141,7 @@ class EquationOfState:
 
     def errors(self, f: Surface) -> Errors:
         """Bound the errors of a surface's points, from those of the prior's functions and from rounding."""
-        r = self.path.response(self.prior, f.coordinate, f.strength, True)
+        r = self.path.response(self.prior, f.coordinate, f.strength, with_energy=False)
         q, q_z = f.overlap, f.overlap_z
         e = r.relative_error + 4 * EPS
         with np.errstate(all="ignore"):
@@ -151,13 +151,14 @@ class EquationOfState:
             k_q = np.abs(f.scaled_signal * (bent - curved**2) + b3 - b2 * curved)
             signal = np.abs(k) * e * q + 4 * EPS * (np.abs(f.signal) + np.abs(f.coordinate) + b1)
             entropy = q * np.abs(f.signal) + np.abs(f.scaled_signal) * ratio + b0
+            psi = f.free_entropy + (q * f.signal - f.scaled_signal * ratio - b0) / 2
             return Errors(
                 signal / f.scaled_slope,
                 signal,
                 k_q * q_z * e * q + 4 * e * np.abs(k * q_z),
                 8 * e * (k_q * q_z**2 + curved * q_z + np.abs(k * r.overlap_zz)),
                 e * q,
-                e * np.abs(r.free_entropy) + EPS * entropy,
+                e * np.abs(psi) + EPS * entropy,
             )
 
     @cached_property

@@ -26,6 +26,8 @@ from amp_theory.quadrature import CHUNK, Array, Index
 CUT, STRIP = 39.0, 48.0
 #: rows may share nodes if that costs no more than WASTE times as many, or FEW altogether
 WASTE, FEW = 1.5, 3000
+#: x below which all rows share their nodes in units of sqrt(x)
+SCALED = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,17 @@ def uniform_channel(x: Array, v: Array, with_entropy: bool = True) -> UniformVal
     upper = x + np.sqrt(2 * CUT * x)
     upper = np.where(x < 1, upper, np.minimum(upper, np.sqrt(x * (x + 2 * (CUT + np.log(4 / (1 - v))))) - x))
     result = np.zeros((len(fields(UniformValues)), len(x)))
-    for rows in _groups(step, upper):
+    # at small x step and window are proportional to sqrt(x)
+    scaled = np.flatnonzero(x < SCALED)
+    if len(scaled):
+        root: Array = np.sqrt(x[scaled])
+        unit = 0.98 * float((step[scaled] / root).min())
+        nodes = unit * np.arange(int(np.ceil((upper[scaled] / root).max() / unit)) + 1)
+        h: Array = root[:, None] * nodes
+        result[:, scaled] = _sums(x[scaled], v[scaled], h, unit * root[:, None], with_entropy)
+    others = np.flatnonzero(x >= SCALED)
+    for group in _groups(step[others], upper[others]):
+        rows = others[group]
         nodes = np.arange(0, upper[rows].max() + step[rows[0]], step[rows[0]])
         result[:, rows] = _sums(x[rows], v[rows], nodes, step[rows[0]], with_entropy)
     return UniformValues(*(value.reshape(shape) for value in result))
@@ -83,16 +95,21 @@ def _groups(step: Array, upper: Array) -> Iterator[Index]:
         start = stop
 
 
-def _sums(x: Array, v: Array, h: Array, step: float, with_entropy: bool) -> Array:
+def _dot(p: Array, f: Array) -> Array:
+    """Sum p f over the nodes, f being shared by all rows or not."""
+    return np.asarray(p @ f if f.ndim == 1 else np.einsum("rn,rn->r", p, f))
+
+
+def _sums(x: Array, v: Array, h: Array, step: Array | float, with_entropy: bool) -> Array:
     """Return the channel's functions as trapezoidal sums over the nodes h = |a|, one row for each.
 
-    Every expectation is a sum over nodes of f(t^2, c) density/D^k: a matrix times a vector.
+    The nodes have shape (nodes,) or (rows, nodes).  Every expectation is a sum of f(t^2, c) density/D^k.
     """
     e = np.exp(-2 * h)
     t2 = (np.expm1(-2 * h) / (1 + e)) ** 2
     c = 4 * e / (1 + e) ** 2
     measure = step * (1 + e)
-    measure[0] *= 0.5
+    measure[..., 0] *= 0.5
     density = h - x[:, None]
     density *= density
     density *= (-0.5 / x)[:, None]
@@ -103,15 +120,15 @@ def _sums(x: Array, v: Array, h: Array, step: float, with_entropy: bool) -> Arra
     ratio = 1 / (rest[:, None] + v[:, None] * c)
     c2, c3 = c * c, c**3
     p = density * ratio
-    e_t, e_c = (p @ np.stack([t2, c], axis=1)).T
+    e_t, e_c = _dot(p, t2), _dot(p, c)
     p *= ratio
-    overlap_v = p @ c2
+    overlap_v = _dot(p, c2)
     p *= ratio
-    a0, a1 = (p @ np.stack([c2, c2 * t2], axis=1)).T
+    a0, a1 = _dot(p, c2), _dot(p, c2 * t2)
     p *= ratio
-    b1, b2 = (p @ np.stack([c2 * t2, c2 * t2 * t2], axis=1)).T
+    b1, b2 = _dot(p, c2 * t2), _dot(p, c2 * t2 * t2)
     p *= ratio
-    d0, d1, d2 = (p @ np.stack([c3, c3 * t2, c3 * t2 * t2], axis=1)).T
+    d0, d1, d2 = _dot(p, c3), _dot(p, c3 * t2), _dot(p, c3 * t2 * t2)
     gap = rest * e_c
     slope = rest**2 * (a0 + 3 * v * a1)
     cubes = rest**3 * (d0 + 10 * v * d1 + 5 * v**2 * d2)
@@ -123,11 +140,18 @@ def _sums(x: Array, v: Array, h: Array, step: float, with_entropy: bool) -> Arra
 
 def _entropies(v: Array, density: Array, c: Array, t2: Array) -> tuple[Array, Array]:
     """Return E[log(D)/2 + sqrt(y) atanh sqrt(y)] and E[t^2 atanh(sqrt y)/(2 sqrt y)], limits at |h| = inf apart."""
+    # t^2 atanh(sqrt y)/sqrt y = t atanh(w t)/w with w = sqrt v; atan where v is negative
+    w = np.maximum(np.sqrt(np.abs(v)), 1e-150)
     end = _atanh_ratio(v)
-    excess = _atanh_ratio(v[:, None] * t2)
-    excess *= t2
-    excess -= end[:, None]
-    growth = np.einsum("rn,rn->r", density, excess)
+    t = np.sqrt(t2)
+    excess = w[:, None] * t
+    if np.any(v < 0):
+        excess = np.where((v < 0)[:, None], np.arctan(excess), np.arctanh(np.minimum(excess, 1 - 1e-16)))
+    else:
+        np.arctanh(np.minimum(excess, 1 - 1e-16, out=excess), out=excess)
+    excess *= t
+    excess -= (w * end)[:, None]
+    growth = np.einsum("rn,rn->r", density, excess) / w
     logarithm = (v / (1 - v))[:, None] * c
     np.log1p(logarithm, out=logarithm)
     entropy = v * growth + 0.5 * np.einsum("rn,rn->r", density, logarithm)
