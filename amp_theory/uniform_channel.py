@@ -70,8 +70,8 @@ def uniform_channel(x: Array, v: Array, with_entropy: bool = True) -> UniformVal
     if len(scaled):
         root: Array = np.sqrt(x[scaled])
         unit = 0.98 * float((step[scaled] / root).min())
-        nodes = unit * np.arange(int(np.ceil((upper[scaled] / root).max() / unit)) + 1)
-        h: Array = root[:, None] * nodes
+        grid = unit * np.arange(int(np.ceil((upper[scaled] / root).max() / unit)) + 1)
+        h: Array = root[:, None] * grid
         result[:, scaled] = _sums(x[scaled], v[scaled], h, unit * root[:, None], with_entropy)
     others = np.flatnonzero(x >= SCALED)
     for group in _groups(step[others], upper[others]):
