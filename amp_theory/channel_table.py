@@ -21,6 +21,8 @@ from amp_theory.scalar_channel import ChannelValues
 #: Chebyshev nodes of a panel, x_0 in units of 1/size, tail of the coefficients that is negligible
 NODES, FIRST, TAIL = 20, 1 / 16, 2e-14
 SPLITS = 6
+#: (E s)^2 in units of E s^2 below which M and psi are interpolated without it
+NEARLY_CENTRED = 1e-3
 #: log mmse below which nothing is left of it
 UNDERFLOWN = -2000.0
 
@@ -50,8 +52,9 @@ class ChannelTable:
     ----------
     evaluate
         The accurate functions, for x of shape (n,).
-    centred
-        Whether E s = 0, in which case psi ~ x^2 and M ~ x at small x.
+    mean
+        E s, the square root of M at x = 0.  Where it is small next to Var s, what is left of M and psi after
+        (E s)^2 and (E s)^2 x/2 is interpolated, which is of order x and x^2.
     size
         The scale of s^2: x is measured in units of 1/size.
     second_moment
@@ -59,11 +62,13 @@ class ChannelTable:
     """
 
     def __init__(
-        self, evaluate: Callable[[Array], ChannelValues], centred: bool, size: float, second_moment: float
+        self, evaluate: Callable[[Array], ChannelValues], mean: float, size: float, second_moment: float
     ) -> None:
         self._evaluate = evaluate
         self._rho = second_moment
-        self._power = 1 if centred else 0
+        nearly_centred = mean**2 < NEARLY_CENTRED * second_moment
+        self._power = 1 if nearly_centred else 0
+        self._offset = mean**2 if nearly_centred else 0.0
         self._first = FIRST / size
         self._end = 0.0
         self._saturated = False
@@ -89,9 +94,9 @@ class ChannelTable:
         mean = np.einsum("xn,xnf->xf", weight, self._values[panel]) / weight.sum(axis=1)[:, None]
         mmse = np.exp(mean[:, 2])
         scale = flat**self._power
-        overlap = np.where(mmse < 0.5 * self._rho, self._rho - mmse, mean[:, 1] * scale)
+        overlap = np.where(mmse < 0.5 * self._rho, self._rho - mmse, mean[:, 1] * scale + self._offset)
         # beyond the table psi is a straight line of slope rho/2
-        psi = mean[:, 0] * scale * flat + 0.5 * self._rho * (asked - flat)
+        psi = (mean[:, 0] * scale + 0.5 * self._offset) * flat + 0.5 * self._rho * (asked - flat)
         columns = (psi, overlap, mmse, mean[:, 3] * mmse, mean[:, 4] * mmse, self._error[panel])
         return TableValues(*(c.reshape(x.shape) for c in columns))
 
@@ -119,8 +124,8 @@ class ChannelTable:
         exact = self._evaluate(x.ravel())
         scale = x.ravel() ** self._power
         columns = [
-            exact.free_entropy / (scale * x.ravel()),
-            exact.overlap / scale,
+            (exact.free_entropy / x.ravel() - 0.5 * self._offset) / scale,
+            (exact.overlap - self._offset) / scale,
             exact.log_mmse,
             exact.slope_ratio,
             exact.curvature_ratio,

@@ -202,7 +202,7 @@ class Density(Prior):
     @cached_property
     def table(self) -> Table:
         """Interpolated channel functions, for the solvers."""
-        return ChannelTable(self._channel, self.mean == 0, self.second_moment, self.second_moment)
+        return ChannelTable(self._channel, self.mean, self.second_moment, self.second_moment)
 
     # --- the channel ---
 

@@ -217,7 +217,7 @@ def _mixture_table(prior: MixturePrior) -> Table:
     mixture = prior.mixture
     if len(mixture.means) == 1:
         return _GaussianTable()
-    return ChannelTable(lambda x: channel(mixture, x), mixture.mean == 0, mixture.size, mixture.second_moment)
+    return ChannelTable(lambda x: channel(mixture, x), mixture.mean, mixture.size, mixture.second_moment)
 
 
 @dataclass(frozen=True)

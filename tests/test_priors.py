@@ -304,6 +304,18 @@ def test_tables_agree_with_the_integrals(prior):
     assert np.max(bound[x < 30]) < 3e-12
 
 
+@pytest.mark.parametrize("mean", [1e-17, 1e-14, 1e-10, 1e-6, 9e-4, 0.0011, 0.02, 0.031, 0.032, 0.1])
+def test_tables_of_nearly_centred_priors(mean):
+    """M goes from (E s)^2 to order x, psi from order x to x^2, at a tiny snr: the table keeps their digits."""
+    prior = at.Discrete([-1 + mean, 1 + mean], [0.5, 0.5])
+    x = np.concatenate([[0.0], 10.0 ** np.arange(-40, 3, 0.37)])
+    table, exact = prior.table(x), prior.channel(x)
+    bound = table.relative_error + exact.relative_error
+    for name in ("overlap", "free_entropy"):
+        ours, truth = getattr(table, name), getattr(exact, name)
+        assert np.all(np.abs(ours - truth) <= bound * truth), name
+
+
 def test_table_beyond_underflow():
     values = at.Rademacher().table(np.array([1e3, 2e3, 1e4]))
     assert values.mmse[2] == 0
