@@ -153,14 +153,15 @@ def _algorithmic(tr: Transitions, weak_recovery: Located | str) -> Located | str
 
 def _condensation(tr: Transitions) -> Located | str:
     """Return the first jump of the equilibrium branch at zero strength."""
-    crossings: list[tuple[Surface, Surface | None]] = []
+    crossings: list[tuple[Surface, Surface | None, list[ZeroBranch]]] = []
     for k, c in enumerate(tr.zero):
         for b in tr.zero[:k]:
             if max(b.start, c.start) < min(b.stop, c.stop):
                 found = _zero_null_crossing(tr.eos, c, b.stop) if b.null else _zero_crossing(tr.eos, b, c)
-                crossings += [found] if found is not None and found[0].intensity[0] > 0 else []
-    crossings.sort(key=lambda pair: float(pair[0].intensity[0]))
-    best = next((pair for pair in crossings if _leads(tr, pair[0])), None)
+                if found is not None and found[0].intensity[0] > 0:
+                    crossings.append((*found, [other for other in tr.zero if other not in (b, c)]))
+    crossings.sort(key=lambda crossing: float(crossing[0].intensity[0]))
+    best = next(((high, low) for high, low, others in crossings if _leads(tr.eos, high, others)), None)
     if best is None:
         if _second_branch(tr.zero) is None and _always_informed(tr.zero):
             return f"the informed branch dominates at every {tr.eos.model.control}"
@@ -174,12 +175,12 @@ def _condensation(tr: Transitions) -> Located | str:
     return _at_zero(tr.eos, high, (error, overlap), "equal free entropy of both branches at zero strength")
 
 
-def _leads(tr: Transitions, point: Surface) -> bool:
-    """Tell whether no branch at zero strength has a larger free entropy than `point`, up to rounding."""
-    phi, noise = _first(point.free_entropy), SAFETY * _first(tr.eos.errors(point).free_entropy)
-    for branch in tr.zero:
+def _leads(eos: EquationOfState, point: Surface, others: list[ZeroBranch]) -> bool:
+    """Tell whether none of the `others` has a larger free entropy at zero strength than `point`, up to rounding."""
+    phi, noise = _first(point.free_entropy), SAFETY * _first(eos.errors(point).free_entropy)
+    for branch in others:
         if branch.start < point.intensity[0] < branch.stop:
-            other = 0.0 if branch.null else _first(_on_branch(tr.eos, branch, point.intensity).free_entropy)
+            other = 0.0 if branch.null else _first(_on_branch(eos, branch, point.intensity).free_entropy)
             if other > phi + noise:
                 return False
     return True
