@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 Target = Literal["planted", "random"]
 #: largest snr from the other variables, in units of the prior's variance, for which the solvers are made
 LARGEST_SNR = 1e12
+#: least intensity of a coupling that does not underflow in the solvers
+SMALLEST_INTENSITY = 1e-240
 
 
 class Model(ABC):
@@ -105,7 +107,7 @@ class Model(ABC):
         with np.errstate(all="ignore"):
             intensity = self.intensity(values)
             snr = self.coupling.signal(intensity, rho, 0 * rho) * self.variable_prior.variance
-        good = (snr <= LARGEST_SNR) & (intensity >= 1 / LARGEST_SNR**20)
+        good = (snr <= LARGEST_SNR) & (intensity >= SMALLEST_INTENSITY)
         if not np.all(good):
             raise InputError(
                 f"{self.control} = {values[~good].ravel()[0]:g} is too extreme: the snr from the other variables "

@@ -15,11 +15,12 @@ Cancellation is avoided in three regimes of x:
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
 
-from amp_theory.mixtures import EPS, Mixture, middle_integrand, posterior, small_integrand
+from amp_theory.mixtures import EPS, Components, Mixture, middle_integrand, posterior, small_integrand
 from amp_theory.quadrature import Array, Index, Rows, trapezoid
 
 #: e^-TAIL is where integrands are cut off
@@ -28,6 +29,8 @@ TAIL = 42.0
 STRIP = 30.0
 #: up to x s^2 = WIDE the formulas for small x serve
 WIDE = 12.0
+#: up to x s^2 = FINITE their exponentials do not overflow
+FINITE = 200.0
 #: each integrand is judged by its own integral, M'' by its size
 MEASURES = (0, 1, 2, 3, 5, 5)
 
@@ -67,9 +70,13 @@ def channel(mixture: Mixture, snr: Array) -> ChannelValues:
         _one_component(mixture, snr, result)
     else:
         wide = snr * mixture.size <= WIDE
-        _small(mixture, np.flatnonzero(wide & (snr > 0)), result)
+        _one_window(mixture, np.flatnonzero(wide & (snr > 0)), result, small_integrand)
         _large(mixture, np.flatnonzero(~wide), result)
-        _middle(mixture, np.flatnonzero(~wide & (result["overlap"] < 0.2 * mixture.second_moment)), result)
+        # of a sparse prior little is known yet: differences are still small
+        little = ~wide & (result["overlap"] < 0.2 * mixture.second_moment)
+        finite = snr * mixture.size <= FINITE
+        _one_window(mixture, np.flatnonzero(little & finite), result, small_integrand)
+        _one_window(mixture, np.flatnonzero(little & ~finite), result, middle_integrand)
         _zero(mixture, np.flatnonzero(snr == 0), result)
     plain = result["slope_ratio"] == 0
     for ratio, name in (("slope_ratio", "overlap_slope"), ("curvature_ratio", "overlap_curvature")):
@@ -235,25 +242,18 @@ def _finish(
            overlap_slope=slope, overlap_curvature=curvature, relative_error=error + rounding)  # fmt: skip
 
 
-def _small(mixture: Mixture, where: Index, result: dict[str, Array]) -> None:
-    """Integrate small differences over one window."""
+def _one_window(
+    mixture: Mixture, where: Index, result: dict[str, Array], formula: Callable[[Components, Array, Array], Array]
+) -> None:
+    """Integrate over one window by `formula`, as small differences or as the expectations are defined."""
     if not len(where):
         return
     x = result["snr"][where]
-    function = lambda r, y: small_integrand(mixture.components, x[r], y)  # noqa: E731
-    sums, errors = trapezoid(function, _wide_rows(mixture, x), MEASURES, len(mixture.means))
-    _finish(mixture, where, result, sums, errors, 64 * EPS)
-
-
-def _middle(mixture: Mixture, where: Index, result: dict[str, Array]) -> None:
-    """Integrate the defining expectations over one window."""
-    if not len(where):
-        return
-    x = result["snr"][where]
-    function = lambda r, y: middle_integrand(mixture.components, x[r], y)  # noqa: E731
-    sums, errors = trapezoid(function, _wide_rows(mixture, x), MEASURES, len(mixture.means))
-    # log Z has an absolute error of rounding, psi is about E (log Z)^2/2
-    _finish(mixture, where, result, sums, errors, EPS * (64 + np.sqrt(2 / sums[0])))
+    rows = _wide_rows(mixture, x)
+    sums, errors = trapezoid(lambda r, y: formula(mixture.components, x[r], y), rows, MEASURES, len(mixture.means))
+    # as defined, log Z has an absolute error of rounding, and psi is about E (log Z)^2/2
+    rounding = 64 + (np.sqrt(2 / sums[0]) if formula is middle_integrand else 0.0)
+    _finish(mixture, where, result, sums, errors, EPS * rounding)
 
 
 def _large(mixture: Mixture, where: Index, result: dict[str, Array]) -> None:

@@ -316,6 +316,34 @@ def test_tables_of_nearly_centred_priors(mean):
         assert np.all(np.abs(ours - truth) <= bound * truth), name
 
 
+@pytest.mark.parametrize("rho", [1e-4, 1e-6, 1e-8])
+@pytest.mark.parametrize("x", [11.9, 12.1, 20.0, 30.0])
+def test_sparse_priors_between_the_regimes(rho, x):
+    """psi = E_g[(1 + d) log(1 + d) - d] and M = E_g[(1 + d) <s>^2], d = rho (e^(-x/2) cosh(sqrt(x) y) - 1), to 40 digits."""
+    with mpmath.workdps(40):
+        fraction, root = mpmath.mpf(rho), mpmath.sqrt(x)
+
+        def integrands(y):
+            d = fraction * (mpmath.exp(-mpmath.mpf(x) / 2) * mpmath.cosh(root * y) - 1)
+            mean = fraction * mpmath.exp(-mpmath.mpf(x) / 2) * mpmath.sinh(root * y) / (1 + d)
+            return mpmath.npdf(y) * ((1 + d) * mpmath.log1p(d) - d), mpmath.npdf(y) * (1 + d) * mean**2
+
+        ends = mpmath.linspace(0, root + 14, 30)
+        exact = [2 * mpmath.quad(lambda y, k=k: integrands(y)[k], ends) for k in (0, 1)]
+        ours = at.SparseRademacher(rho).channel(x)
+        for value, truth in zip((ours.free_entropy, ours.overlap), exact, strict=True):
+            assert abs(mpmath.mpf(float(value)) / truth - 1) <= float(ours.relative_error) <= 1e-13
+
+
+@pytest.mark.parametrize(
+    "prior", [at.Rademacher(), at.SparseRademacher(0.08), at.SparseRademacher(1e-8), at.GaussBernoulli(1e-8)], ids=repr
+)
+def test_stated_error_is_below_the_promise(prior):
+    """Below 1e-12 for snr up to 1e4, wherever the mmse exceeds 1e-290."""
+    values = prior.channel(np.concatenate([[0.0], 10.0 ** np.linspace(-12, 4, 200)]))
+    assert np.all(values.relative_error[values.mmse > 1e-290] <= 1e-12)
+
+
 def test_table_beyond_underflow():
     values = at.Rademacher().table(np.array([1e3, 2e3, 1e4]))
     assert values.mmse[2] == 0
