@@ -33,6 +33,8 @@ _WHERE = {
     "fixed_point_solver": ["fixed_points", "informed_overlap", "state_evolution", "uninformed_overlap"],
     "compare": ["Comparison", "SamplerVerdicts", "Verdict", "compare_samplers"],
     "curves": ["Isotherm", "equation_of_state", "free_entropy_curve"],
+    "cavity.factors": ["Factor"],
+    "cavity.sparse_models": ["XORSAT", "Bicoloring", "SparseModel"],
     "density": ["Density"],
     "diagram": ["Diagram", "phase_diagram"],
     "loading": ["load"],

@@ -1,3 +1,7 @@
+from amp_theory.cavity.factors import Factor as Factor
+from amp_theory.cavity.sparse_models import XORSAT as XORSAT
+from amp_theory.cavity.sparse_models import Bicoloring as Bicoloring
+from amp_theory.cavity.sparse_models import SparseModel as SparseModel
 from amp_theory.compare import Comparison as Comparison
 from amp_theory.compare import SamplerVerdicts as SamplerVerdicts
 from amp_theory.compare import Verdict as Verdict

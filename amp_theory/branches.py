@@ -10,14 +10,12 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from amp_theory.equations_of_state import EquationOfState, Surface
+from amp_theory.equations_of_state import TINY, EquationOfState, Surface
 from amp_theory.folds import zero_strength_folds
 from amp_theory.mixtures import EPS
 from amp_theory.quadrature import Array, Bools, Index
 from amp_theory.roots import solve_bracketed
 
-#: the smallest coordinate a bracket may start from
-TINY = 1e-290
 #: iterations of the simultaneous Newton method, and the accuracy of its start in units of the brackets
 NEWTON, COARSE = 12, 2e-3
 #: ratio of coordinates below which two branches are close
@@ -48,20 +46,6 @@ def zero_branches(eos: EquationOfState) -> tuple[list[ZeroBranch], Surface]:
         if intensity[k] < intensity[k + 1] and intensity[k + 1] > 0:
             branches.append(ZeroBranch(z[k], z[k + 1], max(intensity[k], 0.0), intensity[k + 1]))
     return branches, folds
-
-
-def coordinate_bounds(eos: EquationOfState, intensity: Array, strength: Array) -> tuple[Array, Array]:
-    """Return coordinates that bracket every fixed point at (intensity, strength).
-
-    The overlap lies between G at the snr of no overlap, and rho; the snr x accordingly.
-    """
-    zero, rho = np.zeros_like(intensity), np.full_like(intensity, eos.prior.second_moment)
-    least = eos.coupling.signal(intensity, zero, rho)
-    start = eos.path.coordinate(least, strength)
-    response = eos.path.response(eos.prior, start, strength)
-    lower = eos.path.coordinate(eos.coupling.signal(intensity, response.overlap, response.gap), strength)
-    upper = eos.path.coordinate(eos.coupling.signal(intensity, rho, zero), strength)
-    return np.maximum(lower * (1 - 1e-9), TINY), upper * (1 + 1e-9)
 
 
 def follow(
@@ -127,29 +111,13 @@ def equal_free_entropy(eos: EquationOfState, pair: Pair, guess: Array) -> tuple[
     close = np.flatnonzero(close_pairs(b, c))
     if len(close):
         gain = (c.free_entropy_s - b.free_entropy_s)[close]
-        s[close] -= free_entropy_difference(eos, pair.intensity[close], b.take(close), c.take(close)) / gain
+        s[close] -= eos.free_entropy_difference(pair.intensity[close], b.take(close), c.take(close)) / gain
     return s, b, c
 
 
 def close_pairs(b: Surface, c: Surface) -> Bools:
     """Tell which branches are so close that the difference of their free entropies is better integrated."""
     return c.coordinate < CLOSE * b.coordinate
-
-
-def free_entropy_difference(eos: EquationOfState, intensity: Array, b: Surface, c: Surface) -> Array:
-    """Return phi_c - phi_b at one control and strength as the integral of xi''(q) (G - q)/2 from q_b to q_c.
-
-    Next to a tricritical point the two free entropies agree to many digits; the integrand keeps its own.
-    """
-    node, weight = np.polynomial.legendre.leggauss(16)
-    width = c.overlap - b.overlap
-    t = 0.5 + 0.5 * node[:, None]
-    q, gap = b.overlap + t * width, b.gap + t * (c.gap - b.gap)
-    signal = eos.coupling.signal(intensity, q, gap)
-    curvature = intensity * eos.coupling.scaled(q, gap)[2] + eos.coupling.fixed(q, gap)[2]
-    coordinate = eos.path.coordinate(signal, b.strength)
-    response = eos.path.response(eos.prior, coordinate, np.broadcast_to(b.strength, q.shape), with_energy=False)
-    return np.asarray(0.25 * width * (weight @ (curvature * (response.overlap - q))))
 
 
 def _newton(eos: EquationOfState, pair: Pair, s: Array) -> tuple[Array, Array, Array, Bools]:
@@ -165,7 +133,7 @@ def _newton(eos: EquationOfState, pair: Pair, s: Array) -> tuple[Array, Array, A
     # fold distances outside the folds
     low, high = np.log(pair.b_upper), np.log(pair.c_lower)
     guess = np.exp(np.concatenate([low - 0.37 * (high - low), high + 0.37 * (high - low)]))
-    least, most = coordinate_bounds(eos, target, np.concatenate([s, s]))
+    least, most = eos.coordinate_bounds(target, np.concatenate([s, s]))
     lower = np.maximum(np.concatenate([pair.b_lower, pair.c_lower]), least)
     upper = np.minimum(np.concatenate([pair.b_upper, pair.c_upper]), most)
     z = follow(eos, target, np.concatenate([s, s]), lower, upper, guess=guess, accuracy=COARSE * np.log(upper / lower))
@@ -197,7 +165,7 @@ def _newton_step(eos: EquationOfState, pair: Pair, z: Array, s: Array) -> tuple[
         small = (np.abs(dz) < 1e-7 * z) & (np.abs(r) < 1e-7 * f.signal + 8 * EPS * z)
         done = small[:n] & small[n:] & (np.abs(new - s) <= 1e-13 * pair.stop + noise)
         # the coordinate may not change too fast, nor the signal become negative
-        least = np.maximum(0.3 * z, eos.path.coordinate(1e-6 * f.signal, np.concatenate([new, new])))
+        least = np.maximum(0.3 * z, eos.coordinate(1e-6 * f.signal, np.concatenate([new, new])))
         moved = np.clip(z + dz, least, 3 * z)
         moved[:n] = np.minimum(moved[:n], 0.1 * z[:n] + 0.9 * pair.b_upper)
         moved[n:] = np.maximum(moved[n:], 0.1 * z[n:] + 0.9 * pair.c_lower)
@@ -230,6 +198,8 @@ def _nested(eos: EquationOfState, pair: Pair) -> tuple[Array, Array, Array]:
         b, c = both(s, i)
         return c.free_entropy - b.free_entropy, c.free_entropy_s - b.free_entropy_s
 
-    s = solve_bracketed(function, pair.start, pair.stop, True, absolute=2 * EPS)
+    b, c = both(0.5 * (pair.start + pair.stop), np.arange(len(pair.start)))
+    noise = eos.errors(b).free_entropy + eos.errors(c).free_entropy
+    s = solve_bracketed(function, pair.start, pair.stop, True, absolute=2 * EPS, noise=noise)
     b, c = both(s, np.arange(len(s)))
     return s, b.coordinate, c.coordinate

@@ -148,7 +148,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
                   "compare ising-p-spin --set p=3")  # fmt: skip
     _add_model(sub, with_path=False)
     sub.add_argument("--target", metavar="T", help="whose verdicts: planted or random")
-    sub = command("reproduce", _reproduce, "draw the dense phase diagrams of arXiv:2308.14085 with their numbers",
+    sub = command("reproduce", _reproduce, "draw the phase diagrams of arXiv:2308.14085 with their numbers",
                   "reproduce --folder figures --force")  # fmt: skip
     sub.add_argument("--folder", default="figures", metavar="DIR", help="where to write (figures)")
     sub.add_argument("--force", action="store_true", help="overwrite existing files")

@@ -122,7 +122,7 @@ def _strengths(tr: Transitions, lam: Array, z: Array, top: float) -> Array:
     eos = tr.eos
     result = np.full(len(z), np.nan)
     # the control falls with strength: a solution exists where it has the right sign at both ends, or is an end
-    upper = np.minimum(z, top) if eos.path.explicit_folds else np.full(len(z), top)
+    upper = np.minimum(z, top) if eos.explicit_folds else np.full(len(z), top)
     low, high = eos.surface(z, 0.0).intensity, eos.surface(z, upper).intensity
     result[np.abs(low - lam) <= ROUNDING * lam] = 0.0
     at_end = np.abs(high - lam) <= ROUNDING * lam
@@ -148,8 +148,5 @@ def free_entropy_curve(
     eos = transitions(model, path).eos
     lam = model.intensity(model.check_control(as_float(model.control, control)))
     s = path.internal(path.check_strength(as_float(path.strength, strength)))
-    rho = eos.prior.second_moment
-    q = rho * np.linspace(0, 1, integer_between("points", points, 2, MOST_POINTS) + 2)[1:-1]
-    signal = eos.coupling.signal(lam, q, rho - q)
-    psi = path.response(eos.prior, path.coordinate(signal, s), np.broadcast_to(s, q.shape)).free_entropy
-    return q, psi - (q * signal - eos.coupling.value(lam, q, rho - q)) / 2
+    q = np.linspace(*eos.overlap_range(float(s)), integer_between("points", points, 2, MOST_POINTS) + 2)[1:-1]
+    return q, eos.potential(float(lam), float(s), q)

@@ -18,6 +18,7 @@ Source: theory of arXiv:2308.14085, its equations of state solved for the contro
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -30,6 +31,14 @@ from amp_theory.quadrature import Array, Bools, Index
 
 #: resolution of the coordinate grid, points per factor of two: at least, and per unit of sharpness
 PER_OCTAVE, PER_SHARPNESS = 12, 1.5
+#: strengths at which folds are looked for when they are not explicit in the coordinate
+STRENGTHS = 24
+#: coordinates per factor of two in that search, and its start in units of the coordinate grid's
+SEARCH_PER_OCTAVE, SEARCH_FROM = 4, 10.0
+#: the smallest coordinate a bracket may start from
+TINY = 1e-290
+#: overlap over rho from which state evolution starts where q = 0 is unstable
+PUSH = 1e-8
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +169,118 @@ class EquationOfState:
                 e * q,
                 e * np.abs(psi) + EPS * entropy,
             )
+
+    @property
+    def explicit_folds(self) -> bool:
+        """Whether the overlap depends on the coordinate alone, so that folds are explicit in it."""
+        return self.path.explicit_folds
+
+    def search_grid(self) -> tuple[Array, Array]:
+        """Return coordinates and internal strengths over which folds are looked for if they are not explicit."""
+        z = self.geometric(SEARCH_FROM * self.grid[0], self.grid[-1], SEARCH_PER_OCTAVE)
+        c = np.linspace(0, 1, STRENGTHS + 1)[:-1]
+        s = c**5 / (1 - c) ** 3 / self.prior.variance  # dense near zero, and near a finite limit
+        if np.isfinite(self.path.limit):
+            s = self.path.internal(np.asarray(self.path.limit)) * c**5 / (c**5 + (1 - c) ** 3)
+        return z, s
+
+    def coordinate(self, signal: Array, strength: Array) -> Array:
+        """Return the coordinate at which the other variables provide the snr `signal`."""
+        return self.path.coordinate(signal, strength)
+
+    def coordinate_bounds(self, intensity: Array, strength: Array) -> tuple[Array, Array]:
+        """Return coordinates that bracket every fixed point at (intensity, strength).
+
+        The overlap lies between G at the snr of no overlap, and rho; the snr x accordingly.
+        """
+        zero, rho = np.zeros_like(intensity), np.full_like(intensity, self.prior.second_moment)
+        least = self.coupling.signal(intensity, zero, rho)
+        start = self.path.coordinate(least, strength)
+        response = self.path.response(self.prior, start, strength)
+        lower = self.path.coordinate(self.coupling.signal(intensity, response.overlap, response.gap), strength)
+        upper = self.path.coordinate(self.coupling.signal(intensity, rho, zero), strength)
+        return np.maximum(lower * (1 - 1e-9), TINY), upper * (1 + 1e-9)
+
+    @property
+    def farthest(self) -> float:
+        """The largest coordinate."""
+        return float("inf")
+
+    @property
+    def reach(self) -> float:
+        """The largest intensity at which all fixed points are found."""
+        return float("inf")
+
+    def free_entropy_difference(self, intensity: Array, b: Surface, c: Surface) -> Array:
+        """Return phi_c - phi_b at one control and strength as the integral of xi''(q) (G - q)/2 from q_b to q_c.
+
+        Next to a tricritical point the two free entropies agree to many digits; the integrand keeps its own.
+        """
+        node, weight = np.polynomial.legendre.leggauss(16)
+        width = c.overlap - b.overlap
+        t = 0.5 + 0.5 * node[:, None]
+        q, gap = b.overlap + t * width, b.gap + t * (c.gap - b.gap)
+        signal = self.coupling.signal(intensity, q, gap)
+        curvature = intensity * self.coupling.scaled(q, gap)[2] + self.coupling.fixed(q, gap)[2]
+        coordinate = self.path.coordinate(signal, b.strength)
+        response = self.path.response(self.prior, coordinate, np.broadcast_to(b.strength, q.shape), with_energy=False)
+        return np.asarray(0.25 * width * (weight @ (curvature * (response.overlap - q))))
+
+    def difference_error(self, b: Surface, c: Surface) -> Array:
+        """Bound the error of `free_entropy_difference` from xi'' times the error of q."""
+        slope = (1 - np.minimum(c.fold, b.fold)) / np.minimum(c.overlap_z, b.overlap_z)
+        return np.asarray((c.overlap - b.overlap) * slope * self.errors(c).overlap + 4 * EPS * np.abs(c.strength))
+
+    def evidence(self, intensity: Array, strength: float) -> float:
+        """Return the mutual information of the planted configuration with everything observed, plus phi.
+
+        It is xi(rho)/2 plus the evidence of the side information, at a public strength.
+        """
+        rho = np.full(1, self.prior.second_moment)
+        value = self.coupling.value(intensity, rho, 0 * rho)[0] / 2
+        return float(value + self.path.evidence(self.prior, strength))
+
+    def potential(self, intensity: float, strength: float, overlap: Array) -> Array:
+        """Return phi(q) = Psi(xi'(q), strength) - [q xi'(q) - xi(q)]/2."""
+        rho, lam = self.prior.second_moment, np.asarray(intensity)
+        signal = self.coupling.signal(lam, overlap, rho - overlap)
+        s = np.broadcast_to(strength, overlap.shape)
+        psi = self.path.response(self.prior, self.path.coordinate(signal, s), s).free_entropy
+        return np.asarray(psi - (overlap * signal - self.coupling.value(lam, overlap, rho - overlap)) / 2)
+
+    def overlap_range(self, strength: float) -> tuple[float, float]:
+        """Return the overlaps between which `potential` is known."""
+        return 0.0, self.prior.second_moment
+
+    def localised(self, coordinate: float, strength: float) -> EquationOfState:
+        """Return an equation of state that is accurate next to a point: this one."""
+        return self
+
+    def state_evolution(self, intensity: float, strength: float, start: str | float) -> Iterator[tuple[float, float]]:
+        """Yield (overlap, rho - overlap) of state evolution from a start on: uninformed, informed or an overlap."""
+        rho, lam, s = self.prior.second_moment, np.full(1, intensity), np.full(1, strength)
+        # an unstable q = 0 is not the limit of small strength: leave it by the smallest of pushes
+        leaves = self.symmetric and strength == 0 and intensity > self.start
+        named = {"uninformed": PUSH * rho if leaves else self.prior.mean**2, "informed": rho}
+        q = float(named.get(str(start), start))
+        overlap, gap = np.full(1, q), np.full(1, rho - q)
+        while True:
+            yield float(overlap[0]), float(gap[0])
+            signal = self.coupling.signal(lam, overlap, gap)
+            response = self.path.response(self.prior, self.path.coordinate(signal, s), s)
+            overlap, gap = response.overlap, response.gap
+
+    @property
+    def weak_recovery_rule(self) -> str:
+        """How weak recovery is located."""
+        return "xi''(0) M'(0) = 1"
+
+    @property
+    def no_weak_recovery(self) -> str:
+        """Why q = 0 is not a fixed point, or always stable."""
+        if self.symmetric:
+            return "xi''(0) = 0"
+        return "the prior has a non-zero mean" if self.prior.mean != 0 else "the coupling has a linear term (a field)"
 
     @cached_property
     def start(self) -> float:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.branches import TINY, coordinate_bounds, follow
-from amp_theory.equations_of_state import EquationOfState, Errors, Surface
+from amp_theory.branches import follow
+from amp_theory.equations_of_state import TINY, EquationOfState, Errors, Surface
 from amp_theory.errors import InputError, as_float, integer_between, positive, unknown_name
 from amp_theory.folds import locate
 from amp_theory.isotherm import Transitions
@@ -23,9 +23,6 @@ from amp_theory.paths import Path
 from amp_theory.quadrature import Array
 from amp_theory.results import FixedPoint, FixedPoints, Kind
 from amp_theory.transitions import SAFETY, transitions
-
-#: overlap over rho from which state evolution starts where q = 0 is unstable
-PUSH = 1e-8
 
 
 def broadcast(model: Model, path: Path, control: npt.ArrayLike, strength: npt.ArrayLike) -> tuple[Array, Array]:
@@ -51,7 +48,7 @@ def roots(tr: Transitions, intensity: Array, strength: Array) -> Array:
     values = np.full(folds.shape, np.nan)
     row = np.nonzero(known)[0]
     values[known] = eos.surface(folds[known], strength[row], with_energy=False).intensity
-    low, high = coordinate_bounds(eos, intensity, strength)
+    low, high = eos.coordinate_bounds(intensity, strength)
     # from q = 0 at zero strength the curve sets out from the weak-recovery point
     origin = np.where((strength == 0) & eos.symmetric, eos.start, -np.inf)
     low = np.where((strength == 0) & eos.symmetric, TINY, low)
@@ -201,7 +198,7 @@ def fixed_points(model: Model, path: Path, control: float, strength: float) -> F
     null = tr.eos.symmetric and internal[0] == 0
     stable = [*([bool(lam[0] <= tr.eos.start)] if null else []), *(f.fold > 0).tolist()]
     rho = np.full(1, tr.eos.prior.second_moment)
-    evidence = float(tr.eos.coupling.value(lam, rho, 0 * rho)[0] / 2 + path.evidence(tr.eos.prior, strength))
+    evidence = tr.eos.evidence(lam, strength)
     points = [FixedPoint(0.0, 0.0, stable[0], "unstable", float(rho[0]), evidence, 0.0, _ZERO)] if null else []
     bounds = tr.eos.errors(f)
     points += [_point(f, bounds, k, evidence) for k in range(len(z))]
@@ -291,26 +288,21 @@ def state_evolution(
     if intensity.ndim:
         raise InputError(f"state_evolution takes one control and one strength, got {control!r} and {strength!r}")
     rho = eos.prior.second_moment
-    # an unstable q = 0 is not the limit of small strength: leave it by the smallest of pushes
-    leaves = eos.symmetric and s == 0 and intensity > eos.start
-    starts = {"uninformed": PUSH * rho if leaves else eos.prior.mean**2, "informed": rho}
     if isinstance(start, str):
-        if start not in starts:
-            raise unknown_name("start", start, starts)
-        q = starts[start]
+        if start not in ("uninformed", "informed"):
+            raise unknown_name("start", start, ["uninformed", "informed"])
+        begin: str | float = start
     else:
-        q = as_float("start", start, f"in [0, {rho:g}] (or uninformed, informed)")
-        if not 0 <= q <= rho:
+        begin = as_float("start", start, f"in [0, {rho:g}] (or uninformed, informed)")
+        if not 0 <= begin <= rho:
             raise InputError(f"start must be uninformed, informed or an overlap in [0, {rho:g}], got {start!r}")
     tolerance = positive("tolerance", tolerance)
-    overlap, gap = [q], [rho - q]
-    lam, internal = intensity.reshape(1), s.reshape(1)
+    iterates = eos.state_evolution(float(intensity), float(s), begin)
+    overlap, gap = ([x] for x in next(iterates))
     converged = False
     for _ in range(integer_between("max_steps", max_steps, 1, 10**9)):
-        signal = eos.coupling.signal(lam, np.array(overlap[-1:]), np.array(gap[-1:]))
-        response = path.response(eos.prior, path.coordinate(signal, internal), internal)
-        overlap.append(float(response.overlap[0]))
-        gap.append(float(response.gap[0]))
+        for column, value in zip((overlap, gap), next(iterates), strict=True):
+            column.append(value)
         if abs(overlap[-1] - overlap[-2]) <= tolerance + 2 * EPS * rho:
             converged = True
             break

@@ -15,16 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from amp_theory.equations_of_state import EquationOfState, Surface
+from amp_theory.equations_of_state import SEARCH_PER_OCTAVE, STRENGTHS, EquationOfState, Surface
 from amp_theory.errors import NumericalError
 from amp_theory.mixtures import EPS
 from amp_theory.quadrature import Array, Bools, Index
 from amp_theory.roots import solve_bracketed
 
-#: strengths at which folds are looked for when they are not explicit in the coordinate
-STRENGTHS = 24
-#: coordinates per factor of two in that search, and its start in units of the coordinate grid's
-SEARCH_PER_OCTAVE, SEARCH_FROM = 4, 10.0
 #: step in log z for the derivative that only steers the cusp's Newton iteration, and the accuracy of log z there
 H, CUSP_ACCURACY = 1e-5, 1e-11
 #: how often a segment is halved to tell a cusp from a turn in the coordinate
@@ -98,11 +94,7 @@ def _searched_curve(eos: EquationOfState) -> list[tuple[Array, Array]]:
     """Return the fold curve found as the zero contour of F over a grid of coordinates and strengths."""
     from contourpy import contour_generator
 
-    z = eos.geometric(SEARCH_FROM * eos.grid[0], eos.grid[-1], SEARCH_PER_OCTAVE)
-    c = np.linspace(0, 1, STRENGTHS + 1)[:-1]
-    s = c**5 / (1 - c) ** 3 / eos.prior.variance  # dense near zero, and near a finite limit
-    if np.isfinite(eos.path.limit):
-        s = eos.path.internal(np.asarray(eos.path.limit)) * c**5 / (c**5 + (1 - c) ** 3)
+    z, s = eos.search_grid()
     fold = eos.surface(z[:, None], s[None, :], with_energy=False).fold
     # where F vanishes faster than z, its sign next to z = 0 is the first one that is not rounding
     fold = np.take_along_axis(fold, np.maximum(np.arange(len(z))[:, None], _sure(fold).argmax(axis=0)), axis=0)
@@ -265,6 +257,22 @@ def _cusp(eos: EquationOfState, z: Array, s: Array) -> Cusp:
     return Cusp(eos.surface(np.exp(t), strength), merging=rising)
 
 
+def polished(eos: EquationOfState, cusp: Cusp) -> Cusp:
+    """Solve F = dF/dz = 0 again on a nearby equation of state, by Newton's method in (log z, s)."""
+    t, s = np.log(cusp.surface.coordinate), cusp.surface.strength
+    for _ in range(20):
+        f = eos.surface(np.exp(t + H * np.array([0.0, 1.0, -1.0])), s)
+        above = eos.surface(np.exp(t), s + H)
+        z = f.coordinate[0]
+        curvature = (f.fold_z[1] - f.fold_z[2]) / (2 * H)
+        jacobian = np.array([[z * f.fold_z[0], f.fold_s[0]], [curvature, (above.fold_z[0] - f.fold_z[0]) / H]])
+        step = np.linalg.solve(jacobian, -np.array([f.fold[0], f.fold_z[0]]))
+        t, s = t + step[0], s + step[1]
+        if np.all(np.abs(step) < CUSP_ACCURACY):
+            return Cusp(eos.surface(np.exp(t), s), cusp.merging)
+    raise NumericalError("a cusp was lost on a finer table", partial=cusp)
+
+
 class _Vertex(NamedTuple):
     """A point of the fold curve; its `position` counts the vertices along it."""
 
@@ -329,7 +337,7 @@ def _piece(eos: EquationOfState, section: list[_Vertex]) -> FoldPiece:
 
 def fold_curve(eos: EquationOfState) -> FoldCurve:
     """Find all folds and cusps of an equation of state."""
-    curves = _explicit_curve(eos) if eos.path.explicit_folds else _searched_curve(eos)
+    curves = _explicit_curve(eos) if eos.explicit_folds else _searched_curve(eos)
     pieces: list[FoldPiece] = []
     cusps: list[Cusp] = []
     for z, s in curves:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from amp_theory.branches import Pair, coordinate_bounds, equal_free_entropy, follow, zero_branches
+from amp_theory.branches import Pair, equal_free_entropy, follow, zero_branches
 from amp_theory.equations_of_state import EquationOfState, Surface
 from amp_theory.folds import FoldCurve, fold_curve, locate
 from amp_theory.quadrature import Array, Bools
@@ -133,8 +133,8 @@ class Transitions:
             b, c = branches[i][j], branches[i][k]
             rows.append((intensity[i], b.lower, b.upper, c.lower, c.upper, max(b.start, c.start), min(b.stop, c.stop)))
         columns = np.array(rows, dtype=float).reshape(-1, 7).T
-        least, _ = coordinate_bounds(self.eos, columns[0], columns[5])
-        _, most = coordinate_bounds(self.eos, columns[0], columns[6])
+        least, _ = self.eos.coordinate_bounds(columns[0], columns[5])
+        _, most = self.eos.coordinate_bounds(columns[0], columns[6])
         return Pair(columns[0], np.maximum(columns[1], least), columns[2], columns[3], np.minimum(columns[4], most),
                     columns[5], columns[6])  # fmt: skip
 
@@ -180,7 +180,7 @@ class Transitions:
                 z[n] = branch.upper
         null = np.array([b.lower == 0 for b in branches]) & (strength == 0) & (intensity <= self.eos.start)
         inside = np.flatnonzero((z == 0) & ~null)
-        least, most = coordinate_bounds(self.eos, intensity[inside], strength[inside])
+        least, most = self.eos.coordinate_bounds(intensity[inside], strength[inside])
         lower = np.maximum(np.array([branches[n].lower for n in inside]), least)
         upper = np.minimum(np.array([branches[n].upper for n in inside]), most)
         z[inside] = follow(self.eos, intensity[inside], strength[inside], lower, upper)

@@ -205,9 +205,8 @@ class LineTracer:
         above, below = self.tr.eos.errors(upper), self.tr.eos.errors(lower)
         noise = above.free_entropy + below.free_entropy
         noise = noise + 0.5 * (upper.scaled_ratio * above.signal + lower.scaled_ratio * below.signal)
-        # of close branches the difference of free entropies was integrated, from xi'' times the error of q
-        slope = (1 - np.minimum(upper.fold, lower.fold)) / np.minimum(upper.overlap_z, lower.overlap_z)
-        integrated = (upper.overlap - lower.overlap) * slope * above.overlap + 4 * EPS * np.abs(upper.strength)
+        # of close branches the difference of free entropies was integrated
+        integrated = self.tr.eos.difference_error(lower, upper)
         noise = np.where(close_pairs(lower, upper), np.minimum(noise, integrated), noise)
         error = noise / (upper.free_entropy_s - lower.free_entropy_s)
         body = self._segment(upper, iso.intensity[order], iso.strength[index], error, lower.overlap, ("", ""))

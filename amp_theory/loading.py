@@ -90,7 +90,7 @@ def _diagram(data: dict[str, Any], model: Model, path: Path) -> Diagram:
     more = [_located(p, model, path, True) for p in data["points"].get("further_tricritical", [])]
     special = Thresholds(
         model.name, path.name, model.control, path.strength, model.parameters, reasons=reasons,
-        further_tricritical=tuple(p for p in more if p is not None), **points,
+        further_tricritical=tuple(p for p in more if p is not None), bounds=model.bounds, **points,
     )  # fmt: skip
     lines = {name: _line(data["lines"][name], model, path) for name in LINES}
     number = integer_between("points_per_line", data["points_per_line"], 2, MOST_POINTS)

@@ -28,6 +28,9 @@ from amp_theory.quadrature import Array
 if TYPE_CHECKING:
     import sympy
 
+    from amp_theory.equations_of_state import EquationOfState
+    from amp_theory.paths import Path
+
 Target = Literal["planted", "random"]
 #: largest snr from the other variables, in units of the prior's variance, for which the solvers are made
 LARGEST_SNR = 1e12
@@ -53,9 +56,20 @@ class Model(ABC):
         """The prior of one variable."""
 
     @property
-    @abstractmethod
     def coupling(self) -> Coupling:
-        """The coupling xi(q)."""
+        """The coupling xi(q) of a dense model."""
+        raise InputError(f"{self!r} is not a dense model: it has no coupling xi(q)")
+
+    def equation_of_state(self, path: Path) -> EquationOfState:
+        """Return what the geometry of transitions works on: all fixed points of this model along a path."""
+        from amp_theory.equations_of_state import EquationOfState
+
+        return EquationOfState(self, path)
+
+    @property
+    def bounds(self) -> dict[str, float]:
+        """Rigorous bounds on the control that are not transitions, by name."""
+        return {}
 
     def intensity(self, control: Array) -> Array:
         """Return the factor of the coupling's scaled part: the control if more of it is easier, else 1/control."""

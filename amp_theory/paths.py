@@ -122,6 +122,14 @@ class Path(ABC):
         """Return d public/d internal at the internal strength."""
         return np.ones_like(strength)
 
+    def tilted_transform(self, frequency: Array, strength: Array) -> Array:
+        """Return E e^{(i w - 1) h} of the half log-likelihood ratio h that a spin +1 gets from the side information.
+
+        It is what sparse models need of a path, for +-1 spins.  Internal strengths of shape (n,) give shape
+        (n, frequencies).
+        """
+        raise InputError(f"{self!r} does not define `tilted_transform`, which models on sparse graphs need")
+
     def check_prior(self, prior: Prior) -> None:  # noqa: B027 - most paths take every prior
         """Raise an `InputError` if the path is not defined for `prior`."""
 
@@ -174,6 +182,10 @@ class Flow(Path):
         """Return z = x + snr."""
         return signal + strength
 
+    def tilted_transform(self, frequency: Array, strength: Array) -> Array:
+        """Return e^{-snr (1 + w^2)/2}: h is normal with mean and variance snr."""
+        return np.asarray(np.exp(-np.multiply.outer(strength, (1 + frequency**2) / 2)))
+
     def evidence(self, prior: Prior, strength: npt.ArrayLike) -> Array:
         """Return rho snr/2."""
         return prior.second_moment * np.asarray(strength, dtype=float) / 2
@@ -214,6 +226,10 @@ class Autoregressive(Path):
     def coordinate(self, signal: Array, strength: Array) -> Array:
         """Return z = x."""
         return signal
+
+    def tilted_transform(self, frequency: Array, strength: Array) -> Array:
+        """Return 1 - theta: h is zero, or infinite with probability theta."""
+        return np.multiply.outer(1 - strength, np.ones_like(frequency))
 
     def information(self, prior: Prior, strength: npt.ArrayLike) -> Array:
         """Return theta H(P0), infinite for a continuous prior."""
@@ -282,6 +298,11 @@ class UniformDiscreteDiffusion(Path):
         """Return 1/(2 retention)."""
         with np.errstate(divide="ignore"):
             return np.asarray(0.5 / np.sqrt(np.abs(strength)))
+
+    def tilted_transform(self, frequency: Array, strength: Array) -> Array:
+        """Return sqrt(1 - v) cos(w atanh sqrt v): h is +-atanh(retention), negative with probability epsilon."""
+        v = np.asarray(strength)[..., None]
+        return np.asarray(np.sqrt(1 - v) * np.cos(frequency * np.arctanh(np.sqrt(np.maximum(v, 0)))))
 
     def check_prior(self, prior: Prior) -> None:
         """Raise an `InputError` unless s is +1 or -1 with equal probability."""

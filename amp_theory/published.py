@@ -13,11 +13,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class PublishedFigure:
-    """One dense phase diagram of the paper.
+    """One phase diagram of the paper.
 
     model and parameters name the model, path the path; scaling is the horizontal axis, with its range
     `controls`; `strengths` is the range of the vertical axis.  points holds (threshold, coordinate,
-    value), the coordinate being a scaling of the control or the path's strength.
+    value), the coordinate being a scaling of the control or the path's strength; `note` says how the paper came
+    by them where it is not a grid.
     """
 
     name: str
@@ -29,10 +30,13 @@ class PublishedFigure:
     controls: tuple[float | None, float]
     strengths: tuple[float, float]
     points: tuple[tuple[str, str, float], ...]
+    note: str = ""
 
 
 _ISING = {"p": 3}
 _SPARSE = {"prior": "sparse-rademacher", "rho": 0.08}
+_BICOLORING = {"k": 5}
+_BY_HAND = "the code's end point is set by hand, its lines are polynomial fits through population dynamics"
 _SPARSE_ZERO = (
     ("dynamical", "noise_over_rho2", 1.0408601),
     ("condensation", "noise_over_rho2", 1.0294198),
@@ -68,5 +72,19 @@ FIGURES = (
         "sparse_spiked_matrix_autoregressive", "sparse spiked Wigner, rho = 0.08, autoregressive", "spiked-matrix",
         _SPARSE, "autoregressive", "noise_over_rho2", (0.95, 1.1), (0.0, 0.012),
         (*_SPARSE_ZERO, ("tricritical", "noise_over_rho2", 1.06944), ("tricritical", "revealed", 0.01)),
+    ),
+    PublishedFigure(
+        "bicoloring_flow", "hypergraph bicoloring, K = 5, flow and diffusion", "bicoloring", _BICOLORING, "flow",
+        "density", (8.0, 10.3), (0.0, 0.4),
+        (("dynamical", "density", 9.465), ("condensation", "density", 10.27), ("tricritical", "density", 8.4),
+         ("tricritical", "snr", 0.295)),
+        "population dynamics, patched by hand and fitted by polynomials",
+    ),
+    PublishedFigure(
+        "bicoloring_autoregressive", "hypergraph bicoloring, K = 5, autoregressive", "bicoloring", _BICOLORING,
+        "autoregressive", "density", (8.0, 10.3), (0.0, 0.25),
+        (("dynamical", "density", 9.472), ("condensation", "density", 10.27), ("tricritical", "density", 8.4),
+         ("tricritical", "revealed", 0.172)),
+        _BY_HAND,
     ),
 )  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from amp_theory import models, paths, priors, schedules
+from amp_theory.cavity.sparse_models import XORSAT, Bicoloring
 from amp_theory.errors import InputError, unknown_name
 from amp_theory.models import Model
 from amp_theory.paths import Path
@@ -23,6 +24,8 @@ MODELS: dict[str, type[Model]] = {
         models.SpikedMatrix,
         models.SpikedTensor,
         models.SpikedMatrixTensor,
+        Bicoloring,
+        XORSAT,
     )
 }
 PRIORS: dict[str, type[Prior]] = {

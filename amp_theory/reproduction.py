@@ -1,9 +1,10 @@
-"""The dense phase diagrams of arXiv:2308.14085, redrawn with their numbers beside them."""
+"""The phase diagrams of arXiv:2308.14085, redrawn with their numbers beside them."""
 
 from __future__ import annotations
 
 import csv
 import io
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ class KeyPoint:
     published: float
     ours: float
     error: float
+    note: str = ""
 
     @property
     def difference(self) -> float:
@@ -68,7 +70,7 @@ def key_points(figure: PublishedFigure, diagram: Diagram) -> list[KeyPoint]:
             ours = float(convert(point.control, diagram.model.control, coordinate))
             _, power = diagram.model.scalings()[coordinate]
             error = abs(power) * ours / point.control * point.error
-        rows.append(KeyPoint(figure.name, name, coordinate, value, ours, error))
+        rows.append(KeyPoint(figure.name, name, coordinate, value, ours, error, figure.note))
     return rows
 
 
@@ -77,7 +79,7 @@ def reproduce(
     overwrite: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> list[KeyPoint]:
-    """Draw the six dense phase diagrams of the paper, and tabulate every key point.
+    """Draw the eight phase diagrams of the paper, and tabulate every key point.
 
     Parameters
     ----------
@@ -134,7 +136,7 @@ def as_dict(row: KeyPoint) -> dict[str, Any]:
     """Return a row of the table as plain data."""
     return {
         "figure": row.figure, "point": row.point, "coordinate": row.coordinate, "published": row.published,
-        "ours": row.ours, "error": row.error, "difference": row.difference,
+        "ours": row.ours, "error": row.error, "difference": row.difference, "note": row.note,
     }  # fmt: skip
 
 
@@ -144,10 +146,17 @@ def table(rows: list[KeyPoint]) -> str:
     lines = [head, "-" * len(head)]
     for r in rows:
         lines.append(
-            f"{r.figure:<36}{r.point:<14}{r.coordinate:<17}{r.published:>11.7g}{r.ours:>19.13f}"
+            f"{r.figure:<36}{r.point:<14}{r.coordinate:<17}{r.published:>11.7g}{r.ours:>19.{_decimals(r.error)}f}"
             f"{r.error:>9.0e}{r.difference:>12.1e}"
         )
-    return "\n".join(lines) + "\n"
+    notes = {r.figure: r.note for r in rows if r.note}
+    lines += ["", *(f"{figure}: {note}" for figure, note in notes.items())]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _decimals(error: float) -> int:
+    """Return how many decimals of a number with this error bound to print."""
+    return min(13, max(0, math.ceil(-math.log10(error))))
 
 
 def _csv(rows: list[KeyPoint]) -> str:

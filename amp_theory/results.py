@@ -75,7 +75,9 @@ class Thresholds:
 
     dynamical, condensation, algorithmic and weak_recovery are at zero strength and do not depend on the
     path; tricritical is the end point of the first-order line along the path.  If there are several
-    tricritical points it is the one at the easiest control, the others are in `further_tricritical`.
+    tricritical points it is the one at the easiest control, the others are in `further_tricritical`.  bounds
+    holds bounds on the control that are no transitions: `satisfiability`, beyond which the first moment
+    excludes solutions of a random constraint-satisfaction problem.
     """
 
     model: str
@@ -90,6 +92,7 @@ class Thresholds:
     tricritical: Located | None
     reasons: dict[str, str] = field(hash=False)
     further_tricritical: tuple[Located, ...] = ()
+    bounds: dict[str, float] = field(default_factory=dict, hash=False)
 
     def points(self) -> dict[str, Located | None]:
         """Return the special points by name."""
@@ -102,7 +105,7 @@ class Thresholds:
         return {
             "model": self.model, "parameters": self.parameters, "path": self.path, "control": self.control,
             "strength": self.strength, **points, **({"further_tricritical": more} if more else {}),
-            "reasons": dict(self.reasons),
+            **({"bounds": dict(self.bounds)} if self.bounds else {}), "reasons": dict(self.reasons),
         }  # fmt: skip
 
     def report(self) -> str:
@@ -114,6 +117,7 @@ class Thresholds:
             if point:
                 lines.append(f"  {'':<14} {point.how}")
         lines += [f"  {'tricritical':<14} {point} (a further one)" for point in self.further_tricritical]
+        lines += [f"  {name:<14} {self.control} <= {bound:.12g} (first moment)" for name, bound in self.bounds.items()]
         return "\n".join(lines)
 
     def __str__(self) -> str:

@@ -107,7 +107,7 @@ def scan_threshold(
 
 def _merging_cusp(model: Model) -> tuple[EquationOfState, Cusp] | None:
     """Return the tricritical point at the least signal, its strength possibly negative; None if there is none."""
-    eos = EquationOfState(model, Flow())
+    eos = model.equation_of_state(Flow())
     cusps = [c for c in fold_curve(eos).cusps if c.merging and c.surface.intensity[0] > 0]
     if not cusps:
         return None

@@ -20,10 +20,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from amp_theory.branches import TINY, ZeroBranch, coordinate_bounds, follow
-from amp_theory.equations_of_state import EquationOfState, Surface
+from amp_theory.branches import ZeroBranch, follow
+from amp_theory.equations_of_state import TINY, EquationOfState, Surface
 from amp_theory.errors import InputError
-from amp_theory.folds import CUSP_ACCURACY, Cusp
+from amp_theory.folds import CUSP_ACCURACY, Cusp, polished
 from amp_theory.isotherm import Transitions
 from amp_theory.mixtures import EPS
 from amp_theory.models import Model
@@ -53,7 +53,7 @@ def transitions(model: Model, path: Path) -> Transitions:
 @lru_cache(maxsize=256)
 def solved(model: Model, path: Path) -> Transitions:
     """Return the folds and branches, computed once for equal arguments."""
-    return Transitions(EquationOfState(model, path))
+    return Transitions(model.equation_of_state(path))
 
 
 def control_error(model: Model, intensity: float, error: float) -> float:
@@ -129,13 +129,13 @@ def _dynamical(tr: Transitions) -> Located | str:
 def _weak_recovery(tr: Transitions) -> Located | str:
     eos = tr.eos
     if not eos.symmetric:
-        why = "the prior has a non-zero mean" if eos.prior.mean != 0 else "the coupling has a linear term (a field)"
-        return f"q = 0 is not a fixed point: {why}"
+        return f"q = 0 is not a fixed point: {eos.no_weak_recovery}"
     if np.isinf(eos.start):
-        return f"q = 0 is stable at every {eos.model.control}: xi''(0) = 0"
+        return f"q = 0 is stable at every {eos.model.control}: {eos.no_weak_recovery}"
     control = float(eos.model.from_intensity(np.array(eos.start)))
     bound = control_error(eos.model, eos.start, 8 * EPS * eos.start)
-    return Located(control, 0.0, {eos.model.control: bound, "overlap": 0.0}, eos.model.control, how="xi''(0) M'(0) = 1")
+    errors = {eos.model.control: bound, "overlap": 0.0}
+    return Located(control, 0.0, errors, eos.model.control, how=eos.weak_recovery_rule)
 
 
 def _algorithmic(tr: Transitions, weak_recovery: Located | str) -> Located | str:
@@ -147,7 +147,7 @@ def _algorithmic(tr: Transitions, weak_recovery: Located | str) -> Located | str
         return f"the uninformed branch changes continuously at every {eos.model.control}"
     if jump[0].null and isinstance(weak_recovery, Located):
         return Located(weak_recovery.control, 0.0, weak_recovery.errors, eos.model.control,
-                       how="q = 0 itself jumps where it loses stability: xi''(0) M'(0) = 1")  # fmt: skip
+                       how=f"q = 0 itself jumps where it loses stability: {eos.weak_recovery_rule}")  # fmt: skip
     return _fold_point(eos, _fold_at(tr, jump[0].upper), "maximum of the zero-strength equation of state: F(z, 0) = 0")
 
 
@@ -156,7 +156,7 @@ def _condensation(tr: Transitions) -> Located | str:
     crossings: list[tuple[Surface, Surface | None, list[ZeroBranch]]] = []
     for k, c in enumerate(tr.zero):
         for b in tr.zero[:k]:
-            if max(b.start, c.start) < min(b.stop, c.stop):
+            if max(b.start, c.start) < min(b.stop, c.stop, tr.eos.reach):
                 found = _zero_null_crossing(tr.eos, c, b.stop) if b.null else _zero_crossing(tr.eos, b, c)
                 if found is not None and found[0].intensity[0] > 0:
                     crossings.append((*found, [other for other in tr.zero if other not in (b, c)]))
@@ -165,7 +165,8 @@ def _condensation(tr: Transitions) -> Located | str:
     if best is None:
         if _second_branch(tr.zero) is None and _always_informed(tr.zero):
             return f"the informed branch dominates at every {tr.eos.model.control}"
-        return f"the equilibrium branch changes continuously at zero strength, at every {tr.eos.model.control}"
+        limit = "" if np.isinf(tr.eos.reach) else f" up to {tr.eos.reach:.6g}, as far as was searched"
+        return f"the equilibrium branch changes continuously at zero strength, at every {tr.eos.model.control}{limit}"
     high, low = best
     slope = high.scaled / 2 - (low.scaled / 2 if low is not None else 0.0)
     bounds = tr.eos.errors(high)
@@ -194,7 +195,7 @@ def _on_branch(eos: EquationOfState, branch: ZeroBranch, intensity: Array, guess
         return eos.surface(np.array([branch.upper]), 0.0)
     if intensity[0] == eos.start and branch.lower == 0:  # q = 0 about to lose stability
         return eos.surface(np.array([1e-9 / eos.prior.variance]), 0.0)
-    least, most = coordinate_bounds(eos, intensity, np.zeros(1))
+    least, most = eos.coordinate_bounds(intensity, np.zeros(1))
     lower, upper = np.maximum(least, max(branch.lower, TINY)), np.minimum(most, branch.upper)
     return eos.surface(follow(eos, intensity, np.zeros(1), lower, upper, guess=guess), 0.0)
 
@@ -203,9 +204,9 @@ def _zero_null_crossing(eos: EquationOfState, c: ZeroBranch, stop: float) -> tup
     """Return the point of branch c where its free entropy is that of q = 0, namely zero."""
     upper = c.upper
     if np.isinf(upper):
-        upper = 2 * c.lower
-        while eos.surface(np.array([upper]), 0.0).free_entropy[0] < 0:
-            upper *= 2
+        upper = min(2 * c.lower, eos.farthest)
+        while eos.surface(np.array([upper]), 0.0).free_entropy[0] < 0 and upper < eos.farthest:
+            upper = min(2 * upper, eos.farthest)
     ends = eos.surface(np.array([c.lower, upper]), 0.0).free_entropy
     if not ends[0] < 0 < ends[1]:
         return None
@@ -276,6 +277,9 @@ def _zero_newton(
 
 def cusp_point(eos: EquationOfState, cusp: Cusp) -> Located:
     """Return a cusp with error bounds, whatever the sign of its strength."""
+    local = eos.localised(float(cusp.surface.coordinate[0]), float(cusp.surface.strength[0]))
+    if local is not eos:
+        eos, cusp = local, polished(local, cusp)
     f = cusp.surface
     z, s = f.coordinate, f.strength
     step = 1e-4
@@ -350,7 +354,8 @@ def thresholds(model: Model, path: Path) -> Thresholds:
     points: dict[str, Located | None] = {n: p if isinstance(p, Located) else None for n, p in found.items()}
     return Thresholds(
         model.name, path.name, model.control, path.strength, model.parameters,
-        tricritical=cusps[0] if cusps else None, reasons=reasons, further_tricritical=tuple(cusps[1:]), **points,
+        tricritical=cusps[0] if cusps else None, reasons=reasons, further_tricritical=tuple(cusps[1:]),
+        bounds=model.bounds, **points,
     )  # fmt: skip
 
 

@@ -109,7 +109,7 @@ def test_other_commands(capsys, tmp_path):
 def test_reproduce(capsys, tmp_path):
     code, out, err = run(capsys, "reproduce", "--folder", str(tmp_path / "figures"), "--json")
     assert (code, err) == (0, "")
-    assert len(json.loads(out)["key_points"]) == 18
+    assert len(json.loads(out)["key_points"]) == 26
     code, _, err = run(capsys, "reproduce", "--folder", str(tmp_path / "figures"))
     assert code == 2
     assert "exists already" in err

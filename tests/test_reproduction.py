@@ -29,7 +29,7 @@ def test_all_files_are_there(written):
         "key_points.txt",
     }
     assert all(path.stat().st_size > 300 for path in folder.iterdir())
-    assert len(seen) == 6
+    assert len(seen) == 8
     assert (folder / "ising_p_spin_flow.pdf").read_bytes()[:5] == b"%PDF-"
 
 
@@ -48,14 +48,18 @@ def test_table(written):
         assert [float(r["ours"]) for r in csv.DictReader(stream)] == [r.ours for r in rows]
     assert json.loads((folder / "key_points.json").read_text())[0]["difference"] == rows[0].difference
     assert (folder / "key_points.txt").read_text() == table(rows)
-    assert all(r.error <= 1e-10 for r in rows)
+    assert all(r.error <= (1e-7 if r.figure.startswith("bicoloring") else 1e-10) for r in rows)
+    assert "set by hand" in table(rows)
+    assert {r.figure for r in rows if r.note} == {"bicoloring_flow", "bicoloring_autoregressive"}
 
 
 def test_differences_are_those_of_a_grid(written):
     """The published numbers are read off grids: right to three or four digits, never to the last one."""
     _, rows, _ = written
     for row in rows:
-        assert abs(row.difference) <= 1.5e-2 * row.published
+        # the paper's autoregressive end point of bicoloring was set by hand, and is off by 0.2
+        by_hand = row.figure == "bicoloring_autoregressive" and row.point == "tricritical"
+        assert abs(row.difference) <= (0.15 if by_hand else 1.5e-2) * row.published
         assert abs(row.difference) > row.error
     exact = {(r.figure, r.point, r.coordinate): r.ours for r in rows}
     assert exact["spherical_p_spin_flow", "condensation", "noise"] == pytest.approx(0.228973, abs=5e-7)

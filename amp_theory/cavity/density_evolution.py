@@ -1,0 +1,224 @@
+"""Density evolution: the cavity equations for laws of messages on random graphs with symmetric binary factors.
+
+With the transforms of field_grid.py, U of factors.py, side(w) the transform of the side information's field
+and mean degree c = k density,
+
+    Poisson degrees:  nuhat(w) = side(w) exp(c (U(w) - 1)),  the same seen from a variable and from an edge;
+    regular degrees:  side(w) U(w)^c for a variable, side(w) U(w)^{c-1} along an edge.
+
+Entropies, nats per variable, with S_h = E log(1 + e^{-2h}) of a law and h + u the sum along an edge:
+
+    S = S_full + density R - (density (k - 1)) (S_{h+u} - S_h)        (posterior entropy, or log Z if w is not 0, 1)
+
+At fixed laws dS/d density = k dS_full/dc + R - (k - 1)(S_{h+u} - S_h), which is the total derivative, S being
+stationary.  Source: M. Mezard, A. Montanari, Information, Physics, and Computation (2009), chapters 14, 15, 19.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from amp_theory.cavity.factors import Decomposition, Enumeration, Factor
+from amp_theory.cavity.field_grid import FieldGrid
+from amp_theory.errors import NumericalError
+from amp_theory.quadrature import Array
+
+Degrees = Literal["poisson", "regular"]
+#: iterations at most, change at which they stop, and residual up to which stagnation is accepted as rounding
+ITERATIONS, TOLERANCE, ROUNDING = 500, 1e-13, 1e-9
+#: iterations without progress before a change below ROUNDING is taken for rounding; restarts from neighbours
+PATIENCE, RESTARTS = 6, 8
+#: part of the new U that is taken after a restart
+MIXING = 0.5
+#: stands for zero in powers
+TINY = 1e-100
+#: steps of the scalar solver for the degree
+STEPS = 80
+
+
+@dataclass(frozen=True, eq=False)
+class Laws:
+    """Fixed points, one per row: mean degree c, the transform along an edge, U - 1, R, the last change.
+
+    residual is the last relative change of the degree and of U at low frequencies.
+    """
+
+    degree: Array
+    transform: Array
+    loss: Array
+    rest: Array
+    residual: Array
+
+
+@dataclass(frozen=True)
+class DensityEvolution:
+    """The equations for one factor, kind of degrees, and grid."""
+
+    factor: Factor
+    degrees: Degrees
+    grid: FieldGrid
+
+    @cached_property
+    def decomposition(self) -> Decomposition | Enumeration:
+        """What gives U - 1 and R."""
+        return self.factor.decomposition(self.grid)
+
+    def clause(self, transform: Array) -> tuple[Array, Array]:
+        """Return U - 1 and R for laws along edges, shape (n, frequencies)."""
+        return self.decomposition(transform, self.factor.k - 1)
+
+    def variable(self, side: Array, degree: Array, loss: Array) -> tuple[Array, Array]:
+        """Return the transforms along an edge and of a variable, from loss = U - 1 and mean degrees, shape (n, 1)."""
+        if self.degrees == "poisson":
+            law = side * np.exp(degree * loss)
+            return law, law
+        # the power is meant for integers; between them any smooth continuation will do
+        edge = side * _power(1 + loss, degree - 1)
+        return edge, edge * (1 + loss)
+
+    # --- iterations ---
+
+    def iterate(self, side: Array, degree: float, transform: Array) -> Iterator[tuple[Array, Array]]:
+        """Yield the transforms of a variable and along an edge in successive iterations at a mean degree."""
+        c = np.array([[degree]])
+        while True:
+            loss, _ = self.clause(transform)
+            transform, full = self.variable(side, c, loss)
+            yield full, transform
+
+    def at_degree(self, side: Array, degree: Array, transform: Array) -> Laws:
+        """Iterate to the fixed points at given mean degrees from given laws."""
+        c = degree[:, None]
+        last = None
+        change = np.full(len(c), np.inf)
+        for _ in range(4 * ITERATIONS):
+            loss, rest = self.clause(transform)
+            transform, _ = self.variable(side, c, loss)
+            change = np.full(len(c), np.inf) if last is None else self.change(loss, last)
+            last = loss
+            if np.all(change < TOLERANCE):
+                break
+        loss, rest = self.clause(transform)
+        return Laws(degree, transform, loss, rest, change)
+
+    def at_overlap(self, side: Array, gap: Array, transform: Array, degree: Array) -> Laws:
+        """Return the laws with 1 - overlap = gap, and the mean degrees that make them fixed points.
+
+        Parameters
+        ----------
+        side, transform
+            Transforms of the side information and of the laws to start from, shape (n, frequencies).
+        gap
+            Prescribed 1 - overlap, shape (n,).
+        degree
+            Mean degrees to start from, shape (n,).
+
+        Raises
+        ------
+        NumericalError
+            If iterations neither converge nor come to rest at the level of rounding.
+        """
+        # rows on their way to nowhere overflow; they are started again, or reported
+        with np.errstate(all="ignore"):
+            laws = self._converged(side, gap, transform, degree)
+        if not np.all(laws.residual < ROUNDING):
+            worst = int(np.argmax(np.where(np.isnan(laws.residual), np.inf, laws.residual)))
+            raise NumericalError(
+                f"density evolution did not converge: residual {laws.residual[worst]:.1e} at overlap "
+                f"{1 - gap[worst]:.6g}", partial=laws,
+            )  # fmt: skip
+        return laws
+
+    def _converged(self, side: Array, gap: Array, transform: Array, degree: Array) -> Laws:
+        """Iterate, and start rows that did not converge again from their neighbours."""
+        laws = self._at_overlap(side, gap, transform, degree)
+        for _ in range(RESTARTS):
+            bad = np.flatnonzero(~(laws.residual < ROUNDING))
+            good = np.flatnonzero(laws.residual < ROUNDING)
+            if not len(bad) or not len(good):
+                break
+            # start again from the law of the nearest overlap, moved to the new one by a power
+            near = good[np.argmin(np.abs(np.log(gap[bad])[:, None] - np.log(gap[good])), axis=1)]
+            again = self._at_overlap(side[bad], gap[bad], laws.transform[near], laws.degree[near], MIXING)
+            for name in ("degree", "transform", "loss", "rest", "residual"):
+                getattr(laws, name)[bad] = getattr(again, name)
+        return laws
+
+    def _at_overlap(self, side: Array, gap: Array, transform: Array, degree: Array, mixing: float = 1.0) -> Laws:
+        """Iterate until U and the degree change by rounding only, or not less any more; keep a part of the old U."""
+        n = len(gap)
+        c, transform = degree.copy(), transform.copy()
+        loss, rest = self.clause(transform)
+        residual, best, since = np.full(n, np.inf), np.full(n, np.inf), np.zeros(n, dtype=int)
+        active = np.arange(n)
+        for _ in range(ITERATIONS):
+            new = self.solve_degree(side[active], gap[active], loss[active], c[active])
+            transform[active], _ = self.variable(side[active], new[:, None], loss[active])
+            update, rest[active] = self.clause(transform[active])
+            change = np.maximum(np.abs(new / c[active] - 1), self.change(update, loss[active]))
+            c[active], loss[active] = new, mixing * update + (1 - mixing) * loss[active]
+            residual[active] = change
+            better = change < 0.5 * best[active]
+            best[active] = np.where(better, change, best[active])
+            since[active] = np.where(better, 0, since[active] + 1)
+            resting = (since[active] > PATIENCE) & (change < ROUNDING)
+            active = active[~((change < TOLERANCE) | resting)]
+            if not len(active):
+                break
+        return Laws(c, transform, loss, rest, residual)
+
+    def change(self, new: Array, old: Array) -> Array:
+        """Return the largest change of U at frequencies that matter."""
+        low = len(self.grid.frequency) // 3
+        return np.asarray(np.max(np.abs(new[:, :low] - old[:, :low]), axis=1))
+
+    def solve_degree(self, side: Array, gap: Array, loss: Array, degree: Array) -> Array:
+        """Solve log(1 - overlap) = log(gap), which falls with the degree, by Newton's method within brackets."""
+        c = degree.copy()
+        low, high = np.zeros_like(c), np.full_like(c, np.inf)
+        for _ in range(STEPS):
+            with np.errstate(all="ignore"):
+                _, full = self.variable(side, c[:, None], loss)
+                value = full @ self.grid.gap
+                slope = self._per_degree(full, loss) @ self.grid.gap
+                excess = np.log(value / gap)
+                step = -excess * value / slope
+            above = ~(excess < 0)
+            low, high = np.where(above, c, low), np.where(above, high, c)
+            done = np.abs(step) <= 4e-16 * c
+            new = c + step
+            bad = ~((new >= low) & (new <= high) & (new < 8 * c + 1))
+            c = np.where(bad & ~done, np.where(np.isfinite(high), 0.5 * (low + high), 2 * c + 0.1), new)
+            if np.all(done | (np.abs(step) <= 1e-14 * c)):
+                break
+        return c
+
+    def _per_degree(self, full: Array, loss: Array) -> Array:
+        """Return the derivative of a variable's transform in the mean degree."""
+        if self.degrees == "poisson":
+            return full * loss
+        return np.asarray(full * np.log(np.maximum(np.abs(1 + loss), TINY)))
+
+    # --- what a fixed point tells ---
+
+    def entropies(self, side: Array, laws: Laws) -> tuple[Array, Array, Array]:
+        """Return log Z per variable, its derivative in the density, and S_full = E H(spin), shape (n,)."""
+        k, density = self.factor.k, laws.degree / self.factor.k
+        _, full = self.variable(side, laws.degree[:, None], laws.loss)
+        entropy = self.grid.entropy
+        s_full = full @ entropy
+        gain = (laws.transform * laws.loss) @ entropy
+        per_clause = laws.rest - (k - 1) * gain
+        log_z = s_full + density * per_clause
+        return log_z, k * (self._per_degree(full, laws.loss) @ entropy) + per_clause, s_full
+
+
+def _power(base: Array, exponent: Array) -> Array:
+    """Return base^exponent for integers; Re (base + 0 i)^exponent between them."""
+    size = np.maximum(np.abs(base), TINY) ** np.maximum(exponent, -1)
+    return np.asarray(size * np.where(base < 0, np.cos(np.pi * exponent), 1.0))

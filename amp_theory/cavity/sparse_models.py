@@ -1,0 +1,220 @@
+"""Constraint satisfaction on random hypergraphs: binary factors, k spins each, `density` factors per spin.
+
+| model | weight of a factor | control |
+|---|---|---|
+| hypergraph bicoloring = planted not-all-equal SAT | e^{-1/T} if its k spins are equal, else 1 | density |
+| XORSAT; at T > 0 sparse k-spin glass, LDGM codes | e^{-1/T} if the product of its spins is wrong, else 1 | density |
+
+Spins have degrees of mean k alpha, Poisson (every spin equally likely in every factor) or regular.  A new
+model is a subclass that returns its factor.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from amp_theory.cavity.density_evolution import DensityEvolution
+from amp_theory.cavity.factors import AllEqual, Factor, Parity
+from amp_theory.cavity.field_grid import FieldGrid
+from amp_theory.errors import InputError, as_array, as_float, integer_between, unknown_name
+from amp_theory.models import Model
+from amp_theory.priors import Prior, Rademacher
+from amp_theory.quadrature import Array
+
+if TYPE_CHECKING:
+    from amp_theory.cavity.equation_of_state import SparseEquationOfState
+    from amp_theory.paths import Path
+
+#: spins per factor; grid spacings
+MOST_SPINS, FINEST, COARSEST = 12, 0.05, 0.5
+#: the spacing of the grid unless asked for another
+SPACING = 0.125
+
+
+@dataclass(frozen=True, kw_only=True)
+class SparseModel(Model):
+    """Spins on a random hypergraph with one kind of symmetric binary factor, planted.
+
+    Parameters
+    ----------
+    degrees
+        "poisson" or "regular".  Regular graphs exist where k density is an integer; between, the equations
+        are continued analytically.
+    spacing
+        Spacing of the grid of fields (half log-likelihood ratios), 0.05 to 0.5: the resolution.  Errors are
+        estimated from a second, coarser one.
+    accuracy
+        Largest relative error of the density that is acceptable; a resolution too coarse for it is refused.
+    """
+
+    degrees: Literal["poisson", "regular"] = "poisson"
+    spacing: float = SPACING
+    accuracy: float = 1e-5
+    control: ClassVar[str] = "density"
+    control_symbol: ClassVar[str] = r"\alpha"
+    easier: ClassVar[Literal["up", "down"]] = "up"
+
+    def __post_init__(self) -> None:
+        if self.degrees not in ("poisson", "regular"):
+            raise unknown_name("kind of degrees", self.degrees, ["poisson", "regular"])
+        for name, least, most in (("spacing", FINEST, COARSEST), ("accuracy", 1e-9, 0.1)):
+            value = as_float(name, getattr(self, name), f"in [{least:g}, {most:g}]")
+            if not least <= value <= most:
+                raise InputError(f"{name} must lie in [{least:g}, {most:g}], got {getattr(self, name)!r}")
+            object.__setattr__(self, name, value)
+        self.factor.check()
+
+    @property
+    @abstractmethod
+    def factor(self) -> Factor:
+        """The factor."""
+
+    @property
+    def variable_prior(self) -> Prior:
+        """Rademacher."""
+        return Rademacher()
+
+    @property
+    def random_counterpart(self) -> bool:
+        """Whether a random instance is contiguous to the planted one up to condensation: by symmetry, always."""
+        return True
+
+    def evolution(self, coarsening: float = 1.0) -> DensityEvolution:
+        """Return density evolution on the model's grid, or on a coarser one."""
+        return DensityEvolution(self.factor, self.degrees, FieldGrid(self.spacing * coarsening, self.factor.half_width))
+
+    def equation_of_state(self, path: Path) -> SparseEquationOfState:
+        """Return the equation of state along a path."""
+        from amp_theory.cavity.equation_of_state import SparseEquationOfState
+
+        return SparseEquationOfState(self, path)
+
+    def check_control(self, control: npt.ArrayLike) -> Array:
+        """Return `control` as an array after checking that every value is positive and finite."""
+        values = as_array(self.control, control, "> 0")
+        if not np.all(np.isfinite(values) & (values > 0)):
+            bad = values[~(np.isfinite(values) & (values > 0))].ravel()[0]
+            raise InputError(f"{self.control} must be finite and > 0, got {bad:g}")
+        return values
+
+    @property
+    def weak_recovery(self) -> float:
+        """The density of Kesten and Stigum, response^2 (k-1) (mean excess degree) = 1; infinite without response."""
+        factor = self.factor
+        if factor.response == 0 or factor.order > 1:
+            return math.inf
+        excess = 1 / (factor.response**2 * (factor.k - 1))
+        return (excess + (self.degrees == "regular")) / factor.k
+
+    @property
+    def satisfiability_bound(self) -> float | None:
+        """The density beyond which the first moment excludes solutions, log 2 + density log Z = 0; None at T > 0."""
+        if not self.factor.hard:
+            return None
+        return -math.log(2) / math.log(self.factor.mean_weight)
+
+    @property
+    def bounds(self) -> dict[str, float]:
+        """The satisfiability bound, where there is one."""
+        bound = self.satisfiability_bound
+        return {} if bound is None else {"satisfiability": bound}
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The arguments that make this model, its own before those of all sparse models."""
+        common = ("degrees", "spacing", "accuracy")
+        own = super().parameters
+        return {n: v for n, v in own.items() if n not in common} | {n: own[n] for n in common}
+
+    def scalings(self) -> dict[str, tuple[float, float]]:
+        """Return density alpha, the mean degree k alpha of a spin."""
+        return {"density": (1.0, 1.0), "mean_degree": (float(self.factor.k), 1.0)}
+
+
+def penalty(temperature: float) -> float:
+    """Return 1 - e^{-1/T}, what a violated factor loses of its weight; 1 at T = 0."""
+    return 1.0 if temperature == 0 else -math.expm1(-1 / temperature)
+
+
+def check_temperature(value: Any) -> float:
+    """Return a temperature >= 0 at which a factor still has an effect that doubles can tell."""
+    number = as_float("temperature", value, "in [0, 100]")
+    if not 0 <= number <= 100:
+        raise InputError(f"temperature must lie in [0, 100], got {value!r}")
+    return number
+
+
+@dataclass(frozen=True)
+class Bicoloring(SparseModel):
+    """Hypergraph bicoloring, the same as planted not-all-equal SAT: no k spins of a factor may all be equal.
+
+    Parameters
+    ----------
+    k
+        Spins per factor, 3 to 12 (2 at T = 0 would be a bipartite graph).
+    temperature
+        A violated factor has weight e^{-1/T}; 0 by default.
+
+    Examples
+    --------
+    >>> round(Bicoloring(5).weak_recovery, 6)  # (2^(k-1) - 1)^2/(k (k-1))
+    11.25
+    """
+
+    k: int
+    temperature: float = 0.0
+    name: ClassVar[str] = "bicoloring"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "k", integer_between("k", self.k, 3, MOST_SPINS))
+        object.__setattr__(self, "temperature", check_temperature(self.temperature))
+        super().__post_init__()
+
+    @property
+    def factor(self) -> Factor:
+        """All spins equal is penalised."""
+        return AllEqual(self.k, penalty(self.temperature))
+
+
+@dataclass(frozen=True)
+class XORSAT(SparseModel):
+    """Random parity checks; at T > 0 the sparse k-spin glass, or a low-density generator-matrix code.
+
+    Parameters
+    ----------
+    k
+        Spins per check, 3 to 12.
+    temperature
+        A violated check has weight e^{-1/T}; 0 by default.  In terms of checks read through a binary
+        symmetric channel the flip probability is 1/(1 + e^{1/T}).
+
+    Examples
+    --------
+    >>> XORSAT(3).satisfiability_bound
+    1.0
+    """
+
+    k: int
+    temperature: float = 0.0
+    name: ClassVar[str] = "xorsat"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "k", integer_between("k", self.k, 3, MOST_SPINS))
+        object.__setattr__(self, "temperature", check_temperature(self.temperature))
+        super().__post_init__()
+        if self.temperature == 0 and self.degrees == "regular":
+            raise InputError(
+                "XORSAT on regular graphs at temperature 0 is not a smooth equation of state: full recovery is a fixed "
+                "point at every density; give a temperature > 0, or Poisson degrees"
+            )
+
+    @property
+    def factor(self) -> Factor:
+        """A parity check with a random sign."""
+        return Parity(self.k, penalty(self.temperature))
