@@ -1,3 +1,9 @@
+from amp_theory.cavity.coloring import Coloring as Coloring
+from amp_theory.cavity.coloring import PopulationFixedPoint as PopulationFixedPoint
+from amp_theory.cavity.coloring import PopulationPoint as PopulationPoint
+from amp_theory.cavity.coloring import population_fixed_point as population_fixed_point
+from amp_theory.cavity.coloring import population_isotherm as population_isotherm
+from amp_theory.cavity.coloring_thresholds import population_thresholds as population_thresholds
 from amp_theory.cavity.factors import Factor as Factor
 from amp_theory.cavity.sparse_models import XORSAT as XORSAT
 from amp_theory.cavity.sparse_models import Bicoloring as Bicoloring

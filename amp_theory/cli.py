@@ -116,6 +116,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     sub = command("thresholds", _thresholds, "locate all special points, each with an error bound",
                   "thresholds spiked-matrix --set prior=sparse-rademacher --set rho=0.08")  # fmt: skip
     _add_model(sub, with_path=True)
+    sub.add_argument("--checkpoint", metavar="FILE", help="of a long random run: saved here, and resumed from here")
     sub = command("fixed-points", _fixed_points, "find every fixed point at one control and strength",
                   "fixed-points ising-p-spin --set p=3 --path flow --control 0.70 --strength 0.12")  # fmt: skip
     _add_model(sub, with_path=True)
@@ -259,8 +260,18 @@ def _models(_options: argparse.Namespace) -> tuple[Any, str]:
 def _thresholds(options: argparse.Namespace) -> tuple[Any, str]:
     from amp_theory.transitions import thresholds
 
-    result = thresholds(_model(options), _path(options))
+    model, path = _model(options), _path(options)
+    if model.statistical or options.checkpoint is not None:
+        result = model.special_points(path, checkpoint=options.checkpoint, progress=_progress)
+    else:
+        result = thresholds(model, path)
     return result.to_dict(), result.report()
+
+
+def _progress(done: int, of: int) -> None:
+    """Show on a terminal how far a long run is."""
+    if sys.stderr.isatty():
+        print(f"\r{done} of {of} runs", end="\n" if done == of else "", file=sys.stderr, flush=True)
 
 
 def _fixed_points(options: argparse.Namespace) -> tuple[Any, str]:

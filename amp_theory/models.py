@@ -26,10 +26,15 @@ from amp_theory.priors import Gaussian, Prior, Rademacher
 from amp_theory.quadrature import Array
 
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+    from concurrent.futures import Executor
+
     import sympy
 
     from amp_theory.equations_of_state import EquationOfState
     from amp_theory.paths import Path
+    from amp_theory.results import Thresholds
 
 Target = Literal["planted", "random"]
 #: largest snr from the other variables, in units of the prior's variance, for which the solvers are made
@@ -65,6 +70,21 @@ class Model(ABC):
         from amp_theory.equations_of_state import EquationOfState
 
         return EquationOfState(self, path)
+
+    @property
+    def statistical(self) -> bool:
+        """Whether special points come from long random runs, by `special_points`, instead of an equation of state."""
+        return False
+
+    def special_points(
+        self,
+        path: Path,
+        executor: Executor | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Thresholds:
+        """Locate the special points of a `statistical` model."""
+        raise InputError(f"{self!r} is solved at once: it has no long runs to checkpoint or to distribute")
 
     @property
     def bounds(self) -> dict[str, float]:

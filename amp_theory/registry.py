@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from amp_theory import models, paths, priors, schedules
+from amp_theory.cavity.coloring import Coloring
 from amp_theory.cavity.sparse_models import XORSAT, Bicoloring
 from amp_theory.errors import InputError, unknown_name
 from amp_theory.models import Model
@@ -26,6 +27,7 @@ MODELS: dict[str, type[Model]] = {
         models.SpikedMatrixTensor,
         Bicoloring,
         XORSAT,
+        Coloring,
     )
 }
 PRIORS: dict[str, type[Prior]] = {

@@ -337,6 +337,8 @@ def thresholds(model: Model, path: Path) -> Thresholds:
     >>> bool(abs(point.temperature - 2 / 3) <= point.error)
     True
     """
+    if isinstance(model, Model) and model.statistical:
+        return model.special_points(path)
     tr = transitions(model, path)
     weak = _weak_recovery(tr)
     found: dict[str, Located | str] = {

@@ -8,10 +8,12 @@ and mean degree c = k density,
 
 Entropies, nats per variable, with S_h = E log(1 + e^{-2h}) of a law and h + u the sum along an edge:
 
-    S = S_full + density R - (density (k - 1)) (S_{h+u} - S_h)        (posterior entropy, or log Z if w is not 0, 1)
+    S - S_0 = S_full - log 2 + density R - (density (k - 1)) (S_{h+u} - S_h)
 
-At fixed laws dS/d density = k dS_full/dc + R - (k - 1)(S_{h+u} - S_h), which is the total derivative, S being
-stationary.  Source: M. Mezard, A. Montanari, Information, Physics, and Computation (2009), chapters 14, 15, 19.
+is the posterior entropy (log Z, if the weights are not 0 and 1) relative to the paramagnet's, S_0 = log 2 +
+density log Z.  At fixed laws d(S - S_0)/d density = k dS_full/dc + R - (k - 1)(S_{h+u} - S_h), which is the
+total derivative, S being stationary.  Source: M. Mezard, A. Montanari, Information, Physics, and Computation
+(2009), chapters 14, 15 and 19.
 """
 
 from __future__ import annotations
@@ -207,15 +209,15 @@ class DensityEvolution:
     # --- what a fixed point tells ---
 
     def entropies(self, side: Array, laws: Laws) -> tuple[Array, Array, Array]:
-        """Return log Z per variable, its derivative in the density, and S_full = E H(spin), shape (n,)."""
+        """Return S - S_0, its derivative in the density, and S_full = E H(spin), shape (n,)."""
         k, density = self.factor.k, laws.degree / self.factor.k
         _, full = self.variable(side, laws.degree[:, None], laws.loss)
         entropy = self.grid.entropy
         s_full = full @ entropy
         gain = (laws.transform * laws.loss) @ entropy
         per_clause = laws.rest - (k - 1) * gain
-        log_z = s_full + density * per_clause
-        return log_z, k * (self._per_degree(full, laws.loss) @ entropy) + per_clause, s_full
+        relative = s_full - np.log(2) + density * per_clause
+        return relative, k * (self._per_degree(full, laws.loss) @ entropy) + per_clause, s_full
 
 
 def _power(base: Array, exponent: Array) -> Array:

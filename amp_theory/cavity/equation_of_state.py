@@ -105,11 +105,9 @@ class SparseEquationOfState(EquationOfState):
         side = self.path.tilted_transform(w, s)
         start, degree = self._start(evolution, x, side, response.gap)
         laws = evolution.at_overlap(side, response.gap, start, degree)
-        log_z, per_density, _ = evolution.entropies(side, laws)
-        density = laws.degree / self.factor.k
-        z = np.log(self.factor.mean_weight)
+        entropy, per_density, _ = evolution.entropies(side, laws)
         evidence = self.path.evidence(self.prior, self.path.public(s))
-        return Point(density, log_z - np.log(2) - density * z + evidence, per_density - z, laws)
+        return Point(laws.degree / self.factor.k, entropy + evidence, per_density, laws)
 
     def _start(self, evolution: DensityEvolution, x: Array, side: Array, gap: Array) -> tuple[Array, Array]:
         """Return laws to start from, side information with a Gaussian or an erasure channel: what changes less."""

@@ -11,7 +11,7 @@ expectation is one over independent h_j of the symmetrised law, reweighted by N_
 weight.  All that is needed of a factor is then
 
     U(w) = E_s[N_+^{1/2 + i w/2} N_-^{1/2 - i w/2}]/Z,   the tilted transform of u, and
-    R = E_s[N_+ log N_+]/Z,                              its part of the free entropy.
+    R = E_s[N_+ log N_+]/Z - log Z,                      its part of the free entropy.
 
 A new factor is a subclass of `Factor` with `weights` (solved by enumeration: k up to 4 on a coarse grid), or with a
 `decomposition` into products over the messages, which costs the same at every k.
@@ -182,6 +182,7 @@ class Enumeration:
         value = np.exp(np.outer(log_plus, a) + np.outer(log_minus, a.conj())).real * allowed[:, None]
         rest = plus * np.log(np.where(plus > 0, plus, 1.0))
         times = self._multiplicity(factor.k - 1)[:, None]
+        self._paramagnet = np.append(np.ones(len(a)), math.log(factor.mean_weight))
         self._coefficients = times * np.column_stack([value, rest]) / factor.mean_weight
 
     def _multiplicity(self, messages: int) -> Array:
@@ -204,7 +205,7 @@ class Enumeration:
                 product *= laws[:, self._combinations[:, j]]
             parts.append(product @ self._coefficients)
         result = np.concatenate(parts)
-        result[:, :-1] -= 1
+        result -= self._paramagnet
         return _bounded(result)
 
 
@@ -244,7 +245,7 @@ class AllEqual(Factor):
         cross = np.where(i == j, 1, 2)[:, None] * (c[i] * c[j].conj()).real
         transform = np.concatenate([2 * c.real, cross]) / z
         rest = np.concatenate([sums.coefficients[:, -1].real, np.zeros(len(i))]) / z
-        constant = np.concatenate([np.full(len(grid.frequency), 1 / z - 1), [0.0]])
+        constant = np.concatenate([np.full(len(grid.frequency), 1 / z - 1), [-math.log(z)]])
         return Decomposition(at_infinity, rows, np.column_stack([transform, rest]), constant)
 
     def _power_sums(self, grid: FieldGrid) -> PowerSums:
@@ -328,5 +329,5 @@ class Parity(Factor):
             power = np.exp(np.outer(np.log(t), sums.exponents))
         at_infinity = np.ones(len(sums.exponents))
         rows = grid.symmetric_functional(power, power, at_infinity)
-        constant = np.concatenate([np.zeros(len(w)), [np.log(1 - self.penalty / 2)]])
+        constant = np.concatenate([np.zeros(len(w)), [0.0]])
         return Decomposition(at_infinity, rows, sums.coefficients.real, constant, erasures=self.penalty == 1)

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 #: spins per factor; grid spacings
 MOST_SPINS, FINEST, COARSEST = 12, 0.05, 0.5
+#: width of the second, coarser grid in units of the first
+NARROWER = 0.9
 #: the spacing of the grid unless asked for another
 SPACING = 0.125
 
@@ -86,8 +88,9 @@ class SparseModel(Model):
         return True
 
     def evolution(self, coarsening: float = 1.0) -> DensityEvolution:
-        """Return density evolution on the model's grid, or on a coarser one."""
-        return DensityEvolution(self.factor, self.degrees, FieldGrid(self.spacing * coarsening, self.factor.half_width))
+        """Return density evolution on the model's grid, or on a coarser and narrower one."""
+        width = self.factor.half_width * (1.0 if coarsening == 1 else NARROWER)
+        return DensityEvolution(self.factor, self.degrees, FieldGrid(self.spacing * coarsening, width))
 
     def equation_of_state(self, path: Path) -> SparseEquationOfState:
         """Return the equation of state along a path."""

@@ -1,0 +1,76 @@
+"""Constraint satisfaction: the times asked for, and the field's habit on equal work."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import amp_theory as at
+from amp_theory.transitions import solved, transitions
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from sparse_oracle import population_dynamics
+
+PATHS = {"flow": at.Flow(), "autoregressive": at.Autoregressive()}
+
+
+def fresh_thresholds(model: at.Model, path: at.Path) -> at.Thresholds:
+    solved.cache_clear()
+    return at.thresholds(model, path)
+
+
+def fresh_diagram(model: at.Model, path: at.Path) -> at.Diagram:
+    solved.cache_clear()
+    return at.phase_diagram(model, path, (8.0, 10.3), points=40)
+
+
+def test_one_fixed_point(benchmark):
+    """K = 5, by density evolution at prescribed overlap; at most 0.5 s."""
+    eos = at.Bicoloring(5).equation_of_state(at.Flow())
+    _ = eos.evolution.decomposition
+    point = benchmark(lambda: eos.solve(np.array([2.9]), np.array([0.1])))
+    assert 8 < point.density[0] < 10
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_thresholds(benchmark, name):
+    """At most 15 s."""
+    found = benchmark.pedantic(fresh_thresholds, (at.Bicoloring(5), PATHS[name]), rounds=1)
+    assert found.tricritical.error < 1e-6
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_diagram(benchmark, name):
+    """Three lines of 40 points; at most 60 s on one core, memory at most 500 MB."""
+    diagram = benchmark.pedantic(fresh_diagram, (at.Bicoloring(5), PATHS[name]), rounds=1)
+    assert all(len(line) == 40 for line in diagram.lines.values())
+    benchmark.extra_info["peak memory, MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def test_two_diagrams_through_an_executor(benchmark):
+    """Both paths on two cores; at most 35 s."""
+    model = at.Bicoloring(5)
+
+    def both() -> list[at.Diagram]:
+        with ProcessPoolExecutor(2) as pool:
+            return list(pool.map(fresh_diagram, [model, model], PATHS.values()))
+
+    assert len(benchmark.pedantic(both, rounds=1)) == 2
+
+
+def test_population_dynamics_of_the_field(benchmark):
+    """The habit, N = 2e4, for one fixed point: its time, and its error against ours."""
+    alpha, size, sweeps = 9.6, 20_000, 40
+    run = benchmark.pedantic(lambda: population_dynamics(alpha, 5, size, sweeps, np.random.default_rng(1)), rounds=1)
+    ours = at.fixed_points(at.Bicoloring(5), at.Flow(), alpha, 0.0).informed
+    benchmark.extra_info["error of its overlap"] = float(run[-1] - ours.overlap)
+    benchmark.extra_info["bound of ours"] = ours.errors["overlap"]
+    late = run[-10:]
+    assert abs(run[-1] - ours.overlap) > 100 * ours.errors["overlap"]
+    assert abs(late.mean() - ours.overlap) < 0.02
+    assert transitions(at.Bicoloring(5), at.Flow()) is not None
