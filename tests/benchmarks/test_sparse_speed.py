@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import resource
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -57,8 +58,8 @@ def test_two_diagrams_through_an_executor(benchmark):
     model = at.Bicoloring(5)
 
     def both() -> list[at.Diagram]:
-        with ProcessPoolExecutor(2) as pool:
-            return list(pool.map(fresh_diagram, [model, model], PATHS.values()))
+        with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+            return list(pool.map(at.phase_diagram, [model] * 2, PATHS.values(), [(8.0, 10.3)] * 2, [40] * 2))
 
     assert len(benchmark.pedantic(both, rounds=1)) == 2
 
