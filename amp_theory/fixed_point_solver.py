@@ -22,7 +22,7 @@ from amp_theory.models import Model
 from amp_theory.paths import Path
 from amp_theory.quadrature import Array
 from amp_theory.results import FixedPoint, FixedPoints, Kind
-from amp_theory.transitions import SAFETY, transitions
+from amp_theory.transitions import SAFETY, check, transitions
 
 
 def broadcast(model: Model, path: Path, control: npt.ArrayLike, strength: npt.ArrayLike) -> tuple[Array, Array]:
@@ -283,7 +283,8 @@ def state_evolution(
     >>> bool(run.converged and run.overlap[0] == 0)
     True
     """
-    eos: EquationOfState = transitions(model, path).eos
+    check(model, path)
+    eos: EquationOfState = model.equation_of_state(path)
     intensity, s = broadcast(model, path, control, strength)
     if intensity.ndim:
         raise InputError(f"state_evolution takes one control and one strength, got {control!r} and {strength!r}")

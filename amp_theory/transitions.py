@@ -37,6 +37,12 @@ SAFETY = 4.0
 
 def transitions(model: Model, path: Path) -> Transitions:
     """Return the (cached) folds and branches of a model along a path."""
+    check(model, path)
+    return solved(model, path)
+
+
+def check(model: object, path: object) -> None:
+    """Raise an `InputError` unless given a model and a path, both hashable."""
     if not isinstance(model, Model):
         raise InputError(f"model must be a model such as IsingPSpin(p=3), got {model!r}")
     if not isinstance(path, Path):
@@ -47,7 +53,6 @@ def transitions(model: Model, path: Path) -> Transitions:
         raise InputError(
             f"models and paths must be hashable (frozen dataclasses), {error}: {model!r}, {path!r}"
         ) from None
-    return solved(model, path)
 
 
 @lru_cache(maxsize=256)
