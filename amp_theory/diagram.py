@@ -251,11 +251,12 @@ def phase_diagram(
     NumericalError
         If a solver fails.
     """
+    solver = transitions(model, path)
     special = thresholds(model, path)
     lo, hi = check_range(model, control_range) if control_range is not None else default_range(model, special)
     points = integer_between("points", points, 2, MOST_POINTS)
     chosen = model.check_target(target)
-    lines = LineTracer(transitions(model, path), special, (lo, hi), points).lines()
+    lines = LineTracer(solver, special, (lo, hi), points).lines()
     return Diagram(model, path, (lo, hi), points, chosen, lines, special, provenance())
 
 

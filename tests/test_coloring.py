@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import amp_theory as at
-from amp_theory.cavity import coloring
+from amp_theory.cavity import coloring, coloring_tricritical
 from amp_theory.cavity.coloring import Coloring, FixedOverlap, permutations, poisson, population_fixed_point
 from amp_theory.cavity.sweep import random_stream, run_tasks
 
@@ -109,14 +109,47 @@ def test_free_entropy_is_stationary():
 
 @pytest.mark.slow
 def test_four_colours():
-    """Zdeborova and Krzakala 2007: c_d = 8.353, c_c = 8.46."""
-    found = at.thresholds(Coloring(4, population=4000, sweeps=60, runs=3), at.Flow())
-    assert found.dynamical.status == found.condensation.status == "statistical"
+    """Zdeborova and Krzakala 2007: c_d = 8.353, c_c = 8.46; the loop of c(overlap) is gone beyond the cusp only."""
+    model, path = Coloring(4, population=2000, sweeps=48, runs=3), at.Autoregressive()
+    found = at.thresholds(model, path)
+    assert found.dynamical.status == found.condensation.status == found.tricritical.status == "statistical"
     assert abs(2 * found.dynamical.density - 8.353) <= 2 * found.dynamical.error
     assert abs(2 * found.condensation.density - 8.46) <= 2 * found.condensation.error + 0.005
     assert found.dynamical.error < 0.03
     assert found.algorithmic.density == found.weak_recovery.density == 4.5
     assert found.bounds["satisfiability"] > found.condensation.density
+    cusp = found.tricritical
+    assert 0 < cusp.errors["revealed"] < 0.3 * cusp.revealed
+    assert found.weak_recovery.density > found.dynamical.density > cusp.density + cusp.error
+    # other random numbers: where the loop was steepest the slope changes its sign
+    other = replace(model, population=4000, seed=9)
+    pair = [cusp.overlap - 0.1, cusp.overlap + 0.1]
+    for strength, sign in ((0.3 * cusp.revealed, -1), (2 * cusp.revealed, 1)):
+        low, high = at.population_isotherm(other, path, pair, strength)
+        error = np.hypot(low.density_error, high.density_error)
+        assert sign * (high.density - low.density) > error
+
+
+def test_side_information_alone():
+    """The overlap of single nodes, in closed form for small snr, and where it is known."""
+    small = coloring_tricritical.side_overlap(at.Flow(), 4, np.array([0.0, 0.01]))
+    assert small[0] == 0
+    # a posterior's first order: overlap = snr/q
+    assert small[1] == pytest.approx(0.01 / 4, rel=0.2)
+    assert coloring_tricritical.side_overlap(at.Autoregressive(), 4, np.array([0.3]))[0] == 0.3
+
+
+def test_cusps_of_known_curves():
+    """A fit of data without noise finds the cusp of the polynomial that made them."""
+    rng = np.random.default_rng(2)
+    s_c, q_c = 0.02, 0.5
+    overlap, strength = rng.uniform(0.25, 0.75, 80), rng.uniform(0, 0.04, 80)
+    degree = 8 + 9 * (overlap - q_c) ** 3 + 4 * (strength - s_c) * (overlap - q_c)
+    data = coloring_tricritical._Data(overlap, strength, degree, np.full(80, 1e-3), np.ones(80))
+    grid = np.linspace(0, 0.04, 101)
+    fit = coloring_tricritical._fit(data, 4, grid, np.zeros(101))
+    assert fit.cusp(np.linspace(0.25, 0.75, 241)) == pytest.approx((8, s_c, q_c), abs=1e-3)
+    assert np.isnan(fit.cusp(np.linspace(0.6, 0.75, 50))[0])
 
 
 @pytest.mark.slow
@@ -184,6 +217,25 @@ def test_executors_and_interruptions_do_not_change_numbers(tmp_path):
         at.population_isotherm(SMALL, at.Flow(), OVERLAPS, checkpoint=file, progress=stop)
     assert seen == [(0, 4), (1, 4), (2, 4)]
     assert at.population_isotherm(SMALL, at.Flow(), OVERLAPS, checkpoint=file) == alone
+
+
+def test_stages_share_a_checkpoint(tmp_path):
+    """Interrupted in the last of its stages, a search for special points resumes with the same numbers."""
+    file = tmp_path / "run.npz"
+    stages = []
+
+    def stop(done: int, of: int) -> None:
+        stages.extend([of] if done == 0 else [])
+        if len(stages) == 3 and done == 5:
+            raise KeyboardInterrupt
+
+    model = replace(SMALL, sweeps=16)
+    alone = at.population_thresholds(model, at.Autoregressive())
+    with pytest.raises(KeyboardInterrupt):
+        at.population_thresholds(model, at.Autoregressive(), checkpoint=file, progress=stop)
+    assert at.population_thresholds(model, at.Autoregressive(), checkpoint=file) == alone
+    with pytest.raises(at.FileError, match="path is 'autoregressive' there, 'flow' here"):
+        at.population_thresholds(model, at.Flow(), checkpoint=file)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ FLOORS = [
     {"equations_of_state", "cavity.factors", "cavity.tables"},
     {"cavity.density_evolution", "cavity.sweep"},
     {"cavity.sparse_models", "cavity.equation_of_state", "cavity.coloring"},
+    {"cavity.coloring_tricritical"},
     {"cavity.coloring_thresholds"},
     {"registry"},
     {"folds"},

@@ -23,7 +23,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -343,21 +343,45 @@ def population_isotherm(
     if not wanted or not all(0 < q < 1 for q in wanted):
         raise InputError(f"overlaps must be numbers in (0, 1), got {overlaps!r}")
     level = float(path.check_strength(strength))
-    side_information(path, model.q, level, 1, random_stream(0, 0))
-    tasks = [FixedOverlap(model, path, q, level) for q in wanted for _ in range(model.runs)]
-    problem = {"model": model.name, **model.parameters, "path": path.name, "strength": level, "overlaps": wanted}
-    results = run_tasks(tasks, model.seed, problem, executor, checkpoint, progress)
-    points = []
-    for k, overlap in enumerate(wanted):
-        runs = results[k * model.runs : (k + 1) * model.runs]
-        degree, entropy, edge = ([r[name] for r in runs] for name in ("degree", "entropy", "edge"))
-        points.append(
-            PopulationPoint(
-                overlap, float(np.mean(degree)) / 2, float(np.mean(entropy)), blocked_error(degree) / 2,
-                blocked_error(entropy), float(np.mean(edge)) - math.log(1 - 1 / model.q), blocked_error(edge),
-            )
-        )  # fmt: skip
-    return points
+    run = PopulationRun(model, path, {"strength": level, "overlaps": wanted}, executor, checkpoint, progress)
+    return run.points([(q, level) for q in wanted])
+
+
+@dataclass(frozen=True)
+class PopulationRun:
+    """Population dynamics of one problem, in one or several stages that share a checkpoint.
+
+    details is what defines the problem besides model and path; executor, checkpoint and progress are as for
+    `run_tasks`.
+    """
+
+    model: Coloring
+    path: Path
+    details: dict[str, Any]
+    executor: Executor | None = None
+    checkpoint: str | os.PathLike[str] | None = None
+    progress: Callable[[int, int], None] | None = None
+
+    def points(
+        self, places: Sequence[tuple[float, float]], first: int = 0, model: Coloring | None = None
+    ) -> list[PopulationPoint]:
+        """Return the points at (overlap, strength); `first` tasks came before, `model` may have other populations."""
+        used = model or self.model
+        for _, strength in places[:1]:  # refuses a path that has no meaning for colours
+            side_information(self.path, used.q, strength, 1, random_stream(0, 0))
+        tasks = [FixedOverlap(used, self.path, q, level) for q, level in places for _ in range(used.runs)]
+        problem = {"model": used.name, **self.model.parameters, "path": self.path.name, **self.details}
+        results = run_tasks(tasks, used.seed, problem, self.executor, self.checkpoint, self.progress, first)
+        return [_point(used, q, results[k * used.runs : (k + 1) * used.runs]) for k, (q, _) in enumerate(places)]
+
+
+def _point(model: Coloring, overlap: float, runs: Sequence[Result]) -> PopulationPoint:
+    """Return means and errors over the runs of one point."""
+    degree, entropy, edge = ([r[name] for r in runs] for name in ("degree", "entropy", "edge"))
+    return PopulationPoint(
+        overlap, float(np.mean(degree)) / 2, float(np.mean(entropy)), blocked_error(degree) / 2,
+        blocked_error(entropy), float(np.mean(edge)) - math.log(1 - 1 / model.q), blocked_error(edge),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.polynomial import Polynomial
 
-from amp_theory.cavity.coloring import Coloring, PopulationPoint, population_isotherm
+from amp_theory.cavity.coloring import Coloring, PopulationPoint, PopulationRun
+from amp_theory.cavity.coloring_tricritical import tricritical_point
+from amp_theory.errors import InputError
 from amp_theory.paths import Path
 from amp_theory.quadrature import Array
 from amp_theory.results import Located, Thresholds
@@ -83,7 +85,7 @@ def population_thresholds(
     checkpoint: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Thresholds:
-    """Locate the special points of a colouring by population dynamics; about a minute with the default options.
+    """Locate the special points of a colouring by population dynamics; minutes with the default options.
 
     Parameters
     ----------
@@ -98,28 +100,33 @@ def population_thresholds(
     FileError
         If the checkpoint belongs to another problem.
     """
-    points = population_isotherm(model, path, OVERLAPS, 0.0, executor, checkpoint, progress)
+    if not isinstance(path, Path):
+        raise InputError(f"path must be a path such as Flow(), got {path!r}")
+    run = PopulationRun(model, path, {"question": "special points"}, executor, checkpoint, progress)
+    points = run.points([(q, 0.0) for q in OVERLAPS])
     start = model.weak_recovery
     exact = Located(
         start, 0.0, {"density": 8e-16 * start, "overlap": 0.0}, "density", how="Kesten-Stigum: c = (q - 1)^2"
     )
     dynamical, condensation = _discontinuous(points, start, _how(model))
-    reasons = {
-        "tricritical": "not located by population dynamics; population_isotherm at positive strengths gives the curves",
-    }
-    algorithmic = None
+    reasons: dict[str, str] = {}
+    algorithmic = tricritical = None
     if dynamical is None:
         reasons["algorithmic"] = "the uninformed branch changes continuously, at weak recovery"
         reasons["dynamical"] = "no second branch at zero strength: the transition is continuous, at weak recovery"
         reasons["condensation"] = "the equilibrium branch changes continuously, at weak recovery"
+        reasons["tricritical"] = "no first-order transition at zero strength from which a line could start"
     else:
         how = "the curve falls from weak recovery: overlap 0 itself jumps where it loses stability"
         algorithmic = Located(start, 0.0, exact.errors, "density", how=how)
+        tricritical, reason = tricritical_point(run, points, len(points) * model.runs)
+        if tricritical is None:
+            reasons["tricritical"] = reason
     if dynamical is not None and condensation is None:
         reasons["condensation"] = "not resolved by these populations: take larger ones, or more runs"
     return Thresholds(
         model.name, path.name, model.control, path.strength, model.parameters, dynamical, condensation, algorithmic,
-        exact, None, reasons, bounds=model.bounds,
+        exact, tricritical, reasons, bounds=model.bounds,
     )  # fmt: skip
 
 

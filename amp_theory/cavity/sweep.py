@@ -66,6 +66,7 @@ def run_tasks(
     executor: Executor | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    first: int = 0,
 ) -> list[Result]:
     """Run all tasks and return their results in order.
 
@@ -82,6 +83,9 @@ def run_tasks(
         executor the state inside a task is kept, too.
     progress
         Called with the numbers of finished and of all tasks.
+    first
+        The number of the first task, which chooses its random stream and its place in the checkpoint: a run of
+        several stages, each planned from the results before, counts on.
 
     Raises
     ------
@@ -93,24 +97,29 @@ def run_tasks(
     if executor is not None and not hasattr(executor, "submit"):
         raise InputError(f"executor must have a method submit like concurrent.futures.Executor, got {executor!r}")
     kept = _Checkpoint(None if checkpoint is None else as_path(checkpoint), dict(problem) | {"seed": seed})
-    waiting = [n for n in range(len(tasks)) if n not in kept.results]
-    report = progress or (lambda done, of: None)
-    report(len(kept.results), len(tasks))
+    numbered = {first + k: task for k, task in enumerate(tasks)}
+    waiting = [n for n in numbered if n not in kept.results]
+
+    def report() -> None:
+        if progress is not None:
+            progress(sum(n in kept.results for n in numbered), len(tasks))
+
+    report()
     failures: dict[int, BaseException] = {}
     if executor is None:
         for n in waiting:
-            kept.finish(n, _run_here(tasks[n], seed, n, kept))
-            report(len(kept.results), len(tasks))
+            kept.finish(n, _run_here(numbered[n], seed, n, kept))
+            report()
     else:
-        futures = {executor.submit(run_task, tasks[n], seed, n): n for n in waiting}
+        futures = {executor.submit(run_task, numbered[n], seed, n): n for n in waiting}
         for future in as_completed(futures):
             error = future.exception()
             if error is not None:
                 failures[futures[future]] = error
                 continue
             kept.finish(futures[future], future.result())
-            report(len(kept.results), len(tasks))
-    results = [kept.results.get(n) for n in range(len(tasks))]
+            report()
+    results = [kept.results.get(n) for n in numbered]
     if failures:
         n, error = min(failures.items())
         raise NumericalError(f"{len(failures)} of {len(tasks)} tasks failed, the first, {n}: {error}", partial=results)
