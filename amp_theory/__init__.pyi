@@ -25,6 +25,28 @@ from amp_theory.errors import FileError as FileError
 from amp_theory.errors import InputError as InputError
 from amp_theory.errors import NumericalError as NumericalError
 from amp_theory.errors import UnknownNameError as UnknownNameError
+from amp_theory.finite.chains import MarkovChains as MarkovChains
+from amp_theory.finite.denoisers import Denoised as Denoised
+from amp_theory.finite.denoisers import MessagePassingDenoiser as MessagePassingDenoiser
+from amp_theory.finite.exact import Enumeration as Enumeration
+from amp_theory.finite.instances import Instance as Instance
+from amp_theory.finite.instances import draw_instance as draw_instance
+from amp_theory.finite.langevin import LangevinTrajectories as LangevinTrajectories
+from amp_theory.finite.langevin import langevin as langevin
+from amp_theory.finite.message_passing import Inference as Inference
+from amp_theory.finite.message_passing import MessagePassingOptions as MessagePassingOptions
+from amp_theory.finite.message_passing import run_amp as run_amp
+from amp_theory.finite.message_passing import run_bp as run_bp
+from amp_theory.finite.mode_coupling import EquilibriumCorrelation as EquilibriumCorrelation
+from amp_theory.finite.mode_coupling import equilibrium_correlation as equilibrium_correlation
+from amp_theory.finite.monte_carlo import heat_bath as heat_bath
+from amp_theory.finite.monte_carlo import metropolis as metropolis
+from amp_theory.finite.samplers import Samples as Samples
+from amp_theory.finite.samplers import draw_samples as draw_samples
+from amp_theory.finite.tempering import TemperedChains as TemperedChains
+from amp_theory.finite.tempering import parallel_tempering as parallel_tempering
+from amp_theory.finite.two_time import LangevinCorrelations as LangevinCorrelations
+from amp_theory.finite.two_time import langevin_correlations as langevin_correlations
 from amp_theory.fixed_point_solver import fixed_points as fixed_points
 from amp_theory.fixed_point_solver import informed_overlap as informed_overlap
 from amp_theory.fixed_point_solver import state_evolution as state_evolution
@@ -72,6 +94,7 @@ from amp_theory.schedules import StochasticLocalization as StochasticLocalizatio
 from amp_theory.schedules import TrigonometricInterpolant as TrigonometricInterpolant
 from amp_theory.schedules import VarianceExploding as VarianceExploding
 from amp_theory.schedules import VariancePreserving as VariancePreserving
+from amp_theory.side_information import SideInformation as SideInformation
 from amp_theory.transitions import thresholds as thresholds
 
 __version__: str

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from amp_theory.channel_table import ChannelTable
 from amp_theory.errors import InputError, NumericalError, as_array
-from amp_theory.mixtures import EPS, Components, Moments, defining_integrands, small_integrand
+from amp_theory.mixtures import EPS, Components, Mixture, Moments, defining_integrands, small_integrand
 from amp_theory.priors import Prior, Table, check_scale
 from amp_theory.quadrature import TARGET, Array, Index, Rows, trapezoid
 from amp_theory.scalar_channel import MEASURES, ChannelValues
@@ -203,6 +203,12 @@ class Density(Prior):
     def table(self) -> Table:
         """Interpolated channel functions, for the solvers."""
         return ChannelTable(self._channel, self.mean, self.second_moment, self.second_moment)
+
+    def resolved(self, snr: float) -> Mixture:
+        """Return quadrature nodes as atoms, fine enough for observations of this snr."""
+        atoms = self._atoms(snr)
+        p, s = atoms.probabilities.ravel(), atoms.means.ravel()
+        return Mixture(p / p.sum(), s, np.zeros_like(s))
 
     # --- the channel ---
 

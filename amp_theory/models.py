@@ -72,6 +72,20 @@ class Model(ABC):
         return EquationOfState(self, path)
 
     @property
+    def spherical(self) -> bool:
+        """Whether configurations have exactly sum s^2 = size, instead of independent variables."""
+        return False
+
+    @property
+    def sparse(self) -> bool:
+        """Whether variables interact along a sparse random graph."""
+        return False
+
+    def energy_unit(self, control: float) -> float:
+        """Return the energy of the model's Hamiltonian that costs one nat of log weight."""
+        return 1.0
+
+    @property
     def statistical(self) -> bool:
         """Whether special points come from long random runs, by `special_points`, instead of an equation of state."""
         return False
@@ -199,6 +213,10 @@ class _TemperatureModel(Model):
         """Return T = intensity^(-1/2)."""
         return intensity**-0.5
 
+    def energy_unit(self, control: float) -> float:
+        """Return T."""
+        return control
+
     @property
     def random_counterpart(self) -> bool:
         """Whether no field singles out the planted direction."""
@@ -264,6 +282,11 @@ class SphericalPSpin(_PurePSpin):
     name: ClassVar[str] = "spherical-p-spin"
 
     @property
+    def spherical(self) -> bool:
+        """True."""
+        return True
+
+    @property
     def variable_prior(self) -> Prior:
         """Gaussian, which is the spherical constraint at large N."""
         return Gaussian()
@@ -323,6 +346,11 @@ class MixedPSpin(_TemperatureModel):
     def coupling(self) -> Coupling:
         """xi(q) = xi_1(q)/T^2."""
         return PolynomialCoupling(tuple(parse_polynomial(self.xi, "q").items()))
+
+    @property
+    def spherical(self) -> bool:
+        """Whether the prior is Gaussian, which stands for the spherical constraint."""
+        return isinstance(self.prior, Gaussian)
 
     @property
     def random_counterpart(self) -> bool:
@@ -399,6 +427,11 @@ class SpikedMatrixTensor(_NoiseModel):
     def __post_init__(self) -> None:
         object.__setattr__(self, "p", integer_between("p", self.p, 3, MOST_BODIES))
         object.__setattr__(self, "tensor_noise", positive("tensor_noise", self.tensor_noise))
+
+    @property
+    def spherical(self) -> bool:
+        """True."""
+        return True
 
     @property
     def variable_prior(self) -> Prior:

@@ -42,6 +42,7 @@ from amp_theory.schedules import (
     VarianceExploding,
     VariancePreserving,
 )
+from amp_theory.side_information import SideInformation
 from amp_theory.uniform_channel import uniform_channel
 
 #: strengths too small for their square roots and powers to be told from zero
@@ -130,6 +131,10 @@ class Path(ABC):
         """
         raise InputError(f"{self!r} does not define `tilted_transform`, which models on sparse graphs need")
 
+    def observe(self, truth: Array, strength: float, rng: np.random.Generator) -> SideInformation:
+        """Draw side information of a strength about configurations of shape (batch, size), for finite instances."""
+        raise InputError(f"{self!r} does not define `observe`, which finite instances need")
+
     def check_prior(self, prior: Prior) -> None:  # noqa: B027 - most paths take every prior
         """Raise an `InputError` if the path is not defined for `prior`."""
 
@@ -186,6 +191,11 @@ class Flow(Path):
         """Return e^{-snr (1 + w^2)/2}: h is normal with mean and variance snr."""
         return np.asarray(np.exp(-np.multiply.outer(strength, (1 + frequency**2) / 2)))
 
+    def observe(self, truth: Array, strength: float, rng: np.random.Generator) -> SideInformation:
+        """Return the field gamma y, y = gamma s + z, and the precision snr."""
+        noise = rng.standard_normal(np.shape(truth))
+        return SideInformation.from_field(strength * truth + np.sqrt(strength) * noise, float(strength))
+
     def evidence(self, prior: Prior, strength: npt.ArrayLike) -> Array:
         """Return rho snr/2."""
         return prior.second_moment * np.asarray(strength, dtype=float) / 2
@@ -230,6 +240,10 @@ class Autoregressive(Path):
     def tilted_transform(self, frequency: Array, strength: Array) -> Array:
         """Return 1 - theta: h is zero, or infinite with probability theta."""
         return np.multiply.outer(1 - strength, np.ones_like(frequency))
+
+    def observe(self, truth: Array, strength: float, rng: np.random.Generator) -> SideInformation:
+        """Reveal every variable with probability theta."""
+        return SideInformation.from_known(rng.random(np.shape(truth)) < strength, truth)
 
     def information(self, prior: Prior, strength: npt.ArrayLike) -> Array:
         """Return theta H(P0), infinite for a continuous prior."""
@@ -303,6 +317,11 @@ class UniformDiscreteDiffusion(Path):
         """Return sqrt(1 - v) cos(w atanh sqrt v): h is +-atanh(retention), negative with probability epsilon."""
         v = np.asarray(strength)[..., None]
         return np.asarray(np.sqrt(1 - v) * np.cos(frequency * np.arctanh(np.sqrt(np.maximum(v, 0)))))
+
+    def observe(self, truth: Array, strength: float, rng: np.random.Generator) -> SideInformation:
+        """Return the fields +-atanh(retention) of spins that were flipped with probability (1 - retention)/2."""
+        seen = np.where(rng.random(np.shape(truth)) < (1 + strength) / 2, truth, -truth)
+        return SideInformation.from_field(np.arctanh(strength) * seen)
 
     def check_prior(self, prior: Prior) -> None:
         """Raise an `InputError` unless s is +1 or -1 with equal probability."""

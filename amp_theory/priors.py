@@ -91,6 +91,10 @@ class Prior(ABC):
     def _channel(self, snr: Array) -> ChannelValues:
         """Evaluate the channel functions at x of shape (n,)."""
 
+    @abstractmethod
+    def resolved(self, snr: float) -> Mixture:
+        """Return a mixture of atoms and Gaussians that stands for this prior at observations up to snr."""
+
     @property
     def parameters(self) -> dict[str, Any]:
         """The arguments that make this prior, by name."""
@@ -161,6 +165,10 @@ class MixturePrior(Prior):
     def mixture(self) -> Mixture:
         """Probabilities, means and variances of the components."""
         return self._components()
+
+    def resolved(self, snr: float) -> Mixture:
+        """Return the mixture itself."""
+        return self.mixture
 
     @property
     def mean(self) -> float:

@@ -94,6 +94,11 @@ class Coloring(Model):
         raise InputError(self._elsewhere())
 
     @property
+    def sparse(self) -> bool:
+        """True."""
+        return True
+
+    @property
     def statistical(self) -> bool:
         """True: special points come from population dynamics."""
         return True

@@ -76,6 +76,14 @@ def _bounded(result: Array) -> tuple[Array, Array]:
     return np.clip(loss, -2 - top, top), result[:, -1]
 
 
+def _product(values: Array) -> Array:
+    """Return the product over the last axis, which is short."""
+    result = values[..., 0].copy()
+    for j in range(1, values.shape[-1]):
+        result *= values[..., j]
+    return np.asarray(result)
+
+
 def fit_ratio(grid: FieldGrid) -> float:
     """Return the spacing of fitted exponents that goes with a grid."""
     return RATIO if grid.spacing < 0.2 else COARSEST_RATIO
@@ -227,6 +235,10 @@ class AllEqual(Factor):
         """1 - penalty at both ends, else 1."""
         return (1 - self.penalty, *[1.0] * (self.k - 1), 1 - self.penalty)
 
+    def messages(self, up: Array) -> tuple[Array, Array]:
+        """Return N_+ = 1 - penalty P and N_- = 1 - penalty Q."""
+        return 1 - self.penalty * _product(up), 1 - self.penalty * _product(1 - up)
+
     def decomposition(self, grid: FieldGrid) -> Decomposition:
         """Return the products of p^s and of p^s (1-p)^s'."""
         sums = self._power_sums(grid)
@@ -304,6 +316,11 @@ class Parity(Factor):
     def response(self) -> float:
         """Zero: a parity of more than two spins tells nothing about a pair; of two, eta."""
         return self.penalty / (2 - self.penalty) if self.k == 2 else 0.0
+
+    def messages(self, up: Array) -> tuple[Array, Array]:
+        """Return N_+- = (1 - penalty/2)(1 +- eta tau)."""
+        eta_tau = self.penalty / (2 - self.penalty) * _product(2 * up - 1)
+        return (1 - self.penalty / 2) * (1 + eta_tau), (1 - self.penalty / 2) * (1 - eta_tau)
 
     def decomposition(self, grid: FieldGrid) -> Decomposition:
         """Return the products of abs(tanh h)^s."""

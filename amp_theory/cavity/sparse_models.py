@@ -83,6 +83,11 @@ class SparseModel(Model):
         return Rademacher()
 
     @property
+    def sparse(self) -> bool:
+        """True."""
+        return True
+
+    @property
     def random_counterpart(self) -> bool:
         """Whether a random instance is contiguous to the planted one up to condensation: by symmetry, always."""
         return True

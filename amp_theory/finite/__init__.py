@@ -1,0 +1,1 @@
+"""Finite instances: real algorithms against the theory, with which they share models and paths only."""

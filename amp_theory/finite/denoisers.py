@@ -1,0 +1,153 @@
+"""Denoisers: from side information about a configuration to the posterior mean of every variable.
+
+A denoiser is called with `SideInformation` and, optionally, the means at which to start, and returns `Denoised`.  A
+user's own may be any function of the side information that returns means of shape (batch, size).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from amp_theory.errors import InputError
+from amp_theory.finite.dense import DenseInstance
+from amp_theory.finite.exact import Enumeration
+from amp_theory.finite.instances import Instance
+from amp_theory.finite.message_passing import Inference, MessagePassingOptions, run_amp, run_bp
+from amp_theory.finite.scalar_posterior import sample_posterior
+from amp_theory.mixtures import Mixture
+from amp_theory.quadrature import Array
+from amp_theory.side_information import Mask, SideInformation
+
+
+@dataclass(frozen=True, eq=False)
+class Denoised:
+    """Posterior means, shape (batch, size), whether they converged, shape (batch,), and how to draw single variables.
+
+    marginals holds the probabilities of a discrete prior's values, shape (batch, size, values); or effective_field and
+    precision give the posterior of every variable as in scalar_posterior.py; or neither, and then the mean
+    decides, which is enough for priors of two values.
+    """
+
+    mean: Array
+    converged: Mask
+    marginals: Array | None = None
+    effective_field: Array | None = None
+    precision: Array | None = None
+
+    def draw(self, mixture: Mixture, rng: np.random.Generator) -> Array:
+        """Draw every variable from its own posterior, independently, shape (batch, size).
+
+        Raises
+        ------
+        InputError
+            If only means are known and the prior has more than two values.
+        """
+        if self.marginals is not None:
+            cumulative = np.cumsum(self.marginals, axis=2)[..., :-1]
+            return np.asarray(mixture.means[(rng.random(self.mean.shape)[..., None] > cumulative).sum(axis=2)])
+        if self.effective_field is not None and self.precision is not None:
+            return sample_posterior(mixture, self.effective_field, self.precision, rng)
+        if not mixture.atoms or len(mixture.means) != 2:
+            raise InputError(
+                "a denoiser that returns means only can draw single variables of two values; return Denoised with "
+                "marginals for other priors"
+            )
+        low, high = float(mixture.means.min()), float(mixture.means.max())
+        return np.asarray(np.where(rng.random(self.mean.shape) * (high - low) < self.mean - low, high, low))
+
+
+class Denoiser(Protocol):
+    """What samplers call."""
+
+    def __call__(self, side: SideInformation, start: Array | None = None) -> Denoised:
+        """Return posterior means given side information, perhaps starting from given means."""
+
+
+@dataclass(frozen=True, eq=False)
+class ExactDenoiser:
+    """The exact posterior, by enumeration of a small instance."""
+
+    enumeration: Enumeration
+
+    def __call__(self, side: SideInformation, start: Array | None = None) -> Denoised:
+        """Return the exact posterior means and marginals."""
+        marginals, possible = self.enumeration.denoise(side)
+        return Denoised(marginals @ self.enumeration.instance.variables.means, possible, marginals)
+
+
+@dataclass(frozen=True, eq=False)
+class MessagePassingDenoiser:
+    """AMP for dense instances, BP for sparse graphs: what an efficient denoiser can do.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    options
+        Damping, tolerance, number of iterations.
+    warm
+        Whether to start from the means of a sampler's previous step, which follow the uninformed branch, instead of the
+        prior's mean.
+    """
+
+    instance: Instance
+    options: MessagePassingOptions = field(
+        default_factory=lambda: MessagePassingOptions(tolerance=1e-5, max_iterations=200)
+    )
+    warm: bool = True
+
+    def infer(self, side: SideInformation, start: Array | None = None) -> Inference:
+        """Run message passing."""
+        run = run_amp if isinstance(self.instance, DenseInstance) else run_bp
+        return run(self.instance, side, "uninformed" if start is None or not self.warm else start, self.options)
+
+    def __call__(self, side: SideInformation, start: Array | None = None) -> Denoised:
+        """Return the means where message passing ended, and whether it converged."""
+        found = self.infer(side, start)
+        return Denoised(found.mean, found.converged, None, found.effective_field, found.precision)
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedDenoiser:
+    """A user's function of side information, whose answers are checked."""
+
+    function: Callable[..., object]
+
+    def __call__(self, side: SideInformation, start: Array | None = None) -> Denoised:
+        """Call the function and check what it returns.
+
+        Raises
+        ------
+        InputError
+            If it returns a wrong shape, NaN or an infinity.
+        """
+        answer = self.function(side)
+        shape = (side.batch, side.size)
+        if isinstance(answer, Denoised):
+            found = answer
+        else:
+            found = Denoised(np.asarray(answer, dtype=float), np.ones(side.batch, dtype=bool))
+        if found.mean.shape != shape:
+            raise InputError(f"the denoiser must return means of shape {shape}, got {found.mean.shape}")
+        if not np.all(np.isfinite(found.mean)):
+            raise InputError("the denoiser returned NaN or an infinity")
+        return found
+
+
+def as_denoiser(instance: Instance, denoiser: object) -> Denoiser:
+    """Return the denoiser meant: None for AMP or BP, "exact" for enumeration, or a checked function of one's own."""
+    if denoiser is None:
+        return MessagePassingDenoiser(instance)
+    if isinstance(denoiser, str):
+        if denoiser != "exact":
+            raise InputError(f"denoiser must be None, 'exact' or a function, got {denoiser!r}")
+        return ExactDenoiser(Enumeration(instance))
+    if isinstance(denoiser, ExactDenoiser | MessagePassingDenoiser | CheckedDenoiser):
+        return denoiser
+    if not callable(denoiser):
+        raise InputError(f"denoiser must be None, 'exact' or a function of side information, got {denoiser!r}")
+    return CheckedDenoiser(denoiser)

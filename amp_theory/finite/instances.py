@@ -1,0 +1,141 @@
+"""Finite instances of models: what they have in common, and how they are drawn.
+
+An instance is a measure over configurations s of `size` variables with independent priors (or uniform on
+the sphere), times exp(interaction(s)).  A planted instance was drawn together with a configuration `planted`, which
+is an exact sample of the measure it defines; a random one has none.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from functools import cached_property
+
+import numpy as np
+
+from amp_theory.errors import InputError, as_float, integer_between
+from amp_theory.finite.scalar_posterior import sample_prior
+from amp_theory.mixtures import Mixture
+from amp_theory.models import Model, Target
+from amp_theory.quadrature import Array
+
+#: the largest number of variables that is considered at all
+LARGEST_SIZE = 10**7
+
+
+class Instance(ABC):
+    """One instance of a model at a value of its control.
+
+    Parameters
+    ----------
+    model, control, size
+        The model, the value of its control, and the number of variables.
+    planted
+        The planted configuration, shape (size,); None for a random instance.
+    """
+
+    def __init__(self, model: Model, control: float, size: int, planted: Array | None) -> None:
+        self.model = model
+        self.control = control
+        self.size = size
+        self.planted = planted
+
+    def __repr__(self) -> str:
+        kind = "random" if self.planted is None else "planted"
+        return f"<{kind} instance of {self.model!r}, {self.model.control} = {self.control:g}, size {self.size}>"
+
+    @cached_property
+    def variables(self) -> Mixture:
+        """The prior of one variable."""
+        return self.model.variable_prior.resolved(0.0)
+
+    @property
+    @abstractmethod
+    def flip_symmetric(self) -> bool:
+        """Whether s and -s have equal weight."""
+
+    @abstractmethod
+    def interaction(self, configurations: Array) -> Array:
+        """Return the logarithm of the weight relative to the priors, shape (n,), for configurations (n, size)."""
+
+    @abstractmethod
+    def energy(self, configurations: Array) -> Array:
+        """Return the energy per variable, shape (n,), in the units of the model's Hamiltonian."""
+
+    def overlap(self, a: Array, b: Array) -> Array:
+        """Return sum_i a_i b_i/size over the last axis, its absolute value where s and -s are alike."""
+        result = np.asarray((np.asarray(a) * np.asarray(b)).sum(axis=-1) / self.size)
+        return np.abs(result) if self.flip_symmetric else result
+
+
+def check_size(size: object, least: int) -> int:
+    """Return a number of variables that is large enough for the model's interactions."""
+    return integer_between("size", size, least, LARGEST_SIZE)
+
+
+def check_memory(needed: float, what: str) -> None:
+    """Raise an `InputError` if more bytes are needed than this machine has."""
+    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > 0.8 * available:
+        raise InputError(
+            f"{what} needs {needed / 2**30:.3g} GiB of memory, of which this machine has {available / 2**30:.3g}: "
+            "choose a smaller size"
+        )
+
+
+def check_seed(seed: object) -> np.random.SeedSequence:
+    """Return the seed sequence of a non-negative integer, or the sequence given."""
+    if isinstance(seed, np.random.SeedSequence):
+        return seed
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise InputError(f"seed must be an integer >= 0, got {seed!r}")
+    return np.random.SeedSequence(int(seed))
+
+
+def draw_planted(model: Model, size: int, rng: np.random.Generator) -> Array:
+    """Draw a configuration from the prior, on the sphere sum s^2 = size where the model is spherical."""
+    if model.spherical:
+        s = rng.standard_normal(size)
+        return np.asarray(s * np.sqrt(size / (s @ s)))
+    return sample_prior(model.variable_prior.resolved(0.0), (size,), rng)
+
+
+def draw_instance(
+    model: Model, control: float, size: int, seed: int | np.random.SeedSequence, target: Target | None = None
+) -> Instance:
+    """Draw an instance of a model, reproducible from its seed.
+
+    Parameters
+    ----------
+    model, control
+        A dense model with a polynomial coupling or a model on sparse graphs, and the value of its control.
+    size
+        Number of variables.
+    seed
+        An integer >= 0, or a `numpy.random.SeedSequence`.
+    target
+        "planted" (default) or "random".
+
+    Raises
+    ------
+    InputError
+        For a model without finite instances, a size too small or too large for memory, or a bad seed.
+
+    Examples
+    --------
+    >>> from amp_theory import IsingPSpin
+    >>> instance = draw_instance(IsingPSpin(3), control=0.7, size=20, seed=1)
+    >>> instance.planted.shape, float(instance.overlap(instance.planted, instance.planted))
+    ((20,), 1.0)
+    """
+    from amp_theory.finite.dense import draw_dense
+    from amp_theory.finite.graphs import draw_graph
+
+    if not isinstance(model, Model):
+        raise InputError(f"model must be a model such as IsingPSpin(p=3), got {model!r}")
+    value = float(model.check_control(as_float(model.control, control)))
+    rng = np.random.Generator(np.random.PCG64(check_seed(seed)))
+    planted = model.check_target("planted" if target is None else target) == "planted"
+    if model.sparse:
+        return draw_graph(model, value, size, rng, planted)
+    return draw_dense(model, value, size, rng, planted)
