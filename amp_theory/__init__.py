@@ -43,6 +43,8 @@ _WHERE = {
     "finite.instances": ["Instance", "draw_instance"],
     "finite.message_passing": ["Inference", "MessagePassingOptions", "run_amp", "run_bp"],
     "finite.samplers": ["Samples", "draw_samples"],
+    "finite.judging": ["SamplerJudgement"],
+    "finite.simulation": ["Simulation", "simulate"],
     "finite.chains": ["MarkovChains"],
     "finite.langevin": ["LangevinTrajectories", "langevin"],
     "finite.monte_carlo": ["heat_bath", "metropolis"],

@@ -31,6 +31,7 @@ from amp_theory.finite.denoisers import MessagePassingDenoiser as MessagePassing
 from amp_theory.finite.exact import Enumeration as Enumeration
 from amp_theory.finite.instances import Instance as Instance
 from amp_theory.finite.instances import draw_instance as draw_instance
+from amp_theory.finite.judging import SamplerJudgement as SamplerJudgement
 from amp_theory.finite.langevin import LangevinTrajectories as LangevinTrajectories
 from amp_theory.finite.langevin import langevin as langevin
 from amp_theory.finite.message_passing import Inference as Inference
@@ -43,6 +44,8 @@ from amp_theory.finite.monte_carlo import heat_bath as heat_bath
 from amp_theory.finite.monte_carlo import metropolis as metropolis
 from amp_theory.finite.samplers import Samples as Samples
 from amp_theory.finite.samplers import draw_samples as draw_samples
+from amp_theory.finite.simulation import Simulation as Simulation
+from amp_theory.finite.simulation import simulate as simulate
 from amp_theory.finite.tempering import TemperedChains as TemperedChains
 from amp_theory.finite.tempering import parallel_tempering as parallel_tempering
 from amp_theory.finite.two_time import LangevinCorrelations as LangevinCorrelations

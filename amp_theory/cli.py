@@ -149,6 +149,32 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
                   "compare ising-p-spin --set p=3")  # fmt: skip
     _add_model(sub, with_path=False)
     sub.add_argument("--target", metavar="T", help="whose verdicts: planted or random")
+    sub = command(
+        "simulate",
+        _simulate,
+        "run samplers on finite instances and judge them by exact samples",
+        "simulate xorsat --set k=4 --set temperature=0.5 --control 1.45 --size 2000 --instances 10 --seed 1",
+    )
+    _add_model(sub, with_path=True)
+    _add_control(sub)
+    sub.add_argument("--size", required=True, metavar="N", help="number of variables")
+    sub.add_argument("--instances", required=True, metavar="K", help="number of instances")
+    sub.add_argument("--seed", required=True, metavar="S", help="an integer >= 0: the same seed, the same numbers")
+    sub.add_argument(
+        "--samplers",
+        metavar="A,B",
+        help="others than the path's and a Markov chain: flow, diffusion, "
+        "autoregressive, masked, uniform-diffusion, heat-bath, parallel-tempering, langevin",
+    )
+    for name, default, text in (
+        ("batch", 16, "configurations per sampler and instance"),
+        ("steps", 100, "steps of denoising samplers"),
+        ("sweeps", 1000, "of Markov chains"),
+        ("workers", 1, "processes"),
+    ):
+        sub.add_argument(f"--{name}", default=str(default), metavar="N", help=f"{text} ({default})")
+    sub.add_argument("--target", metavar="T", help="planted or random instances")
+    sub.add_argument("--checkpoint", metavar="FILE", help="instances done are saved here, and resumed from here")
     sub = command("reproduce", _reproduce, "draw the phase diagrams of arXiv:2308.14085 with their numbers",
                   "reproduce --folder figures --force")  # fmt: skip
     sub.add_argument("--folder", default="figures", metavar="DIR", help="where to write (figures)")
@@ -372,6 +398,35 @@ def _compare(options: argparse.Namespace) -> tuple[Any, str]:
 
     result = compare_samplers(_model(options), options.target)
     return result.to_dict(), result.report()
+
+
+def _simulate(options: argparse.Namespace) -> tuple[Any, str]:
+    from concurrent.futures import ProcessPoolExecutor
+
+    from amp_theory.finite.simulation import baseline, simulate
+
+    model, path = _model(options), _path(options)
+    whole = {n: _whole(n, getattr(options, n)) for n in ("size", "instances", "seed", "batch", "steps", "sweeps")}
+    samplers = [path.name, baseline(model)] if options.samplers is None else options.samplers.split(",")
+    workers = integer_between("--workers", options.workers, 1, 1024)
+    executor = ProcessPoolExecutor(workers) if workers > 1 else None
+    try:
+        found = simulate(
+            model, _number(model.control, options.control), samplers=samplers, target=options.target,
+            executor=executor, checkpoint=options.checkpoint, progress=_progress, **whole,
+        )  # fmt: skip
+    finally:
+        if executor is not None:
+            executor.shutdown(cancel_futures=True)
+    return found.to_dict(), found.report()
+
+
+def _whole(name: str, text: str) -> int:
+    """Read an integer."""
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError(f"--{name} must be an integer, got {text!r}") from None
 
 
 def _reproduce(options: argparse.Namespace) -> tuple[Any, str]:
