@@ -38,6 +38,7 @@ _WHERE = {
     "cavity.coloring_thresholds": ["population_thresholds"],
     "cavity.factors": ["Factor"],
     "cavity.sparse_models": ["XORSAT", "Bicoloring", "SparseModel"],
+    "finite.convergence": ["AmpComparison", "amp_against_state_evolution"],
     "finite.denoisers": ["Denoised", "MessagePassingDenoiser"],
     "finite.exact": ["Enumeration"],
     "finite.instances": ["Instance", "draw_instance"],

@@ -26,6 +26,8 @@ from amp_theory.errors import InputError as InputError
 from amp_theory.errors import NumericalError as NumericalError
 from amp_theory.errors import UnknownNameError as UnknownNameError
 from amp_theory.finite.chains import MarkovChains as MarkovChains
+from amp_theory.finite.convergence import AmpComparison as AmpComparison
+from amp_theory.finite.convergence import amp_against_state_evolution as amp_against_state_evolution
 from amp_theory.finite.denoisers import Denoised as Denoised
 from amp_theory.finite.denoisers import MessagePassingDenoiser as MessagePassingDenoiser
 from amp_theory.finite.exact import Enumeration as Enumeration

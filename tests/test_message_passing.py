@@ -2,54 +2,19 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from finite_oracle import goodness_of_fit
-from scipy.stats import chi2
+from scipy.stats import kstest
 
 import amp_theory as at
+from amp_theory.finite.convergence import extrapolate
 from amp_theory.finite.denoisers import CheckedDenoiser, ExactDenoiser
 from amp_theory.finite.graphs import GraphInstance
 from amp_theory.finite.samplers import SAMPLERS, strengths_of
 from amp_theory.finite.scalar_posterior import posterior_moments
-
-STEPS = 8
-#: those that are tested together; neighbours are almost the same numbers
-ITERATIONS = [1, 3, 7]
-
-
-def amp_minus_theory(model, path, control, strength, size, seeds) -> np.ndarray:
-    """Return overlap - state evolution per iteration and instance, shape (instances, STEPS)."""
-    theory = at.state_evolution(model, path, control, strength, max_steps=STEPS, tolerance=1e-300).overlap[1:]
-    rows = []
-    for seed in seeds:
-        instance = at.draw_instance(model, control, size, seed)
-        side = path.observe(instance.planted[None], strength, np.random.default_rng(10_000 + seed))
-        options = at.MessagePassingOptions(max_iterations=STEPS, tolerance=1e-300, keep_iterates=True)
-        rows.append(at.run_amp(instance, side, options=options).overlaps(instance.planted)[1:, 0] - theory)
-    return np.array(rows)
-
-
-def extrapolation_p_value(sizes, differences) -> float:
-    """Fit the mean differences with a + b/N, all iterations together, and test a = 0 by chi-square."""
-    inverse = 1 / np.array(sizes)
-    n = len(differences[0])
-    # generalised least squares: instances are independent, iterations of one are not
-    design = np.column_stack([np.ones(len(sizes)), inverse])
-    covariances = [np.atleast_2d(np.cov(d.T)) / n for d in differences]
-    steps = differences[0].shape[1]
-    information, score = np.zeros((2 * steps, 2 * steps)), np.zeros(2 * steps)
-    for row, d, c in zip(design, differences, covariances, strict=True):
-        precision = np.linalg.inv(c)
-        block = np.kron(row[:, None], np.eye(steps))
-        information += block @ precision @ block.T
-        score += block @ precision @ d.mean(axis=0)
-    covariance = np.linalg.inv(information)
-    a, spread = (covariance @ score)[:steps], covariance[:steps, :steps]
-    statistic = a @ np.linalg.solve(spread, a)
-    # covariances come from few instances: an F law, widened as Hotelling's
-    dof = len(sizes) * (n - 1) - steps
-    return float(chi2.sf(statistic * (dof - steps) / dof, steps))
 
 
 @pytest.mark.slow
@@ -64,16 +29,63 @@ def extrapolation_p_value(sizes, differences) -> float:
 )
 def test_amp_follows_state_evolution(model, control, strength, sizes):
     """The mean over 20 instances minus state evolution extrapolates to zero in 1/N."""
-    differences = [
-        amp_minus_theory(model, at.Flow(), control, strength, n, range(100 * k, 100 * k + 20))[:, ITERATIONS]
-        for k, n in enumerate(sizes)
-    ]
-    assert extrapolation_p_value(sizes, differences) > 0.001
+    found = at.amp_against_state_evolution(model, at.Flow(), control, strength, sizes, seed=1)
+    assert found.p_value > 0.001, str(found)
     # the negative control: theory at another strength
-    other = at.state_evolution(model, at.Flow(), control, 2 * strength, max_steps=STEPS, tolerance=1e-300).overlap
-    own = at.state_evolution(model, at.Flow(), control, strength, max_steps=STEPS, tolerance=1e-300).overlap
-    wrong = [d - (other - own)[1:][ITERATIONS] for d in differences]
-    assert extrapolation_p_value(sizes, wrong) < 1e-4
+    other = at.state_evolution(model, at.Flow(), control, 2 * strength, max_steps=8, tolerance=1e-300).overlap[1:]
+    _, _, p = extrapolate(sizes, (found.overlap - other)[:, :, np.array(found.tested) - 1])
+    assert p < 1e-4
+
+
+def test_extrapolation_is_calibrated():
+    """p values are uniform for correlated differences b/N of mean, whatever b; a is found with its error."""
+    rng, sizes, p, pulls = np.random.default_rng(0), (100, 200, 400), [], []
+    mixing = np.array([[1.0, 0, 0], [0.9, 0.3, 0], [0.8, 0.4, 0.2]])
+    for _ in range(400):
+        noise = rng.normal(size=(3, 20, 3)) @ mixing.T
+        shift = np.array([3.0, -2.0, 40.0])[None] / np.array(sizes)[:, None]
+        a, error, value = extrapolate(sizes, 1 / np.sqrt(np.array(sizes))[:, None, None] * noise + shift[:, None, :])
+        p.append(value)
+        pulls.append(a / error)
+    assert kstest(p, "uniform").pvalue > 1e-3
+    assert np.mean(pulls) == pytest.approx(0, abs=0.2)
+    assert 0.9 < np.std(pulls) < 1.3  # covariances are estimated from 20 instances
+
+
+def test_comparison_with_state_evolution_is_a_run_like_others(tmp_path):
+    model, sizes = at.SherringtonKirkpatrick(), [20, 30, 40]
+
+    def run(**other):
+        return at.amp_against_state_evolution(model, at.Flow(), 1.5, 0.5, sizes, 10, 3, 4, **other)
+
+    with ThreadPoolExecutor(2) as threads:
+        again = run(executor=threads, checkpoint=tmp_path / "run.npz")
+    assert np.array_equal(again.overlap, run().overlap)
+    assert "iteration 4 at infinite size" in str(again)
+    with pytest.raises(at.FileError, match="strength is"):
+        at.amp_against_state_evolution(model, at.Flow(), 1.5, 0.6, sizes, 10, 3, 4, checkpoint=tmp_path / "run.npz")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sizes": [20, 20, 30]}, "at least three different"),
+        ({"instances": 5}, "instances must be an integer from 10"),
+        ({"iterations": 1}, "iterations must be an integer from 2"),
+        ({"strength": 0.0}, "stands still"),
+        ({"model": at.XORSAT(3, temperature=1.0), "control": 0.5}, "AMP is for dense models"),
+    ],
+)
+def test_bad_comparisons(change, message):
+    given = {
+        "model": at.SherringtonKirkpatrick(),
+        "path": at.Flow(),
+        "control": 1.5,
+        "strength": 0.5,
+        "sizes": [20, 30, 40],
+    }
+    with pytest.raises(at.InputError, match=message):
+        at.amp_against_state_evolution(**(given | change))
 
 
 def test_amp_without_interaction_is_the_posterior_mean():

@@ -44,6 +44,7 @@ FLOORS = [
     {"isotherm"},
     {"transitions"},
     {"fixed_point_solver", "scan", "compare"},
+    {"finite.convergence"},
     {"lines", "curves"},
     {"diagram"},
     {"loading", "plotting"},

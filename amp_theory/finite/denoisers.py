@@ -96,7 +96,7 @@ class MessagePassingDenoiser:
 
     instance: Instance
     options: MessagePassingOptions = field(
-        default_factory=lambda: MessagePassingOptions(tolerance=1e-5, max_iterations=200)
+        default_factory=lambda: MessagePassingOptions(tolerance=1e-5, max_iterations=50)
     )
     warm: bool = True
 
