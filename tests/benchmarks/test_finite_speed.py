@@ -1,0 +1,85 @@
+"""Speed of the algorithms on finite instances, against what bounds it from below.
+
+Pairs share a group, so that the table shows their ratio: an iteration of AMP and its matrix-vector product; sweeps of heat
+bath and a compiled loop that keeps its fields (numba, if installed).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import amp_theory as at
+
+SWEEPS = 100
+
+
+@pytest.fixture(scope="module")
+def matrix():
+    return at.draw_instance(at.SpikedMatrix(at.Rademacher()), 0.6, 4000, 1)
+
+
+@pytest.mark.benchmark(group="AMP, spiked matrix, N = 4000, 10 iterations")
+@pytest.mark.parametrize("what", ["AMP", "products"])
+def test_amp(benchmark, matrix, what):
+    side = at.Flow().observe(matrix.planted[None], 0.2, np.random.default_rng(1))
+    options = at.MessagePassingOptions(max_iterations=10, tolerance=1e-300)
+    tensor, vector = matrix.terms[0].tensor, np.ascontiguousarray(matrix.planted)
+
+    def products():
+        for _ in range(10):
+            tensor @ vector
+
+    benchmark.pedantic((lambda: at.run_amp(matrix, side, options=options)) if what == "AMP" else products, rounds=5)
+
+
+@pytest.mark.benchmark(group="heat bath, Ising 3-spin, N = 200, T = 0.7, 100 sweeps")
+@pytest.mark.parametrize("what", ["ours, 1 chain", "ours, 16 chains", "compiled, 1 chain"])
+def test_heat_bath(benchmark, what):
+    instance = at.draw_instance(at.IsingPSpin(3), 0.7, 200, 1)
+    if what.startswith("ours"):
+        chains = int(what.split()[1])
+        benchmark.pedantic(lambda: at.heat_bath(instance, SWEEPS, 1, "planted", chains, every=SWEEPS), rounds=3)
+        return
+    numba = pytest.importorskip("numba")
+    tensor, rng = instance.terms[0].tensor, np.random.default_rng(1)
+
+    @numba.njit
+    def loop(tensor, s, noise):
+        size = len(s)
+        field = np.zeros(size)
+        for i in range(size):
+            for j in range(size):
+                for k in range(size):
+                    field[i] += 0.5 * tensor[i, j, k] * s[j] * s[k]
+        for sweep in range(len(noise)):
+            for i in range(size):
+                new = 1.0 if noise[sweep, i] < 1 / (1 + math.exp(-2 * field[i])) else -1.0
+                if new != s[i]:
+                    step = new - s[i]
+                    for j in range(size):
+                        change = 0.0
+                        for k in range(size):
+                            change += tensor[i, j, k] * s[k]
+                        field[j] += step * change
+                    s[i] = new
+
+    loop(tensor, instance.planted.copy(), rng.random((1, 200)))  # compiles
+    benchmark.pedantic(lambda: loop(tensor, instance.planted.copy(), rng.random((SWEEPS, 200))), rounds=3)
+
+
+@pytest.mark.benchmark(group="belief propagation, XORSAT(4), N = 10000, 10 iterations")
+def test_belief_propagation(benchmark):
+    instance = at.draw_instance(at.XORSAT(4, temperature=0.5), 1.1, 10_000, 1)
+    side = at.Flow().observe(instance.planted[None], 0.2, np.random.default_rng(1))
+    options = at.MessagePassingOptions(max_iterations=10, tolerance=1e-300)
+    benchmark.pedantic(lambda: at.run_bp(instance, side, options=options), rounds=3)
+
+
+@pytest.mark.benchmark(group="mode-coupling equation, spherical 3-spin, T = 1.001 T_d")
+def test_mode_coupling(benchmark):
+    model = at.SphericalPSpin(3)
+    dynamical = at.thresholds(model, at.Flow()).dynamical.temperature
+    benchmark.pedantic(lambda: at.equilibrium_correlation(model, 1.001 * dynamical), rounds=3)
