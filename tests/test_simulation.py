@@ -18,7 +18,7 @@ from scipy.stats import binomtest
 
 import amp_theory as at
 from amp_theory.cli import main
-from amp_theory.finite.judging import LEVEL, InstanceJudgement, SamplerJudgement, two_sample_p_value
+from amp_theory.finite.judging import FEWEST, LEVEL, InstanceJudgement, SamplerJudgement, two_sample_p_value
 from amp_theory.finite.simulation import COLUMNS, judge
 
 ISING = at.IsingPSpin(3)
@@ -39,6 +39,11 @@ def test_p_values_of_equal_laws_are_not_too_small():
     for level in (0.01, 0.05, 0.2):
         assert binomtest(int((p <= level).sum()), 2000, level, alternative="greater").pvalue > 1e-3
     assert two_sample_p_value(rng.normal(size=50), rng.normal(1.5, 1, 50)) < 1e-3
+
+
+def test_the_smallest_batch_can_fail():
+    low, high = np.arange(FEWEST), np.arange(FEWEST) + 100.0
+    assert 2 * two_sample_p_value(low, high) <= LEVEL < 2 * two_sample_p_value(low[1:], high[1:])
 
 
 @pytest.mark.parametrize("bad", [[], [math.nan], [math.inf, 1.0]])
@@ -131,7 +136,7 @@ def test_langevin_is_the_chain_of_spherical_models():
 def test_random_instances_are_judged_by_parallel_tempering():
     found = at.simulate(ISING, 1.5, 30, 6, 5, target="random", steps=40, sweeps=60)
     assert all(s.outcome == "succeeds" for s in found.samplers.values()), found.report()
-    spherical = at.simulate(at.SphericalPSpin(3), 2.0, 30, 2, 2, target="random", batch=4, steps=10, sweeps=4)
+    spherical = at.simulate(at.SphericalPSpin(3), 2.0, 30, 2, 2, target="random", batch=6, steps=10, sweeps=4)
     assert spherical.plan.target == "random"
 
 
@@ -181,7 +186,7 @@ def test_an_interrupted_run_loses_one_instance_and_resumes_bit_for_bit(tmp_path)
 def test_a_killed_run_resumes_bit_for_bit(tmp_path):
     file = tmp_path / "run.npz"
     arguments = ["simulate", "ising-p-spin", "--set", "p=3", "--control", "1.5", "--size", "60", "--instances", "12", "--seed", "3",
-                 "--batch", "4", "--steps", "20", "--sweeps", "20", "--json"]  # fmt: skip
+                 "--batch", "6", "--steps", "20", "--sweeps", "20", "--json"]  # fmt: skip
     command = [sys.executable, "-m", "amp_theory.cli", *arguments]
     whole = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     run = subprocess.Popen([*command, "--checkpoint", str(file)], stdout=subprocess.DEVNULL)
@@ -238,7 +243,7 @@ def test_the_report_and_plain_data():
 
 def test_command_line(capsys):
     arguments = ["simulate", "xorsat", "--set", "k=3", "--set", "temperature=0.5", "--control", "0.5", "--size", "50", "--instances", "2",
-                 "--seed", "1", "--batch", "4", "--steps", "8", "--sweeps", "20"]  # fmt: skip
+                 "--seed", "1", "--batch", "6", "--steps", "8", "--sweeps", "20"]  # fmt: skip
     assert main([*arguments, "--json"]) == 0
     one = json.loads(capsys.readouterr().out)
     assert list(one["samplers"]) == ["flow", "heat-bath"]
@@ -260,7 +265,7 @@ def test_command_line(capsys):
         ("--samplers", "flow,heatbath", "heat-bath"),
         ("--samplers", "langevin", "the chain for it is heat-bath"),
         ("--samplers", "flow,flow", "different names"),
-        ("--batch", "1", "batch must be an integer from 2"),
+        ("--batch", "1", "batch must be an integer from 6"),
         ("--workers", "0", "--workers must be an integer from 1"),
         ("--target", "both", "target"),
         ("--control", "-1", "temperature"),

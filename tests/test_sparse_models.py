@@ -361,3 +361,25 @@ def test_own_paths_say_what_they_need():
 
     with pytest.raises(at.InputError, match="does not define `tilted_transform`"):
         at.thresholds(at.Bicoloring(5), Bare())
+
+
+@pytest.mark.parametrize("k", [3, 4, 6])
+@pytest.mark.parametrize("revealed", [1e-10, 1e-6, 1e-3, 0.1])
+def test_weak_side_information(k, revealed):
+    """The snr from the factors vanishes as q^(k-1): theta = 1 - (1 - q) exp(alpha k q^(k-1)) for XORSAT."""
+    point = at.fixed_points(at.XORSAT(k), at.Autoregressive(), 0.3, revealed).informed
+    assert -np.expm1(np.log1p(-point.overlap) + 0.3 * k * point.overlap ** (k - 1)) == pytest.approx(revealed, rel=1e-7)
+    weak = at.fixed_points(at.XORSAT(k), at.Flow(), 0.3, 1e-9).informed
+    assert weak.overlap == pytest.approx(1e-9, rel=1e-6 if k > 3 else 1e-4)
+
+
+@pytest.mark.parametrize("density", [0.5, 1.5])
+def test_equation_of_state_of_noisy_parity(density):
+    """From zero to beyond the tables the curve is made of fixed points, the straight piece below them included."""
+    model = at.XORSAT(4, temperature=0.5)
+    curve = at.equation_of_state(model, at.Flow(), density, max_strength=6.0, points=60)
+    assert curve.overlap[0] < 1e-6
+    assert curve.strength[-1] == pytest.approx(6.0, rel=1e-9)
+    for k in (3, 25, 55):
+        overlaps = [p.overlap for p in at.fixed_points(model, at.Flow(), density, curve.strength[k])]
+        assert min(abs(np.array(overlaps) - curve.overlap[k])) < 1e-7

@@ -28,7 +28,7 @@ import numpy as np
 from amp_theory.cavity.chebyshev import ChebyshevTable, nodes
 from amp_theory.cavity.density_evolution import DensityEvolution, Laws
 from amp_theory.cavity.tables import CheckedTable
-from amp_theory.equations_of_state import EquationOfState, Errors, Surface
+from amp_theory.equations_of_state import TINY, EquationOfState, Errors, Surface
 from amp_theory.errors import InputError
 from amp_theory.mixtures import EPS
 from amp_theory.paths import Response
@@ -223,12 +223,17 @@ class SparseEquationOfState(EquationOfState):
         return result
 
     def _differences(self, x: Array, s: Array) -> dict[str, Array]:
-        """Return what `_evaluate` does by density evolution and differences, beyond the tables where no fold is."""
+        """Return what `_evaluate` does by density evolution and differences, beyond the tables where no fold is.
+
+        Like the tables they begin at LEAST, below which they are continued, here by a straight line.
+        """
+        asked, x = x, np.maximum(x, LEAST)
         h, e = 1e-3 * x, 1e-3 * np.minimum(s, self.path.internal(np.asarray(min(self.path.limit, 1e6))) - s)
         steps = [(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)]
         f, right, left, up, down = (self._values(x + i * h, s + j * e, False) for i, j in steps)
+        slope = (right - left) / (2 * h)
         return {
-            "f": f, "x": (right - left) / (2 * h), "xx": (right - 2 * f + left) / h**2,
+            "f": f + slope * (asked - x), "x": slope, "xx": (right - 2 * f + left) / h**2,
             "y": (up - down) / (2 * e), "xy": np.zeros_like(f),
         }  # fmt: skip
 
@@ -322,7 +327,8 @@ class SparseEquationOfState(EquationOfState):
                 f"{self.model.control} = {float(intensity[worst]):g} is too large: the solver goes up to "
                 f"{float(top[worst]):.6g}, where 1 - overlap is below {np.exp(-LARGEST_X / 2):.0e}"
             )
-        return np.full_like(intensity, 1e-12), np.full_like(intensity, LARGEST_X)
+        # at weak side information x vanishes as a power of it
+        return np.full_like(intensity, TINY), np.full_like(intensity, LARGEST_X)
 
     @property
     def farthest(self) -> float:

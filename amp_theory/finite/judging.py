@@ -26,6 +26,8 @@ from amp_theory.quadrature import Array
 
 #: a test rejects below this p value: one exact sampler in a hundred
 LEVEL = 0.01
+#: samples on both sides, below which no difference reaches the level: 2 times 2 n!^2/(2n)! <= LEVEL
+FEWEST = 6
 #: confidence of the interval for the fraction of instances on which a sampler agrees
 CONFIDENCE = 0.95
 

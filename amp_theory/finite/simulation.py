@@ -21,7 +21,7 @@ from amp_theory.cavity.sweep import Result, State, run_tasks
 from amp_theory.errors import InputError, as_float, integer_between, unknown_name
 from amp_theory.finite.graphs import GraphInstance
 from amp_theory.finite.instances import LARGEST_SIZE, Instance, check_seed, draw_instance
-from amp_theory.finite.judging import InstanceJudgement, SamplerJudgement, two_sample_p_value
+from amp_theory.finite.judging import FEWEST, InstanceJudgement, SamplerJudgement, two_sample_p_value
 from amp_theory.finite.langevin import langevin
 from amp_theory.finite.monte_carlo import heat_bath
 from amp_theory.finite.samplers import SAMPLERS, draw_samples
@@ -245,7 +245,8 @@ def simulate(
         propagation; the Markov chains "heat-bath", "parallel-tempering" and "langevin" start from random
         configurations.  By default the flow and the model's chain.
     batch
-        Configurations that each of them draws on every instance, and as many exact samples.
+        Configurations that each of them draws on every instance, and as many exact samples; at least 6, as fewer
+        cannot be told apart at the level of the test.
     steps
         Steps of the denoising samplers, all but the autoregressive one.
     sweeps
@@ -272,7 +273,7 @@ def simulate(
     Examples
     --------
     >>> from amp_theory import IsingPSpin
-    >>> found = simulate(IsingPSpin(3), 1.5, size=30, instances=2, seed=1, batch=4, steps=10, sweeps=20)
+    >>> found = simulate(IsingPSpin(3), 1.5, size=30, instances=2, seed=1, batch=6, steps=10, sweeps=20)
     >>> sorted(found.samplers)
     ['flow', 'heat-bath']
     """
@@ -280,7 +281,7 @@ def simulate(
         raise InputError(f"model must be a model such as IsingPSpin(p=3), got {model!r}")
     chosen = ("flow", baseline(model)) if samplers is None else tuple(samplers)
     value = float(model.check_control(as_float(model.control, control)))
-    numbers = (integer_between("size", size, 1, LARGEST_SIZE), chosen, integer_between("batch", batch, 2, 10**6))
+    numbers = (integer_between("size", size, 1, LARGEST_SIZE), chosen, integer_between("batch", batch, FEWEST, 10**6))
     plan = Plan(
         model, value, *numbers, integer_between("steps", steps, 1, 10**7), integer_between("sweeps", sweeps, 1, 10**7),
         model.check_target("planted" if target is None else target),
