@@ -14,11 +14,18 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, mannwhitneyu, norm
 
 import amp_theory as at
 from amp_theory.cli import main
-from amp_theory.finite.judging import FEWEST, LEVEL, InstanceJudgement, SamplerJudgement, two_sample_p_value
+from amp_theory.finite.judging import (
+    FEWEST,
+    LEVEL,
+    InstanceJudgement,
+    SamplerJudgement,
+    rank_sum_score,
+    two_sample_p_value,
+)
 from amp_theory.finite.simulation import COLUMNS, judge
 
 ISING = at.IsingPSpin(3)
@@ -52,8 +59,9 @@ def test_samples_that_cannot_be_tested(bad):
         two_sample_p_value(bad, [1.0, 2.0])
 
 
-def judgement(agrees: int, of: int) -> SamplerJudgement:
-    rows = [InstanceJudgement(-1.0 + k, -1.0, 0.5, 0.25, 1.0 if k < agrees else LEVEL / 2, 0.5) for k in range(of)]
+def judgement(agrees: int, of: int, shift: float = 0.0) -> SamplerJudgement:
+    p = [1.0 if k < agrees else LEVEL / 2 for k in range(of)]
+    rows = [InstanceJudgement(-1.0 + k, -1.0, 0.5, 0.25, p[k], shift, 0.5) for k in range(of)]
     return SamplerJudgement("flow", tuple(rows))
 
 
@@ -77,6 +85,29 @@ def test_outcome_is_that_of_the_wilson_interval(agrees, of, outcome):
     assert low == pytest.approx((centre - half) / (1 + z * z / n), abs=1e-12)
     assert high == pytest.approx((centre + half) / (1 + z * z / n), abs=1e-12)
     assert found.outcome == outcome
+
+
+def test_small_shifts_add_up():
+    """Stouffer: z scores of 1 in nine instances are a score of 3, p = 0.0027."""
+    assert judgement(9, 9, 1.0).shift_p_value == pytest.approx(0.0026998, abs=1e-7)
+    assert judgement(9, 9, 1.0).outcome == "biased"
+    assert judgement(9, 9, -1.0).outcome == "biased"
+    assert judgement(9, 9, 0.5).outcome == "succeeds"
+    assert judgement(0, 9, 0.5).outcome == "fails"
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_rank_sum_scores_are_standard(ties):
+    rng = np.random.default_rng(3)
+    draw = (lambda n: rng.integers(0, 4, n).astype(float)) if ties else (lambda n: rng.normal(size=n))
+    a, b = draw(9), draw(12)
+    expected = mannwhitneyu(a, b, use_continuity=False, method="asymptotic")
+    score = rank_sum_score(a, b)
+    assert 2 * norm.sf(abs(score)) == pytest.approx(expected.pvalue, rel=1e-10)
+    scores = [rank_sum_score(draw(8), draw(8)) for _ in range(2000)]
+    assert np.mean(scores) == pytest.approx(0, abs=0.1)
+    assert np.var(scores) == pytest.approx(1, abs=0.15)
+    assert rank_sum_score(np.ones(3), np.ones(4)) == 0.0
 
 
 def test_means_and_errors_over_instances():
@@ -235,6 +266,7 @@ def test_the_report_and_plain_data():
         "overlap_difference",
         "reliable",
         "p_values",
+        "shift_p_value",
     }
 
 

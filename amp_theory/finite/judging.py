@@ -6,10 +6,18 @@ Two two-sample tests of Kolmogorov and Smirnov:
 - its overlap with one exact sample, the planted configuration, against overlaps among what it draws, which have one
   law if it is exact (Nishimori).
 
-Twice the smaller p value is kept (Bonferroni).  A sampler agrees on an instance if it is above LEVEL.  Over instances
-it succeeds if the 95 % confidence interval (Wilson) of the fraction that agrees lies above one half, fails if it lies
-below, and is undecided otherwise.  Energies per variable spread by a multiple of 1/sqrt(size): the test sharpens as
-instances grow, so that it also sees what message passing misses by finite size; the energy difference tells how much.
+Twice the smaller p value is kept (Bonferroni).  A sampler agrees on an instance if it is above LEVEL, and over
+instances the fraction that agrees has a 95 % confidence interval (Wilson).  Small shifts of the energy add up over
+instances: the z scores of the rank-sum test (Mann and Whitney), one of each instance, are combined (Stouffer).  A
+sampler
+
+- fails if the interval lies below one half;
+- succeeds if it lies above and the combined test sees no shift at LEVEL;
+- is biased if it lies above and the combined test sees a shift;
+- is undecided otherwise: more instances are needed.
+
+Energies per variable spread by a multiple of 1/sqrt(size): the tests sharpen as instances grow, so that they also see
+what message passing misses by finite size; the energy difference tells how much that is.
 """
 
 from __future__ import annotations
@@ -31,7 +39,7 @@ FEWEST = 6
 #: confidence of the interval for the fraction of instances on which a sampler agrees
 CONFIDENCE = 0.95
 
-Outcome = Literal["succeeds", "fails", "undecided"]
+Outcome = Literal["succeeds", "biased", "fails", "undecided"]
 
 
 def two_sample_p_value(first: Array, second: Array) -> float:
@@ -51,6 +59,23 @@ def two_sample_p_value(first: Array, second: Array) -> float:
     return float(ks_2samp(a, b).pvalue)
 
 
+def rank_sum_score(first: Array, second: Array) -> float:
+    """Return the z score of the rank-sum test, positive if the first numbers are larger, 0 if all are equal.
+
+    Examples
+    --------
+    >>> round(rank_sum_score(np.array([3.0, 4.0, 5.0]), np.array([1.0, 2.0, 3.5])), 6)
+    1.527525
+    """
+    from scipy.stats import rankdata
+
+    n, m = len(first), len(second)
+    ranks = rankdata(np.concatenate([first, second]))
+    # variance of the sum of n ranks drawn without replacement, ties included
+    variance = n * m / (n + m) * float(np.var(ranks, ddof=1))
+    return float((ranks[:n].sum() - n * (n + m + 1) / 2) / math.sqrt(variance)) if variance else 0.0
+
+
 @dataclass(frozen=True)
 class InstanceJudgement:
     """One sampler on one instance.
@@ -63,6 +88,8 @@ class InstanceJudgement:
         Mean overlaps of the sampler's configurations with an exact sample, and with each other.
     p_value
         Of both two-sample tests together.
+    shift
+        The z score of the rank-sum test of the energies, positive if they are too large.
     reliable
         Fraction of the configurations for which the denoiser converged at every step; 1 for Markov chains.
     """
@@ -72,6 +99,7 @@ class InstanceJudgement:
     overlap: float
     mutual_overlap: float
     p_value: float
+    shift: float
     reliable: float
 
     @property
@@ -115,10 +143,20 @@ class SamplerJudgement:
         return number / len(self.instances), float(interval.low), float(interval.high)
 
     @property
+    def shift_p_value(self) -> float:
+        """Probability of a combined shift of the energy as large as this, if there is none."""
+        score = sum(i.shift for i in self.instances) / math.sqrt(len(self.instances))
+        return math.erfc(abs(score) / math.sqrt(2))
+
+    @property
     def outcome(self) -> Outcome:
-        """Whether the sampler succeeds, fails, or more instances are needed to tell."""
+        """Whether the sampler succeeds, is biased, fails, or more instances are needed to tell."""
         _, low, high = self.fraction
-        return "succeeds" if low > 0.5 else "fails" if high < 0.5 else "undecided"
+        if high < 0.5:
+            return "fails"
+        if low <= 0.5:
+            return "undecided"
+        return "succeeds" if self.shift_p_value > LEVEL else "biased"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -134,6 +172,7 @@ class SamplerJudgement:
             "energy_difference": {"value": energy, "error": number(energy_error)},
             "overlap_difference": {"value": overlap, "error": number(overlap_error)},
             "reliable": float(np.mean([i.reliable for i in self.instances])),
+            "shift_p_value": self.shift_p_value,
             "p_values": [i.p_value for i in self.instances],
         }
 

@@ -21,7 +21,7 @@ from amp_theory.cavity.sweep import Result, State, run_tasks
 from amp_theory.errors import InputError, as_float, integer_between, unknown_name
 from amp_theory.finite.graphs import GraphInstance
 from amp_theory.finite.instances import LARGEST_SIZE, Instance, check_seed, draw_instance
-from amp_theory.finite.judging import FEWEST, InstanceJudgement, SamplerJudgement, two_sample_p_value
+from amp_theory.finite.judging import FEWEST, InstanceJudgement, SamplerJudgement, rank_sum_score, two_sample_p_value
 from amp_theory.finite.langevin import langevin
 from amp_theory.finite.monte_carlo import heat_bath
 from amp_theory.finite.samplers import SAMPLERS, draw_samples
@@ -209,7 +209,7 @@ def judge(name: str, results: Sequence[Result]) -> SamplerJudgement:
         rows.append(
             InstanceJudgement(
                 float(energy.mean()), float(exact.mean()), float(overlap.mean()), float(mutual.mean()), p,
-                float(reliable.mean()),
+                rank_sum_score(energy, exact), float(reliable.mean()),
             )
         )  # fmt: skip
     return SamplerJudgement(name, tuple(rows))
