@@ -59,9 +59,9 @@ def test_samples_that_cannot_be_tested(bad):
         two_sample_p_value(bad, [1.0, 2.0])
 
 
-def judgement(agrees: int, of: int, shift: float = 0.0) -> SamplerJudgement:
+def judgement(agrees: int, of: int, shift: float = 0.0, spread: float = 1e9) -> SamplerJudgement:
     p = [1.0 if k < agrees else LEVEL / 2 for k in range(of)]
-    rows = [InstanceJudgement(-1.0 + k, -1.0, 0.5, 0.25, p[k], shift, 0.5) for k in range(of)]
+    rows = [InstanceJudgement(-1.0 + k, -1.0, 0.5, 0.25, p[k], spread, shift, 0.5) for k in range(of)]
     return SamplerJudgement("flow", tuple(rows))
 
 
@@ -94,6 +94,9 @@ def test_small_shifts_add_up():
     assert judgement(9, 9, -1.0).outcome == "biased"
     assert judgement(9, 9, 0.5).outcome == "succeeds"
     assert judgement(0, 9, 0.5).outcome == "fails"
+    assert judgement(9, 9, 1.0, spread=4.1).outcome == "biased"  # the mean shift is 4
+    assert judgement(9, 9, 1.0, spread=3.9).outcome == "fails"
+    assert judgement(9, 9, 0.5, spread=3.9).outcome == "succeeds"
 
 
 @pytest.mark.parametrize("ties", [False, True])

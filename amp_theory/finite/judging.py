@@ -11,9 +11,10 @@ instances the fraction that agrees has a 95 % confidence interval (Wilson).  Sma
 instances: the z scores of the rank-sum test (Mann and Whitney), one of each instance, are combined (Stouffer).  A
 sampler
 
-- fails if the interval lies below one half;
-- succeeds if it lies above and the combined test sees no shift at LEVEL;
-- is biased if it lies above and the combined test sees a shift;
+- fails if the interval lies below one half, or if the combined test sees a shift at LEVEL which is larger than the
+  standard deviation of the exact energies of an instance;
+- is biased if the combined test sees a smaller shift;
+- succeeds if the interval lies above one half and no shift is seen;
 - is undecided otherwise: more instances are needed.
 
 Energies per variable spread by a multiple of 1/sqrt(size): the tests sharpen as instances grow, so that they also see
@@ -88,6 +89,8 @@ class InstanceJudgement:
         Mean overlaps of the sampler's configurations with an exact sample, and with each other.
     p_value
         Of both two-sample tests together.
+    spread
+        Standard deviation of the energies of the exact samples.
     shift
         The z score of the rank-sum test of the energies, positive if they are too large.
     reliable
@@ -99,6 +102,7 @@ class InstanceJudgement:
     overlap: float
     mutual_overlap: float
     p_value: float
+    spread: float
     shift: float
     reliable: float
 
@@ -152,11 +156,13 @@ class SamplerJudgement:
     def outcome(self) -> Outcome:
         """Whether the sampler succeeds, is biased, fails, or more instances are needed to tell."""
         _, low, high = self.fraction
-        if high < 0.5:
+        shifted = self.shift_p_value <= LEVEL
+        large = abs(self.energy_difference[0]) > np.mean([i.spread for i in self.instances])
+        if high < 0.5 or (shifted and large):
             return "fails"
-        if low <= 0.5:
-            return "undecided"
-        return "succeeds" if self.shift_p_value > LEVEL else "biased"
+        if shifted:
+            return "biased"
+        return "succeeds" if low > 0.5 else "undecided"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""

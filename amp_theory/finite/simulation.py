@@ -209,7 +209,7 @@ def judge(name: str, results: Sequence[Result]) -> SamplerJudgement:
         rows.append(
             InstanceJudgement(
                 float(energy.mean()), float(exact.mean()), float(overlap.mean()), float(mutual.mean()), p,
-                rank_sum_score(energy, exact), float(reliable.mean()),
+                float(exact.std()), rank_sum_score(energy, exact), float(reliable.mean()),
             )
         )  # fmt: skip
     return SamplerJudgement(name, tuple(rows))
