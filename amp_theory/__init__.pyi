@@ -31,6 +31,7 @@ from amp_theory.finite.convergence import amp_against_state_evolution as amp_aga
 from amp_theory.finite.denoisers import Denoised as Denoised
 from amp_theory.finite.denoisers import MessagePassingDenoiser as MessagePassingDenoiser
 from amp_theory.finite.exact import Enumeration as Enumeration
+from amp_theory.finite.generalised_amp import run_gamp as run_gamp
 from amp_theory.finite.instances import Instance as Instance
 from amp_theory.finite.instances import draw_instance as draw_instance
 from amp_theory.finite.judging import SamplerJudgement as SamplerJudgement
@@ -56,6 +57,10 @@ from amp_theory.fixed_point_solver import fixed_points as fixed_points
 from amp_theory.fixed_point_solver import informed_overlap as informed_overlap
 from amp_theory.fixed_point_solver import state_evolution as state_evolution
 from amp_theory.fixed_point_solver import uninformed_overlap as uninformed_overlap
+from amp_theory.generalised_linear import GLM as GLM
+from amp_theory.group_models import PottsPrior as PottsPrior
+from amp_theory.group_models import StochasticBlockModel as StochasticBlockModel
+from amp_theory.group_models import two_groups as two_groups
 from amp_theory.loading import load as load
 from amp_theory.models import IsingPSpin as IsingPSpin
 from amp_theory.models import MixedPSpin as MixedPSpin
@@ -65,6 +70,15 @@ from amp_theory.models import SphericalPSpin as SphericalPSpin
 from amp_theory.models import SpikedMatrix as SpikedMatrix
 from amp_theory.models import SpikedMatrixTensor as SpikedMatrixTensor
 from amp_theory.models import SpikedTensor as SpikedTensor
+from amp_theory.output_channels import AbsChannel as AbsChannel
+from amp_theory.output_channels import DoorChannel as DoorChannel
+from amp_theory.output_channels import LinearChannel as LinearChannel
+from amp_theory.output_channels import OutputChannel as OutputChannel
+from amp_theory.output_channels import ProbitChannel as ProbitChannel
+from amp_theory.output_channels import ReLUChannel as ReLUChannel
+from amp_theory.output_channels import SignChannel as SignChannel
+from amp_theory.output_channels import SymmetricPerceptron as SymmetricPerceptron
+from amp_theory.output_likelihood import Channel as Channel
 from amp_theory.paths import Autoregressive as Autoregressive
 from amp_theory.paths import Flow as Flow
 from amp_theory.paths import Path as Path
@@ -85,6 +99,8 @@ from amp_theory.results import FixedPoint as FixedPoint
 from amp_theory.results import FixedPoints as FixedPoints
 from amp_theory.results import Located as Located
 from amp_theory.results import Thresholds as Thresholds
+from amp_theory.rotational_sensing import RowOrthogonalSensing as RowOrthogonalSensing
+from amp_theory.rotational_sensing import SpectralSensing as SpectralSensing
 from amp_theory.scan import Scan as Scan
 from amp_theory.scan import ScanCusp as ScanCusp
 from amp_theory.scan import scan_threshold as scan_threshold

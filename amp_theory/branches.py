@@ -26,7 +26,7 @@ CLOSE = 1.6
 class ZeroBranch:
     """A stable branch at zero strength: coordinates (lower, upper) at intensities (start, stop).
 
-    `null` is the branch q = 0.
+    `null` is the branch q = 0; the branch q = rho of perfect recovery stands at infinite coordinates.
     """
 
     lower: float
@@ -41,10 +41,12 @@ def zero_branches(eos: EquationOfState) -> tuple[list[ZeroBranch], Surface]:
     folds = zero_strength_folds(eos)
     branches = [ZeroBranch(0.0, 0.0, 0.0, eos.start, null=True)] if eos.symmetric else []
     z = [0.0, *folds.coordinate.tolist(), float("inf")]
-    intensity = [eos.start, *folds.intensity.tolist(), float("inf")]
+    intensity = [eos.start, *folds.intensity.tolist(), float(eos.last_intensity(np.zeros(())))]
     for k in range(len(z) - 1):
         if intensity[k] < intensity[k + 1] and intensity[k + 1] > 0:
             branches.append(ZeroBranch(z[k], z[k + 1], max(intensity[k], 0.0), intensity[k + 1]))
+    if eos.recovery is not None:
+        branches.append(ZeroBranch(float("inf"), float("inf"), eos.recovery.start, float("inf")))
     return branches, folds
 
 

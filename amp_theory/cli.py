@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from amp_theory.paths import Path
 
 PICTURES = (".pdf", ".png", ".svg")
-LISTS = ("values", "probabilities")
+LISTS = ("values", "probabilities", "eigenvalues", "weights")
 
 
 class _Once(argparse.Action):
@@ -266,6 +266,7 @@ def _models(_options: argparse.Namespace) -> tuple[Any, str]:
             for name, model in registry.MODELS.items()
         },
         "priors": {name: {"parameters": list(registry.arguments(prior))} for name, prior in registry.PRIORS.items()},
+        "channels": {name: {"parameters": list(registry.arguments(c))} for name, c in registry.CHANNELS.items()},
         "paths": {
             name: {"strength": p.strength, "schedules": [s.name for s in p.schedules if s.name in registry.SCHEDULES]}
             for name, p in registry.PATHS.items()
@@ -274,9 +275,10 @@ def _models(_options: argparse.Namespace) -> tuple[Any, str]:
     lines = ["models (parameters; control)"]
     for name, entry in data["models"].items():
         lines.append(f"  {name:<24} {', '.join(entry['parameters']) or '-'}; {entry['control']}")
-    lines.append("priors (parameters)")
-    for name, entry in data["priors"].items():
-        lines.append(f"  {name:<24} {', '.join(entry['parameters']) or '-'}")
+    for part in ("priors", "channels"):
+        lines.append(f"{part} (parameters)")
+        for name, entry in data[part].items():
+            lines.append(f"  {name:<24} {', '.join(entry['parameters']) or '-'}")
     lines.append("paths (strength; schedules)")
     for name, entry in data["paths"].items():
         lines.append(f"  {name:<24} {entry['strength']}; {', '.join(entry['schedules'])}")

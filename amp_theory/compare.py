@@ -203,7 +203,7 @@ class _Judge:
     def denoiser(self, path: Path) -> SamplerVerdicts:
         """Fail where the uninformed branch ends by a fold at positive strength."""
         ends = [
-            (max(float(p.intensity[0]), 0.0), p.limit)
+            (max(float(p.least), 0.0), p.limit)
             for p in transitions(self.model, path).curve.pieces
             if not p.appears and p.limit > 0
         ]

@@ -1,8 +1,9 @@
 """Couplings xi(q): the covariance of the energy, whose slope x = xi'(q) is the snr other variables provide.
 
-Every coupling is xi(q) = intensity * A(q) + B(q), with A, B increasing and convex on [0, rho] and the
+Nearly every coupling is xi(q) = intensity * A(q) + B(q), with A, B increasing and convex on [0, rho] and the
 intensity set by the model's control (1/T^2, 1/Delta, alpha).  Solving x = xi'(q) for the intensity gives
-the control explicitly at given overlap and snr, which is what makes the equation of state explicit.
+the control explicitly at given overlap and snr, which is what makes the equation of state explicit.  Other
+couplings override `at`, which does that, and the functions of intensity and overlap.
 """
 
 from __future__ import annotations
@@ -21,6 +22,25 @@ Four = tuple[Array, Array, Array, Array]
 _ZERO: Array = np.zeros(())
 #: the largest power of a coupling, beyond which doubles lose too many digits, and the largest term
 MOST_BODIES, LARGEST = 1000, 1e30
+
+
+@dataclass(frozen=True, slots=True)
+class CouplingPoint:
+    """The intensity at which the other variables provide the snr x at overlap q, and what geometry needs there.
+
+    With K = xi''(q) at constant intensity: curvature K, curvature_q and curvature_x its derivatives in q at constant x
+    and in x at constant q; slope = d xi'/d intensity (A' if xi is affine in the intensity), ratio = d xi/d intensity
+    over slope, scaled_signal = intensity * slope without cancellation, value = xi(q).
+    """
+
+    intensity: Array
+    slope: Array
+    ratio: Array
+    scaled_signal: Array
+    curvature: Array
+    curvature_q: Array
+    curvature_x: Array
+    value: Array
 
 
 class Coupling(ABC):
@@ -44,12 +64,59 @@ class Coupling(ABC):
         return a0 / a1, a2 / a1, a3 / a1
 
     @property
+    def singularity(self) -> tuple[float, float] | None:
+        """(power, c) if A' ~ c (rho - q)^-power as q -> rho, power 1 or 1/2; None where A' stays finite."""
+        return None
+
+    @property
+    def reach(self) -> float:
+        """The largest intensity for which the coupling stands."""
+        return float("inf")
+
+    @property
+    def affine(self) -> bool:
+        """Whether xi is affine in the intensity."""
+        return True
+
+    @property
+    def resolves_gap(self) -> bool:
+        """Whether A and its derivatives are computed from rho - q where that is smaller than q: its digits count."""
+        return self.singularity is not None
+
+    @property
+    def relative_error(self) -> float:
+        """Bound on the relative errors of A and its derivatives, beyond rounding."""
+        return 0.0
+
+    @property
     def sharpness(self) -> float:
         """How abruptly xi' crosses over from one power law in q, or in rho - q, to another.
 
         Folds are looked for at this resolution: the difference of the two powers, 2 unless overridden.
         """
         return 2.0
+
+    def at(self, overlap: Array, gap: Array, signal: Array) -> CouplingPoint:
+        """Return what belongs to the intensity at which xi'(q) = `signal` at q = `overlap`."""
+        slope = self.scaled(overlap, gap)[1]
+        ratio, curved, bent = self.scaled_ratios(overlap, gap)
+        b0, b1, b2, b3 = self.fixed(overlap, gap)
+        rest = signal - b1
+        return CouplingPoint(
+            rest / slope, slope, ratio, rest, rest * curved + b2, rest * (bent - curved**2) + b3 - b2 * curved, curved,
+            rest * ratio + b0,
+        )  # fmt: skip
+
+    def curvature(self, intensity: Array, overlap: Array, gap: Array) -> Array:
+        """Return xi''(q)."""
+        return intensity * self.scaled(overlap, gap)[2] + self.fixed(overlap, gap)[2]
+
+    def steepest(self, rho: float) -> tuple[float, float]:
+        """Return the largest d log A'/d log q and B'', at q = rho, where polynomials with positive terms have them."""
+        end, zero = np.full(1, rho), np.zeros(1)
+        _, a1, a2, _ = (float(np.max(x)) for x in self.scaled(end, zero))
+        _, _, b2, _ = (float(np.max(x)) for x in self.fixed(end, zero))
+        return max(rho * a2 / a1, 1.0), b2
 
     def value(self, intensity: Array, overlap: Array, gap: Array) -> Array:
         """Return xi(q)."""

@@ -119,8 +119,11 @@ class Diagram:
         bad = np.zeros(len(intensity), dtype=bool)
         for piece in self._transitions.curve.pieces:
             if not piece.appears:
-                slack = 1e-13 * abs(piece.intensity[0])
-                bad |= (intensity >= piece.intensity[0] - slack) & (intensity <= piece.limit)
+                # at the intensity where q = rho becomes stable nothing has happened yet
+                above = intensity >= piece.least - 1e-13 * abs(piece.least)
+                if piece.least != piece.intensity[0]:
+                    above = intensity > piece.least
+                bad |= above & (intensity <= piece.limit)
         return [not b for b in bad.tolist()]
 
     def _failure(self, intensity: Array) -> list[float | None]:
@@ -137,9 +140,12 @@ class Diagram:
         for b, strength in jumps:
             if b == 0:
                 return float(self.path.public(np.array(strength)))
-        if len(branches) == 1 or branches[1].start >= branches[0].stop * (1 - MERGED):
+        if len(branches) == 1 or 0 < branches[0].stop * (1 - MERGED) <= branches[1].start:
             # the branches merge: this is a tricritical point
             cusps = [c.surface for c in self._transitions.curve.cusps if c.merging]
+            if not cusps:  # next to q = rho the lower branch ends beyond the grid
+                ends = [p for p in self._transitions.curve.pieces if not p.appears and p.least != p.intensity[0]]
+                return 0.0 if branches[0].start == 0 else float(self.path.public(ends[0].strength[:1])[0])
             point = min(cusps, key=lambda f: abs(float(f.intensity[0]) - intensity))
             return float(self.path.public(point.strength)[0])
         return 0.0

@@ -28,6 +28,7 @@ from amp_theory.mixtures import EPS
 from amp_theory.models import Model
 from amp_theory.paths import Path
 from amp_theory.quadrature import Array, Bools, Index
+from amp_theory.recovery import Recovery
 
 #: resolution of the coordinate grid, points per factor of two: at least, and per unit of sharpness
 PER_OCTAVE, PER_SHARPNESS = 12, 1.5
@@ -37,6 +38,8 @@ STRENGTHS = 24
 SEARCH_PER_OCTAVE, SEARCH_FROM = 4, 10.0
 #: the smallest coordinate a bracket may start from
 TINY = 1e-290
+#: with a singular coupling the coordinates end here in units of 1/variance, or where rho - q has become this small
+FARTHEST, SMALLEST_GAP = 1e10, 1e-200
 #: overlap over rho from which state evolution starts where q = 0 is unstable
 PUSH = 1e-8
 
@@ -117,6 +120,32 @@ class EquationOfState:
         self.coupling = model.coupling
         path.check_prior(self.prior)
 
+    @cached_property
+    def recovery(self) -> Recovery | None:
+        """The fixed point q = rho of a noiseless model, if it is stable anywhere."""
+        return Recovery.of(self.prior, self.coupling, self.path)
+
+    def last_intensity(self, strength: Array) -> Array:
+        """Return the limit of the surface's intensity as the coordinate goes to infinity, at internal strengths."""
+        if self.recovery is None:
+            return np.full(np.shape(strength), np.inf)
+        return self.recovery.intensity(strength)
+
+    def recovered(self, intensity: Array, strength: Array) -> Surface:
+        """Return the fixed points q = rho, which stand at an infinite coordinate, where A/A' and so on are not defined.
+
+        Their A'(q) is set to one, and A/A' to A(rho) where that is finite, so that `scaled` is A(rho).
+        """
+        assert self.recovery is not None
+        lam, s = np.broadcast_arrays(np.asarray(intensity, dtype=float), np.asarray(strength, dtype=float))
+        rho, zero, one = np.full(lam.shape, self.prior.second_moment), np.zeros(lam.shape), np.ones(lam.shape)
+        scaled = zero if self.recovery.infinite else self.coupling.scaled(rho, zero)[0]
+        return Surface(
+            np.full(lam.shape, np.inf), s, lam, one, zero, zero, -one, rho, zero, zero, zero,
+            np.full(lam.shape, np.inf), self.recovery.free_entropy(lam, s), self.recovery.free_entropy_slope(s),
+            one, np.asarray(scaled), zero, zero,
+        )  # fmt: skip
+
     def surface(self, coordinate: Array, strength: Array | float, with_energy: bool = True) -> Surface:
         """Return the fixed points at (coordinate, internal strength), broadcast against each other.
 
@@ -127,53 +156,62 @@ class EquationOfState:
         r = self.path.response(self.prior, coordinate, s, with_energy)
         q, q_z = r.overlap, r.overlap_z
         with np.errstate(all="ignore"):
-            slope = self.coupling.scaled(q, r.gap)[1]
-            ratio, curved, bent = self.coupling.scaled_ratios(q, r.gap)
-            b0, b1, b2, b3 = self.coupling.fixed(q, r.gap)
-            rest = r.signal - b1
-            intensity = rest / slope
-            k = rest * curved + b2
-            k_q = rest * (bent - curved**2) + b3 - b2 * curved
-            k_z = k_q * q_z + curved
+            c = self.coupling.at(q, r.gap, r.signal)
+            k_z = c.curvature_q * q_z + c.curvature_x
             return Surface(
-                coordinate if coordinate.shape == intensity.shape else np.broadcast_to(coordinate, intensity.shape),
-                s if s.shape == intensity.shape else np.broadcast_to(s, intensity.shape),
-                intensity,
-                1 - k * q_z,
-                -(k_z * q_z + k * r.overlap_zz),
-                -((k_q * r.overlap_s + curved * r.signal_s) * q_z + k * r.overlap_zs),
-                r.signal_s - k * r.overlap_s,
+                coordinate if coordinate.shape == c.intensity.shape else np.broadcast_to(coordinate, c.intensity.shape),
+                s if s.shape == c.intensity.shape else np.broadcast_to(s, c.intensity.shape),
+                c.intensity,
+                1 - c.curvature * q_z,
+                -(k_z * q_z + c.curvature * r.overlap_zz),
+                -((c.curvature_q * r.overlap_s + c.curvature_x * r.signal_s) * q_z + c.curvature * r.overlap_zs),
+                r.signal_s - c.curvature * r.overlap_s,
                 q, q_z, r.overlap_s, r.gap, r.signal,
-                r.free_entropy - (q * r.signal - rest * ratio - b0) / 2,
-                r.free_entropy_s, slope, ratio, curved, rest,
+                r.free_entropy - (q * r.signal - c.value) / 2,
+                r.free_entropy_s, c.slope, c.ratio, c.curvature_x, c.scaled_signal,
             )  # fmt: skip
 
     def errors(self, f: Surface) -> Errors:
         """Bound the errors of a surface's points, from those of the prior's functions and from rounding."""
+        if self.recovery is not None and np.any(np.isinf(f.coordinate)):
+            return self._errors_with_recovery(f)
         r = self.path.response(self.prior, f.coordinate, f.strength, with_energy=False)
         q, q_z = f.overlap, f.overlap_z
-        e = r.relative_error + 4 * EPS
+        e = r.relative_error + self.coupling.relative_error + 4 * EPS
         with np.errstate(all="ignore"):
-            ratio, curved, bent = self.coupling.scaled_ratios(q, f.gap)
-            b0, b1, b2, b3 = self.coupling.fixed(q, f.gap)
-            k = f.scaled_signal * curved + b2
-            k_q = np.abs(f.scaled_signal * (bent - curved**2) + b3 - b2 * curved)
-            signal = np.abs(k) * e * q + 4 * EPS * (np.abs(f.signal) + np.abs(f.coordinate) + b1)
-            entropy = q * np.abs(f.signal) + np.abs(f.scaled_signal) * ratio + b0
-            psi = f.free_entropy + (q * f.signal - f.scaled_signal * ratio - b0) / 2
+            c = self.coupling.at(q, f.gap, f.signal)
+            k, k_q = np.abs(c.curvature), np.abs(c.curvature_q)
+            rounding = (4 * EPS + self.coupling.relative_error) * np.abs(f.signal)
+            near = np.minimum(q, f.gap) if self.coupling.resolves_gap else q
+            signal = k * e * near + rounding + 4 * EPS * (np.abs(f.coordinate) + np.abs(f.signal - f.scaled_signal))
+            entropy = q * np.abs(f.signal) + np.abs(c.value)
+            psi = f.free_entropy + (q * f.signal - c.value) / 2
             return Errors(
                 signal / f.scaled_slope,
                 signal,
-                k_q * q_z * e * q + 4 * e * np.abs(k * q_z),
-                8 * e * (k_q * q_z**2 + curved * q_z + np.abs(k * r.overlap_zz)),
+                k_q * q_z * e * q + 4 * e * k * np.abs(q_z),
+                8 * e * (k_q * q_z**2 + np.abs(c.curvature_x) * q_z + np.abs(k * r.overlap_zz)),
                 e * q,
                 e * np.abs(psi) + EPS * entropy,
             )
 
+    def _errors_with_recovery(self, f: Surface) -> Errors:
+        """Bound errors where some points are q = rho, of which only the free entropy may have any."""
+        finite = np.isfinite(f.coordinate)
+        known = self.errors(f.take(finite))
+        rounding = np.where(np.isfinite(f.free_entropy), 8 * EPS + self.coupling.relative_error, 0.0)
+        size = np.nan_to_num(np.abs(f.free_entropy) + f.intensity * np.abs(f.scaled), posinf=0.0)
+        columns = []
+        for name in Errors.__slots__:
+            column = rounding * size if name == "free_entropy" else np.zeros(f.coordinate.shape)
+            column[finite] = getattr(known, name)
+            columns.append(column)
+        return Errors(*columns)
+
     @property
     def explicit_folds(self) -> bool:
-        """Whether the overlap depends on the coordinate alone, so that folds are explicit in it."""
-        return self.path.explicit_folds
+        """Whether the overlap depends on the coordinate alone, and F is affine in the strength: folds are explicit."""
+        return self.path.explicit_folds and self.coupling.affine
 
     def search_grid(self) -> tuple[Array, Array]:
         """Return coordinates and internal strengths over which folds are looked for if they are not explicit."""
@@ -182,6 +220,8 @@ class EquationOfState:
         s = c**5 / (1 - c) ** 3 / self.prior.variance  # dense near zero, and near a finite limit
         if np.isfinite(self.path.limit):
             s = self.path.internal(np.asarray(self.path.limit)) * c**5 / (c**5 + (1 - c) ** 3)
+            if self.recovery is not None:  # folds follow q = rho up to the limit
+                s = np.concatenate([s, self.path.internal(np.asarray(self.path.limit)) - np.geomspace(1e-5, 1e-14, 10)])
         return z, s
 
     def coordinate(self, signal: Array, strength: Array) -> Array:
@@ -198,6 +238,8 @@ class EquationOfState:
         start = self.path.coordinate(least, strength)
         response = self.path.response(self.prior, start, strength)
         lower = self.path.coordinate(self.coupling.signal(intensity, response.overlap, response.gap), strength)
+        if self.coupling.singularity is not None:
+            return np.maximum(lower * (1 - 1e-9), TINY), np.full_like(intensity, self.grid[-1])
         upper = self.path.coordinate(self.coupling.signal(intensity, rho, zero), strength)
         return np.maximum(lower * (1 - 1e-9), TINY), upper * (1 + 1e-9)
 
@@ -209,7 +251,7 @@ class EquationOfState:
     @property
     def reach(self) -> float:
         """The largest intensity at which all fixed points are found."""
-        return float("inf")
+        return self.coupling.reach
 
     def free_entropy_difference(self, intensity: Array, b: Surface, c: Surface) -> Array:
         """Return phi_c - phi_b at one control and strength as the integral of xi''(q) (G - q)/2 from q_b to q_c.
@@ -221,21 +263,24 @@ class EquationOfState:
         t = 0.5 + 0.5 * node[:, None]
         q, gap = b.overlap + t * width, b.gap + t * (c.gap - b.gap)
         signal = self.coupling.signal(intensity, q, gap)
-        curvature = intensity * self.coupling.scaled(q, gap)[2] + self.coupling.fixed(q, gap)[2]
+        curvature = self.coupling.curvature(intensity, q, gap)
         coordinate = self.path.coordinate(signal, b.strength)
         response = self.path.response(self.prior, coordinate, np.broadcast_to(b.strength, q.shape), with_energy=False)
         return np.asarray(0.25 * width * (weight @ (curvature * (response.overlap - q))))
 
     def difference_error(self, b: Surface, c: Surface) -> Array:
         """Bound the error of `free_entropy_difference` from xi'' times the error of q."""
-        slope = (1 - np.minimum(c.fold, b.fold)) / np.minimum(c.overlap_z, b.overlap_z)
-        return np.asarray((c.overlap - b.overlap) * slope * self.errors(c).overlap + 4 * EPS * np.abs(c.strength))
+        with np.errstate(divide="ignore", invalid="ignore"):  # q = rho, never close to another
+            slope = (1 - np.minimum(c.fold, b.fold)) / np.minimum(c.overlap_z, b.overlap_z)
+            return np.asarray((c.overlap - b.overlap) * slope * self.errors(c).overlap + 4 * EPS * np.abs(c.strength))
 
     def evidence(self, intensity: Array, strength: float) -> float:
         """Return the mutual information of the planted configuration with everything observed, plus phi.
 
         It is xi(rho)/2 plus the evidence of the side information, at a public strength.
         """
+        if self.coupling.singularity is not None and self.coupling.singularity[0] == 1:
+            return float("inf")
         rho = np.full(1, self.prior.second_moment)
         value = self.coupling.value(intensity, rho, 0 * rho)[0] / 2
         return float(value + self.path.evidence(self.prior, strength))
@@ -266,6 +311,8 @@ class EquationOfState:
         overlap, gap = np.full(1, q), np.full(1, rho - q)
         while True:
             yield float(overlap[0]), float(gap[0])
+            if gap[0] == 0 and self.coupling.singularity is not None:
+                continue  # nothing is left to learn
             signal = self.coupling.signal(lam, overlap, gap)
             response = self.path.response(self.prior, self.path.coordinate(signal, s), s)
             overlap, gap = response.overlap, response.gap
@@ -289,12 +336,11 @@ class EquationOfState:
         Zero where q = 0 is not a fixed point (E s or xi'(0) not zero), infinite where xi''(0) = 0, else
         the weak-recovery point xi''(0) M'(0) = 1.
         """
+        if not self.symmetric:
+            return 0.0
         zero = np.zeros(1)
         rho = np.full(1, self.prior.second_moment)
-        _, a1, a2, _ = (float(np.max(x)) for x in self.coupling.scaled(zero, rho))
-        _, b1, b2, _ = (float(np.max(x)) for x in self.coupling.fixed(zero, rho))
-        if self.prior.mean != 0 or a1 > 0 or b1 > 0:
-            return 0.0
+        a2, b2 = (float(np.max(part(zero, rho)[2])) for part in (self.coupling.scaled, self.coupling.fixed))
         return float("inf") if a2 == 0 else (1 / self.prior.variance**2 - b2) / a2
 
     @cached_property
@@ -312,8 +358,10 @@ class EquationOfState:
         the order of M(z) or more, or B'' M'(z) of order one; the grid ends where both have become small.
         """
         unit = 1 / self.prior.variance
+        if self.coupling.singularity is not None:
+            return self.geometric(1e-9 * unit, self._farthest_regular(unit), PER_OCTAVE)
         upper = 16 * unit
-        steepest, fixed = self._steepest()
+        steepest, fixed = self.coupling.steepest(self.prior.second_moment)
         while upper < 1e12 * unit:
             v = self.prior.table(np.array([upper]))
             if steepest * upper * v.slope[0] < 0.2 * v.overlap[0] and fixed * v.slope[0] < 0.2:
@@ -321,14 +369,14 @@ class EquationOfState:
             upper *= 4
         return self.geometric(1e-9 * unit, upper, PER_OCTAVE)
 
+    def _farthest_regular(self, unit: float) -> float:
+        """Return the coordinate up to which rho - q is not too small for a singular coupling."""
+        upper, rho = 16 * unit, self.prior.second_moment
+        while upper < FARTHEST * unit and self.prior.table(np.array([1.25 * upper])).mmse[0] > SMALLEST_GAP * rho:
+            upper *= 1.25
+        return upper
+
     def geometric(self, lower: float, upper: float, per_octave: int) -> Array:
         """Return coordinates in geometric progression, dense enough for the coupling's crossovers."""
         density = max(per_octave, PER_SHARPNESS * self.coupling.sharpness)
         return np.geomspace(lower, upper, int(density * np.log2(upper / lower)))
-
-    def _steepest(self) -> tuple[float, float]:
-        """Return the largest d log A'/d log q and B'', at q = rho, where polynomials with positive terms have them."""
-        rho = np.full(1, self.prior.second_moment)
-        _, a1, a2, _ = (float(np.max(x)) for x in self.coupling.scaled(rho, 0 * rho))
-        _, _, b2, _ = (float(np.max(x)) for x in self.coupling.fixed(rho, 0 * rho))
-        return max(float(rho[0]) * a2 / a1, 1.0), b2

@@ -16,7 +16,7 @@ from amp_theory.branches import follow
 from amp_theory.equations_of_state import TINY, EquationOfState, Errors, Surface
 from amp_theory.errors import InputError, as_float, integer_between, positive, unknown_name
 from amp_theory.folds import locate
-from amp_theory.isotherm import Transitions
+from amp_theory.isotherm import Transitions, joined
 from amp_theory.mixtures import EPS
 from amp_theory.models import Model
 from amp_theory.paths import Path
@@ -40,7 +40,8 @@ def broadcast(model: Model, path: Path, control: npt.ArrayLike, strength: npt.Ar
 def roots(tr: Transitions, intensity: Array, strength: Array) -> Array:
     """Return the coordinates of all fixed points with q > 0 at (intensity, strength), shape (n,).
 
-    The result has shape (n, most), ascending, padded with NaN; stable and unstable ones alternate.
+    The result has shape (n, most), ascending, padded with NaN; stable and unstable ones alternate.  That of q = rho is
+    infinite.
     """
     eos = tr.eos
     folds = _folds_at(tr, strength)
@@ -53,7 +54,9 @@ def roots(tr: Transitions, intensity: Array, strength: Array) -> Array:
     origin = np.where((strength == 0) & eos.symmetric, eos.start, -np.inf)
     low = np.where((strength == 0) & eos.symmetric, TINY, low)
     n, most = folds.shape
-    result = np.full((n, most + 1), np.nan)
+    end = eos.last_intensity(strength)
+    result = np.full((n, most + 2), np.nan)
+    result[intensity > end, -1] = np.inf
     count = known.sum(axis=1)
     for k in range(most + 1):
         here = np.flatnonzero(count >= k)
@@ -61,7 +64,7 @@ def roots(tr: Transitions, intensity: Array, strength: Array) -> Array:
         left = folds[here, k - 1] if k else low[here]
         right = np.where(last, high[here], folds[here, min(k, most - 1)] if most else high[here])
         at_left = values[here, k - 1] if k else origin[here]
-        at_right = np.where(last, np.inf, values[here, min(k, most - 1)] if most else np.inf)
+        at_right = np.where(last, end[here], values[here, min(k, most - 1)] if most else end[here])
         target = intensity[here]
         between = (at_left < target) & (target < at_right) | (at_right < target) & (target < at_left)
         i = here[between]
@@ -116,7 +119,7 @@ def landscape(tr: Transitions, intensity: Array, strength: Array) -> Landscape:
     z = roots(tr, intensity, strength)
     known = ~np.isnan(z)
     row = np.nonzero(known)[0]
-    f = eos.surface(z[known], strength[row])
+    f = points_at(eos, intensity[row], z[known], strength[row])
     table = np.full((3, *z.shape), np.nan)
     stable = f.fold > 0
     for layer, values in zip(table, (f.overlap, f.free_entropy, eos.errors(f).free_entropy), strict=True):
@@ -128,6 +131,16 @@ def landscape(tr: Transitions, intensity: Array, strength: Array) -> Landscape:
     count = (~np.isnan(overlap)).sum(axis=1)
     most = int(count.max(initial=1))
     return Landscape(overlap[:, :most], phi[:, :most], error[:, :most], count)
+
+
+def points_at(eos: EquationOfState, intensity: Array, coordinate: Array, strength: Array) -> Surface:
+    """Return the fixed points at coordinates, of which the infinite ones are q = rho."""
+    end = np.isinf(coordinate)
+    if not np.any(end):
+        return eos.surface(coordinate, strength)
+    finite = eos.surface(coordinate[~end], strength[~end])
+    f = joined(finite, eos.recovered(intensity[end], strength[end]))
+    return f.take(np.argsort(np.concatenate([np.flatnonzero(~end), np.flatnonzero(end)])))
 
 
 def regions(tr: Transitions, intensity: Array, strength: Array) -> npt.NDArray[np.str_]:
@@ -194,14 +207,14 @@ def fixed_points(model: Model, path: Path, control: float, strength: float) -> F
     lam, internal = intensity.reshape(1), s.reshape(1)
     z = roots(tr, lam, internal)[0]
     z = z[~np.isnan(z)]
-    f = tr.eos.surface(z, internal)
+    f = points_at(tr.eos, np.broadcast_to(lam, z.shape), z, np.broadcast_to(internal, z.shape))
     null = tr.eos.symmetric and internal[0] == 0
     stable = [*([bool(lam[0] <= tr.eos.start)] if null else []), *(f.fold > 0).tolist()]
     rho = np.full(1, tr.eos.prior.second_moment)
     evidence = tr.eos.evidence(lam, strength)
     points = [FixedPoint(0.0, 0.0, stable[0], "unstable", float(rho[0]), evidence, 0.0, _ZERO)] if null else []
     bounds = tr.eos.errors(f)
-    points += [_point(f, bounds, k, evidence) for k in range(len(z))]
+    points += [_point(f, bounds, k, evidence, tr.eos.prior.entropy) for k in range(len(z))]
     kinds = _kinds(stable)
     named = tuple(
         FixedPoint(p.overlap, p.free_entropy, good, kind, p.mmse, p.mutual_information, p.signal, p.errors)
@@ -213,7 +226,7 @@ def fixed_points(model: Model, path: Path, control: float, strength: float) -> F
 _ZERO = {"overlap": 0.0, "free_entropy": 0.0, "mutual_information": 0.0}
 
 
-def _point(f: Surface, bounds: Errors, k: int, evidence: float) -> FixedPoint:
+def _point(f: Surface, bounds: Errors, k: int, evidence: float, entropy: float) -> FixedPoint:
     """Return entry k of a surface as a fixed point, its kind still open."""
     # where the slope F vanishes the position goes with the square root of the error of x - xi'(q)
     error, slope, bend = SAFETY * bounds.signal[k], abs(f.fold[k]), abs(f.fold_z[k])
@@ -223,6 +236,11 @@ def _point(f: Surface, bounds: Errors, k: int, evidence: float) -> FixedPoint:
         "free_entropy": float(SAFETY * bounds.free_entropy[k] + 0.5 * f.scaled_ratio[k] * error),
     }
     phi = float(f.free_entropy[k])
+    if np.isinf(f.coordinate[k]):  # q = rho: exact, and everything about s* is known
+        return FixedPoint(
+            float(f.overlap[k]), phi, True, "unstable", 0.0, entropy, float("inf"),
+            _ZERO | {"free_entropy": float(SAFETY * bounds.free_entropy[k]), "mutual_information": 4 * EPS * entropy},
+        )  # fmt: skip
     if np.isfinite(evidence):
         errors["mutual_information"] = errors["free_entropy"] + 4 * EPS * abs(evidence)
     return FixedPoint(

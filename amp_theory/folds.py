@@ -36,7 +36,7 @@ class FoldPiece:
     `appears` tells whether an upper stable branch begins here (informed spinodal) or a lower one ends
     (uninformed spinodal); `cusps` tells for both ends whether they are cusps.  A piece that leaves the
     coordinate grid towards z = 0 has strength zero and the intensity `limit` there; else `limit` is its
-    largest intensity.
+    largest intensity.  `least` is its smallest intensity, or that of q = rho if it leaves the grid towards it.
     """
 
     coordinate: Array
@@ -45,6 +45,7 @@ class FoldPiece:
     appears: bool
     cusps: tuple[bool, bool]
     limit: float
+    least: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,8 +206,8 @@ def _locate_inside(
             return np.where(here, strength, w) + goal[i], np.where(here, s_t, 1.0)
         intensity_t = f.coordinate * f.intensity_z
         value = f.intensity + intensity_t * dt + f.intensity_s * ds - goal[i]
-        along_t = intensity_t + f.intensity_s * s_t
-        return value, np.where(here, along_t, along_t / s_t)
+        # a fold may stay at one coordinate at all strengths
+        return value, np.where(here, intensity_t + f.intensity_s * s_t, intensity_t / s_t + f.intensity_s)
 
     rising = (v > u) != by_strength
     lower, upper = np.minimum(u, v), np.maximum(u, v)
@@ -332,7 +333,12 @@ def _piece(eos: EquationOfState, section: list[_Vertex]) -> FoldPiece:
         np.isfinite(eos.start) and abs(intensity[-1] - eos.start) <= 1e-6 * eos.start
     )
     limit = eos.start if leaves and eos.start > 0 else float(intensity[-1])
-    return FoldPiece(z[keep], s[keep], intensity[keep], appears, (section[0].cusp, section[-1].cusp), limit)
+    # a lower branch next to q = rho ends wherever that is stable, also beyond the grid
+    to_recovery = eos.recovery is not None and not appears and not section[0].cusp and s[0] > 0
+    limit_s = eos.path.internal(np.asarray(eos.path.limit))
+    least = float(eos.last_intensity(limit_s)) if to_recovery else float(intensity[0])
+    ends = (section[0].cusp, section[-1].cusp)
+    return FoldPiece(z[keep], s[keep], intensity[keep], appears, ends, limit, least)
 
 
 def fold_curve(eos: EquationOfState) -> FoldCurve:

@@ -15,7 +15,10 @@ import numpy as np
 from amp_theory.branches import Pair, equal_free_entropy, follow, zero_branches
 from amp_theory.equations_of_state import EquationOfState, Surface
 from amp_theory.folds import FoldCurve, fold_curve, locate
-from amp_theory.quadrature import Array, Bools
+from amp_theory.mixtures import EPS
+from amp_theory.quadrature import Array, Bools, Index
+from amp_theory.recovery import RECOVERY
+from amp_theory.roots import solve_bracketed
 
 #: relative interval of strength in which two branches cannot be told apart (next to a tricritical point)
 MERGED = 1e-12
@@ -25,8 +28,8 @@ MERGED = 1e-12
 class Branch:
     """A stable branch of one isotherm at strengths (start, stop), its coordinates in (lower, upper).
 
-    `born` and `dies` are the numbers of the fold pieces at its ends; None where it exists down to zero
-    strength, or for all strengths.
+    `born` and `dies` are the numbers of the fold pieces at its ends, RECOVERY where it becomes q = rho or q = rho
+    becomes stable; None where it exists down to zero strength, or for all strengths.
     """
 
     lower: float
@@ -35,6 +38,11 @@ class Branch:
     stop: float
     born: int | None
     dies: int | None
+
+    @property
+    def recovered(self) -> bool:
+        """Whether this is q = rho."""
+        return bool(np.isinf(self.lower))
 
 
 @dataclass(frozen=True)
@@ -73,17 +81,24 @@ class Transitions:
     def isotherms(self, intensity: Array) -> Isotherms:
         """Return the branches and transitions at every intensity, shape (n,)."""
         branches = self.branches(intensity)
-        owner = [
+        coexisting = [
             (i, j, k)
             for i, here in enumerate(branches)
             for k, c in enumerate(here)
             for j, b in enumerate(here[:k])
             if max(b.start, c.start) < min(b.stop, c.stop) * (1 - MERGED)
         ]
+        owner = [(i, j, k) for i, j, k in coexisting if not branches[i][k].recovered]
+        last = [(i, j, k) for i, j, k in coexisting if branches[i][k].recovered]
         ahead, crosses, guess = self._leads(intensity, branches, owner)
         cross = [owner[k] for k in np.flatnonzero(crosses)]
         pair = self._pair(intensity, branches, cross)
         strength, lower, upper = equal_free_entropy(self.eos, pair, guess[crosses])
+        if last:
+            cross, more_ahead, strength, lower, upper = self._with_recovery(
+                intensity, branches, last, cross, (strength, lower, upper)
+            )
+            ahead |= more_ahead
         crossings: list[dict[tuple[int, int], int]] = [{} for _ in branches]
         for n, (i, b, c) in enumerate(cross):
             crossings[i][b, c] = n
@@ -94,6 +109,45 @@ class Transitions:
                 best = c if (i, best, c) in ahead else best
             jumps.append(_equilibrium(best, found, strength))
         return Isotherms(intensity, branches, jumps, strength, lower, upper)
+
+    def _with_recovery(
+        self, intensity: Array, branches: list[list[Branch]], which: list[tuple[int, int, int]],
+        cross: list[tuple[int, int, int]], found: tuple[Array, Surface, Surface],
+    ) -> tuple[list[tuple[int, int, int]], set[tuple[int, int, int]], Array, Surface, Surface]:  # fmt: skip
+        """Add the pairs (isotherm, b, c) whose c is q = rho to the crossings, and return those ahead from zero on."""
+        recovery = self.eos.recovery
+        assert recovery is not None
+        pair = self._pair(intensity, branches, which)
+
+        top = np.minimum(pair.b_upper, self.eos.grid[-1])
+
+        def lower_branch(s: Array, i: Index) -> Surface:
+            z = follow(self.eos, pair.intensity[i], s, pair.b_lower[i], top[i])
+            return self.eos.surface(z, s)
+
+        def excess(s: Array, i: Index) -> tuple[Array, Array]:
+            b = lower_branch(s, i)
+            higher = recovery.free_entropy(pair.intensity[i], s) - b.free_entropy
+            return higher, recovery.free_entropy_slope(s) - b.free_entropy_s
+
+        every = np.arange(len(which))
+        null = (pair.start == 0) & np.array([branches[i][j].lower == 0 for i, j, _ in which]) & self.eos.symmetric
+        first = np.where(null, recovery.free_entropy(pair.intensity, pair.start), np.inf)
+        some = np.flatnonzero(~null & ~np.isinf(recovery.free_entropy(pair.intensity, pair.start)))
+        first[some] = excess(pair.start[some], some)[0]
+        born = np.array([branches[i][k].born == RECOVERY for i, _, k in which])
+        ahead = {which[n] for n in every[(first >= 0) & ~born]}
+        rest = every[(first < 0) | born]
+        s = pair.start.copy()
+        late = rest[first[rest] < 0]
+        if len(late):
+            s[late] = solve_bracketed(
+                lambda s, i: excess(s, late[i]), pair.start[late], pair.stop[late], True, absolute=2 * EPS
+            )
+        b, c = lower_branch(s[rest], rest), self.eos.recovered(pair.intensity[rest], s[rest])
+        strength, lower, upper = found
+        both = np.concatenate([strength, s[rest]]), joined(lower, b), joined(upper, c)
+        return cross + [which[n] for n in rest], ahead, *both
 
     def branches(self, intensity: Array) -> list[list[Branch]]:
         """Return the stable branches at strength >= 0 of every isotherm."""
@@ -111,15 +165,26 @@ class Transitions:
         branches = []
         begin: tuple[float, float, int | None] | None = (0.0, 0.0, None)
         last = 0.0
-        for coordinate, strength, number in [*folds, (np.inf, np.inf, None)]:
-            if number is not None and self.curve.pieces[number].appears:
+        birth = np.inf if self.eos.recovery is None else self.eos.recovery.birth(intensity)
+        end = [] if birth == 0 else [(np.inf, birth, None if np.isinf(birth) else RECOVERY)]
+        for coordinate, strength, number in [*folds, *end]:
+            if number == RECOVERY and begin is None and not self._returns(last, intensity):
+                break
+            if number is not None and number != RECOVERY and self.curve.pieces[number].appears:
                 begin = (coordinate, strength, number)
                 continue
             # without a fold in between, the next branch reaches down to zero strength
             lower, start, born = begin or (self._zero_fold(last, intensity), 0.0, None)
             branches.append(Branch(lower, coordinate, start, strength, born, number))
             begin, last = None, coordinate
+        if birth < np.inf:
+            branches.append(Branch(np.inf, np.inf, birth, np.inf, RECOVERY if birth else None, None))
         return branches
+
+    def _returns(self, beyond: float, intensity: float) -> bool:
+        """Tell whether the isotherm comes back to positive strengths beyond a coordinate."""
+        f = self.zero_folds
+        return bool(np.any((f.coordinate > beyond) & (f.fold_z > 0) & (f.intensity <= intensity)))
 
     def _zero_fold(self, beyond: float, intensity: float) -> float:
         """Return the zero-strength fold above which a branch lies that reaches zero strength."""
@@ -189,6 +254,12 @@ class Transitions:
         f = self.eos.surface(z[known], strength[known])
         level[:, known] = f.free_entropy, f.free_entropy_s
         return level
+
+
+def joined(first: Surface, second: Surface) -> Surface:
+    """Return the points of two surfaces, one after the other."""
+    pairs = ((np.ravel(getattr(f, name)) for f in (first, second)) for name in Surface.__slots__)
+    return Surface(*(np.concatenate(list(pair)) for pair in pairs))
 
 
 def _equilibrium(best: int, found: dict[tuple[int, int], int], strength: Array) -> list[Crossing]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -24,6 +24,7 @@ LINES = ("informed_spinodal", "first_order", "uninformed_spinodal")
 SNAP = 1e-13
 #: change of both overlaps, in units of their difference, across which a first-order line is still the same
 CONNECTED = 1.5
+RECOVERED = "q = rho"
 TAKEN_OVER = "another branch takes over"
 
 
@@ -103,9 +104,13 @@ class LineTracer:
     def lines(self) -> dict[str, Line]:
         """Return the three lines by name."""
         informed, uninformed = self._spinodals()
+        recovered = self._recovery(uninformed)
+        first_order = self._first_order()
+        if recovered and np.ptp(recovered[0].control) == 0:  # the equilibrium jumps where q = rho becomes stable
+            first_order = [*first_order, *self._with_lower(recovered)]
         return {
-            "informed_spinodal": _join(informed, two=False),
-            "first_order": _join(self._first_order(), two=True),
+            "informed_spinodal": _join([*informed, *recovered], two=False),
+            "first_order": _join(first_order, two=True),
             "uninformed_spinodal": _join(uninformed, two=False),
         }
 
@@ -152,9 +157,43 @@ class LineTracer:
             return "edge of the range"
         if piece.cusps[end]:
             return "tricritical point" if piece.strength[end] > 0 else "zero strength"
+        if end == 0 and piece.least != piece.intensity[0]:
+            return RECOVERED
         return (
             "zero strength" if piece.strength[end] == 0 or np.isfinite(piece.limit) else "limit of the coordinate grid"
         )
+
+    def _recovery(self, uninformed: list[_Segment]) -> list[_Segment]:
+        """Return the line on which q = rho becomes stable, up to the highest strength of the other spinodal."""
+        recovery = self.tr.eos.recovery
+        continuous = all(piece.appears for piece in self.tr.curve.pieces)
+        if recovery is None or recovery.start <= self.least or continuous:
+            return []
+        rho = self.tr.eos.prior.second_moment
+        if np.isfinite(recovery.birth(0.5 * (self.least + min(self.most, recovery.start)))):
+            intensity = np.linspace(self.least, min(self.most, recovery.start), self.points)
+            strength = np.array([recovery.birth(float(x)) for x in intensity])
+            strength[intensity == recovery.start] = 0.0
+            ends = ("edge of the range", "zero strength" if recovery.start <= self.most else "edge of the range")
+        elif recovery.start < self.most:
+            top = max((float(s.strength.max()) for s in uninformed), default=1.0)
+            intensity = np.full(self.points, recovery.start)
+            strength = self.path.internal(np.linspace(top, 0.0, self.points))
+            ends = ("edge of the range", "zero strength")
+        else:
+            return []
+        control, public = self.model.from_intensity(intensity), self.path.public(strength)
+        error = SAFETY * EPS * public
+        return [_Segment(control, public, np.full(len(control), rho), np.full(len(control), rho), error, ends)]
+
+    def _with_lower(self, segments: list[_Segment]) -> list[_Segment]:
+        """Return vertical segments with the overlap of the uninformed branch as their lower overlap."""
+        result = []
+        for segment in segments:
+            intensity = self.model.intensity(segment.control)
+            view = landscape(self.tr, intensity, self.path.internal(segment.strength))
+            result.append(replace(segment, lower_overlap=view.overlap[:, 0]))
+        return result
 
     # --- first order ---
 

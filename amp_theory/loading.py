@@ -16,7 +16,7 @@ from amp_theory.lines import LINES, Line
 from amp_theory.models import Model
 from amp_theory.paths import Path
 from amp_theory.quadrature import Array
-from amp_theory.registry import MODELS, PATHS, PRIORS, SCHEDULES, build_model, build_path
+from amp_theory.registry import MODELS, PARTS, PATHS, SCHEDULES, build_model, build_path
 from amp_theory.results import POINTS, Located, Thresholds
 
 
@@ -59,7 +59,9 @@ def _model(data: dict[str, Any], given: Model | None) -> Model:
     """Return the model given, or made again from its name and parameters."""
     name, parameters = data["model"], data["parameters"]
     if given is None:
-        if name not in MODELS or parameters.get("prior", "rademacher") not in PRIORS:
+        if name not in MODELS or any(
+            parameters.get(part, next(iter(known))) not in known for part, known in PARTS.items()
+        ):
             raise _MismatchError(
                 f"holds a diagram of {name} with parameters {parameters}, which is not built in: give model="
             )

@@ -175,7 +175,7 @@ def expectations(density: Array, post: Moments) -> list[Array]:
     return [density * var, density * var * var, density * (square - cube), density * (square + cube)]
 
 
-def _expm1_minus(u: Array) -> Array:
+def expm1_minus(u: Array) -> Array:
     """Return e^u - 1 - u without cancellation."""
     near = np.abs(u) < 0.1
     small = np.where(near, u, 0.0)
@@ -186,7 +186,7 @@ def _expm1_minus(u: Array) -> Array:
     return np.where(near, 0.5 * small * small * series, np.expm1(u) - u)
 
 
-def _entropy_gap(delta: Array) -> Array:
+def entropy_gap(delta: Array) -> Array:
     """Return (1 + delta) log(1 + delta) - delta without cancellation (1 at delta = -1)."""
     near = np.abs(delta) < 0.05
     small = np.where(near, delta, 0.0)
@@ -226,7 +226,7 @@ def small_integrand(components: Components, x: Array, y: Array) -> Array:
         linear = ((p * quadratic).sum(axis=0) * y + root * drift) * y - (p * constant).sum(axis=0)
         s = s / total
         m = s + root * tau * y
-    rest = _expm1_minus(u)
+    rest = expm1_minus(u)
     delta = linear + (p * rest).sum(axis=0)
     weight = p * np.exp(u)
     # where Z = 1 + d is small only plain sums keep its digits
@@ -237,7 +237,7 @@ def small_integrand(components: Components, x: Array, y: Array) -> Array:
         signal = signal + root * y * (weight * tau).sum(axis=0)
     post = moments(weight / z, m, tau, signal / z)
     gauss = np.exp(-0.5 * y * y)
-    psi, overlap = gauss * _entropy_gap(delta), gauss * signal * signal / z
+    psi, overlap = gauss * entropy_gap(delta), gauss * signal * signal / z
     return np.stack([psi, overlap, *expectations(gauss * z, post)])
 
 
@@ -252,6 +252,6 @@ def defining_integrands(log_density: Array, density: Array, post: Moments, y: Ar
     null = -0.5 * y * y
     # Z log Z - Z + 1 with Z = f/g has the integral psi and is nowhere negative
     log_z = log_density - null
-    gap = np.exp(null) * _entropy_gap(np.expm1(np.minimum(log_z, 1.0)))
+    gap = np.exp(null) * entropy_gap(np.expm1(np.minimum(log_z, 1.0)))
     psi = np.where(log_z < 1, gap, density * (log_z - 1) + np.exp(null))
     return np.stack([psi, density * post.mean**2, *expectations(density, post)])

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
+from amp_theory.components import Component
 from amp_theory.couplings import MOST_BODIES, Coupling, PolynomialCoupling, mixture_terms
 from amp_theory.errors import InputError, as_array, integer_between, positive, unknown_name
 from amp_theory.expressions import format_polynomial, parse_polynomial
@@ -135,11 +136,11 @@ class Model(ABC):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The arguments that make this model, by name; a prior's own parameters stand flat beside it."""
+        """The arguments that make this model, by name; those of a prior or a channel stand flat beside it."""
         result: dict[str, Any] = {}
         for item in fields(self):  # type: ignore[arg-type]
             value = getattr(self, item.name)
-            if isinstance(value, Prior):
+            if isinstance(value, Component):
                 result |= {item.name: value.name} | value.parameters
             elif item.init:
                 result[item.name] = value
@@ -152,9 +153,11 @@ class Model(ABC):
             bad = values[~(np.isfinite(values) & (values > 0))].ravel()[0]
             raise InputError(f"{self.control} must be finite and > 0, got {bad:g}")
         rho = np.asarray(self.variable_prior.second_moment)
+        # at q = rho, or half way to it where the snr grows without bound
+        gap = 0 * rho if self.coupling.singularity is None else rho / 2
         with np.errstate(all="ignore"):
             intensity = self.intensity(values)
-            snr = self.coupling.signal(intensity, rho, 0 * rho) * self.variable_prior.variance
+            snr = self.coupling.signal(intensity, rho - gap, gap) * self.variable_prior.variance
         good = (snr <= LARGEST_SNR) & (intensity >= SMALLEST_INTENSITY)
         if not np.all(good):
             raise InputError(

@@ -123,6 +123,13 @@ class Path(ABC):
         """Return d public/d internal at the internal strength."""
         return np.ones_like(strength)
 
+    def hidden(self, strength: Array) -> Array:
+        """Return the part of the variables that is not known exactly at an internal strength, 1 unless overridden.
+
+        At large snr x from the other variables rho - G is hidden (rho - M(x)).
+        """
+        return np.ones_like(strength)
+
     def tilted_transform(self, frequency: Array, strength: Array) -> Array:
         """Return E e^{(i w - 1) h} of the half log-likelihood ratio h that a spin +1 gets from the side information.
 
@@ -236,6 +243,10 @@ class Autoregressive(Path):
     def coordinate(self, signal: Array, strength: Array) -> Array:
         """Return z = x."""
         return signal
+
+    def hidden(self, strength: Array) -> Array:
+        """Return 1 - theta."""
+        return np.asarray(1 - strength)
 
     def tilted_transform(self, frequency: Array, strength: Array) -> Array:
         """Return 1 - theta: h is zero, or infinite with probability theta."""

@@ -14,6 +14,7 @@ import numpy as np
 from amp_theory.curves import equation_of_state, free_entropy_curve
 from amp_theory.errors import InputError, unknown_name
 from amp_theory.fixed_point_solver import fixed_points
+from amp_theory.lines import RECOVERED
 from amp_theory.models import Model
 from amp_theory.paths import Path
 from amp_theory.quadrature import Array
@@ -122,8 +123,7 @@ def plot_diagram(
     """
     axes = _axes(axes)
     view = View(diagram.model, diagram.path, axis, scaling)
-    highest = max((float(line.strength.max(initial=0)) for line in diagram.lines.values()), default=0.0)
-    top = limit if limit is not None else _default_top(diagram.path, highest)
+    top = limit if limit is not None else _default_top(diagram.path, _highest(diagram))
     _shade(axes, diagram, view, top)
     for name, line in diagram.lines.items():
         style, colour, label = STYLES[name]
@@ -140,6 +140,16 @@ def plot_diagram(
     axes.set_ylabel(strength_label(diagram.path, axis))
     _legend(axes)
     return axes
+
+
+def _highest(diagram: Diagram) -> float:
+    """Return the largest strength on a line that is to be seen."""
+    spinodal = diagram.lines["uninformed_spinodal"]
+    if np.isinf(diagram.path.limit) and any(RECOVERED in ends for ends in spinodal.ends):
+        # it runs to infinity: a third of the way to its other end says enough
+        part = np.sort(spinodal.control)[[0, -1]] @ np.array([2, 1]) / 3
+        return float(_interpolate(diagram, "uninformed_spinodal", np.array([part]))[0])
+    return max((float(line.strength.max(initial=0)) for line in diagram.lines.values()), default=0.0)
 
 
 def _default_top(path: Path, highest: float) -> float:

@@ -83,6 +83,11 @@ class Prior(ABC):
         """Entropy of P0 in nats if it is discrete, else infinity: the information in one revealed variable."""
 
     @property
+    def information_dimension(self) -> float:
+        """The d of rho - M(x) ~ d/x at large x: 0 for a discrete prior, the weight of its continuous part else."""
+        return 0.0 if np.isfinite(self.entropy) else 1.0
+
+    @property
     @abstractmethod
     def table(self) -> Table:
         """Interpolated channel functions, for the solvers."""
@@ -189,6 +194,12 @@ class MixturePrior(Prior):
     def entropy(self) -> float:
         """Entropy of P0 in nats if it is discrete, else infinity: the information in one revealed variable."""
         return self.mixture.entropy if self.mixture.atoms else float("inf")
+
+    @property
+    def information_dimension(self) -> float:
+        """The d of rho - M(x) ~ d/x at large x: the weight of all components that are no atoms."""
+        m = self.mixture
+        return float(m.probabilities[m.variances > 0].sum())
 
     @property
     def unbiased_sign(self) -> bool:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from amp_theory import models, paths, priors, schedules
+from amp_theory import models, output_channels, paths, priors, schedules
 from amp_theory.cavity.coloring import Coloring
 from amp_theory.cavity.sparse_models import XORSAT, Bicoloring
 from amp_theory.errors import InputError, unknown_name
+from amp_theory.generalised_linear import GLM
+from amp_theory.group_models import StochasticBlockModel
 from amp_theory.models import Model
+from amp_theory.output_channels import OutputChannel
 from amp_theory.paths import Path
 from amp_theory.priors import Prior
+from amp_theory.rotational_sensing import RowOrthogonalSensing, SpectralSensing
 from amp_theory.schedules import Schedule
 
 MODELS: dict[str, type[Model]] = {
@@ -25,6 +29,10 @@ MODELS: dict[str, type[Model]] = {
         models.SpikedMatrix,
         models.SpikedTensor,
         models.SpikedMatrixTensor,
+        StochasticBlockModel,
+        GLM,
+        RowOrthogonalSensing,
+        SpectralSensing,
         Bicoloring,
         XORSAT,
         Coloring,
@@ -34,6 +42,20 @@ PRIORS: dict[str, type[Prior]] = {
     p.name: p
     for p in (priors.Rademacher, priors.SparseRademacher, priors.Gaussian, priors.GaussBernoulli, priors.Discrete)
 }
+CHANNELS: dict[str, type[OutputChannel]] = {
+    c.name: c
+    for c in (
+        output_channels.LinearChannel,
+        output_channels.SignChannel,
+        output_channels.ProbitChannel,
+        output_channels.AbsChannel,
+        output_channels.ReLUChannel,
+        output_channels.DoorChannel,
+        output_channels.SymmetricPerceptron,
+    )
+}
+#: parts of models, whose own parameters stand flat beside their name
+PARTS: dict[str, Mapping[str, type[Any]]] = {"prior": PRIORS, "channel": CHANNELS}
 PATHS: dict[str, type[Path]] = {p.name: p for p in (paths.Flow, paths.Autoregressive, paths.UniformDiscreteDiffusion)}
 SCHEDULES: dict[str, type[Schedule]] = {
     s.name: s
@@ -64,12 +86,12 @@ def _lookup(kind: str, name: str, table: Mapping[str, Any]) -> Any:
 
 
 def build_model(name: str, parameters: Mapping[str, Any]) -> Model:
-    """Make a model from its name and parameters, a prior's own parameters flat beside `prior`.
+    """Make a model from its name and parameters, those of a prior or a channel flat beside its name.
 
     Raises
     ------
     InputError
-        For an unknown name, a missing parameter, one that belongs to another prior, or a bad value.
+        For an unknown name, a missing parameter, one that belongs to another prior or channel, or a bad value.
 
     Examples
     --------
@@ -79,32 +101,37 @@ def build_model(name: str, parameters: Mapping[str, Any]) -> Model:
     model = _lookup("model", name, MODELS)
     own = arguments(model)
     given = dict(parameters)
-    kind: type[Prior] | None = None
-    if "prior" in own and "prior" in given:
-        kind = _lookup("prior", str(given["prior"]), PRIORS)
-    prior_arguments = arguments(kind) if kind is not None else {}
-    for extra in [n for n in given if n not in own and n not in prior_arguments]:
-        raise _misplaced(extra, model, own, prior_arguments)
-    if kind is not None:
-        missing = [n for n, needed in prior_arguments.items() if needed and n not in given]
+    chosen = {
+        part: _lookup(part, str(given[part]), table) for part, table in PARTS.items() if {part} <= own.keys() & given
+    }
+    known = [*own, *(n for kind in chosen.values() for n in arguments(kind))]
+    for extra in [n for n in given if n not in known]:
+        raise _misplaced(extra, model, own, known)
+    for part, kind in chosen.items():
+        needed = arguments(kind)
+        missing = [n for n, must in needed.items() if must and n not in given]
         if missing:
-            raise InputError(f"the prior {kind.name} needs {', '.join(missing)}")
-        given["prior"] = kind(**{n: given.pop(n) for n in prior_arguments if n in given})
-    missing = [n for n, needed in own.items() if needed and n not in given]
+            raise InputError(f"the {part} {kind.name} needs {', '.join(missing)}")
+        given[part] = kind(**{n: given.pop(n) for n in needed if n in given})
+    missing = [n for n, must in own.items() if must and n not in given]
     if missing:
         raise InputError(f"the model {name} needs {', '.join(missing)}")
     result: Model = model(**given)
     return result
 
 
-def _misplaced(name: str, model: type[Model], own: Mapping[str, bool], prior: Mapping[str, bool]) -> InputError:
-    """Return the error for a parameter that the model and its prior do not have."""
-    if name == "prior":
-        return InputError(f"the model {model.name} has a fixed prior and takes no parameter 'prior'")
-    owners = [p.name for p in PRIORS.values() if name in arguments(p)]
-    if owners and "prior" in own:
-        return InputError(f"the parameter {name!r} belongs to the prior {' or '.join(owners)}, which was not chosen")
-    error = unknown_name("parameter", name, [*own, *prior] or ["none"])
+def _misplaced(name: str, model: type[Model], own: Mapping[str, bool], known: Sequence[str]) -> InputError:
+    """Return the error for a parameter that the model and its parts do not have."""
+    if name in PARTS:
+        fixed = "a fixed prior and" if name == "prior" else f"no {name} and"
+        return InputError(f"the model {model.name} has {fixed} takes no parameter {name!r}")
+    for part, table in PARTS.items():
+        owners = [kind.name for kind in table.values() if name in arguments(kind)]
+        if owners and part in own:
+            return InputError(
+                f"the parameter {name!r} belongs to the {part} {' or '.join(owners)}, which was not chosen"
+            )
+    error = unknown_name("parameter", name, known or ["none"])
     return InputError(f"{error} (of the model {model.name})")
 
 

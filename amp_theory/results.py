@@ -145,11 +145,15 @@ class FixedPoint:
     errors: dict[str, float] = field(hash=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data; an infinite mutual information (a continuous variable revealed) becomes None."""
-        finite = self.mutual_information if abs(self.mutual_information) < float("inf") else None
+        """Return plain data; infinite quantities (a continuous variable revealed, perfect recovery) become None."""
+
+        def finite(value: float) -> float | None:
+            return value if abs(value) < float("inf") else None
+
         return {
-            "overlap": self.overlap, "free_entropy": self.free_entropy, "stable": self.stable, "kind": self.kind,
-            "mmse": self.mmse, "mutual_information": finite, "signal": self.signal, "error": dict(self.errors),
+            "overlap": self.overlap, "free_entropy": finite(self.free_entropy), "stable": self.stable,
+            "kind": self.kind, "mmse": self.mmse, "mutual_information": finite(self.mutual_information),
+            "signal": finite(self.signal), "error": {name: finite(error) for name, error in self.errors.items()},
         }  # fmt: skip
 
 

@@ -121,12 +121,21 @@ def _fold_at(tr: Transitions, coordinate: float) -> Surface:
     return tr.zero_folds.take(np.flatnonzero(tr.zero_folds.coordinate == coordinate)[:1])
 
 
+def _recovery_point(eos: EquationOfState, intensity: float, how: str) -> Located:
+    """Locate a point at q = rho whose intensity is known in closed form."""
+    control = float(eos.model.from_intensity(np.array(intensity)))
+    errors = {eos.model.control: 16 * EPS * control, "overlap": 0.0}
+    return Located(control, eos.prior.second_moment, errors, eos.model.control, how=how)
+
+
 def _dynamical(tr: Transitions) -> Located | str:
     branch = _second_branch(tr.zero)
     if branch is None:
         if _always_informed(tr.zero):
             return f"the informed branch exists at every {tr.eos.model.control}"
         return f"no second branch exists at zero strength, at any {tr.eos.model.control}"
+    if np.isinf(branch.lower):
+        return _recovery_point(tr.eos, branch.start, "q = rho becomes stable: the prior's information dimension")
     fold = _fold_at(tr, branch.lower)
     return _fold_point(tr.eos, fold, "minimum of the zero-strength equation of state: F(z, 0) = 0")
 
@@ -146,7 +155,7 @@ def _weak_recovery(tr: Transitions) -> Located | str:
 def _algorithmic(tr: Transitions, weak_recovery: Located | str) -> Located | str:
     eos = tr.eos
     jump = _uninformed_jump(tr.zero)
-    if jump is None:
+    if jump is None or jump[0].stop > eos.reach:
         if tr.zero[0].null and np.isinf(tr.zero[0].stop):
             return f"q = 0 is stable at every {eos.model.control}"
         return f"the uninformed branch changes continuously at every {eos.model.control}"
@@ -163,11 +172,16 @@ def _condensation(tr: Transitions) -> Located | str:
         for b in tr.zero[:k]:
             if max(b.start, c.start) < min(b.stop, c.stop, tr.eos.reach):
                 found = _zero_null_crossing(tr.eos, c, b.stop) if b.null else _zero_crossing(tr.eos, b, c)
+                if found is None and _always_ahead(tr.eos, c) and c.start > b.start:
+                    # stable means in equilibrium: nothing else can be
+                    return _recovery_point(tr.eos, c.start, "q = rho becomes stable, with infinite free entropy")
                 if found is not None and found[0].intensity[0] > 0:
                     crossings.append((*found, [other for other in tr.zero if other not in (b, c)]))
     crossings.sort(key=lambda crossing: float(crossing[0].intensity[0]))
     best = next(((high, low) for high, low, others in crossings if _leads(tr.eos, high, others)), None)
     if best is None:
+        if tr.eos.recovery is not None and tr.eos.recovery.start == 0:
+            return f"q = rho is the equilibrium at every {tr.eos.model.control}"
         if _second_branch(tr.zero) is None and _always_informed(tr.zero):
             return f"the informed branch dominates at every {tr.eos.model.control}"
         limit = "" if np.isinf(tr.eos.reach) else f" up to {tr.eos.reach:.6g}, as far as was searched"
@@ -192,8 +206,15 @@ def _leads(eos: EquationOfState, point: Surface, others: list[ZeroBranch]) -> bo
     return True
 
 
+def _always_ahead(eos: EquationOfState, branch: ZeroBranch) -> bool:
+    """Tell whether a branch is q = rho with infinite free entropy."""
+    return bool(np.isinf(branch.lower)) and eos.recovery is not None and eos.recovery.infinite
+
+
 def _on_branch(eos: EquationOfState, branch: ZeroBranch, intensity: Array, guess: Array | None = None) -> Surface:
     """Return the point of a branch (not q = 0) at an intensity in [start, stop]."""
+    if np.isinf(branch.lower):
+        return eos.recovered(intensity, np.zeros(1))
     if intensity[0] == branch.start > 0 and branch.lower > 0:
         return eos.surface(np.array([branch.lower]), 0.0)
     if intensity[0] == branch.stop:
@@ -207,6 +228,8 @@ def _on_branch(eos: EquationOfState, branch: ZeroBranch, intensity: Array, guess
 
 def _zero_null_crossing(eos: EquationOfState, c: ZeroBranch, stop: float) -> tuple[Surface, None] | None:
     """Return the point of branch c where its free entropy is that of q = 0, namely zero."""
+    if np.isinf(c.lower):
+        return _recovery_null_crossing(eos, c, stop)
     upper = c.upper
     if np.isinf(upper):
         upper = min(2 * c.lower, eos.farthest)
@@ -225,9 +248,22 @@ def _zero_null_crossing(eos: EquationOfState, c: ZeroBranch, stop: float) -> tup
     return (point, None) if point.intensity[0] <= stop else None
 
 
+def _recovery_null_crossing(eos: EquationOfState, c: ZeroBranch, stop: float) -> tuple[Surface, None] | None:
+    """Return q = rho where its free entropy, affine in the intensity, is that of q = 0, namely zero."""
+    if _always_ahead(eos, c):
+        return None
+    low, high = (float(eos.recovered(np.array([x]), np.zeros(1)).free_entropy[0]) for x in (0.0, 1.0))
+    intensity = np.array([-low / (high - low)])
+    return (eos.recovered(intensity, np.zeros(1)), None) if c.start < intensity[0] <= stop else None
+
+
 def _zero_crossing(eos: EquationOfState, b: ZeroBranch, c: ZeroBranch) -> tuple[Surface, Surface] | None:
     """Return branches c and b at the intensity where their free entropies are equal."""
+    if _always_ahead(eos, c):
+        return None
     start, stop = max(b.start, c.start), min(b.stop, c.stop)
+    if start == 0 and np.isinf(c.lower):  # all information is missing at both
+        start = 1e-6 * stop
     last: dict[ZeroBranch, Array] = {}
 
     def at(branch: ZeroBranch, intensity: Array) -> Surface:
@@ -242,9 +278,10 @@ def _zero_crossing(eos: EquationOfState, b: ZeroBranch, c: ZeroBranch) -> tuple[
     ends = [function(np.array([x]), np.zeros(1, dtype=np.intp))[0][0] for x in (start, stop)]
     if not ends[0] < 0 < ends[1]:
         return None
-    quick = _zero_newton(eos, at(b, _middle(start, stop)), at(c, _middle(start, stop)), start, stop)
-    if quick is not None:
-        return quick
+    if np.isfinite(c.lower):
+        quick = _zero_newton(eos, at(b, _middle(start, stop)), at(c, _middle(start, stop)), start, stop)
+        if quick is not None:
+            return quick
     root = solve_bracketed(function, np.array([start]), np.array([stop]), True)
     return at(c, root), at(b, root)
 
@@ -368,6 +405,15 @@ def thresholds(model: Model, path: Path) -> Thresholds:
 
 def _no_cusp(tr: Transitions) -> str:
     """Tell why no two stable branches become one: there are none, or they stay two as far as was searched."""
+    recovery = tr.eos.recovery
+    if recovery is not None and any(not p.appears for p in tr.curve.pieces):
+        if recovery.start == 0:
+            return f"q = rho is stable at every {tr.eos.model.control} > 0: the first-order line does not end"
+        control = float(tr.eos.model.from_intensity(np.array(recovery.start)))
+        return (
+            f"q = rho becomes stable with infinite free entropy, without side information at {tr.eos.model.control} = "
+            f"{control:.12g}: the first-order line is where it does, and ends nowhere"
+        )
     far = min(((p.intensity[0], p.strength[0]) for p in tr.curve.pieces if p.intensity[-1] > 0), default=None)
     if far is None:
         return "no first-order transition along this path: the equation of state has no fold at positive strength"

@@ -60,6 +60,18 @@ def test_own_coupling_and_model(example):
     assert diagram.region(control, strength * (1 + 1e-6)) == "easy"
 
 
+def test_own_channel(example):
+    """q = M(alpha R(q)), R from the definition: E sum_y (E_w dP(y|z)/dz)^2/E_w P(y|z) by plain sums."""
+    v = np.linspace(-9, 9, 721)
+    weight = np.exp(-v * v / 2) / np.exp(-v * v / 2).sum()
+    q = example["point"].overlap
+    z = np.sqrt(q) * v[:, None] + np.sqrt(1 - q) * v[None, :]
+    p = 1 / (1 + np.exp(-z))
+    plus, slope = p @ weight, (p * (1 - p)) @ weight
+    response = weight @ (slope**2 * (1 / plus + 1 / (1 - plus)))
+    assert q == pytest.approx(float(at.Rademacher().overlap(3.0 * response)), abs=1e-11)
+
+
 def test_own_path(example):
     """At the tricritical point G - q and its first two derivatives vanish."""
     prior, point = at.Rademacher(), at.thresholds(at.IsingPSpin(3), example["HalfFlow"]()).tricritical

@@ -86,6 +86,11 @@ class SparseEquationOfState(EquationOfState):
         path.check_prior(self.prior)
         path.tilted_transform(np.zeros(1), np.zeros(1))
 
+    @property
+    def recovery(self) -> None:
+        """None: the messages' laws are those of finite overlap."""
+        return None
+
     # --- density evolution at given (x, s) ---
 
     @cached_property

@@ -1,0 +1,197 @@
+"""Group models: which of k groups does each variable belong to?  The dense stochastic block model.
+
+A Potts variable s is one of the k vertices of a simplex in k - 1 dimensions, s_a.s_a = 1, s_a.s_b = -1/(k-1), each
+with probability 1/k.  As all groups are alike, the matrix of overlaps is E[<s> s*^T] = q/(k-1) times the identity,
+and one number q = E[<s>.s*] from 0 to 1 is the order parameter (arXiv:1701.00858, section on community detection).
+
+The spiked matrix Y = (k-1) s_i.s_j/sqrt(N) + sqrt(Delta) W, whose vectors have components of unit variance, has the
+free entropy psi(Q/D) - Tr Q^2/(4 D) with D = Delta/(k-1)^2 and Q = q/(k-1) times the identity, that is
+
+    phi(q) = psi(xi'(q)) - [q xi'(q) - xi(q)]/2,    xi(q) = (k-1) q^2/(2 Delta).
+
+Only the square of the interaction enters: groups that attract (s_i.s_j) and groups that repel (-s_i.s_j) are alike.
+With M(x) = x/(k-1) + (k-4)/(2 (k-1)^2) x^2 + ... state evolution is q <- q/Delta + (k-4)/2 (q/Delta)^2 + ...: weak
+recovery is at Delta = 1 for every k, and the transition there is continuous for k <= 4 and of first order for k > 4.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar
+
+from amp_theory.channel_table import ChannelTable
+from amp_theory.couplings import Coupling, PolynomialCoupling
+from amp_theory.errors import InputError, as_float, integer_between
+from amp_theory.group_channel import potts_channel
+from amp_theory.mixtures import Mixture
+from amp_theory.models import Model
+from amp_theory.priors import SPARSEST, Discrete, Prior, Rademacher, Table
+from amp_theory.quadrature import Array
+from amp_theory.scalar_channel import ChannelValues
+
+#: the largest number of groups for which the channel is known to keep its digits
+MOST_GROUPS = 10_000
+
+
+@lru_cache(maxsize=64)
+def _potts_table(k: int) -> Table:
+    """Return one table for all priors of k groups."""
+    return ChannelTable(lambda x: potts_channel(k, x), 0.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class PottsPrior(Prior):
+    """One of k equally likely groups: the vertices of a simplex, vectors of length 1 in k - 1 dimensions.
+
+    The channel is y = sqrt(x) s + z with z ~ N(0, I) in k - 1 dimensions; psi is in nats per variable,
+    M = E[<s>.s*], and mmse, M' and M'' belong to it.  For k = 2 this is `Rademacher`.
+
+    Parameters
+    ----------
+    k
+        The number of groups, 2 to 10000.
+
+    Raises
+    ------
+    InputError
+        If k is not such an integer.
+
+    Examples
+    --------
+    >>> float(PottsPrior(5).overlap_slope(0.0))  # M'(0) = 1/(k-1)
+    0.25
+    """
+
+    k: int
+    name: ClassVar[str] = "potts"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "k", integer_between("k", self.k, 2, MOST_GROUPS))
+
+    @property
+    def mean(self) -> float:
+        """Length of E s, zero."""
+        return 0.0
+
+    @property
+    def second_moment(self) -> float:
+        """E s.s = 1, the largest possible overlap."""
+        return 1.0
+
+    @property
+    def variance(self) -> float:
+        """Frobenius norm 1/sqrt(k-1) of the covariance matrix of s: as for a scalar M'(0) is its square."""
+        return 1 / math.sqrt(self.k - 1)
+
+    @property
+    def entropy(self) -> float:
+        """Entropy log k of the group, in nats."""
+        return math.log(self.k)
+
+    @property
+    def unbiased_sign(self) -> bool:
+        """Whether s is +1 or -1 with equal probability: two groups."""
+        return self.k == 2
+
+    @property
+    def table(self) -> Table:
+        """Interpolated channel functions, for the solvers."""
+        return _potts_table(self.k)
+
+    def _channel(self, snr: Array) -> ChannelValues:
+        return potts_channel(self.k, snr)
+
+    def resolved(self, snr: float) -> Mixture:
+        """Return the two atoms -1 and +1 of two groups; a vector of more than one component has no such mixture."""
+        if self.k == 2:
+            return Rademacher().mixture
+        raise InputError(
+            f"{self!r} is a vector of {self.k - 1} components: it has no scalar mixture, and finite instances of it "
+            "are not available"
+        )
+
+
+@dataclass(frozen=True)
+class StochasticBlockModel(Model):
+    """Dense stochastic block model of k equal groups: xi'(q) = (k-1) q/Delta.
+
+    The matrix seen is Y = (k-1) s_i.s_j/sqrt(N) + sqrt(Delta) W, s_i the group of variable i as a vertex of the
+    simplex of `PottsPrior`, or its negative.  It stands for a graph of large mean degree N p, with probabilities p_in
+    and p_out of edges inside and between groups: Delta = k^2 p (1-p)/(N (p_in - p_out)^2) is one over the
+    signal-to-noise ratio of Kesten and Stigum, so that weak recovery is at Delta = 1.
+
+    Parameters
+    ----------
+    k
+        The number of groups, 2 to 10000.
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, thresholds
+    >>> thresholds(StochasticBlockModel(5), Flow()).weak_recovery.noise
+    1.0
+    """
+
+    k: int
+    name: ClassVar[str] = "stochastic-block-model"
+    control: ClassVar[str] = "noise"
+    control_symbol: ClassVar[str] = r"\Delta"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "k", integer_between("k", self.k, 2, MOST_GROUPS))
+
+    @property
+    def variable_prior(self) -> Prior:
+        """PottsPrior(k)."""
+        return PottsPrior(self.k)
+
+    @property
+    def coupling(self) -> Coupling:
+        """xi(q) = (k-1) q^2/(2 Delta)."""
+        return PolynomialCoupling(((2, (self.k - 1) / 2),))
+
+    def scalings(self) -> dict[str, tuple[float, float]]:
+        """Return noise Delta, the signal strengths 1/Delta and 1/sqrt(Delta), and Delta/k^2.
+
+        The last is the noise beside indicators of equal groups, Y_ij = delta(i and j in one group)/sqrt(N) + noise,
+        as in arXiv:1701.00858.
+        """
+        return {
+            "noise": (1.0, 1.0),
+            "lambda": (1.0, -1.0),
+            "sqrt_lambda": (1.0, -0.5),
+            "indicator_noise": (1 / self.k**2, 1.0),
+        }
+
+
+def two_groups(minority: float) -> Discrete:
+    """Return the prior of two unequal groups: two atoms of zero mean and unit variance.
+
+    With the smaller group's fraction r, s = sqrt((1-r)/r) in it and -sqrt(r/(1-r)) in the other.  In a
+    `SpikedMatrix` weak recovery is at Delta = 1, and as M''(0) = (1-2r)^2/(r (1-r)) - 2 the transition there is of
+    first order for r < 1/2 - 1/(2 sqrt 3) = 0.2113... and continuous above (Caltagirone, Lelarge and Miolane, Allerton
+    2016; arXiv:1701.00858).
+
+    Parameters
+    ----------
+    minority
+        The fraction r of variables in the smaller group, in (0, 1/2], not below 1e-8.
+
+    Raises
+    ------
+    InputError
+        If r is not in that range.
+
+    Examples
+    --------
+    >>> two_groups(0.2)
+    Discrete(values=(2.0, -0.5), probabilities=(0.2, 0.8))
+    """
+    r = as_float("minority", minority, "in (0, 1/2]")
+    if not 0 < r <= 0.5:
+        raise InputError(f"minority must lie in (0, 1/2], got {minority!r}")
+    if r < SPARSEST:
+        raise InputError(f"minority must be at least {SPARSEST:g} for double precision, got {minority!r}")
+    return Discrete([math.sqrt((1 - r) / r), -math.sqrt(r / (1 - r))], [r, 1 - r])

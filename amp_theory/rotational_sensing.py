@@ -1,0 +1,351 @@
+"""Linear measurements y = Phi s + sqrt(noise) w with rotationally invariant matrices Phi.
+
+With J = Phi^T Phi, R its R-transform and gap = rho - q, the other variables provide x = R(-gap/noise)/noise; for
+independent entries that is alpha/(noise + gap), as in `output_channels.LinearChannel`.  With t the eigenvalues of J and
+
+    P(s) = E 1/(s + t),    Y(s) = E t/(s + t) = 1 - s P,    gap/noise = P(s),    x gap = Y(s),    s > -min t,
+
+the noise is explicit at given x and gap once Y is inverted.  With primes for d/ds, at constant noise
+
+    xi''(q) = K = (Y - Y' P/P')/gap^2,    xi(q) = L(s(rho)) - L(s(gap)),    L = E log(s + t) + log P - s P.
+
+For alpha M x N matrices with orthogonal rows and alpha = M/N <= 1 the control may be alpha itself:
+
+    alpha = x (noise + gap) - noise gap x^2,    xi(q) = L(rho) - L(gap),
+    L(gap) = u gap/noise - alpha log u + (alpha - 1) log(1 - u),    u = noise x.
+
+Sources: K. Takeda, S. Uda and Y. Kabashima, Europhys. Lett. 76, 1193 (2006); A. M. Tulino and S. Verdu, Found. Trends
+Commun. Inf. Theory 1 (2004), for the transforms; the formulas for K, xi by differentiation and integration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from amp_theory.couplings import Coupling, CouplingPoint, Four
+from amp_theory.errors import InputError, as_array, as_float, positive
+from amp_theory.models import Model, check_prior
+from amp_theory.priors import Prior
+from amp_theory.quadrature import Array, Index
+from amp_theory.roots import solve_bracketed
+
+#: range of s + min t that is searched, in units of the mean eigenvalue
+LEAST, MOST = 1e-30, 1e30
+#: what stands for an eigenvalue zero, in units of the mean
+NULL = 1e-15
+
+
+@dataclass(frozen=True, slots=True)
+class Transforms:
+    """s, Y and P with their first two derivatives in s, and E log(s + t), arrays of one shape."""
+
+    s: Array
+    y: Array
+    y1: Array
+    y2: Array
+    p: Array
+    p1: Array
+    p2: Array
+    log: Array
+
+    @property
+    def integral(self) -> Array:
+        """L = E log(s + t) + log P - s P, with dL = (Y/P) dP."""
+        return self.log + np.log(self.p) - self.s * self.p
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Eigenvalues t >= 0 of Phi^T Phi with their weights, of one length."""
+
+    eigenvalues: tuple[float, ...]
+    weights: tuple[float, ...]
+
+    @cached_property
+    def _arrays(self) -> tuple[Array, Array]:
+        return np.array(self.eigenvalues), np.array(self.weights)
+
+    def transforms(self, shifted: Array) -> Transforms:
+        """Return the functions at s + min t = `shifted` > 0."""
+        t, w = self._arrays
+        total = np.add.outer(shifted, t - t.min())
+        one = 1 / total
+        columns = [t * one, -t * one**2, 2 * t * one**3, one, -(one**2), 2 * one**3, np.log(total)]
+        return Transforms(np.asarray(shifted - t.min()), *(np.asarray(c @ w) for c in columns))
+
+    @property
+    def mean(self) -> float:
+        """E t."""
+        t, w = self._arrays
+        return float(t @ w)
+
+    @property
+    def largest(self) -> float:
+        """The least upper bound of Y: the rank if that is below one, else infinite."""
+        t, w = self._arrays
+        return float(w[t > 0].sum()) if t.min() == 0 else np.inf
+
+    def solve(self, goal: Array, of_p: bool) -> Array:
+        """Return s + min t where Y, or P, is `goal`; NaN where there is none."""
+        flat = np.ravel(np.asarray(goal, dtype=float))
+        good = np.flatnonzero((flat > 0) & (flat < (np.inf if of_p else self.largest)))
+        target = flat[good]
+
+        def function(tau: Array, i: Index) -> tuple[Array, Array]:
+            shifted = np.exp(tau)
+            f = self.transforms(shifted)
+            value, slope = (f.p, f.p1) if of_p else (f.y, f.y1)
+            return np.log(value / target[i]), shifted * slope / value
+
+        lower, upper = (np.full(len(good), np.log(end * self.mean)) for end in (LEAST, MOST))
+        guess = np.log((1 if of_p else self.mean) / target)
+        result = np.full(flat.shape, np.nan)
+        result[good] = np.exp(solve_bracketed(function, lower, upper, False, guess))
+        return result.reshape(np.shape(goal))
+
+
+@dataclass(frozen=True)
+class SpectralCoupling(Coupling):
+    """xi(q) of a spectrum; the intensity is 1/noise."""
+
+    spectrum: Spectrum
+    second_moment: float
+
+    @property
+    def reach(self) -> float:
+        """Infinite, or where a null space would no longer look like one."""
+        least = min(self.spectrum.eigenvalues) / self.spectrum.mean
+        return 1e-3 / (NULL * self.spectrum.mean * self.second_moment) if least <= NULL else float("inf")
+
+    @property
+    def affine(self) -> bool:
+        """False."""
+        return False
+
+    @property
+    def resolves_gap(self) -> bool:
+        """True: q enters through the gap alone."""
+        return True
+
+    def scaled(self, overlap: Array, gap: Array) -> Four:
+        """Raise: xi is not affine in the intensity."""
+        raise NotImplementedError
+
+    def at(self, overlap: Array, gap: Array, signal: Array) -> CouplingPoint:
+        """Return what belongs to the noise at which x = `signal`; infinite intensities where none is small enough."""
+        gap, x = np.broadcast_arrays(gap, np.asarray(signal, dtype=float))
+        f = self.spectrum.transforms(self.spectrum.solve(x * gap, of_p=False))
+        intensity = np.where(x <= 0, x, np.where(np.isnan(f.p), np.inf, f.p / gap))
+        k = (f.y - f.y1 * f.p / f.p1) / gap**2
+        k_s = f.p * (f.y1 * f.p2 / f.p1 - f.y2) / f.p1 / gap**2
+        slope = f.y1 / f.p1
+        start = self._start(np.where(np.isfinite(intensity), intensity, np.nan))
+        return CouplingPoint(
+            intensity, slope, (start.y - f.y) / intensity / slope, intensity * slope, k,
+            2 * k / gap - k_s * x / f.y1, k_s * gap / f.y1, start.integral - f.integral,
+        )  # fmt: skip
+
+    def _start(self, intensity: Array) -> Transforms:
+        """Return the transforms at q = 0."""
+        return self.spectrum.transforms(self.spectrum.solve(intensity * self.second_moment, of_p=True))
+
+    def _transforms(self, intensity: Array, gap: Array) -> Transforms:
+        """Return the transforms at an intensity and a gap; of a gap of zero those of a negligible one."""
+        w = np.maximum(np.asarray(intensity * gap, dtype=float), 2 / (MOST * self.spectrum.mean))
+        return self.spectrum.transforms(self.spectrum.solve(w, of_p=True))
+
+    def signal(self, intensity: Array, overlap: Array, gap: Array) -> Array:
+        """Return x = Y/gap = intensity Y/P."""
+        f = self._transforms(intensity, gap)
+        return np.asarray(intensity * f.y / f.p)
+
+    def value(self, intensity: Array, overlap: Array, gap: Array) -> Array:
+        """Return xi(q)."""
+        start = self._start(np.asarray(intensity, dtype=float))
+        return np.asarray(start.integral - self._transforms(intensity, gap).integral)
+
+    def curvature(self, intensity: Array, overlap: Array, gap: Array) -> Array:
+        """Return xi''(q)."""
+        f = self._transforms(intensity, gap)
+        return np.asarray((f.y - f.y1 * f.p / f.p1) * (intensity / f.p) ** 2)
+
+    def steepest(self, rho: float) -> tuple[float, float]:
+        """Return a bound that the noise cannot exceed: the grid ends by the prior alone."""
+        return 1e6, 0.0
+
+
+@dataclass(frozen=True)
+class RowOrthogonalCoupling(Coupling):
+    """xi(q) of matrices with orthogonal rows at a noise; the intensity is alpha."""
+
+    noise: float
+    second_moment: float
+
+    @property
+    def affine(self) -> bool:
+        """False."""
+        return False
+
+    @property
+    def resolves_gap(self) -> bool:
+        """True: q enters through the gap alone."""
+        return True
+
+    @property
+    def singularity(self) -> tuple[float, float] | None:
+        """Without noise x ~ alpha/(rho - q)."""
+        return (1.0, 1.0) if self.noise == 0 else None
+
+    def scaled(self, overlap: Array, gap: Array) -> Four:
+        """Raise: xi is not affine in the intensity."""
+        raise NotImplementedError
+
+    def at(self, overlap: Array, gap: Array, signal: Array) -> CouplingPoint:
+        """Return what belongs to the alpha at which x = `signal`."""
+        n, u = self.noise, self.noise * signal
+        slope = 1 / (n + gap - 2 * gap * u)
+        alpha = signal * (n + gap - gap * u)
+        k = signal * (1 - u) * slope
+        k_q = k * slope * (1 - 2 * u)
+        k_x = slope**2 * ((1 - 2 * u) / slope + 2 * gap * u * (1 - u))
+        start = self._u(alpha, np.full_like(gap, self.second_moment))
+        ratio = (np.log(signal / start[1]) + np.log1p(-start[0]) - np.log1p(-u)) / slope
+        value = self._value(alpha, gap, signal)
+        return CouplingPoint(alpha, slope, ratio, alpha * slope, k, k_q, k_x, value)
+
+    def _u(self, alpha: Array, gap: Array) -> tuple[Array, Array]:
+        """Return u = noise x, and x, the smaller root of noise gap x^2 - (noise + gap) x + alpha = 0."""
+        total = self.noise + gap
+        x = 2 * alpha / (total + np.sqrt(np.maximum(total**2 - 4 * alpha * self.noise * gap, 0.0)))
+        return self.noise * x, x
+
+    def _value(self, alpha: Array, gap: Array, x: Array) -> Array:
+        """Return L(rho) - L(gap); its logarithms in x, as those of the noise cancel."""
+        u_start, x_start = self._u(alpha, np.full_like(gap, self.second_moment))
+        u = self.noise * x
+        result = x_start * self.second_moment - x * gap - alpha * np.log(x_start / x)
+        return np.asarray(result + (alpha - 1) * (np.log1p(-u_start) - np.log1p(-u)))
+
+    def signal(self, intensity: Array, overlap: Array, gap: Array) -> Array:
+        """Return x."""
+        return self._u(np.asarray(intensity, dtype=float), gap)[1]
+
+    def value(self, intensity: Array, overlap: Array, gap: Array) -> Array:
+        """Return xi(q)."""
+        alpha = np.asarray(intensity, dtype=float)
+        return self._value(alpha, gap, self._u(alpha, gap)[1])
+
+    def curvature(self, intensity: Array, overlap: Array, gap: Array) -> Array:
+        """Return xi''(q)."""
+        u, x = self._u(np.asarray(intensity, dtype=float), gap)
+        return np.asarray(x * (1 - u) / (self.noise + gap - 2 * gap * u))
+
+    def steepest(self, rho: float) -> tuple[float, float]:
+        """Return rho/noise: xi' changes by the noise."""
+        return max(rho / self.noise, 1.0), 0.0
+
+
+@dataclass(frozen=True)
+class RowOrthogonalSensing(Model):
+    """Noisy linear measurements with orthogonal rows, Phi Phi^T = 1; control sampling_ratio = alpha = M/N <= 1.
+
+    Parameters
+    ----------
+    prior
+        The prior of one variable.
+    noise
+        Variance of the noise, >= 0.
+
+    Raises
+    ------
+    InputError
+        For a negative noise.
+    """
+
+    prior: Prior
+    noise: float
+    name: ClassVar[str] = "row-orthogonal-sensing"
+    control: ClassVar[str] = "sampling_ratio"
+    control_symbol: ClassVar[str] = r"\alpha"
+    easier: ClassVar[Literal["up", "down"]] = "up"
+
+    def __post_init__(self) -> None:
+        check_prior(self.prior)
+        noise = as_float("noise", self.noise, ">= 0")
+        object.__setattr__(self, "noise", positive("noise", noise) if noise != 0 else 0.0)
+
+    @property
+    def variable_prior(self) -> Prior:
+        """The prior given."""
+        return self.prior
+
+    @property
+    def coupling(self) -> Coupling:
+        """See the module."""
+        return RowOrthogonalCoupling(self.noise, self.prior.second_moment)
+
+    def check_control(self, control: npt.ArrayLike) -> Array:
+        """Return sampling ratios after checking that they are positive and at most one."""
+        values = as_array(self.control, control, "in (0, 1]")
+        if not np.all((values > 0) & (values <= 1)):
+            bad = values[~((values > 0) & (values <= 1))].ravel()[0]
+            raise InputError(
+                f"{self.control} must lie in (0, 1], as more rows than columns are not orthogonal, got {bad:g}"
+            )
+        return super().check_control(values)
+
+
+@dataclass(frozen=True)
+class SpectralSensing(Model):
+    """Noisy linear measurements with a rotationally invariant matrix of given singular values; control noise.
+
+    Parameters
+    ----------
+    prior
+        The prior of one variable.
+    eigenvalues, weights
+        Eigenvalues of Phi^T Phi, >= 0 and not all zero, and their weights, > 0; the weights are normalised.
+
+    Raises
+    ------
+    InputError
+        For eigenvalues or weights that are none.
+    """
+
+    prior: Prior
+    eigenvalues: tuple[float, ...]
+    weights: tuple[float, ...]
+    name: ClassVar[str] = "spectral-sensing"
+    control: ClassVar[str] = "noise"
+    control_symbol: ClassVar[str] = r"\Delta"
+
+    def __init__(self, prior: Prior, eigenvalues: Sequence[float], weights: Sequence[float]) -> None:
+        t, w = as_array("eigenvalues", eigenvalues, ">= 0"), as_array("weights", weights, "> 0")
+        if t.ndim != 1 or t.shape != w.shape or not len(t):
+            raise InputError(f"eigenvalues and weights must be lists of one length, got shapes {t.shape} and {w.shape}")
+        if not np.all(np.isfinite(t)) or np.any(t < 0) or not np.any(t > 0):
+            raise InputError(f"eigenvalues of Phi^T Phi must be finite, >= 0 and not all zero, got {t.tolist()}")
+        if not np.all(np.isfinite(w)) or np.any(w <= 0):
+            raise InputError(f"weights must be finite and > 0, got {w.tolist()}")
+        object.__setattr__(self, "prior", check_prior(prior))
+        object.__setattr__(self, "eigenvalues", tuple(t.tolist()))
+        object.__setattr__(self, "weights", tuple((w / w.sum()).tolist()))
+
+    @property
+    def variable_prior(self) -> Prior:
+        """The prior given."""
+        return self.prior
+
+    @property
+    def coupling(self) -> Coupling:
+        """See the module."""
+        # a null space is told from one that is measured this weakly only at noises beyond those allowed
+        floor = NULL * float(np.dot(self.eigenvalues, self.weights))
+        regular = tuple(max(t, floor) for t in self.eigenvalues)
+        return SpectralCoupling(Spectrum(regular, self.weights), self.prior.second_moment)
