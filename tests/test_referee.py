@@ -5,15 +5,11 @@ Thresholds are the theory's, sizes the smallest and controls those of the grids 
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 import amp_theory as at
 
-NOTEBOOK = Path(at.__file__).parent.parent / "notebooks" / "referee.ipynb"
 XORSAT = at.XORSAT(4, temperature=0.5)
 MATRIX = at.SpikedMatrix(at.SparseRademacher(0.08))
 

@@ -319,6 +319,8 @@ def test_bad_arguments():
         small(seed=np.random.SeedSequence(1))
     with pytest.raises(at.InputError, match="cannot start from random configurations under hard constraints"):
         at.simulate(at.Bicoloring(4), 2.0, 50, 1, 1)
+    with pytest.raises(at.InputError, match="use draw_samples"):
+        at.simulate(at.GLM(at.Rademacher(), at.SignChannel()), 1.0, 20, 1, 1)
     with pytest.raises(at.InputError, match="heat-bath does not sample"):
         at.simulate(at.SphericalPSpin(3), 1.0, 20, 1, 1, samplers=["heat-bath"])
 

@@ -13,10 +13,10 @@ from typing import Protocol
 import numpy as np
 
 from amp_theory.errors import InputError
-from amp_theory.finite.dense import DenseInstance
 from amp_theory.finite.exact import Enumeration
+from amp_theory.finite.generalised_amp import run_message_passing
 from amp_theory.finite.instances import Instance
-from amp_theory.finite.message_passing import Inference, MessagePassingOptions, run_amp, run_bp
+from amp_theory.finite.message_passing import Inference, MessagePassingOptions
 from amp_theory.finite.scalar_posterior import sample_posterior
 from amp_theory.mixtures import Mixture
 from amp_theory.quadrature import Array
@@ -81,7 +81,7 @@ class ExactDenoiser:
 
 @dataclass(frozen=True, eq=False)
 class MessagePassingDenoiser:
-    """AMP for dense instances, BP for sparse graphs: what an efficient denoiser can do.
+    """AMP for dense instances, GAMP for linear models, BP for sparse graphs: what an efficient denoiser can do.
 
     Parameters
     ----------
@@ -102,8 +102,8 @@ class MessagePassingDenoiser:
 
     def infer(self, side: SideInformation, start: Array | None = None) -> Inference:
         """Run message passing."""
-        run = run_amp if isinstance(self.instance, DenseInstance) else run_bp
-        return run(self.instance, side, "uninformed" if start is None or not self.warm else start, self.options)
+        begin = "uninformed" if start is None or not self.warm else start
+        return run_message_passing(self.instance, side, begin, self.options)
 
     def __call__(self, side: SideInformation, start: Array | None = None) -> Denoised:
         """Return the means where message passing ended, and whether it converged."""
@@ -139,7 +139,7 @@ class CheckedDenoiser:
 
 
 def as_denoiser(instance: Instance, denoiser: object) -> Denoiser:
-    """Return the denoiser meant: None for AMP or BP, "exact" for enumeration, or a checked function of one's own."""
+    """Return the denoiser meant: None for message passing, "exact" for enumeration, or a checked function."""
     if denoiser is None:
         return MessagePassingDenoiser(instance)
     if isinstance(denoiser, str):

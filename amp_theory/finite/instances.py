@@ -108,7 +108,8 @@ def draw_instance(
     Parameters
     ----------
     model, control
-        A dense model with a polynomial coupling or a model on sparse graphs, and the value of its control.
+        A dense model with a polynomial coupling, a generalised linear model or a model on sparse graphs, and the value
+        of its control.
     size
         Number of variables.
     seed
@@ -130,6 +131,8 @@ def draw_instance(
     """
     from amp_theory.finite.dense import draw_dense
     from amp_theory.finite.graphs import draw_graph
+    from amp_theory.finite.linear_instances import draw_glm
+    from amp_theory.generalised_linear import GLM
 
     if not isinstance(model, Model):
         raise InputError(f"model must be a model such as IsingPSpin(p=3), got {model!r}")
@@ -138,4 +141,6 @@ def draw_instance(
     planted = model.check_target("planted" if target is None else target) == "planted"
     if model.sparse:
         return draw_graph(model, value, size, rng, planted)
+    if isinstance(model, GLM):
+        return draw_glm(model, value, size, rng, planted)
     return draw_dense(model, value, size, rng, planted)

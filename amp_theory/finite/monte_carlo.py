@@ -28,7 +28,8 @@ def make_sweeper(instance: Instance, labels: Index, tilt: Array, factor: Array) 
     """Return what sweeps through configurations of an instance; arguments as for `Sweeper`."""
     if isinstance(instance, DenseInstance):
         return DenseSweeper(instance, labels, tilt, factor)
-    assert isinstance(instance, GraphInstance)
+    if not isinstance(instance, GraphInstance):
+        raise InputError(f"Markov chains update dense instances and instances on graphs, not {instance!r}")
     return GraphSweeper(instance, labels, tilt, factor)
 
 

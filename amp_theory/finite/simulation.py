@@ -19,6 +19,7 @@ import numpy as np
 
 from amp_theory.cavity.sweep import Result, State, run_tasks
 from amp_theory.errors import InputError, as_float, integer_between, unknown_name
+from amp_theory.finite.dense import DenseInstance
 from amp_theory.finite.graphs import GraphInstance
 from amp_theory.finite.instances import LARGEST_SIZE, Instance, check_seed, draw_instance
 from amp_theory.finite.judging import FEWEST, InstanceJudgement, SamplerJudgement, rank_sum_score, two_sample_p_value
@@ -95,6 +96,10 @@ class Plan:
     def check(self, seed: int) -> None:
         """Raise an `InputError` for what would fail in every task: no such instance, or no chain on it."""
         instance = draw_instance(self.model, self.control, self.size, seed, self.target)
+        if not isinstance(instance, DenseInstance | GraphInstance):
+            raise InputError(
+                f"simulations need exact samples by Markov chains, {self.model!r} has none: use draw_samples"
+            )
         chains = [name for name in self.samplers if name in CHAINS]
         if chains and isinstance(instance, GraphInstance) and min(instance.factor.weights) == 0:
             raise InputError(
