@@ -120,21 +120,25 @@ class Transitions:
         pair = self._pair(intensity, branches, which)
 
         top = np.minimum(pair.b_upper, self.eos.grid[-1])
+        symmetric = self.eos.symmetric & (pair.intensity <= self.eos.start)
+        null = symmetric & np.array([branches[i][j].lower == 0 for i, j, _ in which])
 
         def lower_branch(s: Array, i: Index) -> Surface:
             z = follow(self.eos, pair.intensity[i], s, pair.b_lower[i], top[i])
             return self.eos.surface(z, s)
 
         def excess(s: Array, i: Index) -> tuple[Array, Array]:
-            b = lower_branch(s, i)
-            higher = recovery.free_entropy(pair.intensity[i], s) - b.free_entropy
-            return higher, recovery.free_entropy_slope(s) - b.free_entropy_s
+            value, slope = recovery.free_entropy(pair.intensity[i], s), recovery.free_entropy_slope(s)
+            some = np.flatnonzero(~(null[i] & (s == 0)))  # phi = 0 on q = 0
+            b = lower_branch(s[some], i[some])
+            value[some] -= b.free_entropy
+            slope[some] -= b.free_entropy_s
+            return value, slope
 
         every = np.arange(len(which))
-        null = (pair.start == 0) & np.array([branches[i][j].lower == 0 for i, j, _ in which]) & self.eos.symmetric
-        first = np.where(null, recovery.free_entropy(pair.intensity, pair.start), np.inf)
-        some = np.flatnonzero(~null & ~np.isinf(recovery.free_entropy(pair.intensity, pair.start)))
-        first[some] = excess(pair.start[some], some)[0]
+        first = np.full(len(which), np.inf)
+        if not recovery.infinite:
+            first = excess(pair.start, every)[0]
         born = np.array([branches[i][k].born == RECOVERY for i, _, k in which])
         ahead = {which[n] for n in every[(first >= 0) & ~born]}
         rest = every[(first < 0) | born]

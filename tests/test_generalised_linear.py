@@ -396,3 +396,32 @@ class Regular(at.Coupling):
 
 def test_regular_couplings_have_no_recovery():
     assert Recovery.of(at.Rademacher(), Regular(), at.Flow()) is None
+
+
+@pytest.mark.parametrize("path", PATHS, ids=["flow", "autoregressive"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        at.GLM(at.Rademacher(), at.DoorChannel(0.67)),
+        at.GLM(at.Rademacher(), at.DoorChannel(1.5)),
+        at.GLM(at.Discrete([0, 1], [0.7, 0.3]), at.SignChannel()),
+        at.GLM(at.Discrete([-1, 2], [2 / 3, 1 / 3]), at.DoorChannel(1.0)),
+        at.GLM(at.GaussBernoulli(0.2), at.AbsChannel()),
+    ],
+    ids=["door", "wide door", "sign of 0-1", "skew door", "sparse abs"],
+)
+def test_regions_agree_with_fixed_points_everywhere(model, path):
+    rng = np.random.default_rng(0)
+    diagram = at.phase_diagram(model, path, (0.05, 2.5), points=30)
+    control = rng.uniform(0.05, 2.5, 25)
+    strength = rng.uniform(0, 1, 25) * (3 if path.name == "flow" else 1)
+    region = diagram.region(control, strength)
+    assert len(set(region)) > 1
+    for k in range(25):
+        assert region[k] == at.fixed_points(model, path, control[k], strength[k]).region
+    # the flow fails first where the hard region begins
+    for c in (0.4, 1.0):
+        start = diagram.first_failure_strength(c)
+        if start:
+            assert diagram.region(c, start * (1 + 1e-6)) == "hard"
+            assert diagram.region(c, start * (1 - 1e-6)) != "hard"
