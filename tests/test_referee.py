@@ -44,7 +44,7 @@ def test_heat_bath_fails_where_flow_works():
     """Sparse spiked matrix, well below the algorithmic noise: heat bath is trapped without overlap."""
     noise = 0.7 * 0.08**2
     assert noise < at.thresholds(MATRIX, at.Flow()).algorithmic.noise
-    found = at.simulate(MATRIX, noise, 2500, 3, 1, batch=8, steps=25, sweeps=200)
+    found = at.simulate(MATRIX, noise, 2500, 2, 1, batch=8, steps=25, sweeps=100)
     flow, chain = found.samplers["flow"], found.samplers["heat-bath"]
     assert abs(excess(flow)[0]) < 0.01
     assert excess(chain)[0] > 0.05
