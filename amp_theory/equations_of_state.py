@@ -251,6 +251,11 @@ class EquationOfState:
     @property
     def reach(self) -> float:
         """The largest intensity at which all fixed points are found."""
+        return self.valid_up_to
+
+    @property
+    def valid_up_to(self) -> float:
+        """The largest intensity for which the coupling stands for the model."""
         return self.coupling.reach
 
     def free_entropy_difference(self, intensity: Array, b: Surface, c: Surface) -> Array:

@@ -155,7 +155,7 @@ def _weak_recovery(tr: Transitions) -> Located | str:
 def _algorithmic(tr: Transitions, weak_recovery: Located | str) -> Located | str:
     eos = tr.eos
     jump = _uninformed_jump(tr.zero)
-    if jump is None or jump[0].stop > eos.reach:
+    if jump is None or jump[0].stop > eos.valid_up_to:
         if tr.zero[0].null and np.isinf(tr.zero[0].stop):
             return f"q = 0 is stable at every {eos.model.control}"
         return f"the uninformed branch changes continuously at every {eos.model.control}"

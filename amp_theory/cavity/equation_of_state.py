@@ -87,6 +87,11 @@ class SparseEquationOfState(EquationOfState):
         path.tilted_transform(np.zeros(1), np.zeros(1))
 
     @property
+    def valid_up_to(self) -> float:
+        """Infinite: the model has every density."""
+        return float("inf")
+
+    @property
     def recovery(self) -> None:
         """None: the messages' laws are those of finite overlap."""
         return None
