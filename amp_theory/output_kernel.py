@@ -45,7 +45,7 @@ BROAD = 0.12
 #: up to this overlap the Hermite series serves, and how many of its terms
 SERIES, TERMS = 0.02, 40
 #: the size of a panel's last Legendre coefficients, relative to R, R', R'', that is negligible; how often it is halved
-TOLERANCE, HALVINGS = 1e-9, 6
+TOLERANCE, HALVINGS = np.array([1e-12, 1e-11, 1e-9]), 6
 #: a Hermite coefficient that counts as none, a likelihood that does
 NO_COEFFICIENT, NOTHING = 1e-11, 1e-280
 #: numbers of a block of the kernel's matrix
@@ -68,7 +68,7 @@ class TabulatedLikelihood:
     """Likelihoods P_j(z) at the nodes of panels of z in [-FARTHEST, FARTHEST], z of unit second moment.
 
     law(z) returns P_j(z) of shape (len(z), outcomes).  panels of shape (n, 2) resolve every P_j relative to its
-    maximum, the narrower ones of smooth wherever it is; values at the nodes of panels have shape (n ORDER,
+    maximum, the narrower ones of smooth also where it is small; values at the nodes of panels have shape (n ORDER,
     outcomes), weights shape (outcomes,); breakpoints are the places where a likelihood jumps or has a kink; defect
     is the mean of |sum_j w_j P_j - 1|.
     """

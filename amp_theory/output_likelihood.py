@@ -28,11 +28,14 @@ Likelihood = Callable[[float, Array], npt.ArrayLike]
 PLACES = np.array([-0.97, -0.53, -0.11, -0.013, 0.072, 0.41, 0.89])
 #: how far from one the sum of a likelihood may be there, and on the average over z
 CLOSE, NORMALISED = 1e-6, 1e-8
-#: a panel of z resolves a likelihood relative to its largest value there, if that is not negligible
-RESOLVED, NEGLIGIBLE = 4e-15, 1e-21
+#: the last Legendre coefficients of a likelihood on a panel of z, relative to its largest values, for derivatives and
+#: for integrals, which err like their square; and values that are negligible
+RESOLVED, INTEGRABLE, NEGLIGIBLE = 4e-15, 1e-10, 1e-21
 #: a panel of y is accepted when halving it changes its integral by less
 SETTLED, FAINT = 2e-15, 1e-18
 DEPTH, MOST_PANELS, MOST_OUTCOMES = 24, 1500, 5000
+#: places z times outputs y
+MOST_NUMBERS = 3e6
 #: how often a panel of the table of responses may be halved
 SPLITS = 20
 #: the largest relative error of a response
@@ -62,6 +65,12 @@ class Channel(OutputChannel):
     ------
     InputError
         If a likelihood is negative or not finite, if outcomes and density do not sum to one, or if it is too rough.
+
+    Notes
+    -----
+    All functions are interpolated in a table, which takes a fraction of a second for a few smooth outcomes, and
+    up to minutes for hundreds of outcomes or a density with little noise.  Their stated errors are about 1e-11,
+    those of A and R are much smaller.
 
     Examples
     --------
@@ -228,15 +237,19 @@ class Channel(OutputChannel):
 
         edges = np.unique(np.concatenate([np.arange(-FARTHEST, FARTHEST + 1, 2.0), breaks]))
         first = np.stack([edges[:-1], edges[1:]], axis=1)
-        largest = law(panel_nodes(first)[0].ravel()).max(axis=0)
-        panels = _resolve(law, first, weights, largest)
-        smooth = _resolve(law, panels, weights, np.zeros(len(weights)))
+        panels = _resolve(law, first, weights, INTEGRABLE, 1.0)
+        smooth = _resolve(law, panels, weights, RESOLVED, 0.5)
         if panels is None or smooth is None:
             raise InputError(
-                "the likelihood is too rough as a function of z: name the places where it jumps, has a kink or "
+                "the likelihood is too rough or too sharp in z: name the places where it jumps, has a kink or "
                 f"vanishes in `breakpoints` (looked at |z| <= {FARTHEST * unit:.3g})"
             )
         z, measure = panel_nodes(panels)
+        if z.size * len(weights) > MOST_NUMBERS:
+            raise InputError(
+                f"the likelihood is too sharp: it takes {z.size} places z to resolve, times {len(weights)} outputs y, "
+                f"of which {MOST_NUMBERS:g} are possible; take fewer outputs or more noise"
+            )
         values = law(z.ravel())
         total = values @ weights - 1
         density = measure.ravel() * np.exp(-(z.ravel() ** 2) / 2) / math.sqrt(2 * math.pi)
@@ -245,23 +258,28 @@ class Channel(OutputChannel):
         return TabulatedLikelihood(law, panels, smooth, values, weights, breaks, max(defect - 1e-14, 0.0))
 
 
-def _resolve(law: Callable[[Array], Array], panels: Array | None, weights: Array, least: Array) -> Array | None:
-    """Halve panels of z until all likelihoods are resolved, relative to their maxima there but to no less than `least`.
+def _resolve(
+    law: Callable[[Array], Array], panels: Array | None, weights: Array, resolved: float, power: float
+) -> Array | None:
+    """Halve panels of z until all likelihoods are resolved, or return None if that takes too many.
 
-    Returns None if that takes too many panels.
+    Relative to largest^(1 - power) most^power, their maxima on a panel and altogether: 1 for integrals, 1/2 for
+    derivatives, whose squares are divided by the likelihood.
     """
     done: list[Array] = []
+    most = np.zeros(len(weights))
     for _ in range(DEPTH):
         if panels is None or sum(map(len, done)) + len(panels) > MOST_PANELS:
             return None
         z = panel_nodes(panels)[0]
         values = law(z.ravel()).reshape(len(panels), z.shape[1], -1)
         largest = values.max(axis=1)
+        most = np.maximum(most, largest.max(axis=0))
         nearest = np.where(panels[:, 0] * panels[:, 1] < 0, 0.0, np.abs(panels).min(axis=1))
         matters = largest * weights * np.exp(-nearest * nearest / 2)[:, None] > NEGLIGIBLE
         # a likelihood e^-E comes with a relative rounding error in proportion to E
-        allowed = RESOLVED * largest * (1 - np.log(np.clip(largest, NEGLIGIBLE, 1.0)))
-        allowed = np.maximum(allowed, RESOLVED * least)
+        allowed = resolved * largest * (1 - np.log(np.clip(largest, NEGLIGIBLE, 1.0)))
+        allowed = np.maximum(allowed, resolved * largest ** (1 - power) * most**power)
         rough = (matters & (last_coefficients(np.moveaxis(values, 1, -1)) > allowed)).any(axis=1)
         done.append(panels[~rough])
         if not rough.any():
