@@ -21,7 +21,7 @@ from amp_theory.output_table import EPS
 from amp_theory.quadrature import Array, Index, Rows, trapezoid
 
 #: reach of the integrals in units of the width of N(omega; kappa q, q d), and their first step
-REACH, STEP = 9.7, 0.4
+REACH, STEP = 9.7, 0.6
 #: up to this width of the door, in units of sqrt(d), f is integrated over the door
 NARROW = 2.0
 #: an overlap or a gap next to nothing

@@ -37,8 +37,10 @@ ROOTS = (0.0, 1 / 4, 1 / 2, math.sqrt(0.5))
 FEW, PIECE = 400, 1 << 14
 
 _GAUSS, _GAUSS_WEIGHT = legendre.leggauss(16)
-_cosines = -np.cos((2 * np.arange(NODES) + 1) * np.pi / (2 * NODES))
-_transform = 2.0 / NODES * np.cos(np.outer(np.arange(NODES), np.arccos(_cosines)))
+_angles = (2 * np.arange(NODES) + 1) * np.pi / (2 * NODES)
+_cosines = -np.cos(_angles)
+#: values at the nodes -> Chebyshev coefficients
+_transform = 2.0 / NODES * np.cos(np.outer(np.arange(NODES), np.pi - _angles))
 _transform[0] /= 2
 
 

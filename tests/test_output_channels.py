@@ -389,6 +389,9 @@ def test_own_likelihoods_agree_with_named_channels(own, named):
         assert getattr(own, flag) == getattr(named, flag), flag
 
 
+COUNTS = Channel(range(50), lambda y, z: np.exp(y * np.log(np.log1p(np.exp(z))) - math.lgamma(y + 1)) / (1 + np.exp(z)))
+
+
 def plain(likelihoods, q: float, d: float) -> tuple[float, float]:
     """Psi_out and R as plain sums over Gauss-Hermite nodes for omega and w; derivatives by the score of the kernel."""
     x, weight = np.polynomial.hermite_e.hermegauss(90)
@@ -407,9 +410,7 @@ def plain(likelihoods, q: float, d: float) -> tuple[float, float]:
 @pytest.mark.parametrize("r", [0.1, 0.5, 0.8])
 def test_counts_against_plain_sums(r, rho):
     """Photon counts with rate log(1 + e^z), which no named channel has."""
-    counts = Channel(
-        range(50), lambda y, z: np.exp(y * np.log(np.log1p(np.exp(z))) - math.lgamma(y + 1)) / (1 + np.exp(z))
-    )
+    counts = COUNTS
     q, d = rho * r, rho * (1 - r)
     laws = [lambda z, y=y: counts.likelihood(y, z) for y in range(50)]
     entropy, response = plain(laws, q, d)
