@@ -25,12 +25,20 @@ pytestmark = pytest.mark.skipif(not NOTEBOOKS.exists(), reason="installed withou
 )
 def test_notebook(name, figures, tmp_path, monkeypatch):
     import matplotlib as mpl
+    from matplotlib.figure import Figure
 
     folder = tmp_path / "notebooks"
     shutil.copytree(NOTEBOOKS, folder)
     (tmp_path / "figures").mkdir()
     monkeypatch.chdir(folder)
     before = {f.name: f.read_bytes() for f in (folder / "runs").iterdir()}
+    save = Figure.savefig
+
+    def checked(figure, *arguments, **settings):
+        assert all(ax.has_data() for ax in figure.axes), "an empty panel"
+        save(figure, *arguments, **settings)
+
+    monkeypatch.setattr(Figure, "savefig", checked)
     cells = json.loads((folder / f"{name}.ipynb").read_text())["cells"]
     names: dict[str, object] = {}
     with mpl.rc_context({"backend": "agg"}):
