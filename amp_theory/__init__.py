@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 _WHERE = {
     "errors": ["AmpTheoryError", "FileError", "InputError", "NumericalError", "UnknownNameError"],
     "priors": ["Discrete", "GaussBernoulli", "Gaussian", "Prior", "Rademacher", "SparseRademacher"],
-    "couplings": ["Coupling", "PolynomialCoupling"],
+    "couplings": ["Coupling", "GeneralCoupling", "PolynomialCoupling"],
     "models": [
         "IsingPSpin", "MixedPSpin", "Model", "SherringtonKirkpatrick", "SphericalPSpin", "SpikedMatrix",
         "SpikedMatrixTensor", "SpikedTensor",

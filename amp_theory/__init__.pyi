@@ -13,6 +13,7 @@ from amp_theory.compare import SamplerVerdicts as SamplerVerdicts
 from amp_theory.compare import Verdict as Verdict
 from amp_theory.compare import compare_samplers as compare_samplers
 from amp_theory.couplings import Coupling as Coupling
+from amp_theory.couplings import GeneralCoupling as GeneralCoupling
 from amp_theory.couplings import PolynomialCoupling as PolynomialCoupling
 from amp_theory.curves import Isotherm as Isotherm
 from amp_theory.curves import equation_of_state as equation_of_state

@@ -230,8 +230,7 @@ class _Judge:
     def _convex(self, intensity: float) -> bool:
         """Tell whether xi''(q) (1 - q)^2 < 1 for all q."""
         q = np.linspace(0, 1, 4001)[:-1]
-        a, b = self.eos.coupling.scaled(q, 1 - q)[2], self.eos.coupling.fixed(q, 1 - q)[2]
-        return bool(np.max((intensity * a + b) * (1 - q) ** 2) < 1)
+        return bool(np.max(self._curvature(q, intensity) * (1 - q) ** 2) < 1)
 
     def not_binary(self) -> SamplerVerdicts:
         """Give no verdict on uniform discrete diffusion where the variables are not +-1."""
@@ -284,9 +283,9 @@ class _Judge:
             )
         return False, "heuristic", "the dynamics ages in threshold states (ageing ansatz, arXiv:1812.09066)"
 
-    def _curvature(self, q: Array, intensity: float) -> Array:
+    def _curvature(self, q: Array, intensity: Array | float) -> Array:
         """Return xi''(q)."""
-        return np.asarray(intensity * self.eos.coupling.scaled(q, 1 - q)[2] + self.eos.coupling.fixed(q, 1 - q)[2])
+        return np.asarray(self.eos.coupling.curvature(np.asarray(intensity), q, 1 - q))
 
     def _threshold(self, intensity: float) -> float:
         """Return q_th, the largest root of xi''(q) (1 - q)^2 = 1, zero if there is none."""
@@ -296,17 +295,12 @@ class _Judge:
 
     def _ageing_boundaries(self) -> list[float]:
         """Return the intensities where xi''(0) (1 - q_th) = 1: with xi''(0) = 1/(1 - q), a root in q alone."""
-        zero = np.zeros(1)
-        slope, offset = (
-            float(np.max(f(zero, 1 + zero)[2])) for f in (self.eos.coupling.scaled, self.eos.coupling.fixed)
-        )
-        if slope == 0:
+        if np.isinf(self.eos.coupling.instability(1.0, np.ones(1))[0]):
             return []
 
         def excess(q: Array) -> Array:
-            intensity = (1 / (1 - q) - offset) / slope
-            a, b = self.eos.coupling.scaled(q, 1 - q)[2], self.eos.coupling.fixed(q, 1 - q)[2]
-            return np.asarray((intensity * a + b) * (1 - q) - 1 / (1 - q)) / q
+            curvature = self._curvature(q, self.eos.coupling.instability(1.0, 1 - q))
+            return np.asarray(curvature * (1 - q) - 1 / (1 - q)) / q
 
         def function(q: Array, _index: Index) -> tuple[Array, Array]:
             value = excess(q)
@@ -316,7 +310,7 @@ class _Judge:
         below = excess(q) < 0
         k = np.flatnonzero(below[:-1] != below[1:])
         roots = solve_bracketed(function, q[k], q[k + 1], below[k])
-        return [float(x) for x in (1 / (1 - roots) - offset) / slope if x > 0]
+        return [float(x) for x in self.eos.coupling.instability(1.0, 1 - roots) if x > 0]
 
 
 _BEYOND: tuple[None, Certainty, str] = (

@@ -2,8 +2,8 @@
 
 Nearly every coupling is xi(q) = intensity * A(q) + B(q), with A, B increasing and convex on [0, rho] and the
 intensity set by the model's control (1/T^2, 1/Delta, alpha).  Solving x = xi'(q) for the intensity gives
-the control explicitly at given overlap and snr, which is what makes the equation of state explicit.  Other
-couplings override `at`, which does that, and the functions of intensity and overlap.
+the control explicitly at given overlap and snr, which is what makes the equation of state explicit.  A
+`GeneralCoupling` need not be affine in the intensity, as long as it can do that.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -43,25 +44,45 @@ class CouplingPoint:
     value: Array
 
 
-class Coupling(ABC):
-    """xi(q) = intensity * A(q) + B(q) for overlaps q in [0, rho].
+class GeneralCoupling(ABC):
+    """The covariance xi(q) of the energy at overlaps q in [0, rho], rising with the intensity.
 
     Results broadcast against the arguments.  Functions take the overlap q and the `gap` rho - q, because near
     q = rho only the gap keeps its digits.
     """
 
+    #: whether xi is affine in the intensity
+    affine: ClassVar[bool] = False
+
     @abstractmethod
-    def scaled(self, overlap: Array, gap: Array) -> Four:
-        """Return A, A', A'', A''' at q = `overlap`."""
+    def at(self, overlap: Array, gap: Array, signal: Array) -> CouplingPoint:
+        """Return what belongs to the intensity at which xi'(q) = `signal` at q = `overlap`.
 
-    def fixed(self, overlap: Array, gap: Array) -> Four:
-        """Return B, B', B'', B''' at q = `overlap`; zero unless overridden."""
-        return _ZERO, _ZERO, _ZERO, _ZERO
+        Where there is none the intensity is <= 0, infinite or NaN.
+        """
 
-    def scaled_ratios(self, overlap: Array, gap: Array) -> tuple[Array, Array, Array]:
-        """Return A/A', A''/A', A'''/A' at q = `overlap`; override where A' may underflow."""
-        a0, a1, a2, a3 = self.scaled(overlap, gap)
-        return a0 / a1, a2 / a1, a3 / a1
+    @abstractmethod
+    def value(self, intensity: Array, overlap: Array, gap: Array) -> Array:
+        """Return xi(q)."""
+
+    @abstractmethod
+    def signal(self, intensity: Array, overlap: Array, gap: Array) -> Array:
+        """Return x = xi'(q)."""
+
+    @abstractmethod
+    def curvature(self, intensity: Array, overlap: Array, gap: Array) -> Array:
+        """Return xi''(q)."""
+
+    @abstractmethod
+    def steepest(self, rho: float) -> tuple[float, float]:
+        """Return bounds on d log(d xi'/d intensity)/d log q, and on what of xi'' the intensity leaves alone."""
+
+    def instability(self, rho: float, slope: Array) -> Array:
+        """Return the intensity at which xi''(0) = 1/slope, infinite where xi''(0) = 0.
+
+        It is asked where xi'(0) = 0 only: couplings with xi'(0) > 0 have no fixed point q = 0.
+        """
+        return np.full(np.shape(slope), np.inf)
 
     @property
     def singularity(self) -> tuple[float, float] | None:
@@ -72,11 +93,6 @@ class Coupling(ABC):
     def reach(self) -> float:
         """The largest intensity for which the coupling stands."""
         return float("inf")
-
-    @property
-    def affine(self) -> bool:
-        """Whether xi is affine in the intensity."""
-        return True
 
     @property
     def resolves_gap(self) -> bool:
@@ -96,8 +112,27 @@ class Coupling(ABC):
         """
         return 2.0
 
+
+class Coupling(GeneralCoupling):
+    """xi(q) = intensity * A(q) + B(q) for overlaps q in [0, rho]."""
+
+    affine = True
+
+    @abstractmethod
+    def scaled(self, overlap: Array, gap: Array) -> Four:
+        """Return A, A', A'', A''' at q = `overlap`."""
+
+    def fixed(self, overlap: Array, gap: Array) -> Four:
+        """Return B, B', B'', B''' at q = `overlap`; zero unless overridden."""
+        return _ZERO, _ZERO, _ZERO, _ZERO
+
+    def scaled_ratios(self, overlap: Array, gap: Array) -> tuple[Array, Array, Array]:
+        """Return A/A', A''/A', A'''/A' at q = `overlap`; override where A' may underflow."""
+        a0, a1, a2, a3 = self.scaled(overlap, gap)
+        return a0 / a1, a2 / a1, a3 / a1
+
     def at(self, overlap: Array, gap: Array, signal: Array) -> CouplingPoint:
-        """Return what belongs to the intensity at which xi'(q) = `signal` at q = `overlap`."""
+        """Return what belongs to the intensity (xi'(q) - B')/A' at which xi'(q) = `signal` at q = `overlap`."""
         slope = self.scaled(overlap, gap)[1]
         ratio, curved, bent = self.scaled_ratios(overlap, gap)
         b0, b1, b2, b3 = self.fixed(overlap, gap)
@@ -107,17 +142,6 @@ class Coupling(ABC):
             rest * ratio + b0,
         )  # fmt: skip
 
-    def curvature(self, intensity: Array, overlap: Array, gap: Array) -> Array:
-        """Return xi''(q)."""
-        return intensity * self.scaled(overlap, gap)[2] + self.fixed(overlap, gap)[2]
-
-    def steepest(self, rho: float) -> tuple[float, float]:
-        """Return the largest d log A'/d log q and B'', at q = rho, where polynomials with positive terms have them."""
-        end, zero = np.full(1, rho), np.zeros(1)
-        _, a1, a2, _ = (float(np.max(x)) for x in self.scaled(end, zero))
-        _, _, b2, _ = (float(np.max(x)) for x in self.fixed(end, zero))
-        return max(rho * a2 / a1, 1.0), b2
-
     def value(self, intensity: Array, overlap: Array, gap: Array) -> Array:
         """Return xi(q)."""
         return intensity * self.scaled(overlap, gap)[0] + self.fixed(overlap, gap)[0]
@@ -125,6 +149,23 @@ class Coupling(ABC):
     def signal(self, intensity: Array, overlap: Array, gap: Array) -> Array:
         """Return x = xi'(q)."""
         return intensity * self.scaled(overlap, gap)[1] + self.fixed(overlap, gap)[1]
+
+    def curvature(self, intensity: Array, overlap: Array, gap: Array) -> Array:
+        """Return xi''(q)."""
+        return intensity * self.scaled(overlap, gap)[2] + self.fixed(overlap, gap)[2]
+
+    def steepest(self, rho: float) -> tuple[float, float]:
+        """Return d log A'/d log q and B'' at q = rho, where polynomials with positive terms have their largest."""
+        end, zero = np.full(1, rho), np.zeros(1)
+        _, a1, a2, _ = (float(np.max(x)) for x in self.scaled(end, zero))
+        _, _, b2, _ = (float(np.max(x)) for x in self.fixed(end, zero))
+        return max(rho * a2 / a1, 1.0), b2
+
+    def instability(self, rho: float, slope: Array) -> Array:
+        """Return (1/slope - B''(0))/A''(0), infinite where A''(0) = 0."""
+        zero, end = np.zeros(1), np.full(1, rho)
+        a2, b2 = (float(np.max(part(zero, end)[2])) for part in (self.scaled, self.fixed))
+        return np.full(np.shape(slope), np.inf) if a2 == 0 else np.asarray((1 / slope - b2) / a2)
 
 
 def _polynomial(terms: tuple[tuple[int, float], ...], q: Array) -> Four:

@@ -139,7 +139,9 @@ class EquationOfState:
         assert self.recovery is not None
         lam, s = np.broadcast_arrays(np.asarray(intensity, dtype=float), np.asarray(strength, dtype=float))
         rho, zero, one = np.full(lam.shape, self.prior.second_moment), np.zeros(lam.shape), np.ones(lam.shape)
-        scaled = zero if self.recovery.infinite else self.coupling.scaled(rho, zero)[0]
+        scaled = zero
+        if not self.recovery.infinite:
+            scaled = self.coupling.value(one, rho, zero) - self.coupling.value(zero, rho, zero)
         return Surface(
             np.full(lam.shape, np.inf), s, lam, one, zero, zero, -one, rho, zero, zero, zero,
             np.full(lam.shape, np.inf), self.recovery.free_entropy(lam, s), self.recovery.free_entropy_slope(s),
@@ -343,10 +345,7 @@ class EquationOfState:
         """
         if not self.symmetric:
             return 0.0
-        zero = np.zeros(1)
-        rho = np.full(1, self.prior.second_moment)
-        a2, b2 = (float(np.max(part(zero, rho)[2])) for part in (self.coupling.scaled, self.coupling.fixed))
-        return float("inf") if a2 == 0 else (1 / self.prior.variance**2 - b2) / a2
+        return float(self.coupling.instability(self.prior.second_moment, np.asarray(self.prior.variance**2)))
 
     @cached_property
     def symmetric(self) -> bool:

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from amp_theory.components import Component
-from amp_theory.couplings import MOST_BODIES, Coupling, PolynomialCoupling, mixture_terms
+from amp_theory.couplings import MOST_BODIES, Coupling, GeneralCoupling, PolynomialCoupling, mixture_terms
 from amp_theory.errors import InputError, as_array, integer_between, positive, unknown_name
 from amp_theory.expressions import format_polynomial, parse_polynomial
 from amp_theory.priors import Gaussian, Prior, Rademacher
@@ -62,7 +62,7 @@ class Model(ABC):
         """The prior of one variable."""
 
     @property
-    def coupling(self) -> Coupling:
+    def coupling(self) -> GeneralCoupling:
         """The coupling xi(q) of a dense model."""
         raise InputError(f"{self!r} is not a dense model: it has no coupling xi(q)")
 

@@ -23,7 +23,7 @@ import numpy as np
 from amp_theory.quadrature import Array
 
 if TYPE_CHECKING:
-    from amp_theory.couplings import Coupling
+    from amp_theory.couplings import GeneralCoupling
     from amp_theory.paths import Path
     from amp_theory.priors import Prior
 
@@ -48,13 +48,13 @@ class Recovery:
     """
 
     prior: Prior
-    coupling: Coupling
+    coupling: GeneralCoupling
     path: Path
     start: float
     infinite: bool
 
     @staticmethod
-    def of(prior: Prior, coupling: Coupling, path: Path) -> Recovery | None:
+    def of(prior: Prior, coupling: GeneralCoupling, path: Path) -> Recovery | None:
         """Return the fixed point q = rho if it is stable at some intensity, else None."""
         singularity = coupling.singularity
         if singularity is None:

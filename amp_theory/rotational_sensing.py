@@ -28,7 +28,7 @@ from typing import ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.couplings import Coupling, CouplingPoint, Four
+from amp_theory.couplings import CouplingPoint, GeneralCoupling
 from amp_theory.errors import InputError, as_array, as_float, positive
 from amp_theory.models import Model, check_prior
 from amp_theory.priors import Prior
@@ -111,7 +111,7 @@ class Spectrum:
 
 
 @dataclass(frozen=True)
-class SpectralCoupling(Coupling):
+class SpectralCoupling(GeneralCoupling):
     """xi(q) of a spectrum; the intensity is 1/noise."""
 
     spectrum: Spectrum
@@ -124,18 +124,9 @@ class SpectralCoupling(Coupling):
         return 1e-3 / (NULL * self.spectrum.mean * self.second_moment) if least <= NULL else float("inf")
 
     @property
-    def affine(self) -> bool:
-        """False."""
-        return False
-
-    @property
     def resolves_gap(self) -> bool:
         """True: q enters through the gap alone."""
         return True
-
-    def scaled(self, overlap: Array, gap: Array) -> Four:
-        """Raise: xi is not affine in the intensity."""
-        raise NotImplementedError
 
     def at(self, overlap: Array, gap: Array, signal: Array) -> CouplingPoint:
         """Return what belongs to the noise at which x = `signal`; infinite intensities where none is small enough."""
@@ -181,16 +172,11 @@ class SpectralCoupling(Coupling):
 
 
 @dataclass(frozen=True)
-class RowOrthogonalCoupling(Coupling):
+class RowOrthogonalCoupling(GeneralCoupling):
     """xi(q) of matrices with orthogonal rows at a noise; the intensity is alpha."""
 
     noise: float
     second_moment: float
-
-    @property
-    def affine(self) -> bool:
-        """False."""
-        return False
 
     @property
     def resolves_gap(self) -> bool:
@@ -201,10 +187,6 @@ class RowOrthogonalCoupling(Coupling):
     def singularity(self) -> tuple[float, float] | None:
         """Without noise x ~ alpha/(rho - q)."""
         return (1.0, 1.0) if self.noise == 0 else None
-
-    def scaled(self, overlap: Array, gap: Array) -> Four:
-        """Raise: xi is not affine in the intensity."""
-        raise NotImplementedError
 
     def at(self, overlap: Array, gap: Array, signal: Array) -> CouplingPoint:
         """Return what belongs to the alpha at which x = `signal`."""
@@ -286,7 +268,7 @@ class RowOrthogonalSensing(Model):
         return self.prior
 
     @property
-    def coupling(self) -> Coupling:
+    def coupling(self) -> GeneralCoupling:
         """See the module."""
         return RowOrthogonalCoupling(self.noise, self.prior.second_moment)
 
@@ -343,7 +325,7 @@ class SpectralSensing(Model):
         return self.prior
 
     @property
-    def coupling(self) -> Coupling:
+    def coupling(self) -> GeneralCoupling:
         """See the module."""
         # a null space is told from one that is measured this weakly only at noises beyond those allowed
         floor = NULL * float(np.dot(self.eigenvalues, self.weights))
