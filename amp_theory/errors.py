@@ -68,13 +68,12 @@ def as_array(name: str, value: Any, allowed: str) -> npt.NDArray[np.float64]:
     """Return `value` as an array of numbers, or raise an `InputError` that names it and what is `allowed`."""
     import numpy as np
 
-    error = InputError(f"{name} must be a number, {allowed}, got {value!r}")
     try:
         array = np.asarray(value)
     except ValueError:
-        raise error from None
-    if array.dtype.kind not in "iuf":
-        raise error
+        array = np.asarray(None)
+    if array.dtype.kind not in "iuf":  # the message of a long array takes long
+        raise InputError(f"{name} must be a number, {allowed}, got {value!r}")
     return array.astype(float)
 
 

@@ -130,7 +130,7 @@ class Channel(OutputChannel):
 
     # --- the likelihood in numbers ---
 
-    def _values(self, function: Likelihood, y: float, z: Array) -> Array:
+    def values_at(self, function: Likelihood, y: float, z: Array) -> Array:
         """Return a likelihood of y at z of shape (n,), checked."""
         with np.errstate(over="ignore", under="ignore"):
             raw = function(y, z)
@@ -150,12 +150,12 @@ class Channel(OutputChannel):
         """Return the likelihoods of the outcomes, then the density at nodes of y: shape (z, outcomes + nodes)."""
         columns = []
         if (likelihood := self.likelihood) is not None:
-            columns += [self._values(likelihood, y, z) for y in self.outcomes]
+            columns += [self.values_at(likelihood, y, z) for y in self.outcomes]
         if (density := self.density) is not None:
-            columns += [self._values(density, y, z) for y in density_nodes.tolist()]
+            columns += [self.values_at(density, y, z) for y in density_nodes.tolist()]
         return np.stack(columns, axis=1)
 
-    def _outputs(self, z: Array, importance: Array) -> tuple[Array, Array]:
+    def output_panels(self, z: Array, importance: Array) -> tuple[Array, Array]:
         """Return nodes of a continuous y that integrate its density at all z, and the weights of all outcomes."""
         ones = np.ones(len(self.outcomes))
         if self.density is None:
@@ -164,7 +164,7 @@ class Channel(OutputChannel):
 
         def mass(panels: Array) -> Array:
             y, weight = panel_nodes(panels)
-            values = np.stack([self._values(density, float(x), z) for x in y.ravel()])
+            values = np.stack([self.values_at(density, float(x), z) for x in y.ravel()])
             # the integrands of R are finer than the density, like this one
             finer = values * np.log(np.maximum(values, NOTHING)) ** 2
             both = np.concatenate([values * importance, finer * importance], axis=1).reshape(*y.shape, -1)
@@ -178,14 +178,14 @@ class Channel(OutputChannel):
 
     def _tabulate(self, z: Array, importance: float) -> Array:
         """Return the weighted likelihoods of all outcomes at a few z, shape (z, outcomes)."""
-        y, weights = self._outputs(z, np.full(len(z), importance))
+        y, weights = self.output_panels(z, np.full(len(z), importance))
         return np.asarray(self._law(z, y) * weights)
 
     @cached_property
     def _nearby(self) -> tuple[Array, Array]:
         """Places z > 0, and the likelihoods there and at -z."""
         z = np.linspace(0.013, 4.0, 60)
-        y = self._outputs(np.concatenate([-z, z]), np.ones(2 * len(z)))[0]
+        y = self.output_panels(np.concatenate([-z, z]), np.ones(2 * len(z)))[0]
         return self._law(z, y), self._law(-z, y)
 
     # --- what every channel has ---
@@ -229,7 +229,7 @@ class Channel(OutputChannel):
         """Tabulate the likelihoods on panels of z/sqrt(rho) that resolve them."""
         unit = math.sqrt(second_moment)
         places = np.linspace(-7.0, 7.0, 57)
-        y, weights = self._outputs(unit * places, np.exp(-places * places / 4))
+        y, weights = self.output_panels(unit * places, np.exp(-places * places / 4))
         breaks = np.array([b / unit for b in self.breakpoints if abs(b) < FARTHEST * unit])
 
         def law(z: Array) -> Array:

@@ -34,9 +34,9 @@ from amp_theory.finite.linear_instances import GLMInstance
 from amp_theory.finite.message_passing import (
     Inference,
     MessagePassingOptions,
-    _check,
-    _first_means,
-    _Record,
+    Record,
+    checked_side,
+    first_means,
     run_amp,
     run_bp,
 )
@@ -111,14 +111,14 @@ def run_gamp(
     >>> bool(found.converged[0]), bool(np.all(np.sign(found.mean[0]) == instance.planted))
     (True, True)
     """
-    given, how = _check(instance, GLMInstance, side, "GAMP"), options or MessagePassingOptions()
+    given, how = checked_side(instance, GLMInstance, side, "GAMP"), options or MessagePassingOptions()
     assert isinstance(instance, GLMInstance)
     output, sensing, ratio = instance.output, instance.sensing, instance.sampling_ratio
     least, shift = least_variance(instance.variables, instance.size), ratio * output.norm_slope
-    mean = _first_means(instance, given, start)
+    mean = first_means(instance, given, start)
     v = first_variance(instance, mean, start)
     g = np.zeros((given.batch, len(sensing)))
-    record = _Record(how, mean)
+    record = Record(how, mean)
     for _ in range(how.max_iterations):
         omega = mean @ sensing.T - v * g
         g, slope = output.denoise(instance.measurements, omega, np.maximum(v, least))

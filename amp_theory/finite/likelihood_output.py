@@ -142,7 +142,7 @@ class LikelihoodOutput(OutputFunction):
 
     def _log(self, y: float, z: Array) -> Array:
         with np.errstate(divide="ignore"):
-            return np.log(self.channel._values(self._function(y), y, z.ravel())).reshape(z.shape)
+            return np.log(self.channel.values_at(self._function(y), y, z.ravel())).reshape(z.shape)
 
     def denoise(self, y: Array, omega: Array, variance: Array) -> tuple[Array, Array]:
         """Return g and dg/d omega.
@@ -195,7 +195,7 @@ class LikelihoodOutput(OutputFunction):
         total = np.zeros(len(z))
         for outcome in self.channel.outcomes:
             assert self.channel.likelihood is not None
-            total = total + self.channel._values(self.channel.likelihood, outcome, z)
+            total = total + self.channel.values_at(self.channel.likelihood, outcome, z)
             y[np.isnan(y) & (u < total)] = outcome
         left = np.isnan(y)
         if self.channel.density is None:
@@ -207,8 +207,8 @@ class LikelihoodOutput(OutputFunction):
     def _from_density(self, z: Array, u: Array) -> Array:
         """Return the y at which the integral of the density reaches u: its panel, then bisection of a polynomial."""
         assert self.channel.density is not None
-        nodes = self.channel._outputs(z, np.ones(len(z)))[0].reshape(-1, ORDER)
-        density = np.array([self.channel._values(self.channel.density, y, z) for y in nodes.ravel().tolist()])
+        nodes = self.channel.output_panels(z, np.ones(len(z)))[0].reshape(-1, ORDER)
+        density = np.array([self.channel.values_at(self.channel.density, y, z) for y in nodes.ravel().tolist()])
         half = (nodes[:, -1] - nodes[:, 0]) / (_NODES[-1] - _NODES[0])
         coefficients = np.einsum("ij,pjn->pin", _ANALYSIS, density.reshape(*nodes.shape, len(z))) * half[:, None, None]
         cumulative = np.cumsum(2 * coefficients[:, 0], axis=0)

@@ -98,7 +98,7 @@ def no_side_information(instance: Instance) -> SideInformation:
     return SideInformation.from_field(np.zeros((1, instance.size)))
 
 
-def _first_means(instance: Instance, side: SideInformation, start: str | Array) -> Array:
+def first_means(instance: Instance, side: SideInformation, start: str | Array) -> Array:
     """Return the means to start from, shape (batch, size)."""
     if isinstance(start, str):
         if start == "uninformed":
@@ -114,7 +114,8 @@ def _first_means(instance: Instance, side: SideInformation, start: str | Array) 
     return means
 
 
-def _check(instance: Instance, kind: type[Instance], side: SideInformation | None, name: str) -> SideInformation:
+def checked_side(instance: Instance, kind: type[Instance], side: SideInformation | None, name: str) -> SideInformation:
+    """Return side information of the size of an instance of the right kind, none by default."""
     if not isinstance(instance, kind):
         raise InputError(f"{name} is for instances of the kind {kind.__name__}, got {instance!r}")
     given = no_side_information(instance) if side is None else side
@@ -123,7 +124,7 @@ def _check(instance: Instance, kind: type[Instance], side: SideInformation | Non
     return given
 
 
-class _Record:
+class Record:
     """Residuals and iterates of a run."""
 
     def __init__(self, options: MessagePassingOptions, mean: Array) -> None:
@@ -170,14 +171,14 @@ def run_amp(
     InputError
         For an instance on a graph or shapes that do not fit.
     """
-    given, how = _check(instance, DenseInstance, side, "AMP"), options or MessagePassingOptions()
+    given, how = checked_side(instance, DenseInstance, side, "AMP"), options or MessagePassingOptions()
     assert isinstance(instance, DenseInstance)
     mixture = instance.model.variable_prior.resolved(
         given.precision + float(instance.coupling(np.asarray(instance.variables.second_moment))[0])
     )
-    mean = _first_means(instance, given, start)
+    mean = first_means(instance, given, start)
     before, variance = np.zeros_like(mean), np.zeros_like(mean)
-    record = _Record(how, mean)
+    record = Record(how, mean)
     for _ in range(how.max_iterations):
         slope, _ = instance.coupling((mean * mean).mean(axis=1, keepdims=True))
         _, curvature = instance.coupling((mean * before).mean(axis=1, keepdims=True))
@@ -205,10 +206,13 @@ def run_bp(
     Arrays of means to start from stand for fields atanh(mean) on all edges.  Messages are limited to half
     log-likelihood ratios of 17.
     """
-    given, how = _check(instance, GraphInstance, side, "belief propagation"), options or MessagePassingOptions()
+    given, how = (
+        checked_side(instance, GraphInstance, side, "belief propagation"),
+        options or MessagePassingOptions(),
+    )
     assert isinstance(instance, GraphInstance)
     base = np.where(given.known, np.copysign(LARGEST_FIELD * 2, given.values), given.field)
-    given_means = _first_means(instance, given, start)
+    given_means = first_means(instance, given, start)
     near = 1 - np.exp(-2 * LARGEST_FIELD)
     total = base + np.arctanh(np.clip(given_means, -near, near))
     mean = np.tanh(total)
@@ -217,7 +221,7 @@ def run_bp(
     to = spins[:, None, :] + np.arange(given.batch)[None, :, None] * instance.size
     h = total.ravel()[to]
     u = np.zeros_like(h)
-    record = _Record(how, mean)
+    record = Record(how, mean)
     for step in range(how.max_iterations):
         fresh = factor_messages(instance, signs, np.clip(h, -LARGEST_FIELD, LARGEST_FIELD))
         u = fresh if step == 0 or not how.damping else (1 - how.damping) * fresh + how.damping * u
