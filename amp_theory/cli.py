@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import re
 import sys
@@ -388,7 +389,8 @@ def _overlap(options: argparse.Namespace) -> tuple[Any, str]:
     data = {
         "model": model.name, "parameters": model.parameters, "path": path.name, model.control: control,
         "overlap": curve.overlap.tolist(), path.strength: curve.strength.tolist(),
-        "free_entropy": curve.free_entropy.tolist(), "mmse": curve.mmse.tolist(), "stable": curve.stable.tolist(),
+        "free_entropy": [x if math.isfinite(x) else None for x in curve.free_entropy.tolist()],
+        "mmse": curve.mmse.tolist(), "stable": curve.stable.tolist(),
         "folds": [{"overlap": q, path.strength: s} for q, s in curve.folds],
     }  # fmt: skip
     lines = [f"fold: overlap = {q:.12g}, {path.strength} = {s:.12g}" for q, s in curve.folds]

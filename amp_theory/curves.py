@@ -10,14 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from amp_theory.equations_of_state import Surface
 from amp_theory.errors import as_float, integer_between
 from amp_theory.files import check_output, write_text
 from amp_theory.fixed_point_solver import roots
-from amp_theory.isotherm import Transitions
+from amp_theory.isotherm import Transitions, joined
 from amp_theory.mixtures import EPS
 from amp_theory.models import Model
 from amp_theory.paths import Path
 from amp_theory.quadrature import Array, Index
+from amp_theory.recovery import RECOVERY
 from amp_theory.roots import solve_bracketed
 from amp_theory.transitions import transitions
 
@@ -32,7 +34,8 @@ class Isotherm:
     """The equation of state at one control: strength against overlap, by rising overlap.
 
     All arrays have one length; strengths are >= 0 (where no strength >= 0 makes an overlap a fixed point it
-    is left out).  folds holds (overlap, strength) of the spinodals.
+    is left out).  Where perfect recovery, q = rho, is stable, the curve ends in two points at that overlap.
+    folds holds (overlap, strength) of the spinodals.
     """
 
     control: float
@@ -85,13 +88,15 @@ def equation_of_state(
     control = as_float(model.control, control)
     lam = model.intensity(model.check_control(control)).reshape(-1)
     branches = tr.isotherms(lam).branches[0]
-    folds = [(b.upper, b.stop) for b in branches[:-1]] + [(b.lower, b.start) for b in branches if b.born is not None]
+    folds = [(b.upper, b.stop) for b in branches if b.dies not in (None, RECOVERY)]
+    folds += [(b.lower, b.start) for b in branches if b.born not in (None, RECOVERY)]
     top = _end(tr, folds, max_strength)
     z = _coordinates(tr, lam, top, points, [z for z, _ in folds])
     s = _strengths(tr, lam, z, top)
     good = np.isfinite(s)
     f = tr.eos.surface(z[good], s[good])
-    order = np.argsort(f.overlap)
+    f = _with_recovery(tr, f, lam, top)
+    order = np.argsort(f.overlap, kind="stable")
     at = tr.eos.surface(np.array([z for z, _ in folds]), np.array([s for _, s in folds]))
     ends = zip(at.overlap.tolist(), path.public(at.strength).tolist(), strict=True)
     return Isotherm(
@@ -113,8 +118,21 @@ def _end(tr: Transitions, folds: list[tuple[float, float]], max_strength: float 
 def _coordinates(tr: Transitions, lam: Array, top: float, points: int, folds: list[float]) -> Array:
     """Return coordinates from the first to the last fixed point, the folds among them."""
     edges = roots(tr, np.repeat(lam, 2), np.array([1e-8 * top, top]))
-    z = np.geomspace(np.nanmin(edges[0]), np.nanmax(edges[1]), points)
+    finite = np.concatenate([edges[np.isfinite(edges)], folds])
+    if not len(finite):  # only q = rho
+        return finite
+    # where the curve runs to q = rho the grid's end stands for it
+    recovery = tr.eos.recovery
+    runs = recovery is not None and 0 < recovery.birth(float(lam[0])) < top
+    z = np.geomspace(finite.min(), tr.eos.grid[-1] if runs else finite.max(), points)
     return np.unique(np.concatenate([z, folds]))
+
+
+def _with_recovery(tr: Transitions, f: Surface, lam: Array, top: float) -> Surface:
+    """Add q = rho, from the strength on from which it is stable up to `top`, if it is."""
+    recovery = tr.eos.recovery
+    birth = np.inf if recovery is None else recovery.birth(float(lam[0]))
+    return joined(f, tr.eos.recovered(np.repeat(lam, 2), np.array([birth, top]))) if birth < top else f
 
 
 def _strengths(tr: Transitions, lam: Array, z: Array, top: float) -> Array:

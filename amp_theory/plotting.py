@@ -321,7 +321,7 @@ def plot_overlap(model: Model, path: Path, control: float, axes: Axes | None = N
         mask = curve.stable == stable
         # masking keeps pieces apart; one neighbour more closes the gap at a fold
         wide = mask | np.concatenate([mask[1:], [False]]) | np.concatenate([[False], mask[:-1]])
-        shown = mask if stable else wide
+        shown = mask if stable else wide & (curve.mmse > 0)  # q = rho is no continuation
         if mask.any():
             y = np.where(shown, curve.overlap, np.nan)
             axes.plot(x, y, style, color=BLUE if stable else RED, lw=1.8, label=label)

@@ -313,6 +313,29 @@ def test_diagrams_are_saved_and_drawn(tmp_path, model, path):
     assert axes.get_ylim()[1] < 100
 
 
+@pytest.mark.parametrize("path", PATHS, ids=["flow", "autoregressive"])
+@pytest.mark.parametrize(
+    ("model", "alpha"),
+    [(PERCEPTRON, 1.2), (PERCEPTRON, 1.6), (SENSING, 0.3), (SENSING, 0.5), (PHASES, 1.05), (DOOR, 0.8)],
+)
+def test_equation_of_state_ends_in_recovery(capsys, model, alpha, path):
+    """Every point is a fixed point at its strength; the curve ends in q = rho, from where that is stable."""
+    curve = at.equation_of_state(model, path, alpha, points=60)
+    recovered = curve.mmse == 0
+    birth = Recovery.of(model.prior, model.coupling, path).birth(alpha)
+    assert recovered.sum() == (2 if birth < 1 else 0)
+    if birth < 1:
+        assert curve.strength[recovered][0] == pytest.approx(birth, abs=1e-14)
+        assert np.all(curve.stable[recovered])
+    for k in np.flatnonzero(~recovered)[::12]:
+        overlaps = [p.overlap for p in at.fixed_points(model, path, alpha, curve.strength[k])]
+        assert min(abs(np.array(overlaps) - curve.overlap[k])) < 1e-7
+    assert all(0 < q < model.prior.second_moment and np.isfinite(s) for q, s in curve.folds)
+    arguments = [x for name, value in model.parameters.items() for x in ("--set", f"{name}={value}")]
+    assert main(["overlap", "glm", *arguments, "--path", path.name, "--control", str(alpha), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["mmse"]
+
+
 def test_random_constraints_have_a_random_counterpart():
     assert CONSTRAINTS.random_counterpart
     assert not PERCEPTRON.random_counterpart
