@@ -123,8 +123,13 @@ class Transitions:
         symmetric = self.eos.symmetric & (pair.intensity <= self.eos.start)
         null = symmetric & np.array([branches[i][j].lower == 0 for i, j, _ in which])
 
+        stops = np.array([branches[i][j].stop for i, j, _ in which])
+
         def lower_branch(s: Array, i: Index) -> Surface:
-            z = follow(self.eos, pair.intensity[i], s, pair.b_lower[i], top[i])
+            z = pair.b_upper[i].copy()  # at the fold where it ends
+            inside = np.flatnonzero(s != stops[i])
+            n = i[inside]
+            z[inside] = follow(self.eos, pair.intensity[n], s[inside], pair.b_lower[n], top[n])
             return self.eos.surface(z, s)
 
         def excess(s: Array, i: Index) -> tuple[Array, Array]:
