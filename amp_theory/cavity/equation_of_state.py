@@ -393,8 +393,12 @@ class SparseEquationOfState(EquationOfState):
         return np.where((high < LARGEST_X) & (low > 1e-12), 0.5 * (low + high), np.nan)
 
     def overlap_range(self, strength: float) -> tuple[float, float]:
-        """Return the overlaps between which `potential` is known."""
-        ends = self._response(np.array([1e-9, LARGEST_X * (1 - 1e-9)]), np.full(2, strength))[0].overlap
+        """Return the overlaps between which `potential` is known: at small strengths from x = 0.01 on.
+
+        Below, where A vanishes like a power of x and alpha(x, s) grows like another, the tables do not resolve both.
+        """
+        least = 2.5 * LEAST if strength < 2.5 * LEAST else 1e-9
+        ends = self._response(np.array([least, LARGEST_X * (1 - 1e-9)]), np.full(2, strength))[0].overlap
         return float(ends[0]), float(ends[1])
 
     def localised(self, x: float, s: float) -> SparseEquationOfState:
