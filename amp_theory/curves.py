@@ -33,9 +33,9 @@ ROUNDING = 1e-12
 class Isotherm:
     """The equation of state at one control: strength against overlap, by rising overlap.
 
-    All arrays have one length; strengths are >= 0 (where no strength >= 0 makes an overlap a fixed point it
-    is left out).  Where perfect recovery, q = rho, is stable, the curve ends in two points at that overlap.
-    folds holds (overlap, strength) of the spinodals.
+    All arrays have one length; strengths are >= 0.  Where no strength >= 0 makes an overlap a fixed point it is left
+    out; the points at which a piece begins or ends there have strength zero.  Where perfect recovery, q = rho, is
+    stable, the curve ends in two points at that overlap.  folds holds (overlap, strength) of the spinodals.
     """
 
     control: float
@@ -91,8 +91,11 @@ def equation_of_state(
     folds = [(b.upper, b.stop) for b in branches if b.dies not in (None, RECOVERY)]
     folds += [(b.lower, b.start) for b in branches if b.born not in (None, RECOVERY)]
     top = _end(tr, folds, max_strength)
-    z = _coordinates(tr, lam, top, points, [z for z, _ in folds])
+    begin = roots(tr, lam, np.zeros(1))[0]
+    begin = begin[np.isfinite(begin)]
+    z = _coordinates(tr, lam, top, points, [*(z for z, _ in folds), *begin])
     s = _strengths(tr, lam, z, top)
+    s[np.isin(z, begin)] = 0.0
     good = np.isfinite(s)
     f = tr.eos.surface(z[good], s[good])
     f = _with_recovery(tr, f, lam, top)
@@ -115,17 +118,17 @@ def _end(tr: Transitions, folds: list[tuple[float, float]], max_strength: float 
     return 1.5 * max((s for _, s in folds), default=2.67 / tr.eos.prior.second_moment)
 
 
-def _coordinates(tr: Transitions, lam: Array, top: float, points: int, folds: list[float]) -> Array:
-    """Return coordinates from the first to the last fixed point, the folds among them."""
+def _coordinates(tr: Transitions, lam: Array, top: float, points: int, known: list[float]) -> Array:
+    """Return coordinates from the first to the last fixed point, the `known` ones among them."""
     edges = roots(tr, np.repeat(lam, 2), np.array([1e-8 * top, top]))
-    finite = np.concatenate([edges[np.isfinite(edges)], folds])
+    finite = np.concatenate([edges[np.isfinite(edges)], known])
     if not len(finite):  # only q = rho
         return finite
     # where the curve runs to q = rho the grid's end stands for it
     recovery = tr.eos.recovery
     runs = recovery is not None and 0 < recovery.birth(float(lam[0])) < top
     z = np.geomspace(finite.min(), tr.eos.grid[-1] if runs else finite.max(), points)
-    return np.unique(np.concatenate([z, folds]))
+    return np.unique(np.concatenate([z, known]))
 
 
 def _with_recovery(tr: Transitions, f: Surface, lam: Array, top: float) -> Surface:

@@ -6,6 +6,8 @@ carry the same information in print.
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +44,8 @@ CONTROL_LABELS = {
     "noise": r"noise $\Delta$",
 }
 AXES = ("strength", "time", "information")
+#: least strength shown where zero strength is infinitely far, as a part of the largest
+LOWEST = 0.005
 #: controls at which the regions are shaded, and strengths where they are sampled
 COLUMNS, ROWS = 400, 160
 
@@ -123,26 +127,36 @@ def plot_diagram(
     """
     axes = _axes(axes)
     view = View(diagram.model, diagram.path, axis, scaling)
-    top = limit if limit is not None else _default_top(diagram.path, _highest(diagram))
-    _shade(axes, diagram, view, top)
+    top = limit if limit is not None else top_strength(diagram.path, highest(diagram))
+    bottom = 0.0 if np.isfinite(view.strength(0.0)) else LOWEST * top
+    _shade(axes, diagram, view, (bottom, top))
     for name, line in diagram.lines.items():
         style, colour, label = STYLES[name]
         for number in np.unique(line.segment):
             part = line.segment == number
-            x, y = view.control(line.control[part]), view.strength(line.strength[part])
+            x, y = view.control(line.control[part]), view.strength(np.maximum(line.strength[part], bottom))
             axes.plot(x, y, style, color=colour, lw=1.6, label=label if number == 0 else None)
-    _mark_points(axes, diagram, view)
+    _mark_points(axes, diagram, view, bottom)
     axes.set_xlim(*np.sort(view.control(np.array(diagram.control_range))))
-    ends = np.sort(np.asarray(view.strength(np.array([0.0, top])), dtype=float))
-    if np.all(np.isfinite(ends)):
-        axes.set_ylim(*ends)
+    axes.set_ylim(*np.sort(np.asarray(view.strength(np.array([bottom, top])), dtype=float)))
     axes.set_xlabel(control_label(diagram.model, scaling))
     axes.set_ylabel(strength_label(diagram.path, axis))
     _legend(axes)
     return axes
 
 
-def _highest(diagram: Diagram) -> float:
+def inline_picture(diagram: Diagram) -> str:
+    """Return the picture of a diagram as an HTML element that holds it."""
+    from matplotlib.figure import Figure
+
+    canvas, stream = Figure(figsize=(5.6, 4.2), layout="constrained"), io.BytesIO()
+    plot_diagram(diagram, canvas.add_subplot())
+    canvas.savefig(stream, format="png", dpi=110)
+    data = base64.b64encode(stream.getvalue()).decode("ascii")
+    return f'<img alt="phase diagram" src="data:image/png;base64,{data}">'
+
+
+def highest(diagram: Diagram) -> float:
     """Return the largest strength on a line that is to be seen."""
     spinodal = diagram.lines["uninformed_spinodal"]
     if np.isinf(diagram.path.limit) and any(RECOVERED in ends for ends in spinodal.ends):
@@ -152,32 +166,36 @@ def _highest(diagram: Diagram) -> float:
     return max((float(line.strength.max(initial=0)) for line in diagram.lines.values()), default=0.0)
 
 
-def _default_top(path: Path, highest: float) -> float:
+def top_strength(path: Path, highest: float) -> float:
+    """Return the largest strength that a picture shows, given the highest on a line."""
     if highest == 0:
         return 1.0 if np.isinf(path.limit) else 0.99 * path.limit
     return min(1.25 * highest, path.limit * (1 - 1e-9))
 
 
-def _shade(axes: Axes, diagram: Diagram, view: View, top: float) -> None:
-    """Fill the regions between the lines."""
+def _shade(axes: Axes, diagram: Diagram, view: View, shown: tuple[float, float]) -> None:
+    """Fill the regions between the lines, at the strengths shown."""
+    bottom, top = shown
     c = np.linspace(*diagram.control_range, COLUMNS)
     x = np.asarray(view.control(c))
     axes.set_facecolor(REGIONS["easy"][0])
     if all(len(line.ends) <= 1 for line in diagram.lines.values()):
-        informed, first, uninformed = _edges(diagram, c, top)
+        informed, first, uninformed = (np.maximum(edge, bottom) for edge in edges(diagram, c, top))
         for region, low, high in (("easy_metastable", informed, first), ("hard", first, uninformed)):
             fill, hatch = REGIONS[region]
-            axes.fill_between(x, _finite(view.strength(low)), _finite(view.strength(high)), where=list(high > low),
+            axes.fill_between(x, view.strength(low), view.strength(high), where=list(high > low),
                               facecolor=fill, hatch=hatch, edgecolor="white", lw=0)  # fmt: skip
         return
     # more than one loop: sample the regions
     from matplotlib.colors import ListedColormap
 
-    s = top * np.linspace(0, 1, ROWS + 1)[1:] ** 1.5
+    s = bottom + (top - bottom) * np.linspace(0, 1, ROWS + 1)[1:] ** 1.5
     table = diagram.region(c[None, :], s[:, None])
     code = np.select([table == name for name in REGIONS], list(range(len(REGIONS))))
     fills = ListedColormap([fill for fill, _ in REGIONS.values()])
-    axes.pcolormesh(x, _finite(view.strength(s)), code, cmap=fills, vmin=0, vmax=2, shading="nearest", rasterized=True)
+    axes.pcolormesh(
+        x, np.asarray(view.strength(s)), code, cmap=fills, vmin=0, vmax=2, shading="nearest", rasterized=True
+    )
 
 
 def _legend(axes: Axes) -> None:
@@ -193,12 +211,12 @@ def _legend(axes: Axes) -> None:
 
 
 def _finite(values: Any) -> Array:
-    """Return values an axis can show: an infinite time (no side information) as a large one."""
+    """Return values an axis can show: no infinite time (that of no side information)."""
     array = np.asarray(values, dtype=float)
     return np.where(np.isfinite(array), array, np.nan)
 
 
-def _edges(diagram: Diagram, c: Array, top: float) -> tuple[Array, Array, Array]:
+def edges(diagram: Diagram, c: Array, top: float) -> tuple[Array, Array, Array]:
     """Return the strengths of the three lines at controls c: at most `top`, equal where there is no loop."""
     columns = []
     inside = _interpolate(diagram, "uninformed_spinodal", c)
@@ -220,8 +238,8 @@ def _interpolate(diagram: Diagram, name: str, c: Array) -> Array:
     return np.interp(c, line.control[order], line.strength[order], left=np.nan, right=np.nan)
 
 
-def _mark_points(axes: Axes, diagram: Diagram, view: View) -> None:
-    """Mark the tricritical point, and the points of zero strength on the bottom axis."""
+def _mark_points(axes: Axes, diagram: Diagram, view: View, bottom: float) -> None:
+    """Mark the tricritical point, and the points of zero strength at the least strength shown."""
     special = diagram.thresholds
     for k, point in enumerate(p for p in (special.tricritical, *special.further_tricritical) if p is not None):
         if point.strength is not None and _shown(diagram, point):
@@ -233,12 +251,12 @@ def _mark_points(axes: Axes, diagram: Diagram, view: View) -> None:
         "algorithmic": ("s", "algorithmic"),
         "weak_recovery": ("D", "weak recovery"),
     }
-    bottom = view.strength(0.0)
+    least = float(view.strength(bottom))
     for name, (marker, label) in marks.items():
         mark: Located | None = getattr(special, name)
-        if mark is not None and _shown(diagram, mark) and np.isfinite(bottom):
+        if mark is not None and _shown(diagram, mark):
             x = float(view.control(mark.control))
-            axes.plot(x, bottom, marker, ms=7, mfc="white", mec="black", clip_on=False, zorder=6, label=label)
+            axes.plot(x, least, marker, ms=7, mfc="white", mec="black", clip_on=False, zorder=6, label=label)
 
 
 def _shown(diagram: Diagram, point: Located) -> bool:
@@ -266,7 +284,7 @@ def plot_paths(diagrams: Sequence[Diagram], axes: Axes | None = None) -> Axes:
                 label = f"{diagram.path.name}, {STYLES[name][2]}" if number == 0 else None
                 axes.plot(line.control[part], view.strength(line.strength[part]), style, color=colour, label=label)
         c = np.linspace(*diagram.control_range, COLUMNS)
-        _, first, uninformed = _edges(diagram, c, min(diagram.path.limit, 1e6) * (1 - 1e-9))
+        _, first, uninformed = edges(diagram, c, min(diagram.path.limit, 1e6) * (1 - 1e-9))
         hard = ~np.isnan(_interpolate(diagram, "uninformed_spinodal", c))
         axes.fill_between(
             c, view.strength(first), view.strength(uninformed), where=list(hard), color=colour, alpha=0.15
@@ -316,15 +334,17 @@ def plot_overlap(model: Model, path: Path, control: float, axes: Axes | None = N
     axes = _axes(axes)
     view = View(model, path, axis, None)
     curve = equation_of_state(model, path, control)
-    x = _finite(view.strength(curve.strength))
+    # where a piece ends at zero strength and another begins there, nothing lies between them
+    gaps = np.flatnonzero((curve.strength[1:] == 0) & (curve.strength[:-1] == 0)) + 1
+    columns = (_finite(view.strength(curve.strength)), curve.overlap, curve.mmse, curve.stable.astype(float))
+    x, q, mmse, kind = (np.insert(column, gaps, np.nan) for column in columns)
     for stable, style, label in ((True, "-", "stable"), (False, "--", "unstable")):
-        mask = curve.stable == stable
+        mask = kind == stable
         # masking keeps pieces apart; one neighbour more closes the gap at a fold
         wide = mask | np.concatenate([mask[1:], [False]]) | np.concatenate([[False], mask[:-1]])
-        shown = mask if stable else wide & (curve.mmse > 0)  # q = rho is no continuation
+        shown = mask if stable else wide & (mmse > 0)  # q = rho is no continuation
         if mask.any():
-            y = np.where(shown, curve.overlap, np.nan)
-            axes.plot(x, y, style, color=BLUE if stable else RED, lw=1.8, label=label)
+            axes.plot(x, np.where(shown, q, np.nan), style, color=BLUE if stable else RED, lw=1.8, label=label)
     for overlap, strength in curve.folds:
         axes.plot(view.strength(strength), overlap, "o", ms=5, mfc="white", mec="black", zorder=5)
     axes.set_ylim(0, 1.02 * model.variable_prior.second_moment)
