@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from amp_theory.branches import close_pairs
-from amp_theory.equations_of_state import Surface
+from amp_theory.equations_of_state import EquationOfState, Surface
 from amp_theory.fixed_point_solver import landscape
 from amp_theory.folds import FoldPiece, locate
 from amp_theory.isotherm import Branch, Isotherms, Transitions
@@ -82,6 +82,16 @@ def _join(segments: list[_Segment], two: bool) -> Line:
         column("control"), column("strength"), column("overlap"), column("lower_overlap") if two else None,
         column("error"), number.astype(int), tuple(s.ends for s in segments),
     )  # fmt: skip
+
+
+def crossing_error(eos: EquationOfState, lower: Surface, upper: Surface) -> Array:
+    """Return bounds on the internal strength at which two branches have equal free entropies."""
+    above, below = eos.errors(upper), eos.errors(lower)
+    noise = above.free_entropy + below.free_entropy
+    noise = noise + 0.5 * (upper.scaled_ratio * above.signal + lower.scaled_ratio * below.signal)
+    # of close branches the difference of free entropies was integrated
+    noise = np.where(close_pairs(lower, upper), np.minimum(noise, eos.difference_error(lower, upper)), noise)
+    return np.asarray(noise / (upper.free_entropy_s - lower.free_entropy_s))
 
 
 class LineTracer:
@@ -241,13 +251,7 @@ class LineTracer:
         """Return connected transitions (isotherm, crossing) as a segment, with its exactly known ends."""
         order, index = (np.array(column) for column in zip(*chain, strict=True))
         lower, upper = iso.lower.take(index), iso.upper.take(index)
-        above, below = self.tr.eos.errors(upper), self.tr.eos.errors(lower)
-        noise = above.free_entropy + below.free_entropy
-        noise = noise + 0.5 * (upper.scaled_ratio * above.signal + lower.scaled_ratio * below.signal)
-        # of close branches the difference of free entropies was integrated
-        integrated = self.tr.eos.difference_error(lower, upper)
-        noise = np.where(close_pairs(lower, upper), np.minimum(noise, integrated), noise)
-        error = noise / (upper.free_entropy_s - lower.free_entropy_s)
+        error = crossing_error(self.tr.eos, lower, upper)
         body = self._segment(upper, iso.intensity[order], iso.strength[index], error, lower.overlap, ("", ""))
         before = max((e for e in events if e < iso.intensity[order[0]]), default=0.0)
         after = min((e for e in events if e > iso.intensity[order[-1]]), default=np.inf)
@@ -257,12 +261,17 @@ class LineTracer:
         nothing = None, "edge of the range"
         head, first = self._chain_head(before, iso.intensity[order], iso.strength[index]) if starts else nothing
         tail, last = self._chain_tail(after, body) if stops else nothing
+        if stops and tail is None:  # a tricritical point on the harder side
+            tail, last = self._chain_head(after, iso.intensity[order][::-1], iso.strength[index][::-1])
         first = first if order[0] == 0 or head is not None else TAKEN_OVER
         last = last if order[-1] == len(iso.intensity) - 1 or tail is not None else TAKEN_OVER
         return _extend(body, head, tail, (first, last))
 
     def _chain_head(self, at: float, intensity: Array, strength: Array) -> tuple[_Segment | None, str]:
-        """Return the tricritical point at intensity `at` from which a first-order line sets out, if it does."""
+        """Return the tricritical point at intensity `at` in which a first-order line begins or ends, if it does.
+
+        The line's points are given from that end on.
+        """
         # where the line's first two points lead to
         slope = (strength[1] - strength[0]) / (intensity[1] - intensity[0]) if len(intensity) > 1 else 0.0
         leads_to = strength[0] + slope * (at - intensity[0])
