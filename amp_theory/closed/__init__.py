@@ -1,0 +1,1 @@
+"""Closed forms: formulas as sympy expressions, where they exist."""
