@@ -1,0 +1,1 @@
+"""Phase diagrams to play with: an HTML page that explores one, and films along a path."""
