@@ -30,6 +30,7 @@ import numpy.typing as npt
 
 from amp_theory.couplings import CouplingPoint, GeneralCoupling
 from amp_theory.errors import InputError, as_array, as_float, positive
+from amp_theory.mixtures import EPS
 from amp_theory.models import Model, check_prior
 from amp_theory.priors import Prior
 from amp_theory.quadrature import Array, Index
@@ -62,14 +63,20 @@ class Transforms:
 
 @dataclass(frozen=True)
 class Spectrum:
-    """Eigenvalues t >= 0 of Phi^T Phi with their weights, of one length."""
+    """Eigenvalues t >= 0 of Phi^T Phi with their weights > 0, of one length and any sum.
+
+    A null space counts as eigenvalues of 1e-15 of the mean.
+    """
 
     eigenvalues: tuple[float, ...]
     weights: tuple[float, ...]
 
     @cached_property
     def _arrays(self) -> tuple[Array, Array]:
-        return np.array(self.eigenvalues), np.array(self.weights)
+        t, w = np.array(self.eigenvalues), np.array(self.weights)
+        w = w / w.sum()
+        # a null space is told from one that is measured this weakly only at noises beyond those allowed
+        return np.maximum(t, NULL * float(t @ w)), w
 
     def transforms(self, shifted: Array) -> Transforms:
         """Return the functions at s + min t = `shifted` > 0."""
@@ -103,8 +110,9 @@ class Spectrum:
             value, slope = (f.p, f.p1) if of_p else (f.y, f.y1)
             return np.log(value / target[i]), shifted * slope / value
 
-        lower, upper = (np.full(len(good), np.log(end * self.mean)) for end in (LEAST, MOST))
         guess = np.log((1 if of_p else self.mean) / target)
+        lower, upper = (np.full(len(good), np.log(end * self.mean)) for end in (LEAST, MOST))
+        upper = np.maximum(upper, guess + 1)  # far out both fall like 1/s
         result = np.full(flat.shape, np.nan)
         result[good] = np.exp(solve_bracketed(function, lower, upper, False, guess))
         return result.reshape(np.shape(goal))
@@ -171,6 +179,11 @@ class SpectralCoupling(GeneralCoupling):
         return 1e6, 0.0
 
 
+def _log_rest(u: Array) -> Array:
+    """Return log(1 - u), finite at alpha = 1, where u may be one and its factor alpha - 1 vanishes."""
+    return np.asarray(np.log1p(-np.minimum(u, 1 - 0.5 * EPS)))
+
+
 @dataclass(frozen=True)
 class RowOrthogonalCoupling(GeneralCoupling):
     """xi(q) of matrices with orthogonal rows at a noise; the intensity is alpha."""
@@ -197,7 +210,7 @@ class RowOrthogonalCoupling(GeneralCoupling):
         k_q = k * slope * (1 - 2 * u)
         k_x = slope**2 * ((1 - 2 * u) / slope + 2 * gap * u * (1 - u))
         start = self._u(alpha, np.full_like(gap, self.second_moment))
-        ratio = (np.log(signal / start[1]) + np.log1p(-start[0]) - np.log1p(-u)) / slope
+        ratio = (np.log(signal / start[1]) + _log_rest(start[0]) - _log_rest(u)) / slope
         value = self._value(alpha, gap, signal)
         return CouplingPoint(alpha, slope, ratio, alpha * slope, k, k_q, k_x, value)
 
@@ -212,7 +225,7 @@ class RowOrthogonalCoupling(GeneralCoupling):
         u_start, x_start = self._u(alpha, np.full_like(gap, self.second_moment))
         u = self.noise * x
         result = x_start * self.second_moment - x * gap - alpha * np.log(x_start / x)
-        return np.asarray(result + (alpha - 1) * (np.log1p(-u_start) - np.log1p(-u)))
+        return np.asarray(result + (alpha - 1) * (_log_rest(u_start) - _log_rest(u)))
 
     def signal(self, intensity: Array, overlap: Array, gap: Array) -> Array:
         """Return x."""
@@ -292,7 +305,7 @@ class SpectralSensing(Model):
     prior
         The prior of one variable.
     eigenvalues, weights
-        Eigenvalues of Phi^T Phi, >= 0 and not all zero, and their weights, > 0; the weights are normalised.
+        Eigenvalues of Phi^T Phi, >= 0 and not all zero, and their weights, > 0, of any sum.
 
     Raises
     ------
@@ -317,7 +330,7 @@ class SpectralSensing(Model):
             raise InputError(f"weights must be finite and > 0, got {w.tolist()}")
         object.__setattr__(self, "prior", check_prior(prior))
         object.__setattr__(self, "eigenvalues", tuple(t.tolist()))
-        object.__setattr__(self, "weights", tuple((w / w.sum()).tolist()))
+        object.__setattr__(self, "weights", tuple(w.tolist()))
 
     @property
     def variable_prior(self) -> Prior:
@@ -327,7 +340,4 @@ class SpectralSensing(Model):
     @property
     def coupling(self) -> GeneralCoupling:
         """See the module."""
-        # a null space is told from one that is measured this weakly only at noises beyond those allowed
-        floor = NULL * float(np.dot(self.eigenvalues, self.weights))
-        regular = tuple(max(t, floor) for t in self.eigenvalues)
-        return SpectralCoupling(Spectrum(regular, self.weights), self.prior.second_moment)
+        return SpectralCoupling(Spectrum(self.eigenvalues, self.weights), self.prior.second_moment)

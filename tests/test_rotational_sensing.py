@@ -192,3 +192,21 @@ def test_more_orthogonal_rows_than_columns(alpha):
 def test_negative_noise():
     with pytest.raises(at.InputError, match="noise"):
         at.RowOrthogonalSensing(PRIOR, -0.1)
+
+
+def test_square_orthogonal_matrices():
+    """At alpha = 1 the measurements are y = s' + noise, s' a rotation of s: the scalar channel at snr 1/noise."""
+    for prior, noise in ((at.Rademacher(), 0.1), (at.GaussBernoulli(0.1), 1e-3)):
+        model = at.RowOrthogonalSensing(prior, noise)
+        (point,) = at.fixed_points(model, at.Flow(), 1.0, 0.3)
+        assert point.overlap == pytest.approx(float(prior.overlap(1 / noise + 0.3)), rel=1e-11)
+        assert np.isfinite(point.free_entropy)
+
+
+def test_a_null_space_far_out():
+    """Next to q = rho the snr times the gap underflows what used to be searched."""
+    model = at.SpectralSensing(at.SparseRademacher(0.1), [0, 2, 0.5], [0.7, 0.2, 0.1])
+    special = at.thresholds(model, at.Autoregressive())
+    assert special.condensation.noise < special.dynamical.noise < special.tricritical.noise
+    again = at.SpectralSensing(at.SparseRademacher(0.1), [0, 2, 0.5], [7, 2, 1])
+    assert at.thresholds(again, at.Flow()).dynamical.noise == pytest.approx(special.dynamical.noise, rel=1e-13)
