@@ -12,6 +12,8 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -186,24 +188,32 @@ def _polynomial(terms: tuple[tuple[int, float], ...], q: Array) -> Four:
 
 @dataclass(frozen=True)
 class PolynomialCoupling(Coupling):
-    """A and B polynomials with coefficients >= 0, given as ((power, coefficient), ...)."""
+    """A and B polynomials with coefficients >= 0, given as ((power, coefficient), ...).
 
-    scaled_terms: tuple[tuple[int, float], ...]
-    fixed_terms: tuple[tuple[int, float], ...] = ()
+    Fractions count exactly where more digits than those of floats are asked for.
+    """
+
+    scaled_terms: tuple[tuple[int, float | Fraction], ...]
+    fixed_terms: tuple[tuple[int, float | Fraction], ...] = ()
+
+    @cached_property
+    def float_terms(self) -> tuple[tuple[tuple[int, float], ...], ...]:
+        """The terms of A and of B with coefficients in doubles."""
+        return tuple(tuple((k, float(c)) for k, c in terms) for terms in (self.scaled_terms, self.fixed_terms))
 
     def scaled(self, overlap: Array, gap: Array) -> Four:
         """Return A, A', A'', A''' at q = `overlap`."""
-        return _polynomial(self.scaled_terms, overlap)
+        return _polynomial(self.float_terms[0], overlap)
 
     def fixed(self, overlap: Array, gap: Array) -> Four:
         """Return B, B', B'', B''' at q = `overlap`."""
-        return _polynomial(self.fixed_terms, overlap)
+        return _polynomial(self.float_terms[1], overlap)
 
     def scaled_ratios(self, overlap: Array, gap: Array) -> tuple[Array, Array, Array]:
         """Return A/A', A''/A', A'''/A' at q = `overlap`, the lowest power divided out."""
         lowest = min(power for power, _ in self.scaled_terms)
         parts: list[Array] = [_ZERO, _ZERO, _ZERO, _ZERO]
-        for power, coefficient in self.scaled_terms:
+        for power, coefficient in self.float_terms[0]:
             monomial = coefficient * overlap ** (power - lowest)
             for order in range(4):
                 parts[order] = parts[order] + math.perm(power, order) * monomial

@@ -163,6 +163,11 @@ class Density(Prior):
         mass = weight * self._evaluate(s)
         return np.stack([mass.sum(axis=1), (mass * s * s).sum(axis=1)], axis=1)
 
+    @property
+    def panels(self) -> Array:
+        """Panels (lo, hi) on which 16-point Gauss-Legendre quadrature integrates the density to rounding."""
+        return self._panels
+
     # --- what every prior has ---
 
     @cached_property

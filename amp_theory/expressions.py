@@ -1,4 +1,4 @@
-"""Polynomials in one variable from strings or sympy expressions, parsed by whitelist: nothing is evaluated."""
+"""Polynomials from strings or sympy expressions, parsed by whitelist, and the numbers that floats stand for."""
 
 from __future__ import annotations
 
@@ -14,6 +14,25 @@ if TYPE_CHECKING:
 #: powers of the variable -> exact coefficients
 Coefficients = dict[int, Fraction]
 MAX_LENGTH, MAX_POWER = 2000, 1000
+#: denominators of the fractions that a float may stand for
+SIMPLEST = 10_000
+
+
+def exact(value: float | Fraction) -> Fraction:
+    """Return the rational number that a float stands for where more digits are asked for than it has.
+
+    It is the fraction with a denominator up to 10000 that rounds to the float, if there is one, else its shortest
+    decimal: 0.08 means 8/100 and 1/3 a third, not the binary numbers next to them.
+
+    Examples
+    --------
+    >>> exact(0.08), exact(1 / 3), exact(0.6744897502)
+    (Fraction(2, 25), Fraction(1, 3), Fraction(3372448751, 5000000000))
+    """
+    if isinstance(value, Fraction):
+        return value
+    simple = Fraction(value).limit_denominator(SIMPLEST)
+    return simple if float(simple) == value else Fraction(repr(float(value)))
 
 
 def parse_polynomial(expression: str | sympy.Expr, variable: str) -> dict[int, float]:
@@ -86,7 +105,7 @@ def format_polynomial(coefficients: dict[int, float], variable: str) -> str:
     parts = []
     for power, value in sorted(coefficients.items()):
         base = variable if power == 1 else f"{variable}**{power}"
-        nice = Fraction(value).limit_denominator(10_000)
+        nice = Fraction(value).limit_denominator(SIMPLEST)
         if power == 0 or float(nice) != value:
             parts.append(f"{value!r}*{base}" if power else repr(value))
         else:

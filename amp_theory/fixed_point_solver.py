@@ -174,7 +174,7 @@ def _branch_overlap(model: Model, path: Path, control: npt.ArrayLike, strength: 
     return view.overlap[np.arange(len(column)), column].reshape(intensity.shape)
 
 
-def fixed_points(model: Model, path: Path, control: float, strength: float) -> FixedPoints:
+def fixed_points(model: Model, path: Path, control: float, strength: float, digits: int | None = None) -> FixedPoints:
     """Find every fixed point of state evolution at one control and strength.
 
     Parameters
@@ -185,6 +185,8 @@ def fixed_points(model: Model, path: Path, control: float, strength: float) -> F
         The model's control (temperature, noise, ...), > 0.
     strength
         The path's strength (snr, revealed, retention), >= 0.
+    digits
+        Significant digits of overlap, free entropy and mmse, 1 to 50, in `decimals`; see `thresholds`.
 
     Returns
     -------
@@ -197,6 +199,12 @@ def fixed_points(model: Model, path: Path, control: float, strength: float) -> F
     >>> [p.kind for p in fixed_points(IsingPSpin(p=3), Flow(), control=0.70, strength=0.12)]
     ['uninformed', 'unstable', 'informed']
     """
+    sharp = None
+    if digits is not None:
+        from amp_theory.exact.points import Sharpener, check_digits
+
+        check(model, path)
+        sharp = Sharpener(model, path, check_digits(digits))
     tr = transitions(model, path)
     intensity, s = broadcast(model, path, control, strength)
     if intensity.ndim:
@@ -220,6 +228,8 @@ def fixed_points(model: Model, path: Path, control: float, strength: float) -> F
         FixedPoint(p.overlap, p.free_entropy, good, kind, p.mmse, p.mutual_information, p.signal, p.errors)
         for p, good, kind in zip(points, stable, kinds, strict=True)
     )
+    if sharp is not None:
+        named = tuple(sharp.fixed_point(p, float(control), float(strength)) for p in named)
     return FixedPoints(named, float(control), float(strength), str(regions(tr, lam, internal)[0]))
 
 

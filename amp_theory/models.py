@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, fields
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -22,7 +23,7 @@ import numpy.typing as npt
 from amp_theory.components import Component
 from amp_theory.couplings import MOST_BODIES, Coupling, GeneralCoupling, PolynomialCoupling, mixture_terms
 from amp_theory.errors import InputError, as_array, integer_between, positive, unknown_name
-from amp_theory.expressions import format_polynomial, parse_polynomial
+from amp_theory.expressions import exact, format_polynomial, parse_polynomial
 from amp_theory.priors import Gaussian, Prior, Rademacher
 from amp_theory.quadrature import Array
 
@@ -391,7 +392,7 @@ class SpikedTensor(_NoiseModel):
     @property
     def coupling(self) -> Coupling:
         """xi(q) = q^p/(p Delta)."""
-        return PolynomialCoupling(((self.p, 1 / self.p),))
+        return PolynomialCoupling(((self.p, Fraction(1, self.p)),))
 
 
 @dataclass(frozen=True)
@@ -444,4 +445,4 @@ class SpikedMatrixTensor(_NoiseModel):
     @property
     def coupling(self) -> Coupling:
         """xi(q) = q^2/(2 Delta_2) + q^p/(p Delta_p)."""
-        return PolynomialCoupling(((2, 0.5),), ((self.p, 1 / (self.p * self.tensor_noise)),))
+        return PolynomialCoupling(((2, 0.5),), ((self.p, 1 / (self.p * exact(self.tensor_noise))),))

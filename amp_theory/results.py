@@ -7,8 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from amp_theory.errors import unknown_name
+from amp_theory.markup import table
 
 Kind = Literal["uninformed", "informed", "intermediate", "unstable"]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Which special point of which model and path a result is."""
+
+    model: Any
+    path: Any
+    name: str
 
 
 @dataclass(frozen=True)
@@ -17,7 +27,8 @@ class Located:
 
     control and overlap are its coordinates, strength too where it is not a point of zero strength; errors
     holds an absolute bound for each.  `value` and `error` are the control and its bound.  The coordinates
-    are also found under the model's own names: point["temperature"], point.snr.
+    are also found under the model's own names: point["temperature"], point.snr.  Where more digits than a float's
+    were asked for, `decimals` holds all coordinates as decimal strings.  `origin` tells whose special point it is.
     """
 
     control: float
@@ -28,6 +39,8 @@ class Located:
     strength_name: str | None = None
     status: str = "solved"
     how: str = ""
+    decimals: dict[str, str] = field(default_factory=dict, hash=False)
+    origin: Origin | None = field(default=None, compare=False, repr=False)
 
     @property
     def value(self) -> float:
@@ -58,11 +71,24 @@ class Located:
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the coordinates and their error bounds as plain data."""
-        return {**self.coordinates, "error": dict(self.errors), "status": self.status, "how": self.how}
+        """Return the coordinates (decimal strings where digits were asked for) and their error bounds as plain data."""
+        return {**self.coordinates, **self.decimals, "error": dict(self.errors), "status": self.status, "how": self.how}
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The coordinates as decimal strings, with all digits that were asked for."""
+        return {k: f"{v:.12g}" for k, v in self.coordinates.items()} | self.decimals
 
     def __str__(self) -> str:
-        return ", ".join(f"{k} = {v:.12g} +- {self.errors[k]:.1g}" for k, v in self.coordinates.items())
+        return ", ".join(f"{k} = {v} +- {self.errors[k]:.1g}" for k, v in self.texts.items())
+
+    def report(self) -> str:
+        """Return a readable text: the coordinates, their error bounds, and how the point was found."""
+        return f"{self}\n{self.how}"
+
+    def _repr_html_(self) -> str:
+        rows = [[name, text, f"{self.errors[name]:.1g}"] for name, text in self.texts.items()]
+        return table(self.how, ["coordinate", "value", "error bound"], rows)
 
 
 #: the special points in the order in which reports list them
@@ -94,6 +120,11 @@ class Thresholds:
     further_tricritical: tuple[Located, ...] = ()
     bounds: dict[str, float] = field(default_factory=dict, hash=False)
 
+    @property
+    def title(self) -> str:
+        """The model with its parameters, and the path."""
+        return f"{self.model}({', '.join(f'{k}={v}' for k, v in self.parameters.items())}), path {self.path}"
+
     def points(self) -> dict[str, Located | None]:
         """Return the special points by name."""
         return {name: getattr(self, name) for name in POINTS}
@@ -110,8 +141,7 @@ class Thresholds:
 
     def report(self) -> str:
         """Return a readable text of all points, their error bounds and how they were found."""
-        given = ", ".join(f"{k}={v}" for k, v in self.parameters.items())
-        lines = [f"{self.model}({given}), path {self.path}"]
+        lines = [self.title]
         for name, point in self.points().items():
             lines.append(f"  {name:<14} {point if point else 'none: ' + self.reasons[name]}")
             if point:
@@ -123,6 +153,18 @@ class Thresholds:
     def __str__(self) -> str:
         return self.report()
 
+    def _repr_html_(self) -> str:
+        columns = (self.control, self.strength, "overlap")
+        rows = []
+        found = [*self.points().items(), *(("tricritical", point) for point in self.further_tricritical)]
+        for name, point in found:
+            if point is None:
+                rows.append([name.replace("_", " "), "none", "", "", self.reasons[name]])
+            else:
+                texts = (f"{point.texts[c]} ± {point.errors[c]:.1g}" if c in point.texts else "0" for c in columns)
+                rows.append([name.replace("_", " "), *texts, point.how])
+        return table(self.title, ["point", *columns, "how, or why not"], rows)
+
 
 @dataclass(frozen=True)
 class FixedPoint:
@@ -132,7 +174,8 @@ class FixedPoint:
     (stable, between the two) or unstable.  Where only one stable fixed point exists it is listed as
     uninformed.  All quantities are per variable, entropies in nats: free_entropy is the log likelihood
     ratio against pure noise, mmse is rho - overlap, mutual_information is I(s*; everything observed).
-    errors bounds overlap, free_entropy and mutual_information.
+    errors bounds overlap, free_entropy and mutual_information.  Where digits were asked for, `decimals` holds
+    overlap, free_entropy and mmse as decimal strings.
     """
 
     overlap: float
@@ -143,6 +186,7 @@ class FixedPoint:
     mutual_information: float
     signal: float
     errors: dict[str, float] = field(hash=False)
+    decimals: dict[str, str] = field(default_factory=dict, hash=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data; infinite quantities (a continuous variable revealed, perfect recovery) become None."""
@@ -150,11 +194,21 @@ class FixedPoint:
         def finite(value: float) -> float | None:
             return value if abs(value) < float("inf") else None
 
-        return {
+        data: dict[str, Any] = {
             "overlap": self.overlap, "free_entropy": finite(self.free_entropy), "stable": self.stable,
             "kind": self.kind, "mmse": self.mmse, "mutual_information": finite(self.mutual_information),
             "signal": finite(self.signal), "error": {name: finite(error) for name, error in self.errors.items()},
         }  # fmt: skip
+        return data | self.decimals
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """Overlap, free entropy, mmse and mutual information as decimal strings."""
+        names = ("overlap", "free_entropy", "mmse", "mutual_information")
+        return {name: f"{getattr(self, name):.12g}" for name in names} | self.decimals
+
+    def __str__(self) -> str:
+        return f"{self.kind}: " + ", ".join(f"{name} = {text}" for name, text in self.texts.items())
 
 
 @dataclass(frozen=True)
@@ -197,3 +251,19 @@ class FixedPoints:
     def equilibrium(self) -> FixedPoint:
         """The stable fixed point of largest free entropy: what the exact denoiser has."""
         return max(self.stable, key=lambda p: p.free_entropy)
+
+    @property
+    def title(self) -> str:
+        """Control, strength and region."""
+        return f"control {self.control:.12g}, strength {self.strength:.12g}: {self.region}"
+
+    def report(self) -> str:
+        """Return a readable text of all fixed points."""
+        return "\n".join([self.title, *(f"  {point}" for point in self.points)])
+
+    def __str__(self) -> str:
+        return self.report()
+
+    def _repr_html_(self) -> str:
+        columns = ["kind", "stable", *(self.points[0].texts if self.points else ())]
+        return table(self.title, columns, [[p.kind, p.stable, *p.texts.values()] for p in self.points])

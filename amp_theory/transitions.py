@@ -16,6 +16,7 @@ point, times SAFETY.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -29,7 +30,7 @@ from amp_theory.mixtures import EPS
 from amp_theory.models import Model
 from amp_theory.paths import Path
 from amp_theory.quadrature import Array, Index
-from amp_theory.results import Located, Thresholds
+from amp_theory.results import Located, Origin, Thresholds
 from amp_theory.roots import solve_bracketed
 
 SAFETY = 4.0
@@ -350,7 +351,7 @@ def tricritical_cusps(tr: Transitions) -> list[Cusp]:
     return [c for c in tr.curve.cusps if c.merging and c.surface.strength[0] >= 0 and c.surface.intensity[0] > 0]
 
 
-def thresholds(model: Model, path: Path) -> Thresholds:
+def thresholds(model: Model, path: Path, digits: int | None = None) -> Thresholds:
     """Locate all special points of a model along a path.
 
     Parameters
@@ -359,6 +360,10 @@ def thresholds(model: Model, path: Path) -> Thresholds:
         For instance IsingPSpin(p=3) or SpikedMatrix(SparseRademacher(0.08)).
     path
         Flow(), Autoregressive() or UniformDiscreteDiffusion(); only the tricritical point depends on it.
+    digits
+        Significant digits, 1 to 50: every point is solved again in mpmath, checked by a second quadrature rule with
+        more digits, and holds them in `decimals`.  For dense models with the priors, couplings and paths of the
+        package, and densities that mpmath can evaluate.
 
     Returns
     -------
@@ -368,7 +373,7 @@ def thresholds(model: Model, path: Path) -> Thresholds:
     Raises
     ------
     InputError
-        If the path is not defined for the model's prior.
+        If the path is not defined for the model's prior, or `digits` are not there for the model.
     NumericalError
         If a solver fails.
 
@@ -379,6 +384,12 @@ def thresholds(model: Model, path: Path) -> Thresholds:
     >>> bool(abs(point.temperature - 2 / 3) <= point.error)
     True
     """
+    if digits is not None:
+        from amp_theory.exact.points import Sharpener, check_digits
+
+        check(model, path)
+        sharp = Sharpener(model, path, check_digits(digits))
+        return sharp.thresholds(thresholds(model, path))
     if isinstance(model, Model) and model.statistical:
         return model.special_points(path)
     tr = transitions(model, path)
@@ -389,13 +400,15 @@ def thresholds(model: Model, path: Path) -> Thresholds:
         "algorithmic": _algorithmic(tr, weak),
         "weak_recovery": weak,
     }
-    cusps = [cusp_point(tr.eos, c) for c in tricritical_cusps(tr)]
+    cusps = [replace(cusp_point(tr.eos, c), origin=Origin(model, path, "tricritical")) for c in tricritical_cusps(tr)]
     # the first is the one at the least signal, up to which coexistence extends
     cusps.sort(key=lambda point: point.control, reverse=model.easier == "down")
     reasons = {name: point for name, point in found.items() if isinstance(point, str)}
     if not cusps:
         reasons["tricritical"] = _no_cusp(tr)
-    points: dict[str, Located | None] = {n: p if isinstance(p, Located) else None for n, p in found.items()}
+    points = {
+        n: replace(p, origin=Origin(model, path, n)) if isinstance(p, Located) else None for n, p in found.items()
+    }
     return Thresholds(
         model.name, path.name, model.control, path.strength, model.parameters,
         tricritical=cusps[0] if cusps else None, reasons=reasons, further_tricritical=tuple(cusps[1:]),

@@ -119,8 +119,8 @@ def polynomial_terms(model: Model, control: float) -> list[tuple[int, float]]:
     if not isinstance(coupling, PolynomialCoupling):
         raise InputError(f"finite instances need a polynomial coupling, {model!r} has {coupling!r}")
     intensity = float(model.intensity(np.asarray(control)))
-    scaled = [(p, intensity * c) for p, c in coupling.scaled_terms]
-    return sorted(scaled + list(coupling.fixed_terms))
+    scaled, fixed = coupling.float_terms
+    return sorted([(p, intensity * c) for p, c in scaled] + list(fixed))
 
 
 def symmetric_noise(size: int, bodies: int, rng: np.random.Generator) -> Array:

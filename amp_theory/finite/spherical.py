@@ -36,8 +36,8 @@ class Landscape:
             raise InputError(f"the Langevin theory needs a polynomial coupling, got {model!r}")
         value = float(model.check_control(positive(model.control, control)))
         intensity = float(model.intensity(np.array(value)))
-        scaled = [(power, intensity * coefficient) for power, coefficient in coupling.scaled_terms]
-        return cls(model.energy_unit(value), (*scaled, *coupling.fixed_terms))
+        scaled, fixed = coupling.float_terms
+        return cls(model.energy_unit(value), (*((power, intensity * c) for power, c in scaled), *fixed))
 
     def coupling(self, overlap: Array) -> tuple[Array, Array, Array, Array]:
         """Return xi and its first three derivatives."""

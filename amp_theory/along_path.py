@@ -1,0 +1,164 @@
+"""What a denoising path meets on its way at one control: spinodals and first-order transitions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from amp_theory.errors import as_float
+from amp_theory.isotherm import Branch, Isotherms, Transitions
+from amp_theory.lines import LINES, crossing_error
+from amp_theory.markup import table
+from amp_theory.mixtures import EPS
+from amp_theory.models import Model
+from amp_theory.paths import Path
+from amp_theory.quadrature import Array
+from amp_theory.recovery import RECOVERY
+from amp_theory.results import Located
+from amp_theory.transitions import SAFETY, check, transitions
+
+
+@dataclass(frozen=True)
+class PathTransitions:
+    """The points of all lines at one control, by growing strength.
+
+    informed_spinodal holds where branches appear, first_order where the branch of largest free entropy changes,
+    uninformed_spinodal where branches disappear.  lower_overlaps are the other overlaps of the first-order points.
+    """
+
+    model: str
+    path: str
+    control: float
+    control_name: str
+    parameters: dict[str, Any] = field(hash=False)
+    informed_spinodal: tuple[Located, ...]
+    first_order: tuple[Located, ...]
+    uninformed_spinodal: tuple[Located, ...]
+    lower_overlaps: tuple[float, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data in the layout of the command line's JSON."""
+        lines: dict[str, Any] = {name: [point.to_dict() for point in getattr(self, name)] for name in LINES}
+        for point, low in zip(lines["first_order"], self.lower_overlaps, strict=True):
+            point["lower_overlap"] = low
+        return {
+            "model": self.model, "parameters": self.parameters, "path": self.path, self.control_name: self.control,
+            **lines,
+        }  # fmt: skip
+
+    @property
+    def title(self) -> str:
+        """The model with its parameters, the path and the control."""
+        given = ", ".join(f"{k}={v}" for k, v in self.parameters.items())
+        return f"{self.model}({given}), path {self.path}, {self.control_name} = {self.control:g}"
+
+    def report(self) -> str:
+        """Return a readable text of all points with their error bounds."""
+        rows = [self.title]
+        for name in LINES:
+            points = getattr(self, name)
+            rows += [f"  {name:<20} {point}" for point in points] or [f"  {name:<20} none"]
+        return "\n".join(rows)
+
+    def __str__(self) -> str:
+        return self.report()
+
+    def _repr_html_(self) -> str:
+        rows = [[name.replace("_", " "), point] for name in LINES for point in getattr(self, name)]
+        return table(self.title, ["line", "point"], rows)
+
+
+def path_transitions(model: Model, path: Path, control: float, digits: int | None = None) -> PathTransitions:
+    """Return the spinodals and first-order transitions that a path meets at one control.
+
+    Parameters
+    ----------
+    model, path
+        The model and the denoising path.
+    control
+        The model's control, > 0.
+    digits
+        Significant digits, 1 to 50, of all strengths and overlaps; see `thresholds`.
+
+    Raises
+    ------
+    InputError
+        For a bad control, or digits that are not there for the model.
+    NumericalError
+        If a solver fails.
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, IsingPSpin
+    >>> print(path_transitions(IsingPSpin(p=3), Flow(), control=0.70, digits=20).first_order[0].decimals["snr"])
+    0.10139096067490375498
+    """
+    sharp = None
+    if digits is not None:
+        from amp_theory.exact.points import Sharpener, check_digits
+
+        check(model, path)
+        sharp = Sharpener(model, path, check_digits(digits))
+    tr = transitions(model, path)
+    control = as_float(model.control, control)
+    iso = tr.isotherms(model.intensity(model.check_control(control)).reshape(1))
+    branches = iso.branches[0]
+    appears = [_spinodal(tr, control, b, b.start) for b in branches if b.born is not None]
+    ends = [_spinodal(tr, control, b, b.stop) for b in branches if b.dies not in (None, RECOVERY)]
+    equal = [_first_order(tr, control, iso, jump.index) for jump in iso.crossings[0]]
+    lower = [float(iso.lower.overlap[jump.index]) for jump in iso.crossings[0]]
+    if sharp is not None:
+        appears, ends = ([sharp.spinodal(p) for p in points] for points in (appears, ends))
+        equal = [sharp.first_order(p, low) for p, low in zip(equal, lower, strict=True)]
+    return PathTransitions(
+        model.name, path.name, control, model.control, model.parameters, _sorted(appears), _sorted(equal),
+        _sorted(ends), tuple(lower),
+    )  # fmt: skip
+
+
+def _sorted(points: list[Located]) -> tuple[Located, ...]:
+    return tuple(sorted(points, key=lambda p: p.strength or 0.0))
+
+
+def _spinodal(tr: Transitions, control: float, branch: Branch, strength: float) -> Located:
+    """Return the end of a branch as a point of a spinodal."""
+    if branch.recovered:
+        rho = tr.eos.prior.second_moment
+        return _located(tr, control, strength, rho, SAFETY * EPS * strength, 0.0, "q = rho becomes stable")
+    z = branch.lower if strength == branch.start else branch.upper
+    f = tr.eos.surface(np.array([z]), np.array([strength]))
+    bounds = tr.eos.errors(f)
+    error = float((bounds.signal / np.abs(f.drift))[0])
+    z_error = bounds.fold / np.abs(f.fold_z) + 4 * EPS * f.coordinate
+    overlap = float((f.overlap_z * z_error + bounds.overlap)[0])
+    return _located(tr, control, strength, float(f.overlap[0]), error, overlap, "d strength/dq = 0")
+
+
+def _first_order(tr: Transitions, control: float, iso: Isotherms, index: int) -> Located:
+    """Return the point at which two branches have equal free entropies."""
+    at = np.array([index])
+    lower, upper = iso.lower.take(at), iso.upper.take(at)
+    strength = float(iso.strength[index])
+    recovery = tr.eos.recovery
+    certain = bool(np.isinf(upper.coordinate[0]))
+    known = certain and recovery is not None and recovery.infinite
+    error = SAFETY * EPS * strength if known else float(crossing_error(tr.eos, lower, upper)[0])
+    overlap = 0.0
+    if not certain:
+        bounds: Array = tr.eos.errors(upper).overlap + upper.overlap_z * error / np.abs(upper.fold)
+        overlap = float(bounds[0])
+    return _located(
+        tr, control, strength, float(upper.overlap[0]), error, overlap, "equal free entropy of both branches"
+    )
+
+
+def _located(
+    tr: Transitions, control: float, internal: float, overlap: float, error: float, overlap_error: float, how: str
+) -> Located:
+    model, path = tr.eos.model, tr.eos.path
+    strength = float(path.public(np.array(internal)))
+    bound = SAFETY * (error * float(path.public_slope(np.array(internal))) + EPS * strength)
+    errors = {model.control: 0.0, path.strength: bound, "overlap": SAFETY * (overlap_error + EPS * overlap)}
+    return Located(control, overlap, errors, model.control, strength, path.strength, how=how)

@@ -1,0 +1,241 @@
+"""Special points, points on lines and fixed points with as many digits as asked for.
+
+Each is solved once more in mpmath from its value in doubles; see `equations` and `newton`.  Parameters count as the
+numbers they are written as (`expressions.exact`): rho = 0.08 is 8/100.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from mpmath import mp
+
+import amp_theory.exact.equations as equations
+from amp_theory.errors import InputError, integer_between
+from amp_theory.exact.equations import Equations
+from amp_theory.exact.newton import SPARE, confirmed, solve
+from amp_theory.exact.rationals import to_mp
+from amp_theory.exact.rules import Real, Rule, trapezoid
+from amp_theory.recovery import Recovery
+from amp_theory.results import POINTS, FixedPoint, Located, Thresholds
+
+if TYPE_CHECKING:
+    from amp_theory.models import Model
+    from amp_theory.paths import Path
+
+MOST_DIGITS = 50
+#: relative distance of two overlaps that are the same fixed point
+SAME = 1e-7
+HOW = "{digits} digits in mpmath, confirmed by a second quadrature rule with more digits"
+KNOWN = "{digits} digits of a closed form"
+
+
+def check_digits(digits: object) -> int:
+    """Return `digits` as an integer from 1 to 50, or raise an `InputError`."""
+    return integer_between("digits", digits, 1, MOST_DIGITS)
+
+
+def decimal(value: Real, digits: int) -> str:
+    """Return a decimal string with `digits` significant digits."""
+    return "0" if value == 0 else str(mp.nstr(value, digits, strip_zeros=False, min_fixed=-6, max_fixed=digits + 1))
+
+
+def rounding(value: Real, digits: int) -> Real:
+    """Return a bound on the error of rounding a value to so many significant digits."""
+    return mp.mpf(0) if value == 0 else mp.mpf(10) ** (mp.floor(mp.log10(abs(value))) + 1 - digits) / 2
+
+
+class Sharpener:
+    """Solves the points of one model along a path again, with `digits` digits.
+
+    Raises
+    ------
+    InputError
+        If the model's prior, coupling or path has no many-digit form; the message says which.
+    """
+
+    def __init__(self, model: Model, path: Path, digits: int) -> None:
+        self.model, self.path, self.digits = model, path, digits
+        self.equations = Equations(model, path)
+
+    # --- from unknowns to results ---
+
+    def _control(self, intensity: Real) -> Real:
+        control = self.model.from_intensity(intensity)
+        if not isinstance(control, mp.mpf):
+            raise InputError(
+                f"digits beyond double precision need a from_intensity that keeps mpmath numbers: {self.model!r}"
+            )
+        return control
+
+    def intensity(self, control: float | Real) -> Real:
+        """Return the intensity at a control."""
+        return self.model.intensity(to_mp(control))
+
+    def _located(self, old: Located, intensity: tuple[Real, Real], strength: tuple[Real, Real] | None,
+                 overlap: tuple[Real, Real]) -> Located:  # fmt: skip
+        """Return a point from (value, error) of its unknowns."""
+        with mp.workdps(self.digits + SPARE + 8):
+            value, error = intensity
+            control = self._control(value)
+            ends = [self._control(value + sign * error) for sign in (-1, 1)]
+            found: dict[str, tuple[Real, Real]] = {old.control_name: (control, abs(ends[1] - ends[0]))}
+            if strength is not None and old.strength_name is not None:
+                found[old.strength_name] = strength
+            found["overlap"] = overlap
+            return self._replaced(old, found, HOW if error else KNOWN)
+
+    def _replaced(self, old: Located, found: dict[str, tuple[Real, Real]], how: str = HOW) -> Located:
+        decimals = {name: decimal(value, self.digits) for name, (value, _) in found.items()}
+        errors = {name: float(error + rounding(value, self.digits)) for name, (value, error) in found.items()}
+        strength = float(found[old.strength_name][0]) if old.strength_name is not None else None
+        return replace(
+            old, control=float(found[old.control_name][0]), overlap=float(found["overlap"][0]), strength=strength,
+            errors=errors, decimals=decimals, how=f"{old.how}; {how.format(digits=self.digits)}",
+        )  # fmt: skip
+
+    def _solved(self, system: equations.System, start: list[float]) -> list[tuple[Real, Real]]:
+        return list(zip(*solve(system, start, self.digits), strict=True))
+
+    def _known(self, old: Located, intensity: Callable[[], Real], overlap: Callable[[], Real]) -> Located:
+        """Return a point whose coordinates are known in closed form."""
+        with mp.workdps(self.digits + SPARE):
+            none = mp.mpf(0)
+            return self._located(old, (intensity(), none), None, (overlap(), none))
+
+    # --- special points ---
+
+    def thresholds(self, special: Thresholds) -> Thresholds:
+        """Return all special points with more digits."""
+        new: dict[str, Any] = {}
+        for name in POINTS:
+            old = getattr(special, name)
+            new[name] = old if old is None else self.point(name, old)
+        more = tuple(self.point("tricritical", old) for old in special.further_tricritical)
+        return replace(special, **new, further_tricritical=more)
+
+    def point(self, name: str, old: Located) -> Located:
+        """Return the special point of a name with more digits."""
+        start = float(self.model.intensity(mp.mpf(old.control)))
+        if name == "tricritical":
+            assert old.strength is not None
+            q, s, c = self._solved(equations.cusp(self.equations), [old.overlap, old.strength, start])
+            return self._located(old, c, s, q)
+        if old.overlap == 0:
+            return self._known(old, lambda: self.equations.weak_recovery(trapezoid), lambda: mp.mpf(0))
+        recovered = self._is_recovered(old.overlap)
+        if name == "condensation":
+            return self._condensation(old, start, recovered)
+        if recovered:
+            return self._known(old, self._dimension, lambda: self.equations.channel.second_moment)
+        q, c = self._solved(equations.zero_fold(self.equations), [old.overlap, start])
+        return self._located(old, c, None, q)
+
+    def _is_recovered(self, overlap: float) -> bool:
+        """Tell whether a fixed point is q = rho itself, not one that rounds to it."""
+        return self.equations.coupling.singularity is not None and overlap == self.model.variable_prior.second_moment
+
+    def _dimension(self) -> Real:
+        """Return the intensity at which q = rho becomes stable: d/c, see `recovery`."""
+        coupling = self.equations.coupling
+        assert coupling.singularity is not None
+        return self.equations.channel.information_dimension / to_mp(coupling.singularity[1])
+
+    def _condensation(self, old: Located, start: float, recovered: bool) -> Located:
+        """Return the point of equal free entropies at zero strength."""
+        recovery = Recovery.of(self.model.variable_prior, self.equations.coupling, self.path)
+        if recovered and recovery is not None and recovery.infinite:
+            return self._known(old, self._dimension, lambda: self.equations.channel.second_moment)
+        low = self.lower_overlap(old)
+        if recovered and low == 0:
+            return self._known(old, self._certain, lambda: self.equations.channel.second_moment)
+        unknowns = [*([low] if low else []), *([] if recovered else [old.overlap]), start]
+        system = equations.crossing(
+            self.equations, "branch" if low else "null", "recovered" if recovered else "branch", None
+        )
+        *overlaps, c = self._solved(system, unknowns)
+        with mp.workdps(self.digits + SPARE):
+            top = (self.equations.channel.second_moment, mp.mpf(0)) if recovered else overlaps[-1]
+        return self._located(old, c, None, top)
+
+    def _certain(self) -> Real:
+        """Return the intensity at which q = rho has the free entropy zero."""
+        zero, one = (self.equations.recovered(mp.mpf(0), mp.mpf(k)) for k in (0, 1))
+        return -zero / (one - zero)
+
+    def lower_overlap(self, old: Located) -> float:
+        """Return the overlap of the fixed point that is in balance with the upper one, zero for q = 0."""
+        from amp_theory.fixed_point_solver import fixed_points
+
+        found = fixed_points(self.model, self.path, old.control, 0.0)
+        below = [p for p in found.stable if p.overlap < old.overlap * (1 - SAME)]
+        upper = min(found.stable, key=lambda p: abs(p.overlap - old.overlap))
+        return min(below, key=lambda p: abs(p.free_entropy - upper.free_entropy)).overlap
+
+    # --- points on lines ---
+
+    def spinodal(self, old: Located) -> Located:
+        """Return a point of a spinodal, at its control exactly, with more digits."""
+        assert old.strength is not None
+        with mp.workdps(self.digits + SPARE + 8):
+            c = self.intensity(old.control)
+        if self._is_recovered(old.overlap):
+            return self._birth(old, c)
+        q, s = self._solved(equations.fold(self.equations, c), [old.overlap, old.strength])
+        return self._on_line(old, s, q)
+
+    def first_order(self, old: Located, lower_overlap: float) -> Located:
+        """Return a point of the first-order line, at its control exactly, with more digits."""
+        assert old.strength is not None
+        with mp.workdps(self.digits + SPARE + 8):
+            c = self.intensity(old.control)
+        recovered = self._is_recovered(old.overlap)
+        recovery = Recovery.of(self.model.variable_prior, self.equations.coupling, self.path)
+        if recovered and recovery is not None and recovery.infinite:
+            return self._birth(old, c)
+        system = equations.crossing(self.equations, "branch", "recovered" if recovered else "branch", c)
+        unknowns = [lower_overlap, *([] if recovered else [old.overlap]), old.strength]
+        *overlaps, s = self._solved(system, unknowns)
+        with mp.workdps(self.digits + SPARE):
+            top = (self.equations.channel.second_moment, mp.mpf(0)) if recovered else overlaps[-1]
+        return self._on_line(old, s, top)
+
+    def _birth(self, old: Located, intensity: Real) -> Located:
+        """Return where q = rho becomes stable: the hidden part of the variables is intensity/(d/c)."""
+        with mp.workdps(self.digits + SPARE):
+            none = mp.mpf(0)
+            revealed = 1 - intensity / self._dimension()
+            return self._on_line(old, (revealed, none), (self.equations.channel.second_moment, none))
+
+    def _on_line(self, old: Located, strength: tuple[Real, Real], overlap: tuple[Real, Real]) -> Located:
+        assert old.strength_name is not None
+        with mp.workdps(self.digits + SPARE + 8):
+            control = (to_mp(old.control), mp.mpf(0))
+            return self._replaced(old, {old.control_name: control, old.strength_name: strength, "overlap": overlap})
+
+    # --- fixed points ---
+
+    def fixed_point(self, old: FixedPoint, control: float, strength: float) -> FixedPoint:
+        """Return a fixed point with more digits in overlap, free entropy, mmse and mutual information."""
+        if old.overlap == 0 or self._is_recovered(old.overlap):
+            return old  # exact
+        with mp.workdps(self.digits + SPARE + 8):
+            c, s = self.intensity(control), to_mp(strength)
+        ((q, bound),) = self._solved(equations.fixed_point(self.equations, s, c), [old.overlap])
+        names = ("free_entropy", "mmse")
+
+        def at(rule: Rule) -> list[Real]:
+            found = self.equations.at(q, s, c, rule)
+            return [found.free_entropy, found.gap]
+
+        checked = dict(zip(names, confirmed(at, self.digits), strict=True))
+        with mp.workdps(self.digits + SPARE):
+            values = {"overlap": q} | checked
+            decimals = {name: decimal(value, self.digits) for name, value in values.items()}
+            errors = {name: float(bound + rounding(value, self.digits)) for name, value in values.items()}
+        return replace(
+            old, overlap=float(q), free_entropy=float(values["free_entropy"]), mmse=float(values["mmse"]),
+            errors=old.errors | errors, decimals=decimals,
+        )  # fmt: skip
