@@ -1,0 +1,342 @@
+"""Certificates: proofs by interval arithmetic that a special point's equations have exactly one solution.
+
+The equations of a point reduce to one, F(x) = 0, for the total snr x (`exact.reduction`).  A certificate states an
+interval `solution` of x at whose ends F has opposite signs, and an interval `unique_within` around it in which F' has
+no zero: F = 0 has exactly one solution in `unique_within`, and it lies in `solution`.  It also states intervals that
+hold the control, the strength and the overlap there.  All is computed with mpmath's interval arithmetic and rigorous
+bounds for the quadrature (`exact.intervals`); `verify` computes it anew from the model.
+
+What is proved is a statement about these equations: that no other branch or jump precedes the point is what
+`thresholds` finds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path as FilePath
+from typing import Any
+
+from mpmath import iv, mp
+
+from amp_theory.errors import FileError, InputError, NumericalError
+from amp_theory.exact.intervals import Interval, Rule, enclose, hull
+from amp_theory.exact.points import Sharpener
+from amp_theory.exact.reduction import EQUATIONS, Problem
+from amp_theory.files import check_output, to_json, write_text
+from amp_theory.markup import table
+from amp_theory.registry import MODELS, build_model, build_path
+from amp_theory.results import Located, Origin
+
+FORMAT, VERSION = "amp_theory certificate", 1
+#: working digits of the intervals, digits of the numbers in a certificate
+WORKING, WRITTEN = 40, 30
+#: relative half widths of `solution`, and of `unique_within`, tried in turn
+RADII, REGIONS = ("1e-18", "1e-16", "1e-14"), ("1e-3", "1e-4", "1e-5", "1e-6", "1e-7")
+#: largest relative width of a certified coordinate
+TIGHT = Fraction(1, 10**12)
+#: e^-DECAY bounds the quadrature errors before prefactors; how far the sums reach; most nodes per unit
+DECAY, REACH, FINEST = 80, 13, 4096
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A proof that F(x) = 0 has exactly one solution in `unique_within`, that it lies in `solution`, and what follows.
+
+    Intervals are pairs of decimal strings.  values holds the coordinates of the point by name; equation is one of
+    `reduction.EQUATIONS`; nodes_per_unit and reach set the quadrature whose error bound the proof uses.
+    """
+
+    model: str
+    parameters: dict[str, Any] = field(hash=False)
+    path: str
+    point: str
+    equation: str
+    solution: tuple[str, str]
+    unique_within: tuple[str, str]
+    values: dict[str, tuple[str, str]] = field(hash=False)
+    nodes_per_unit: int
+    reach: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, as `verify` takes it."""
+        return {
+            "format": FORMAT, "version": VERSION, "model": self.model, "parameters": self.parameters,
+            "path": self.path, "point": self.point, "equation": self.equation, "solution": list(self.solution),
+            "unique_within": list(self.unique_within), "values": {k: list(v) for k, v in self.values.items()},
+            "nodes_per_unit": self.nodes_per_unit, "reach": self.reach,
+        }  # fmt: skip
+
+    def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
+        """Write the certificate as JSON."""
+        write_text(check_output(path, [".json"], overwrite), to_json(self.to_dict()))
+
+    def report(self) -> str:
+        """Return what is proved, as text."""
+        given = ", ".join(f"{k}={v}" for k, v in self.parameters.items())
+        rows = [
+            f"{self.point} point of {self.model}({given}), path {self.path}: {self.equation}",
+            f"  has exactly one solution with {self.unique_within[0]} <= x <= {self.unique_within[1]}, and there",
+        ]
+        rows += [f"  {a} <= {name} <= {b}" for name, (a, b) in self.values.items()]
+        return "\n".join(rows)
+
+    def __str__(self) -> str:
+        return self.report()
+
+    def _repr_html_(self) -> str:
+        title = f"{self.point} point of {self.model}, path {self.path}: {self.equation}"
+        rows = [["x, exactly one solution in", *self.unique_within], ["x, it lies in", *self.solution]]
+        rows += [[name, *ends] for name, ends in self.values.items()]
+        return table(title, ["", "from", "to"], rows)
+
+
+@contextmanager
+def _precision() -> Iterator[None]:
+    """Work with intervals of a fixed precision, whatever the caller had."""
+    before = iv.prec
+    iv.dps = WORKING
+    try:
+        yield
+    finally:
+        iv.prec = before
+
+
+# --- writing ------------------------------------------------------------------------------------------------
+
+
+def certify(threshold: Located) -> Certificate:
+    """Prove that the equations of a special point have exactly one solution in an interval around it.
+
+    Parameters
+    ----------
+    threshold
+        A point that `thresholds` returned, for instance thresholds(IsingPSpin(p=3), Flow()).dynamical.
+
+    Returns
+    -------
+    Certificate
+        With coordinates enclosed to 1e-12 (relative) or better.
+
+    Raises
+    ------
+    InputError
+        If there are no certificates for this kind of point, prior or coupling.
+    NumericalError
+        If the intervals are too wide for a proof.
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, SphericalPSpin, thresholds
+    >>> proof = certify(thresholds(SphericalPSpin(p=3), Flow()).tricritical)  # snr = 1/8
+    >>> float(proof.values["snr"][0]) <= 0.125 <= float(proof.values["snr"][1])
+    True
+    """
+    if not isinstance(threshold, Located):
+        raise InputError(f"certify takes a point such as thresholds(model, path).dynamical, got {threshold!r}")
+    origin = threshold.origin
+    if origin is None:
+        raise InputError("certify takes a special point as `thresholds` returns it: this one does not know its model")
+    if MODELS.get(origin.model.name) is not type(origin.model):
+        raise InputError(f"certificates are there for the models of the package only, not for {origin.model!r}")
+    problem = Problem(origin.model, origin.path, origin.name)
+    centre = _total_snr(problem, threshold, origin)
+    with _precision():
+        return _prove(problem, centre)
+
+
+def _total_snr(problem: Problem, threshold: Located, origin: Origin) -> Any:
+    """Return x at the point to 25 digits."""
+    if threshold.overlap == 0:
+        raise InputError("a point at overlap 0 is known in closed form and needs no certificate")
+    sharp = Sharpener(origin.model, origin.path, 25)
+    if origin.name == "condensation" and sharp.lower_overlap(threshold) > 0:
+        raise InputError("certificates of condensation are there for a jump from overlap 0 only")
+    point = sharp.point(origin.name, threshold)
+    with mp.workdps(40):
+        q, control = mp.mpf(point.decimals["overlap"]), mp.mpf(point.decimals[point.control_name])
+        slope = mp.fsum(mp.mpf(c.numerator) / c.denominator * k * q ** (k - 1) for k, c in problem.terms)
+        x = problem.model.intensity(control) * slope
+        return x + mp.mpf(point.decimals["snr"]) if problem.kind == "flow" else x
+
+
+def _prove(problem: Problem, centre: Any) -> Certificate:
+    rule = _rule(problem, centre)
+    solution = next((ends for ends in map(_around(centre), RADII) if _changes_sign(problem, ends, rule)), None)
+    region = next((ends for ends in map(_around(centre), REGIONS) if _is_monotone(problem, ends, rule)), None)
+    if solution is None or region is None:
+        raise NumericalError(f"no proof for the {problem.point} point of {problem.model!r}: the intervals are too wide")
+    found = _values(problem, solution, rule)
+    certificate = Certificate(
+        problem.model.name, problem.model.parameters, problem.path.name, problem.point, EQUATIONS[problem.kind],
+        solution, region, {name: _outward(value) for name, value in found.items()}, rule.per_unit, rule.reach,
+    )  # fmt: skip
+    _check_tight(certificate)
+    return certificate
+
+
+def _rule(problem: Problem, centre: Any) -> Rule:
+    """Return nodes per unit so that e^(-2 pi b/h) <= e^-DECAY in the strip |Im t| < 1.2/(sqrt(x) H)."""
+    means = problem.channel.means
+    half = float(max(means) - min(means)) / 2
+    return Rule(max(4, int(DECAY / 6.28 * float(centre) ** 0.5 * half / 1.2) + 1), REACH)
+
+
+def _around(centre: Any) -> Any:
+    """Return a function that makes the interval of a relative half width about the centre, as decimals."""
+
+    def make(radius: str) -> tuple[str, str]:
+        with mp.workdps(WRITTEN + 10):
+            low, high = (centre * (1 + sign * mp.mpf(radius)) for sign in (-1, 1))
+            return mp.nstr(low, WRITTEN), mp.nstr(high, WRITTEN)
+
+    return make
+
+
+def _outward(value: Interval) -> tuple[str, str]:
+    """Return decimal strings whose interval holds `value`."""
+    with mp.workdps(WORKING):
+        low, high = mp.mpf(value.a), mp.mpf(value.b)
+        margin = max(abs(low), abs(high), mp.mpf(10) ** -WRITTEN) * mp.mpf(10) ** (2 - WRITTEN)
+        return mp.nstr(low - margin, WRITTEN), mp.nstr(high + margin, WRITTEN)
+
+
+# --- what is checked ----------------------------------------------------------------------------------------
+
+
+def _changes_sign(problem: Problem, ends: tuple[str, str], rule: Rule) -> bool:
+    """Tell whether F has strictly opposite signs at two ends."""
+    signs = []
+    for end in ends:
+        x = iv.mpf(end)
+        f = problem.function(x, enclose(problem.channel, x, rule))
+        signs.append(1 if f.a > 0 else -1 if f.b < 0 else 0)
+    return signs[0] * signs[1] == -1
+
+
+def _is_monotone(problem: Problem, ends: tuple[str, str], rule: Rule) -> bool:
+    """Tell whether F' has no zero between two ends."""
+    x = hull(iv.mpf(ends[0]), iv.mpf(ends[1]))
+    slope = problem.derivative(x, enclose(problem.channel, x, rule))
+    return bool(slope.a > 0 or slope.b < 0)
+
+
+def _values(problem: Problem, ends: tuple[str, str], rule: Rule) -> dict[str, Interval]:
+    x = hull(iv.mpf(ends[0]), iv.mpf(ends[1]))
+    return problem.values(x, enclose(problem.channel, x, rule))
+
+
+def _check_tight(certificate: Certificate) -> None:
+    """Raise a `NumericalError` unless all coordinates are enclosed to 1e-12."""
+    for name, (low, high) in certificate.values.items():
+        a, b = Fraction(low), Fraction(high)
+        if b - a > TIGHT * max(abs(a), abs(b)):
+            raise NumericalError(f"the certified interval of {name} is too wide: {low} to {high}")
+
+
+def verify(certificate: Certificate | Mapping[str, Any] | str | os.PathLike[str]) -> Certificate:
+    """Check a certificate by computing the proof anew, and return it.
+
+    Parameters
+    ----------
+    certificate
+        A `Certificate`, its plain data, or the name of a JSON file.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read.
+    InputError
+        If anything in it is malformed or wrong; the message says what.
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, SphericalPSpin, thresholds
+    >>> proof = certify(thresholds(SphericalPSpin(p=3), Flow()).dynamical)
+    >>> verify(proof) == proof
+    True
+    """
+    stated = certificate if isinstance(certificate, Certificate) else _read(_load(certificate))
+    problem = Problem(build_model(stated.model, stated.parameters), build_path(stated.path), stated.point)
+    rule = Rule(stated.nodes_per_unit, stated.reach)
+    low, high = map(Fraction, stated.solution)
+    first, last = map(Fraction, stated.unique_within)
+    _require(stated.equation == EQUATIONS[problem.kind], f"the equation is {EQUATIONS[problem.kind]}")
+    _require(0 < first <= low < high <= last, "`solution` must lie within `unique_within`, at positive x")
+    with _precision():
+        _require(_changes_sign(problem, stated.solution, rule), "F does not change its sign across `solution`")
+        _require(_is_monotone(problem, stated.unique_within, rule), "F' may vanish in `unique_within`")
+        found = _values(problem, stated.solution, rule)
+        _require(set(found) == set(stated.values), f"the values must be those of {', '.join(found)}")
+        for name, value in found.items():
+            a, b = (iv.mpf(text) for text in stated.values[name])
+            _require(a.b <= value.a and value.b <= b.a, f"{name} is not enclosed by {stated.values[name]}")
+    _require_tight(stated)
+    return stated
+
+
+def _require(holds: bool, message: str) -> None:
+    if not holds:
+        raise InputError(f"the certificate is wrong: {message}")
+
+
+def _require_tight(certificate: Certificate) -> None:
+    try:
+        _check_tight(certificate)
+    except NumericalError as error:
+        raise InputError(f"the certificate is wrong: {error}") from None
+
+
+def _load(source: Mapping[str, Any] | str | os.PathLike[str]) -> Mapping[str, Any]:
+    if isinstance(source, Mapping):
+        return source
+    if not isinstance(source, str | os.PathLike):
+        raise InputError(f"verify takes a certificate, its data or a file name, got {source!r}")
+    try:
+        data = json.loads(FilePath(source).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FileError(f"cannot read {os.fspath(source)!r}: {error.strerror}") from None
+    except ValueError:
+        raise InputError(f"{os.fspath(source)!r} is not a certificate: it is no JSON") from None
+    if not isinstance(data, dict):
+        raise InputError(f"{os.fspath(source)!r} is not a certificate: it is no JSON object")
+    return data
+
+
+def _read(data: Mapping[str, Any]) -> Certificate:
+    """Return the certificate in plain data, every entry checked."""
+    expected = {"format", "version", *Certificate.__dataclass_fields__}
+    if data.get("format") != FORMAT or data.get("version") != VERSION:
+        raise InputError(f"this is no {FORMAT} of version {VERSION}")
+    if set(data) != expected:
+        different = sorted(set(data) ^ expected)
+        raise InputError(f"the certificate is wrong: entries missing or unknown: {', '.join(different)}")
+    texts = {name: data[name] for name in ("model", "path", "point", "equation")}
+    _require(all(isinstance(text, str) for text in texts.values()), "names must be strings")
+    _require(isinstance(data["parameters"], dict), "parameters must be an object")
+    _require(isinstance(data["values"], dict), "values must be an object")
+    counts = {name: data[name] for name in ("nodes_per_unit", "reach")}
+    _require(all(type(n) is int and 1 <= n <= FINEST for n in counts.values()), f"counts must be 1 to {FINEST}")
+    return Certificate(
+        **texts, parameters=data["parameters"], solution=_pair(data["solution"]),
+        unique_within=_pair(data["unique_within"]),
+        values={str(name): _pair(value) for name, value in data["values"].items()}, **counts,
+    )  # fmt: skip
+
+
+def _pair(value: Any) -> tuple[str, str]:
+    """Return two decimal strings after checking that they are numbers in order."""
+    good = isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(text, str) for text in value)
+    _require(
+        good and all(len(text) <= 100 for text in value), f"an interval must be two decimal strings, got {value!r}"
+    )
+    try:
+        low, high = map(Fraction, value)
+    except (ValueError, ZeroDivisionError):
+        raise InputError(f"the certificate is wrong: intervals are two decimal strings, got {value!r}") from None
+    _require("/" not in "".join(value) and low <= high, f"intervals are two decimals in order, got {value!r}")
+    return value[0], value[1]
