@@ -65,6 +65,13 @@ _WHERE = {
     "finite.mode_coupling": ["EquilibriumCorrelation", "equilibrium_correlation"],
     "finite.two_time": ["LangevinCorrelations", "langevin_correlations"],
     "loading": ["load"],
+    "along_path": ["PathTransitions", "path_transitions"],
+    "certificates": ["Certificate", "certify", "verify"],
+    "closed.forms": ["closed_forms"],
+    "closed.result": ["ClosedForms"],
+    "normal_form": ["Coefficient", "TricriticalExpansion", "tricritical_expansion"],
+    "explorer.animation": ["Animation", "animate"],
+    "explorer.page": ["explorer_html", "save_explorer"],
 }  # fmt: skip
 _MODULE = {name: module for module, names in _WHERE.items() for name in names}
 

@@ -1,3 +1,5 @@
+from amp_theory.along_path import PathTransitions as PathTransitions
+from amp_theory.along_path import path_transitions as path_transitions
 from amp_theory.cavity.coloring import Coloring as Coloring
 from amp_theory.cavity.coloring import PopulationFixedPoint as PopulationFixedPoint
 from amp_theory.cavity.coloring import PopulationPoint as PopulationPoint
@@ -8,6 +10,11 @@ from amp_theory.cavity.factors import Factor as Factor
 from amp_theory.cavity.sparse_models import XORSAT as XORSAT
 from amp_theory.cavity.sparse_models import Bicoloring as Bicoloring
 from amp_theory.cavity.sparse_models import SparseModel as SparseModel
+from amp_theory.certificates import Certificate as Certificate
+from amp_theory.certificates import certify as certify
+from amp_theory.certificates import verify as verify
+from amp_theory.closed.forms import closed_forms as closed_forms
+from amp_theory.closed.result import ClosedForms as ClosedForms
 from amp_theory.compare import Comparison as Comparison
 from amp_theory.compare import SamplerVerdicts as SamplerVerdicts
 from amp_theory.compare import Verdict as Verdict
@@ -26,6 +33,10 @@ from amp_theory.errors import FileError as FileError
 from amp_theory.errors import InputError as InputError
 from amp_theory.errors import NumericalError as NumericalError
 from amp_theory.errors import UnknownNameError as UnknownNameError
+from amp_theory.explorer.animation import Animation as Animation
+from amp_theory.explorer.animation import animate as animate
+from amp_theory.explorer.page import explorer_html as explorer_html
+from amp_theory.explorer.page import save_explorer as save_explorer
 from amp_theory.finite.chains import MarkovChains as MarkovChains
 from amp_theory.finite.convergence import AmpComparison as AmpComparison
 from amp_theory.finite.convergence import amp_against_state_evolution as amp_against_state_evolution
@@ -71,6 +82,9 @@ from amp_theory.models import SphericalPSpin as SphericalPSpin
 from amp_theory.models import SpikedMatrix as SpikedMatrix
 from amp_theory.models import SpikedMatrixTensor as SpikedMatrixTensor
 from amp_theory.models import SpikedTensor as SpikedTensor
+from amp_theory.normal_form import Coefficient as Coefficient
+from amp_theory.normal_form import TricriticalExpansion as TricriticalExpansion
+from amp_theory.normal_form import tricritical_expansion as tricritical_expansion
 from amp_theory.output_channels import AbsChannel as AbsChannel
 from amp_theory.output_channels import DoorChannel as DoorChannel
 from amp_theory.output_channels import LinearChannel as LinearChannel

@@ -24,6 +24,7 @@ import numpy as np
 from amp_theory.equations_of_state import EquationOfState
 from amp_theory.errors import positive, unknown_name
 from amp_theory.isotherm import Transitions
+from amp_theory.markup import table
 from amp_theory.models import Model, SherringtonKirkpatrick, Target
 from amp_theory.paths import Autoregressive, Flow, Path, UniformDiscreteDiffusion
 from amp_theory.priors import Gaussian
@@ -80,6 +81,9 @@ class SamplerVerdicts:
         return min(here, key=lambda v: (v.succeeds is True, v.succeeds is None))
 
 
+WORDS = {True: "succeeds", False: "fails", None: "unknown"}
+
+
 @dataclass(frozen=True)
 class Comparison:
     """The verdicts on all samplers for one model; `comparison["mcmc"]` gives one of them."""
@@ -115,16 +119,28 @@ class Comparison:
 
     def report(self) -> str:
         """Return a readable text, one line per interval."""
-        word = {True: "succeeds", False: "fails", None: "unknown"}
-        lines = [f"{self.model!r}, samplers of the {self.target} measure, by {self.model.control}"]
+        lines = [self.title]
         for s in self.samplers:
             lines.append(f"  {s.sampler}")
             for v in s.verdicts:
-                lines.append(f"    {v.lo:.10g} to {v.hi:.10g}: {word[v.succeeds]} ({v.certainty}): {v.reason}")
+                lines.append(f"    {v.lo:.10g} to {v.hi:.10g}: {WORDS[v.succeeds]} ({v.certainty}): {v.reason}")
         return "\n".join(lines)
 
     def __str__(self) -> str:
         return self.report()
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [s.sampler, f"{v.lo:.10g} to {v.hi:.10g}", WORDS[v.succeeds], v.certainty, v.reason]
+            for s in self.samplers
+            for v in s.verdicts
+        ]
+        return table(self.title, ["sampler", self.model.control, "verdict", "certainty", "reason"], rows)
+
+    @property
+    def title(self) -> str:
+        """The model, whose measure is sampled, and its control."""
+        return f"{self.model!r}, samplers of the {self.target} measure, by {self.model.control}"
 
 
 def _plain(lo: float, hi: float) -> list[float | None]:

@@ -166,6 +166,14 @@ class Diagram:
             rows.append(f"  {name:<20} {len(line)} points, {ends}")
         return "\n".join(rows)
 
+    def __str__(self) -> str:
+        return self.report()
+
+    def _repr_html_(self) -> str:
+        from amp_theory.plotting import inline_picture
+
+        return inline_picture(self) + self.thresholds._repr_html_()
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, from which `load` makes the diagram again."""
         special = self.thresholds.to_dict()

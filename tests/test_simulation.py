@@ -147,6 +147,7 @@ def test_judgement_of_good_and_bad_samplers():
     assert bad.samplers["heat-bath"].energy_difference[0] > 0.1
 
 
+@pytest.mark.slow
 def test_masked_and_autoregressive_and_discrete_diffusion():
     found = at.simulate(
         ISING,
