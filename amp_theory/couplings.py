@@ -227,7 +227,9 @@ class PolynomialCoupling(Coupling):
         return float(max(powers) - min(powers))
 
 
-def mixture_terms(coefficients: Mapping[int, float], text: str, second_moment: float) -> tuple[tuple[int, float], ...]:
+def mixture_terms(
+    coefficients: Mapping[int, float | Fraction], text: str, second_moment: float
+) -> tuple[tuple[int, float], ...]:
     """Return the terms of a mixture sum_k c_k q^k after checking that it is a covariance.
 
     Raises

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -35,8 +36,10 @@ def exact(value: float | Fraction) -> Fraction:
     return simple if float(simple) == value else Fraction(repr(float(value)))
 
 
-def parse_polynomial(expression: str | sympy.Expr, variable: str) -> dict[int, float]:
+def parse_polynomial(expression: str | sympy.Expr, variable: str) -> Coefficients:
     """Return the coefficients {power: coefficient} of a polynomial in `variable`, read exactly.
+
+    Irrational ones of a sympy expression become the numbers that their floats stand for.
 
     Parameters
     ----------
@@ -53,7 +56,7 @@ def parse_polynomial(expression: str | sympy.Expr, variable: str) -> dict[int, f
     Examples
     --------
     >>> parse_polynomial("q**2/8 + q**4/2", "q")
-    {2: 0.125, 4: 0.5}
+    {2: Fraction(1, 8), 4: Fraction(1, 2)}
     """
     if not isinstance(expression, str):
         return _from_sympy(expression, variable)
@@ -64,18 +67,18 @@ def parse_polynomial(expression: str | sympy.Expr, variable: str) -> dict[int, f
         if "#" in text or "\n" in text:
             raise ValueError("no comments or lines")
         tree = ast.parse(text.replace("^", "**").strip(), mode="eval")
-        exact = _read(tree.body, variable, text)
+        terms = _read(tree.body, variable, text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"cannot read the formula {text!r}: write a polynomial in {variable}") from None
     try:
-        return {power: float(c) for power, c in sorted(exact.items()) if c != 0}
+        return {power: c for power, c in sorted(terms.items()) if float(c) != 0}
     except OverflowError:
         raise InputError(f"a coefficient in the formula {text!r} is too large") from None
 
 
-def _from_sympy(expression: sympy.Expr, variable: str) -> dict[int, float]:
+def _from_sympy(expression: sympy.Expr, variable: str) -> Coefficients:
     """Return the coefficients of a sympy expression, which may hold any real constants."""
     import sympy
 
@@ -91,10 +94,14 @@ def _from_sympy(expression: sympy.Expr, variable: str) -> dict[int, float]:
     terms = sympy.Poly(expression, symbol).terms()
     if any(not c.is_real for _, c in terms) or any(power > MAX_POWER for (power,), _ in terms):
         raise InputError(message)
-    return {int(power): float(c) for (power,), c in sorted(terms) if c != 0}
+    return {
+        int(power): Fraction(int(c.p), int(c.q)) if c.is_Rational else exact(float(c))
+        for (power,), c in sorted(terms)
+        if float(c) != 0
+    }
 
 
-def format_polynomial(coefficients: dict[int, float], variable: str) -> str:
+def format_polynomial(coefficients: Mapping[int, float | Fraction], variable: str) -> str:
     """Return a normal form of the polynomial that `parse_polynomial` reads back exactly.
 
     Examples
@@ -105,12 +112,13 @@ def format_polynomial(coefficients: dict[int, float], variable: str) -> str:
     parts = []
     for power, value in sorted(coefficients.items()):
         base = variable if power == 1 else f"{variable}**{power}"
-        nice = Fraction(value).limit_denominator(SIMPLEST)
-        if power == 0 or float(nice) != value:
-            parts.append(f"{value!r}*{base}" if power else repr(value))
+        c = exact(value)
+        decimal = repr(float(c))
+        if power == 0 or (c.denominator > SIMPLEST and Fraction(decimal) == c):
+            parts.append(f"{decimal}*{base}" if power else decimal)
         else:
-            head = "" if nice.numerator == 1 else f"{nice.numerator}*"
-            parts.append(head + base + ("" if nice.denominator == 1 else f"/{nice.denominator}"))
+            head = "" if c.numerator == 1 else f"{c.numerator}*"
+            parts.append(head + base + ("" if c.denominator == 1 else f"/{c.denominator}"))
     return " + ".join(parts) or "0"
 
 

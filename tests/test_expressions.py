@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
 import amp_theory as at
-from amp_theory.expressions import format_polynomial, parse_polynomial
+from amp_theory.expressions import exact, format_polynomial, parse_polynomial
 
 
 @pytest.mark.parametrize(
@@ -18,9 +20,9 @@ from amp_theory.expressions import format_polynomial, parse_polynomial
         ("q^3", {3: 1.0}),
         ("(q/2)**2*3 + .5*q", {1: 0.5, 2: 0.75}),
         ("q*(q+1)*(q+2) - 2*q", {2: 3.0, 3: 1.0}),
-        ("0.1*q**2 + 0.2*q**2", {2: 0.3}),
+        ("0.1*q**2 + 0.2*q**2", {2: Fraction(3, 10)}),
         ("+q**2 - -q**2", {2: 2.0}),
-        ("q**2*1e-3", {2: 0.001}),
+        ("q**2*1e-3", {2: Fraction(1, 1000)}),
     ],
 )
 def test_reads_polynomials(text, coefficients):
@@ -28,7 +30,7 @@ def test_reads_polynomials(text, coefficients):
 
 
 def test_decimal_numbers_are_exact():
-    assert parse_polynomial("0.1*q + 0.2*q", "q") == {1: 0.3}  # not 0.30000000000000004
+    assert parse_polynomial("0.1*q + 0.2*q", "q") == {1: Fraction(3, 10)}  # not 0.30000000000000004
 
 
 @pytest.mark.parametrize(
@@ -45,12 +47,19 @@ def test_refuses_everything_else(text):
 
 @given(st.dictionaries(st.integers(1, 40), st.floats(1e-6, 1e6), min_size=1, max_size=6))
 def test_normal_form_reads_back(coefficients):
+    expected = {power: exact(c) for power, c in coefficients.items()}
+    assert parse_polynomial(format_polynomial(coefficients, "q"), "q") == expected
+    assert {power: float(c) for power, c in expected.items()} == coefficients
+
+
+@given(st.dictionaries(st.integers(1, 40), st.fractions(Fraction(1, 10**6), 10**6), min_size=1, max_size=6))
+def test_fractions_read_back(coefficients):
     assert parse_polynomial(format_polynomial(coefficients, "q"), "q") == coefficients
 
 
 def test_sympy_expressions():
     q = sympy.Symbol("q")
-    assert parse_polynomial(q**2 / 2 + sympy.sqrt(2) * q**3, "q") == {2: 0.5, 3: float(sympy.sqrt(2))}
+    assert parse_polynomial(q**2 / 2 + sympy.sqrt(2) * q**3, "q") == {2: 0.5, 3: exact(float(sympy.sqrt(2)))}
     assert parse_polynomial(sympy.Symbol("q", positive=True) ** 2, "q") == {2: 1.0}
     for bad in (
         sympy.exp(q),

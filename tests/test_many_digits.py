@@ -298,3 +298,12 @@ def test_precision_of_the_caller_is_left_alone():
     at.thresholds(at.SphericalPSpin(3), at.Flow(), digits=20)
     at.certify(at.thresholds(at.SphericalPSpin(3), at.Flow()).dynamical)
     assert (mp.prec, mpmath.iv.prec) == before
+
+
+def test_coefficients_of_a_mixture_are_exact():
+    """q**2/30011 keeps its digits, which a float would not."""
+    model = at.MixedPSpin("q**2/30011 + 0.1234567891234567*q**3/7")
+    assert model == at.MixedPSpin(model.xi)
+    assert dict(model.coupling.scaled_terms) == {2: Fraction(1, 30011), 3: Fraction("0.1234567891234567") / 7}
+    pure = sharpened(at.MixedPSpin("q**3/2"), at.Flow(), "dynamical", 30)
+    assert pure.decimals == sharpened(at.IsingPSpin(3), at.Flow(), "dynamical", 30).decimals

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ import numpy.typing as npt
 import sympy
 from sympy import Expr, Symbol
 
+import amp_theory.expressions as expressions
 from amp_theory.errors import InputError, as_array, unknown_name
 from amp_theory.results import POINTS
 
@@ -309,7 +312,7 @@ def exact(name: str, value: Any) -> Expr:
         value = value.item()
     if isinstance(value, int) and not isinstance(value, bool):
         return sympy.Integer(value)
-    if not isinstance(value, float) or not np.isfinite(value):
+    if not isinstance(value, float | Fraction) or not math.isfinite(value):
         raise InputError(f"{name} must be a finite number or a sympy expression, got {value!r}")
-    simple = sympy.Rational(value).limit_denominator(10_000)
-    return simple if float(simple) == value else sympy.Rational(repr(value))
+    number = expressions.exact(value)
+    return sympy.Rational(number.numerator, number.denominator)
