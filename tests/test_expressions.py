@@ -57,6 +57,12 @@ def test_fractions_read_back(coefficients):
     assert parse_polynomial(format_polynomial(coefficients, "q"), "q") == coefficients
 
 
+def test_absurd_products_are_refused_at_once():
+    with pytest.raises(at.InputError, match="too many terms"):
+        parse_polynomial("+".join(["(1+q)**999"] * 20), "q")
+    assert parse_polynomial("(1 + q)**20 - 1", "q")[10] == 184756
+
+
 def test_sympy_expressions():
     q = sympy.Symbol("q")
     assert parse_polynomial(q**2 / 2 + sympy.sqrt(2) * q**3, "q") == {2: 0.5, 3: exact(float(sympy.sqrt(2)))}

@@ -22,6 +22,7 @@ from amp_theory.exact.newton import confirmed, solve
 from amp_theory.exact.rules import GaussLegendrePanels, gaussian_mean, trapezoid
 from amp_theory.expressions import exact
 
+MODEL = at.IsingPSpin(3)
 TABLE = json.loads((Path(__file__).parent / "data" / "digits.json").read_text(encoding="utf-8"))
 
 
@@ -176,6 +177,8 @@ def test_floats_stand_for_the_numbers_they_are_written_as():
     assert exact(0.6744897502) == Fraction("0.6744897502")
     assert exact(math.pi) == Fraction(repr(math.pi))
     assert exact(2.0) == 2
+    assert exact(1e23) == 10**23
+    assert exact(1234567890.1234567) == Fraction("1234567890.1234567")
     # 8/100, not the double next to it: the noise at weak recovery is its square
     assert sharpened(MODELS["sparse"][0], at.Flow(), "weak_recovery", 40).decimals["noise"] == "0.0064" + 38 * "0"
     # the tensor's own noise too, through 1/(p Delta_p)
@@ -282,7 +285,36 @@ def test_fixed_points_with_digits():
             assert abs(getattr(a, name) - float(b.decimals[name])) <= a.errors[name]
     zero = at.fixed_points(at.IsingPSpin(3), at.Flow(), 0.66, 0.0, digits=20)
     assert zero.uninformed.overlap == 0
+    assert zero.uninformed.decimals["mmse"] == "1." + 19 * "0"
     assert len(zero) == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "temperature", "strength"),
+    [(at.Flow(), 0.8, 1e-12), (at.Autoregressive(), 0.8, 1e-9), (at.Flow(), 0.08, 0.1)],
+)
+def test_tiny_free_entropies_and_errors_have_their_digits(path, temperature, strength):
+    """psi ~ snr^2/4 and the mmse ~ e^(-x/2) vanish next to the terms that they are sums of."""
+    few, many = (at.fixed_points(MODEL, path, temperature, strength, digits=n) for n in (12, 20))
+    for a, b in zip(few, many, strict=True):
+        for name in ("overlap", "free_entropy", "mmse"):
+            assert agree(a.decimals[name], b.decimals[name], 12)
+            assert abs(float(a.decimals[name]) - float(b.decimals[name])) <= a.errors[name]
+            assert a.errors[name] <= 1e-11 * float(a.decimals[name])
+
+
+def test_digits_close_to_a_tricritical_point():
+    for distance in (1e-6, 2e-9):
+        model, path = at.SphericalPSpin(3), at.Flow()
+        found = at.path_transitions(model, path, 2 / 3 - distance, digits=20)
+        informed, first, uninformed = (
+            Fraction(getattr(found, line)[0].decimals["snr"])
+            for line in ("informed_spinodal", "first_order", "uninformed_spinodal")
+        )
+        assert informed < first < uninformed < Fraction(1, 8)
+        # snr = 1/8 - (9/8) epsilon + O(epsilon^2)
+        epsilon = Fraction(2, 3) - Fraction(found.first_order[0].decimals["temperature"])
+        assert abs(first - (Fraction(1, 8) - Fraction(9, 8) * epsilon)) < 5 * epsilon**2
 
 
 def test_json_has_decimal_strings():
@@ -302,6 +334,8 @@ def test_precision_of_the_caller_is_left_alone():
 
 def test_coefficients_of_a_mixture_are_exact():
     """q**2/30011 keeps its digits, which a float would not."""
+    long = at.MixedPSpin("0.12345678901234567890123*q**3")
+    assert dict(long.coupling.scaled_terms) == {3: Fraction("0.12345678901234567890123")}
     model = at.MixedPSpin("q**2/30011 + 0.1234567891234567*q**3/7")
     assert model == at.MixedPSpin(model.xi)
     assert dict(model.coupling.scaled_terms) == {2: Fraction(1, 30011), 3: Fraction("0.1234567891234567") / 7}

@@ -141,6 +141,21 @@ def test_bad_digits_on_the_command_line(capsys, digits):
     assert err.count("\n") == 1
 
 
+def test_numbers_with_more_digits_than_are_kept(capsys):
+    """0.70000000000000000000123 would silently be 0.7."""
+    for extra in (
+        ["--control", "0.70000000000000000000123"],
+        ["--control", "0.7", "--set", "p=3.00000000000000000001"],
+    ):
+        given = [] if "--set" in extra else ["--set", "p=3"]
+        code, _, err = run(capsys, "transitions", "ising-p-spin", *given, *extra, "--digits", "30")
+        assert code == 2
+        assert "more digits than are kept" in err
+    code, _, err = run(capsys, "thresholds", "ising-p-spin", "--set", "p=3", "--digits", "9", "--checkpoint", "a.json")
+    assert code == 2
+    assert "no --digits" in err
+
+
 def test_digits_of_models_that_have_none(capsys):
     code, _, err = run(capsys, "thresholds", "coloring", "--set", "q=5", "--digits", "20")
     assert code == 2

@@ -330,9 +330,18 @@ def _discrete(prior: Discrete) -> ExactChannel:
     """Return the channel of atoms; those of `two_groups` are (1-r)/c and -r/c with c^2 = r (1-r), not decimals."""
     zero, r = Fraction(0), exact(min(prior.probabilities))
     if _are_two_groups(prior):
+        root = _root(r * (1 - r))
+        if root is not None:
+            return _mixture([(r, (1 - r) / root, zero), (1 - r, -r / root, zero)])
         return ScaledChannel(_mixture([(r, 1 - r, zero), (1 - r, -r, zero)]), 1 / (r * (1 - r)))
     pairs = zip(normalised(prior.probabilities), prior.values, strict=True)
     return _mixture([(p, exact(s), zero) for p, s in pairs if p > 0])
+
+
+def _root(value: Fraction) -> Fraction | None:
+    """Return the square root of a fraction if it is rational."""
+    root = Fraction(math.isqrt(value.numerator), math.isqrt(value.denominator))
+    return root if root**2 == value else None
 
 
 def _are_two_groups(prior: Discrete) -> bool:

@@ -68,6 +68,22 @@ def hull(lower: Interval, upper: Interval) -> Interval:
     return iv.mpf([lower.a, upper.b])
 
 
+def _margin() -> Interval:
+    """Return [-e, e] with an e of 4096 units in the last place, more than the guard digits of exp and log lack."""
+    return iv.mpf([-1, 1]) * iv.ldexp(1, 12 - iv.prec)
+
+
+def _exp(x: Interval) -> Interval:
+    """Return an enclosure of e^x: mpmath rounds an approximation of it, hence the margin."""
+    return iv.exp(x) * (1 + _margin())
+
+
+def _log(x: Interval) -> Interval:
+    """Return an enclosure of log x, with a margin as `_exp`."""
+    value = iv.log(x)
+    return value + _margin() * (1 + abs(value))
+
+
 def enclose(channel: ExactChannel, snr: Interval, rule: Rule) -> Enclosures:
     """Return enclosures of the channel functions for every x in the interval `snr`.
 
@@ -96,7 +112,7 @@ def _gaussian(channel: MixtureChannel, x: Interval) -> Enclosures:
     m, v = (interval(column[0]) for column in (channel.means, channel.variances))
     t = 1 + x * v
     r = v / t
-    psi = (x * (m * m + v) - iv.log(t)) / 2
+    psi = (x * (m * m + v) - _log(t)) / 2
     return Enclosures(psi, m * m + v - r, r**2, -2 * r**3, 6 * r**4)
 
 
@@ -104,12 +120,12 @@ def _component(channel: MixtureChannel, m: Fraction, x: Interval, rule: Rule) ->
     """Return x m^2/2 + E log N, m E <s> and the three expectations of cumulants, given the component m."""
     root = iv.sqrt(x)
     shifts = [interval(s - m) for s in channel.means]
-    levels = [iv.log(interval(p)) - x * d * d / 2 for p, d in zip(channel.probabilities, shifts, strict=True)]
+    levels = [_log(interval(p)) - x * d * d / 2 for p, d in zip(channel.probabilities, shifts, strict=True)]
     step = iv.mpf(1) / rule.per_unit
     sums = [iv.mpf(0)] * 5
     for k in range(-rule.reach * rule.per_unit, rule.reach * rule.per_unit + 1):
         t = k * step
-        density = iv.exp(-t * t / 2)
+        density = _exp(-t * t / 2)
         values = _integrands(levels, shifts, root * t)
         sums = [total + density * value for total, value in zip(sums, values, strict=True)]
     factor = step / iv.sqrt(2 * iv.pi)
@@ -121,13 +137,13 @@ def _component(channel: MixtureChannel, m: Fraction, x: Interval, rule: Rule) ->
 
 def _integrands(levels: Sequence[Interval], shifts: Sequence[Interval], field: Interval) -> list[Interval]:
     """Return log N, <d>, kappa_2^2, kappa_3^2 - 2 kappa_2^3 and the integrand of M''' at sqrt(x) t = `field`."""
-    weights = [iv.exp(level + field * d) for level, d in zip(levels, shifts, strict=True)]
+    weights = [_exp(level + field * d) for level, d in zip(levels, shifts, strict=True)]
     norm = _sum(weights)
     r1, r2, r3, r4 = (_sum([w * d**n for w, d in zip(weights, shifts, strict=True)]) / norm for n in (1, 2, 3, 4))
     k2 = r2 - r1**2
     k3 = r3 - 3 * r1 * r2 + 2 * r1**3
     k4 = r4 - 4 * r1 * r3 - 3 * r2**2 + 12 * r1**2 * r2 - 6 * r1**4
-    return [iv.log(norm), r1, k2**2, k3**2 - 2 * k2**3, k4**2 - 12 * k2 * k3**2 + 6 * k2**4]
+    return [_log(norm), r1, k2**2, k3**2 - 2 * k2**3, k4**2 - 12 * k2 * k3**2 + 6 * k2**4]
 
 
 def _sum(terms: Sequence[Interval]) -> Interval:
@@ -157,11 +173,11 @@ def _errors(channel: MixtureChannel, m: Fraction, x: Interval, rule: Rule) -> li
     offset = abs(interval((high + low) / 2 - m))
     own = interval(channel.probabilities[channel.means.index(m)])
     # log|N| lies between log(p_m cos c) and sqrt(x) |t| max|d|; its phase below sqrt(x) b |middle - m| + pi/2
-    logarithm = -iv.log(own / inverse) + largest * strip * offset + iv.pi / 2
+    logarithm = -_log(own / inverse) + largest * strip * offset + iv.pi / 2
     constant = [logarithm, offset + m1, k2**2, k3**2 + 2 * k2**3, k4**2 + 12 * k2 * k3**2 + 6 * k2**4]
     slope = [largest * (offset + half), *[iv.mpf(0)] * 4]
-    decay = iv.exp(strip**2 / 2) * 2 / (iv.exp(2 * iv.pi * strip * rule.per_unit) - 1)
-    tail = 2 * iv.exp(-(iv.mpf(rule.reach) ** 2) / 2)
+    decay = _exp(strip**2 / 2) * 2 / (_exp(2 * iv.pi * strip * rule.per_unit) - 1)
+    tail = 2 * _exp(-(iv.mpf(rule.reach) ** 2) / 2)
     result = []
     for a, b in zip(constant, slope, strict=True):
         error = decay * (a + b * iv.sqrt(2 / iv.pi)) + tail * (a + b)

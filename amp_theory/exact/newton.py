@@ -12,6 +12,8 @@ from amp_theory.exact.rules import GaussLegendrePanels, Real, Rule, trapezoid
 
 #: working digits beyond those asked for, and those by which the check works with more
 SPARE, MORE = 15, 8
+#: working digits beyond those asked for, tried in turn for values that may be tiny
+MORE_SPARE = (SPARE, 40, 90, 200)
 #: working digits at which the Jacobian is computed by differences
 ROUGH = 34
 MOST_STEPS = 30
@@ -34,7 +36,7 @@ def solve(system: System, start: Sequence[float | Real], digits: int) -> tuple[l
     with mp.workdps(ROUGH + lost):
         jacobian = _jacobian(system, [mp.mpf(v) for v in start])
     with mp.workdps(digits + SPARE + lost):
-        root = _chord(system, [mp.mpf(v) for v in start], jacobian, digits + SPARE // 2)
+        root, jacobian = _root(system, [mp.mpf(v) for v in start], jacobian, digits + SPARE // 2)
     with mp.workdps(digits + SPARE + lost + MORE):
         wanted = [mp.mpf(10) ** (-digits - 1) * abs(value) for value in root]
         error = [mp.inf] * len(root)
@@ -53,21 +55,31 @@ def solve(system: System, start: Sequence[float | Real], digits: int) -> tuple[l
 
 
 def confirmed(function: Callable[[Rule], list[Real]], digits: int) -> list[Real]:
-    """Return values that the second rule, with more digits, gives alike.
+    """Return values that the second rule, with more digits, gives alike; small ones are computed with ever more digits.
 
     Raises
     ------
     NumericalError
-        If it does not.
+        If the rules differ however many digits they work with.
     """
-    with mp.workdps(digits + SPARE):
-        values = function(trapezoid)
-    with mp.workdps(digits + SPARE + MORE):
-        for panels in PANELS:
-            others = function(GaussLegendrePanels(panels))
-            if all(abs(a - b) <= mp.mpf(10) ** (-digits - 1) * abs(a) for a, b in zip(values, others, strict=True)):
-                return values
-    raise NumericalError(f"a second quadrature rule does not confirm {digits} digits of {mp.nstr(values[0], 20)}")
+
+    def alike(first: list[Real], second: list[Real]) -> bool:
+        return all(abs(a - b) <= mp.mpf(10) ** (-digits - 1) * abs(b) for a, b in zip(first, second, strict=True))
+
+    for spare in MORE_SPARE:
+        with mp.workdps(digits + spare):
+            values = function(trapezoid)
+        with mp.workdps(digits + spare + MORE):
+            last: list[Real] | None = None
+            for panels in PANELS:
+                others = function(GaussLegendrePanels(panels))
+                if alike(values, others):
+                    return values
+                if last is not None and alike(last, others):
+                    break  # the second rule has converged: the working digits were too few
+                last = others
+    shown = ", ".join(mp.nstr(value, 10) for value in values)
+    raise NumericalError(f"a second quadrature rule does not confirm {digits} digits of {shown}")
 
 
 def _lost_digits(start: Sequence[float | Real]) -> int:
@@ -92,6 +104,23 @@ def _step(system: System, at: list[Real], jacobian: Real, rule: Rule) -> list[Re
     """Return the Newton step at a point."""
     residual = mp.matrix(system(at, rule))
     return [-value for value in mp.lu_solve(jacobian, residual)]
+
+
+def _root(system: System, start: list[Real], jacobian: Real, digits: int) -> tuple[list[Real], Real]:
+    """Return the root and a Jacobian there: by the chord method, or where that fails by Newton's."""
+    try:
+        return _chord(system, start, jacobian, digits), jacobian
+    except NumericalError:
+        at = start
+        for _ in range(MOST_STEPS):
+            jacobian = _jacobian(system, at)
+            step = _step(system, at, jacobian, trapezoid)
+            at = [a + s for a, s in zip(at, step, strict=True)]
+            if max(abs(s) / abs(a) for a, s in zip(at, step, strict=True)) <= mp.mpf(10) ** -digits:
+                return at, jacobian
+            if any(abs(s) > abs(a) for a, s in zip(start, step, strict=True)):
+                break
+        raise
 
 
 def _chord(system: System, start: list[Real], jacobian: Real, digits: int) -> list[Real]:

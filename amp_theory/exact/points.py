@@ -220,7 +220,7 @@ class Sharpener:
     def fixed_point(self, old: FixedPoint, control: float, strength: float) -> FixedPoint:
         """Return a fixed point with more digits in overlap, free entropy, mmse and mutual information."""
         if old.overlap == 0 or self._is_recovered(old.overlap):
-            return old  # exact
+            return self._exact_fixed_point(old)
         with mp.workdps(self.digits + SPARE + 8):
             c, s = self.intensity(control), to_mp(strength)
         ((q, bound),) = self._solved(equations.fixed_point(self.equations, s, c), [old.overlap])
@@ -230,12 +230,24 @@ class Sharpener:
             found = self.equations.at(q, s, c, rule)
             return [found.free_entropy, found.gap]
 
-        checked = dict(zip(names, confirmed(at, self.digits), strict=True))
         with mp.workdps(self.digits + SPARE):
-            values = {"overlap": q} | checked
-            decimals = {name: decimal(value, self.digits) for name, value in values.items()}
-            errors = {name: float(bound + rounding(value, self.digits)) for name, value in values.items()}
-        return replace(
-            old, overlap=float(q), free_entropy=float(values["free_entropy"]), mmse=float(values["mmse"]),
-            errors=old.errors | errors, decimals=decimals,
-        )  # fmt: skip
+            here = self.equations.at(q, s, c, trapezoid)
+            # phi is stationary at a fixed point, rho - G has the slope -dG/dq
+            bounds = {"overlap": bound, "free_entropy": (bound * (1 + here.signal / q)) ** 2,
+                      "mmse": bound * abs(1 + here.marginal)}  # fmt: skip
+            checked = dict(zip(names, confirmed(at, self.digits), strict=True))
+            return self._with_values(old, {"overlap": q} | checked, bounds)
+
+    def _with_values(self, old: FixedPoint, values: dict[str, Real], bounds: dict[str, Real]) -> FixedPoint:
+        decimals = {name: decimal(value, self.digits) for name, value in values.items()}
+        errors = {name: float(bounds[name] + rounding(value, self.digits)) for name, value in values.items()}
+        numbers: dict[str, Any] = {name: float(value) for name, value in values.items()}
+        return replace(old, **numbers, errors=old.errors | errors, decimals=decimals)
+
+    def _exact_fixed_point(self, old: FixedPoint) -> FixedPoint:
+        """Return q = 0 or q = rho with the digits of rho, and the free entropy zero of q = 0."""
+        with mp.workdps(self.digits + SPARE):
+            none, rho = mp.mpf(0), self.equations.channel.second_moment
+            null = {"overlap": none, "free_entropy": none, "mmse": rho}
+            values = null if old.overlap == 0 else {"overlap": rho, "mmse": none}
+            return self._with_values(old, values, dict.fromkeys(values, none))

@@ -44,7 +44,9 @@ class Problem:
         self.model, self.path, self.point = model, path, point
         channel = exact_channel(model.variable_prior)
         if not isinstance(channel, MixtureChannel):
-            raise InputError(f"certificates are there for discrete and Gaussian priors only, not for {model!r}")
+            raise InputError(
+                f"certificates are there for Gaussian and discrete priors with rational atoms only, not for {model!r}"
+            )
         self.channel = channel
         coupling = model.coupling
         if not isinstance(coupling, PolynomialCoupling) or coupling.fixed_terms:
@@ -56,6 +58,8 @@ class Problem:
         if self.point in ("dynamical", "algorithmic"):
             return "fold"
         if self.point == "condensation":
+            if self.channel.mean != 0 or min(power for power, _ in self.terms) < 2:
+                raise InputError("certificates of condensation are there for a jump from overlap 0 only")
             return "condensation"
         if self.point == "tricritical" and type(self.path) is Flow:
             return "flow"
@@ -66,6 +70,16 @@ class Problem:
             f"the flow, or of the autoregressive path with a pure power q^p; got the {self.point} point of "
             f"{self.model!r} along {self.path.name}"
         )
+
+    @property
+    def sign(self) -> int:
+        """The sign of F' that goes with the point.
+
+        Along the curve of fixed points d c/dx has the sign of -F at a fold: the dynamical point is its minimum, where
+        F' < 0, the algorithmic one its maximum.  At condensation the upper branch gains, F' > 0.  At a tricritical
+        point two stable branches become one, the spinodals' c being least: F' < 0.
+        """
+        return 1 if self.point in ("algorithmic", "condensation") else -1
 
     def coupling(self, q: Interval) -> list[Interval]:
         """Return A and its first four derivatives."""
