@@ -68,6 +68,7 @@ def test_certificates_hold_the_independent_digits(model, path, point, row):
     assert at.verify(json.loads(json.dumps(made.to_dict()))) == made
 
 
+@pytest.mark.slow
 def test_other_models():
     spherical = certificate(at.SphericalPSpin(4), at.Autoregressive(), "tricritical")
     assert Fraction(spherical.values["revealed"][0]) <= Fraction(1, 4) <= Fraction(spherical.values["revealed"][1])

@@ -219,6 +219,7 @@ def test_executors_and_interruptions_do_not_change_numbers(tmp_path):
     assert at.population_isotherm(SMALL, at.Flow(), OVERLAPS, checkpoint=file) == alone
 
 
+@pytest.mark.slow
 def test_stages_share_a_checkpoint(tmp_path):
     """Interrupted in the last of its stages, a search for special points resumes with the same numbers."""
     file = tmp_path / "run.npz"

@@ -291,7 +291,11 @@ def test_fixed_points_with_digits():
 
 @pytest.mark.parametrize(
     ("path", "temperature", "strength"),
-    [(at.Flow(), 0.8, 1e-12), (at.Autoregressive(), 0.8, 1e-9), (at.Flow(), 0.08, 0.1)],
+    [
+        (at.Flow(), 0.8, 1e-12),
+        pytest.param(at.Autoregressive(), 0.8, 1e-9, marks=pytest.mark.slow),
+        pytest.param(at.Flow(), 0.08, 0.1, marks=pytest.mark.slow),
+    ],
 )
 def test_tiny_free_entropies_and_errors_have_their_digits(path, temperature, strength):
     """psi ~ snr^2/4 and the mmse ~ e^(-x/2) vanish next to the terms that they are sums of."""
