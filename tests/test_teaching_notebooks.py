@@ -125,7 +125,9 @@ def execute(notebook: dict[str, Any], folder: Path, claims: list[str]) -> tuple[
     made.cells.insert(0, nbformat.v4.new_code_cell(FIRST))
     made.cells.append(nbformat.v4.new_code_cell(LAST.format(claims=claims)))
     settings = {"metadata": {"path": str(folder)}}
-    nbclient.NotebookClient(made, timeout=900, kernel_name="python3", resources=settings).execute()
+    # as a notebook shows figures, whatever backend the tests themselves use
+    shown = os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    nbclient.NotebookClient(made, timeout=900, kernel_name="python3", resources=settings).execute(env=shown)
     panels, held = json.loads(made.cells[-1].outputs[0].text)
     return [c for c in made.cells[1:-1] if c.cell_type == "code"], panels, held
 
