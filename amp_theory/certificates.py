@@ -170,6 +170,8 @@ def _total_snr(problem: Problem, threshold: Located, origin: Origin) -> Any:
 
 def _prove(problem: Problem, centre: Any) -> Certificate:
     rule = _rule(problem, centre)
+    if not _affordable(problem, rule):
+        raise NumericalError(f"a proof for {problem.model!r} would take hours: too many atoms, or too large an snr")
     solution = next((ends for ends in map(_around(centre), RADII) if _changes_sign(problem, ends, rule)), None)
     region = next((ends for ends in map(_around(centre), REGIONS) if _is_monotone(problem, ends, rule)), None)
     if solution is None or region is None:
@@ -190,6 +192,11 @@ def _rule(problem: Problem, centre: Any) -> Rule:
     means = problem.channel.means
     half = float(max(means) - min(means)) / 2
     return Rule(max(4, int(DECAY / 6.28 * float(centre) ** 0.5 * half / 1.2) + 1), REACH)
+
+
+def _affordable(problem: Problem, rule: Rule) -> bool:
+    """Tell whether the sums over nodes, atoms and terms are short enough to be checked."""
+    return rule.per_unit * rule.reach * len(problem.terms) * len(problem.channel.means) ** 2 <= MOST_WORK
 
 
 def _around(centre: Any) -> Any:
@@ -279,8 +286,7 @@ def verify(certificate: Certificate | Mapping[str, Any] | str | os.PathLike[str]
     _require(same, f"the parameters must be written as {json.dumps(model.parameters)}")
     problem = Problem(model, build_path(stated.path), stated.point)
     rule = Rule(stated.nodes_per_unit, stated.reach)
-    work = rule.per_unit * rule.reach * len(problem.terms) * len(problem.channel.means) ** 2
-    _require(work <= MOST_WORK, "so fine a quadrature would take hours")
+    _require(_affordable(problem, rule), "so fine a quadrature would take hours")
     low, high = map(Fraction, stated.solution)
     first, last = map(Fraction, stated.unique_within)
     _require(stated.equation == EQUATIONS[problem.kind], f"the equation is {EQUATIONS[problem.kind]}")

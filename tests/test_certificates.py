@@ -284,6 +284,12 @@ def test_rational_atoms_of_two_groups():
         at.certify(at.thresholds(at.SpikedMatrix(at.two_groups(0.15)), at.Flow()).dynamical)
 
 
+def test_too_many_atoms_are_refused_at_once():
+    atoms = at.Discrete([k - 29.5 for k in range(60)], [1 / 60] * 60)
+    with pytest.raises(at.NumericalError, match="would take hours"):
+        forged(at.SpikedTensor(3, atoms), at.Flow(), "dynamical", "1.5")
+
+
 def test_what_cannot_be_certified():
     special = at.thresholds(SPARSE, at.Flow())
     with pytest.raises(at.InputError, match="certificates are there for dynamical"):
