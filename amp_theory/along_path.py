@@ -17,7 +17,7 @@ from amp_theory.paths import Path
 from amp_theory.quadrature import Array
 from amp_theory.recovery import RECOVERY
 from amp_theory.results import Located
-from amp_theory.transitions import SAFETY, check, transitions
+from amp_theory.transitions import SAFETY, sharpener, transitions
 
 
 @dataclass(frozen=True)
@@ -95,12 +95,7 @@ def path_transitions(model: Model, path: Path, control: float, digits: int | Non
     >>> print(path_transitions(IsingPSpin(p=3), Flow(), control=0.70, digits=20).first_order[0].decimals["snr"])
     0.10139096067490375498
     """
-    sharp = None
-    if digits is not None:
-        from amp_theory.exact.points import Sharpener, check_digits
-
-        check(model, path)
-        sharp = Sharpener(model, path, check_digits(digits))
+    sharp = sharpener(model, path, digits)
     tr = transitions(model, path)
     control = as_float(model.control, control)
     iso = tr.isotherms(model.intensity(model.check_control(control)).reshape(1))

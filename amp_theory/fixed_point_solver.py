@@ -22,7 +22,7 @@ from amp_theory.models import Model
 from amp_theory.paths import Path
 from amp_theory.quadrature import Array
 from amp_theory.results import FixedPoint, FixedPoints, Kind
-from amp_theory.transitions import SAFETY, check, transitions
+from amp_theory.transitions import SAFETY, check, sharpener, transitions
 
 
 def broadcast(model: Model, path: Path, control: npt.ArrayLike, strength: npt.ArrayLike) -> tuple[Array, Array]:
@@ -199,12 +199,7 @@ def fixed_points(model: Model, path: Path, control: float, strength: float, digi
     >>> [p.kind for p in fixed_points(IsingPSpin(p=3), Flow(), control=0.70, strength=0.12)]
     ['uninformed', 'unstable', 'informed']
     """
-    sharp = None
-    if digits is not None:
-        from amp_theory.exact.points import Sharpener, check_digits
-
-        check(model, path)
-        sharp = Sharpener(model, path, check_digits(digits))
+    sharp = sharpener(model, path, digits)
     tr = transitions(model, path)
     intensity, s = broadcast(model, path, control, strength)
     if intensity.ndim:

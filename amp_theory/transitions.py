@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -32,6 +33,9 @@ from amp_theory.paths import Path
 from amp_theory.quadrature import Array, Index
 from amp_theory.results import Located, Origin, Thresholds
 from amp_theory.roots import solve_bracketed
+
+if TYPE_CHECKING:
+    from amp_theory.exact.points import Sharpener
 
 SAFETY = 4.0
 
@@ -351,6 +355,16 @@ def tricritical_cusps(tr: Transitions) -> list[Cusp]:
     return [c for c in tr.curve.cusps if c.merging and c.surface.strength[0] >= 0 and c.surface.intensity[0] > 0]
 
 
+def sharpener(model: Model, path: Path, digits: int | None) -> Sharpener | None:
+    """Return what solves points again with more digits, after checking that they are there; None for no digits."""
+    if digits is None:
+        return None
+    from amp_theory.exact.points import Sharpener, check_digits
+
+    check(model, path)
+    return Sharpener(model, path, check_digits(digits))
+
+
 def thresholds(model: Model, path: Path, digits: int | None = None) -> Thresholds:
     """Locate all special points of a model along a path.
 
@@ -384,11 +398,8 @@ def thresholds(model: Model, path: Path, digits: int | None = None) -> Threshold
     >>> bool(abs(point.temperature - 2 / 3) <= point.error)
     True
     """
-    if digits is not None:
-        from amp_theory.exact.points import Sharpener, check_digits
-
-        check(model, path)
-        sharp = Sharpener(model, path, check_digits(digits))
+    sharp = sharpener(model, path, digits)
+    if sharp is not None:
         return sharp.thresholds(thresholds(model, path))
     if isinstance(model, Model) and model.statistical:
         return model.special_points(path)

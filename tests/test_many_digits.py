@@ -308,7 +308,8 @@ def test_tiny_free_entropies_and_errors_have_their_digits(path, temperature, str
 
 
 def test_digits_close_to_a_tricritical_point():
-    for distance in (1e-6, 2e-9):
+    bend = {}
+    for distance in (1e-6, 2e-6, 2e-9):
         model, path = at.SphericalPSpin(3), at.Flow()
         found = at.path_transitions(model, path, 2 / 3 - distance, digits=20)
         informed, first, uninformed = (
@@ -316,9 +317,12 @@ def test_digits_close_to_a_tricritical_point():
             for line in ("informed_spinodal", "first_order", "uninformed_spinodal")
         )
         assert informed < first < uninformed < Fraction(1, 8)
-        # snr = 1/8 - (9/8) epsilon + O(epsilon^2)
+        # snr = 1/8 - (9/8) epsilon + bend epsilon^2 + O(epsilon^3)
         epsilon = Fraction(2, 3) - Fraction(found.first_order[0].decimals["temperature"])
-        assert abs(first - (Fraction(1, 8) - Fraction(9, 8) * epsilon)) < 5 * epsilon**2
+        bend[distance] = float((first - Fraction(1, 8) + Fraction(9, 8) * epsilon) / epsilon**2)
+    # changes of order epsilon, and half a unit of the twentieth digit over epsilon^2
+    assert abs(bend[2e-6] / bend[1e-6] - 1) < 10 * 2e-6
+    assert abs(bend[2e-9] - bend[1e-6]) < 10 * 1e-6 + 0.5e-20 / 2e-9**2
 
 
 def test_json_has_decimal_strings():

@@ -213,6 +213,9 @@ def test_animate_on_the_command_line(capsys, tmp_path):
                        "-o", str(file))  # fmt: skip
     assert code == 0
     assert "no first-order transition" in out
+    below = ("animate", "ising-p-spin", "--set", "p=3", "--control", "0.6", "--frames", "2", "--force")
+    code, out, _ = run(capsys, *below, "-o", str(file))
+    assert "another branch is in equilibrium from the start" in out
     code, _, err = run(capsys, "animate", "ising-p-spin", "--set", "p=3", "--frames", "1", "-o", str(file), "--force")
     assert code == 2
     assert "--frames must be an integer from 2 to 1000" in err

@@ -57,3 +57,22 @@ class ExactChannel(ABC):
     @abstractmethod
     def values(self, snr: Real, rule: Rule) -> ChannelValues:
         """Return the channel functions at x = `snr`, integrals by `rule`."""
+
+
+class UnitAtoms(ExactChannel):
+    """The channel of finitely many states with mean zero and second moment one."""
+
+    @property
+    def mean(self) -> Real:
+        """Zero."""
+        return mp.mpf(0)
+
+    @property
+    def second_moment(self) -> Real:
+        """One."""
+        return mp.mpf(1)
+
+    @property
+    def information_dimension(self) -> Real:
+        """Zero: no part is continuous."""
+        return mp.mpf(0)

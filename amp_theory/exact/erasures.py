@@ -19,7 +19,7 @@ from mpmath import mp
 from amp_theory.cavity.sparse_models import XORSAT
 from amp_theory.couplings import GeneralCoupling, PolynomialCoupling
 from amp_theory.errors import InputError
-from amp_theory.exact.channel_base import ChannelValues, ExactChannel
+from amp_theory.exact.channel_base import ChannelValues, UnitAtoms
 from amp_theory.paths import Autoregressive
 
 if TYPE_CHECKING:
@@ -28,28 +28,13 @@ if TYPE_CHECKING:
     from amp_theory.paths import Path
 
 
-class ErasureChannel(ExactChannel):
+class ErasureChannel(UnitAtoms):
     """A spin that is known with probability 1 - e^{-x}."""
-
-    @property
-    def mean(self) -> Real:
-        """Zero: the spins are unbiased."""
-        return mp.mpf(0)
-
-    @property
-    def second_moment(self) -> Real:
-        """One: all spins are known."""
-        return mp.mpf(1)
 
     @property
     def entropy(self) -> Real:
         """Entropy log 2 of a spin, in nats."""
         return mp.log(2)
-
-    @property
-    def information_dimension(self) -> Real:
-        """Zero: the spins are discrete."""
-        return mp.mpf(0)
 
     @property
     def unit(self) -> Real:

@@ -12,7 +12,7 @@ from operator import mul
 from mpmath import mp
 
 from amp_theory.errors import NumericalError
-from amp_theory.exact.channel_base import ChannelValues, ExactChannel
+from amp_theory.exact.channel_base import ChannelValues, ExactChannel, UnitAtoms
 from amp_theory.exact.rationals import to_mp
 from amp_theory.exact.rules import Real, Rule, Values
 from amp_theory.group_channel import CURVATURE, LOSS, SLOPE, Terms
@@ -65,7 +65,7 @@ class ScaledChannel(ExactChannel):
 
 
 @dataclass(frozen=True)
-class PottsChannel(ExactChannel):
+class PottsChannel(UnitAtoms):
     """The channel of k equal groups; the formulas are those of `group_channel`, with e^{-t/4} taken out.
 
     They are integrals over tau = log u of products of functions of v = log(uX), smoothed by a normal law of variance t.
@@ -73,16 +73,6 @@ class PottsChannel(ExactChannel):
     """
 
     k: int
-
-    @property
-    def mean(self) -> Real:
-        """Length of E s, zero."""
-        return mp.mpf(0)
-
-    @property
-    def second_moment(self) -> Real:
-        """E s.s = 1."""
-        return mp.mpf(1)
 
     @property
     def variance(self) -> Real:
@@ -93,11 +83,6 @@ class PottsChannel(ExactChannel):
     def entropy(self) -> Real:
         """Entropy log k of the group, in nats."""
         return mp.log(self.k)
-
-    @property
-    def information_dimension(self) -> Real:
-        """Zero: the groups are atoms."""
-        return mp.mpf(0)
 
     def values(self, snr: Real, rule: Rule) -> ChannelValues:
         """Return the channel functions at x = `snr`.

@@ -54,8 +54,7 @@ class Animation:
     frames: int
     transition: float | None
     jump: float | None
-    control_name: str
-    strength_name: str
+    summary: str
 
     @property
     def crossed(self) -> bool:
@@ -64,11 +63,7 @@ class Animation:
 
     def report(self) -> str:
         """Return a readable text: the file, and what the film shows."""
-        where = f"{self.file}: {self.frames} frames at {self.control_name} = {self.control:g}, "
-        if self.transition is None:
-            return where + "no first-order transition on the path"
-        crossed = f"first-order transition at {self.strength_name} = {self.transition:.6g}"
-        return where + crossed + ("" if self.jump is None else f", uninformed branch up to {self.jump:.6g}")
+        return f"{self.file}: {self.frames} frames, {self.summary}"
 
     def __str__(self) -> str:
         return self.report()
@@ -128,7 +123,7 @@ def animate(
     writer = _writer(target.suffix.lower(), speed)
     film = Film(*_prepare(model, path, control, diagram), frames)
     _write(target, writer, film)
-    return Animation(target, film.control, frames, film.transition, film.jump, model.control, path.strength)
+    return Animation(target, film.control, frames, film.transition, film.jump, film.sentence())
 
 
 def _writer(ending: str, speed: float) -> AbstractMovieWriter:
