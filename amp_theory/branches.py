@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from amp_theory.equations_of_state import TINY, EquationOfState, Surface
+from amp_theory.errors import NumericalError
 from amp_theory.folds import zero_strength_folds
 from amp_theory.mixtures import EPS
 from amp_theory.quadrature import Array, Bools, Index
@@ -39,6 +40,7 @@ class ZeroBranch:
 def zero_branches(eos: EquationOfState) -> tuple[list[ZeroBranch], Surface]:
     """Return the stable branches at zero strength, ascending in overlap, and the folds between them."""
     folds = zero_strength_folds(eos)
+    _check_folds(eos, folds)
     branches = [ZeroBranch(0.0, 0.0, 0.0, eos.start, null=True)] if eos.symmetric else []
     z = [0.0, *folds.coordinate.tolist(), float("inf")]
     intensity = [eos.start, *folds.intensity.tolist(), float(eos.last_intensity(np.zeros(())))]
@@ -48,6 +50,29 @@ def zero_branches(eos: EquationOfState) -> tuple[list[ZeroBranch], Surface]:
     if eos.recovery is not None:
         branches.append(ZeroBranch(float("inf"), float("inf"), eos.recovery.start, float("inf")))
     return branches, folds
+
+
+def _check_folds(eos: EquationOfState, folds: Surface) -> None:
+    """Raise a `NumericalError` unless the zero-strength folds fit the two ends of the curve and each other.
+
+    Where q = 0 is no fixed point the first branch starts out stable; where q = rho is none the last one ends stable;
+    in between stable and unstable parts alternate.  At intensities <= 0 there is no model.
+    """
+    ends = np.sign(folds.fold_z)
+    first = eos.surface(eos.grid[:1], 0.0, with_energy=False)
+    wrong = "one fold between two others is missing" if np.any(ends[1:] * ends[:-1] >= 0) else ""
+    if not eos.symmetric and first.fold[0] <= 0 and first.intensity[0] > 0:
+        wrong = "a fold next to q = 0 is missing"
+    if eos.recovery is None and len(ends) and ends[-1] < 0:
+        wrong = "a fold next to q = rho is missing"
+    if np.any(np.isinf(folds.intensity[ends > 0])):
+        wrong = "a fold's control is beyond the range of double precision"
+    if wrong:
+        raise NumericalError(
+            f"{eos.model!r} at zero strength: {wrong}, so that nothing would be sure; "
+            "choose units in which E s^2 is of order one, or parameters that are less extreme",
+            partial=folds,
+        )
 
 
 def follow(

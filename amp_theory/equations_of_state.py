@@ -25,7 +25,7 @@ from functools import cached_property
 import numpy as np
 
 from amp_theory.mixtures import EPS
-from amp_theory.models import Model
+from amp_theory.models import LARGEST_SNR, Model
 from amp_theory.paths import Path
 from amp_theory.quadrature import Array, Bools, Index
 from amp_theory.recovery import Recovery
@@ -38,6 +38,10 @@ STRENGTHS = 24
 SEARCH_PER_OCTAVE, SEARCH_FROM = 4, 10.0
 #: the smallest coordinate a bracket may start from
 TINY = 1e-290
+#: in units of 1/variance: the coordinate grid starts here, or lower down where F still changes, from the floor on
+NEAREST, FLOOR = 1e-9, 1e-120
+#: points per decade of that search, change of F that counts, and the part of its coordinate at which the grid starts
+PER_DECADE, CHANGE, BELOW = 8, 1e-3, 1e-2
 #: with a singular coupling the coordinates end here in units of 1/variance, or where rho - q has become this small
 FARTHEST, SMALLEST_GAP = 1e10, 1e-200
 #: overlap over rho from which state evolution starts where q = 0 is unstable
@@ -255,6 +259,15 @@ class EquationOfState:
         """The largest intensity at which all fixed points are found."""
         return self.valid_up_to
 
+    @cached_property
+    def most(self) -> float:
+        """The largest intensity that `Model.check_control` allows."""
+        rho = np.full(1, self.prior.second_moment)
+        gap = 0 * rho if self.coupling.singularity is None else rho / 2
+        limit = np.full(1, LARGEST_SNR / self.prior.variance)
+        with np.errstate(all="ignore"):
+            return float(self.coupling.at(rho - gap, gap, limit).intensity[0])
+
     @property
     def valid_up_to(self) -> float:
         """The largest intensity for which the coupling stands for the model."""
@@ -316,10 +329,15 @@ class EquationOfState:
         named = {"uninformed": PUSH * rho if leaves else self.prior.mean**2, "informed": rho}
         q = float(named.get(str(start), start))
         overlap, gap = np.full(1, q), np.full(1, rho - q)
+        known = self.recovery is not None and bool(intensity > self.recovery.intensity(s)[0])
         while True:
             yield float(overlap[0]), float(gap[0])
             if gap[0] == 0 and self.coupling.singularity is not None:
-                continue  # nothing is left to learn
+                if known:
+                    continue  # nothing is left to learn
+                # an unstable q = rho is not the limit of q -> rho: leave it by the smallest of pushes
+                gap = np.full(1, PUSH * rho)
+                overlap = rho - gap
             signal = self.coupling.signal(lam, overlap, gap)
             response = self.path.response(self.prior, self.path.coordinate(signal, s), s)
             overlap, gap = response.overlap, response.gap
@@ -362,8 +380,9 @@ class EquationOfState:
         the order of M(z) or more, or B'' M'(z) of order one; the grid ends where both have become small.
         """
         unit = 1 / self.prior.variance
+        lower = self._nearest(unit)
         if self.coupling.singularity is not None:
-            return self.geometric(1e-9 * unit, self._farthest_regular(unit), PER_OCTAVE)
+            return self.geometric(lower, self._farthest_regular(unit), PER_OCTAVE)
         upper = 16 * unit
         steepest, fixed = self.coupling.steepest(self.prior.second_moment)
         while upper < 1e12 * unit:
@@ -371,7 +390,19 @@ class EquationOfState:
             if steepest * upper * v.slope[0] < 0.2 * v.overlap[0] and fixed * v.slope[0] < 0.2:
                 break
             upper *= 4
-        return self.geometric(1e-9 * unit, upper, PER_OCTAVE)
+        return self.geometric(lower, upper, PER_OCTAVE)
+
+    def _nearest(self, unit: float) -> float:
+        """Return a coordinate below which nothing folds, at any strength.
+
+        Towards z = 0 F becomes constant once the mean, (E s)^2 >> z (Var s)^2, or the lowest power of xi' decides
+        alone: it is 1 where q = 0 is no fixed point, so that the first branch starts out stable, and scale-free else.
+        Small means, fields and coefficients make folds as far down as where F last changes.
+        """
+        z = np.geomspace(FLOOR * unit, NEAREST * unit, int(PER_DECADE * np.log10(NEAREST / FLOOR)))
+        fold = self.surface(z, 0.0, with_energy=False).fold
+        changed = np.abs(fold - fold[0]) > CHANGE * max(1.0, abs(float(fold[0])))
+        return float(BELOW * z[np.argmax(changed)]) if np.any(changed) else NEAREST * unit
 
     def _farthest_regular(self, unit: float) -> float:
         """Return the coordinate up to which rho - q is not too small for a singular coupling."""

@@ -73,14 +73,16 @@ class FoldCurve:
 
 def _explicit_curve(eos: EquationOfState) -> list[tuple[Array, Array]]:
     """Return the fold curve where the overlap depends on the coordinate alone, so that F is affine in s."""
-    z = eos.grid
-    f = eos.surface(z, 0.0)
-    # where F vanishes faster than z, rounding makes folds up next to z = 0
-    z = z[int(np.argmax(_sure(f.fold))) :]
-    f = f.take(np.arange(len(f.fold) - len(z), len(f.fold)))
+    f = eos.surface(eos.grid, 0.0)
+    # where F vanishes faster than z, or next to z = 0 changes its sign, rounding makes folds up
+    sure = _sure(f.fold)
+    z, f = eos.grid[sure], f.take(sure)
     with np.errstate(all="ignore"):
         s = -f.fold / f.fold_s
-        good = np.isfinite(s) & (s > -z) & np.isfinite(eos.surface(z, s).intensity)
+        finite = np.isfinite(s) & np.isfinite(eos.surface(z, s).intensity)
+    # a steep curve may cross zero strength within one step of the grid
+    above = np.append(s > 0, False)
+    good = finite & ((s > -z) | np.roll(above, 1)[:-1] | above[1:])
     runs = np.split(np.flatnonzero(good), np.flatnonzero(np.diff(np.flatnonzero(good)) > 1) + 1)
     return [(z[run], s[run]) for run in runs if len(run) > 1]
 
@@ -96,6 +98,9 @@ def _searched_curve(eos: EquationOfState) -> list[tuple[Array, Array]]:
     from contourpy import contour_generator
 
     z, s = eos.search_grid()
+    # a change of sign hidden by rounding lies between the coordinates around it
+    sure = _sure(eos.surface(z, 0.0, with_energy=False).fold)
+    z = z[sure | (np.arange(len(z)) < np.argmax(sure))]
     fold = eos.surface(z[:, None], s[None, :], with_energy=False).fold
     # where F vanishes faster than z, its sign next to z = 0 is the first one that is not rounding
     fold = np.take_along_axis(fold, np.maximum(np.arange(len(z))[:, None], _sure(fold).argmax(axis=0)), axis=0)
@@ -296,11 +301,15 @@ def _split(eos: EquationOfState, z: Array, s: Array) -> tuple[list[FoldPiece], l
     f = eos.surface(z, s, with_energy=False)
     finite = np.isfinite(f.intensity)  # of high powers the control overflows before the grid ends
     z, s, f = z[finite], s[finite], f.take(finite)
-    turns = np.flatnonzero(np.sign(f.fold_z[:-1]) * np.sign(f.fold_z[1:]) < 0)
-    cusps = [_cusp(eos, *_along_z(eos, z[k : k + 2], s[k : k + 2])) for k in turns]
-    points = _vertices(range(len(z)), f)
-    for k, cusp in zip(turns, cusps, strict=True):
-        points += _vertices([k + 0.5], cusp.surface, cusp=True)
+    # next to z = 0 rounding may decide the sign of dF/dz
+    firm = np.flatnonzero(np.abs(z * f.fold_z) > SURE)
+    turns = [(a, b) for a, b in itertools.pairwise(firm.tolist()) if f.fold_z[a] * f.fold_z[b] < 0]
+    cusps = [_cusp(eos, *_along_z(eos, z[[a, b]], s[[a, b]])) for a, b in turns]
+    between = [k for a, b in turns for k in range(a + 1, b)]
+    kept = np.setdiff1d(np.arange(len(z)), between)
+    points = _vertices(kept.tolist(), f.take(kept))
+    for (a, b), cusp in zip(turns, cusps, strict=True):
+        points += _vertices([0.5 * (a + b)], cusp.surface, cusp=True)
     points.sort()
     for a, b in itertools.pairwise(list(points)):
         if a.strength * b.strength < 0:
@@ -332,7 +341,9 @@ def _piece(eos: EquationOfState, section: list[_Vertex]) -> FoldPiece:
     leaves = (z[-1] < z[0] and s[-1] > 0 and not section[-1].cusp) or (
         np.isfinite(eos.start) and abs(intensity[-1] - eos.start) <= 1e-6 * eos.start
     )
-    limit = eos.start if leaves and eos.start > 0 else float(intensity[-1])
+    limit = float(intensity[-1])
+    if leaves:  # from q = 0 at zero strength, or at an intensity that overflows
+        limit = eos.start if eos.start > 0 else float("inf")
     # a lower branch next to q = rho ends wherever that is stable, also beyond the grid
     to_recovery = eos.recovery is not None and not appears and not section[0].cusp and s[0] > 0
     limit_s = eos.path.internal(np.asarray(eos.path.limit))

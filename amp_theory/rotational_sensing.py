@@ -5,9 +5,12 @@ independent entries that is alpha/(noise + gap), as in `output_channels.LinearCh
 
     P(s) = E 1/(s + t),    Y(s) = E t/(s + t) = 1 - s P,    gap/noise = P(s),    x gap = Y(s),    s > -min t,
 
-the noise is explicit at given x and gap once Y is inverted.  With primes for d/ds, at constant noise
+the noise is explicit at given x and gap once Y is inverted.  With v = 1/((s + t) P), of mean one, at constant noise
 
-    xi''(q) = K = (Y - Y' P/P')/gap^2,    xi(q) = L(s(rho)) - L(s(gap)),    L = E log(s + t) + log P - s P.
+    x = E t v/noise,    xi''(q) = K = E (v - 1)^2/E v^2/gap^2 = (Y - Y' P/P')/gap^2  (primes for d/ds),
+    xi(q) = L(s(rho)) - L(s(gap)),    L = E log(s + t) + log P - s P,
+
+and v - 1 is of order P: nothing is lost next to q = rho, where P vanishes.
 
 For alpha M x N matrices with orthogonal rows and alpha = M/N <= 1 the control may be alpha itself:
 
@@ -40,25 +43,43 @@ from amp_theory.roots import solve_bracketed
 LEAST, MOST = 1e-30, 1e30
 #: what stands for an eigenvalue zero, in units of the mean
 NULL = 1e-15
+#: values of P and Y that count as zero: everything has long reached its limit
+NEGLIGIBLE = 1e-250
 
 
 @dataclass(frozen=True, slots=True)
-class Transforms:
-    """s, Y and P with their first two derivatives in s, and E log(s + t), arrays of one shape."""
+class Resolvent:
+    """What belongs to one s of every point, with v = 1/((s + t) P) and E v = 1: arrays of one shape.
 
-    s: Array
-    y: Array
-    y1: Array
-    y2: Array
-    p: Array
-    p1: Array
-    p2: Array
-    log: Array
+    mean is E t v, excess is E (v - 1)^2, integral L + 1, and per power of gap/noise = P, of which none is left at
+    gap = 0: spread = E (v - 1)^2/P^2, skew = E (v - 1)^3/P^3, lean = E t v (v - 1)/(P E t v); bend is E t v^2.
+    """
 
-    @property
-    def integral(self) -> Array:
-        """L = E log(s + t) + log P - s P, with dL = (Y/P) dP."""
-        return self.log + np.log(self.p) - self.s * self.p
+    mean: Array
+    spread: Array
+    skew: Array
+    lean: Array
+    bend: Array
+    integral: Array
+
+    def excess(self, p: Array) -> Array:
+        """Return E (v - 1)^2 at P = `p`."""
+        return np.asarray(self.spread * p**2)
+
+    def turning(self, p: Array) -> Array:
+        """Return [V (1 - V) + E (v - 1)^3]/P^2 with V = E (v - 1)^2, at P = `p`."""
+        return np.asarray(self.spread * (1 - self.excess(p)) + p * self.skew)
+
+    def curving(self, p: Array) -> Array:
+        """Return {1 - [1 - V + E (v - 1)^3/V]/(1 + V) E t v/E t v^2}/P at P = `p`, each factor as 1 + P times something.
+
+        At constant x it is d log xi''/dq, over 2/noise.
+        """
+        v = self.excess(p)
+        with np.errstate(invalid="ignore"):  # all eigenvalues are equal
+            kappa = np.where(self.spread > 0, self.skew / self.spread, 0.0)
+        a, b, c = kappa - p * self.spread, -p * self.spread / (1 + v), -self.lean / (1 + p * self.lean)
+        return -(a + b + c + p * (a * b + a * c + b * c) + p**2 * a * b * c)
 
 
 @dataclass(frozen=True)
@@ -78,13 +99,26 @@ class Spectrum:
         # a null space is told from one that is measured this weakly only at noises beyond those allowed
         return np.maximum(t, NULL * float(t @ w)), w
 
-    def transforms(self, shifted: Array) -> Transforms:
-        """Return the functions at s + min t = `shifted` > 0."""
+    def transforms(self, shifted: Array) -> tuple[Array, Array, Array, Array]:
+        """Return Y, P and their derivatives in s at s + min t = `shifted` > 0."""
         t, w = self._arrays
-        total = np.add.outer(shifted, t - t.min())
-        one = 1 / total
-        columns = [t * one, -t * one**2, 2 * t * one**3, one, -(one**2), 2 * one**3, np.log(total)]
-        return Transforms(np.asarray(shifted - t.min()), *(np.asarray(c @ w) for c in columns))
+        one = 1 / np.add.outer(shifted, t - t.min())
+        return (t * one) @ w, one @ w, -(t * one**2) @ w, -(one**2) @ w
+
+    def resolvent(self, shifted: Array) -> Resolvent:
+        """Return what belongs to s + min t = `shifted` > 0, or infinite at gap = 0, without cancellation."""
+        t, w = self._arrays
+        inverse = 1 / np.asarray(shifted, dtype=float)
+        part = 1 / (1 + np.multiply.outer(inverse, t - t.min()))
+        total = part @ w
+        v = part / total[..., None]
+        mean = (t * v) @ w
+        # (v - 1)/P: where v differs from its mean because t does
+        e = v * (mean[..., None] - t)
+        return Resolvent(
+            mean, e**2 @ w, e**3 @ w, (t * v * e) @ w / mean, (t * v**2) @ w,
+            np.log(total) - np.log(part) @ w + (1 - total) + total * t.min() * inverse,
+        )  # fmt: skip
 
     @property
     def mean(self) -> float:
@@ -106,13 +140,17 @@ class Spectrum:
 
         def function(tau: Array, i: Index) -> tuple[Array, Array]:
             shifted = np.exp(tau)
-            f = self.transforms(shifted)
-            value, slope = (f.p, f.p1) if of_p else (f.y, f.y1)
+            y, p, y1, p1 = self.transforms(shifted)
+            value, slope = (p, p1) if of_p else (y, y1)
             return np.log(value / target[i]), shifted * slope / value
 
         guess = np.log((1 if of_p else self.mean) / target)
         lower, upper = (np.full(len(good), np.log(end * self.mean)) for end in (LEAST, MOST))
         upper = np.maximum(upper, guess + 1)  # far out both fall like 1/s
+        # the smallest eigenvalue alone makes this much
+        t, w = self._arrays
+        nearest = w[t == t.min()].sum() * (1.0 if of_p else t.min())
+        lower = np.minimum(lower, np.log(nearest / target) - 1)
         result = np.full(flat.shape, np.nan)
         result[good] = np.exp(solve_bracketed(function, lower, upper, False, guess))
         return result.reshape(np.shape(goal))
@@ -139,40 +177,48 @@ class SpectralCoupling(GeneralCoupling):
     def at(self, overlap: Array, gap: Array, signal: Array) -> CouplingPoint:
         """Return what belongs to the noise at which x = `signal`; infinite intensities where none is small enough."""
         gap, x = np.broadcast_arrays(gap, np.asarray(signal, dtype=float))
-        f = self.spectrum.transforms(self.spectrum.solve(x * gap, of_p=False))
-        intensity = np.where(x <= 0, x, np.where(np.isnan(f.p), np.inf, f.p / gap))
-        k = (f.y - f.y1 * f.p / f.p1) / gap**2
-        k_s = f.p * (f.y1 * f.p2 / f.p1 - f.y2) / f.p1 / gap**2
-        slope = f.y1 / f.p1
+        shifted = self._shifted(x * gap, of_p=False)
+        f = self.spectrum.resolvent(shifted)
+        intensity = np.where(x <= 0, x, np.where(np.isnan(f.mean), np.inf, x / f.mean))
+        # in units of P = intensity gap everything is finite
+        p = intensity * gap
+        whole = 1 + f.excess(p)
+        slope = f.bend / whole
+        k = intensity**2 * f.spread / whole
         start = self._start(np.where(np.isfinite(intensity), intensity, np.nan))
         return CouplingPoint(
-            intensity, slope, (start.y - f.y) / intensity / slope, intensity * slope, k,
-            2 * k / gap - k_s * x / f.y1, k_s * gap / f.y1, start.integral - f.integral,
+            intensity, slope, (self.second_moment * start.mean - gap * f.mean) / slope, intensity * slope, k,
+            2 * k * intensity * f.curving(p), 2 * intensity * f.turning(p) / (whole**2 * f.bend),
+            start.integral - f.integral,
         )  # fmt: skip
 
-    def _start(self, intensity: Array) -> Transforms:
-        """Return the transforms at q = 0."""
-        return self.spectrum.transforms(self.spectrum.solve(intensity * self.second_moment, of_p=True))
+    def _shifted(self, goal: Array, of_p: bool) -> Array:
+        """Return s + min t where Y, or P, is `goal`, infinite where that is too small to matter."""
+        negligible = (goal >= 0) & (goal < NEGLIGIBLE)
+        shifted = self.spectrum.solve(np.where(negligible, np.nan, goal), of_p)
+        return np.where(negligible, np.inf, shifted)
 
-    def _transforms(self, intensity: Array, gap: Array) -> Transforms:
-        """Return the transforms at an intensity and a gap; of a gap of zero those of a negligible one."""
-        w = np.maximum(np.asarray(intensity * gap, dtype=float), 2 / (MOST * self.spectrum.mean))
-        return self.spectrum.transforms(self.spectrum.solve(w, of_p=True))
+    def _start(self, intensity: Array) -> Resolvent:
+        """Return what belongs to q = 0."""
+        return self.spectrum.resolvent(self._shifted(intensity * self.second_moment, of_p=True))
+
+    def _at_gap(self, intensity: Array, gap: Array) -> Resolvent:
+        """Return what belongs to an intensity and a gap."""
+        return self.spectrum.resolvent(self._shifted(np.asarray(intensity * gap, dtype=float), of_p=True))
 
     def signal(self, intensity: Array, overlap: Array, gap: Array) -> Array:
-        """Return x = Y/gap = intensity Y/P."""
-        f = self._transforms(intensity, gap)
-        return np.asarray(intensity * f.y / f.p)
+        """Return x = intensity E t v."""
+        return np.asarray(intensity * self._at_gap(intensity, gap).mean)
 
     def value(self, intensity: Array, overlap: Array, gap: Array) -> Array:
         """Return xi(q)."""
         start = self._start(np.asarray(intensity, dtype=float))
-        return np.asarray(start.integral - self._transforms(intensity, gap).integral)
+        return np.asarray(start.integral - self._at_gap(intensity, gap).integral)
 
     def curvature(self, intensity: Array, overlap: Array, gap: Array) -> Array:
         """Return xi''(q)."""
-        f = self._transforms(intensity, gap)
-        return np.asarray((f.y - f.y1 * f.p / f.p1) * (intensity / f.p) ** 2)
+        f = self._at_gap(intensity, gap)
+        return np.asarray(intensity**2 * f.spread / (1 + f.excess(intensity * gap)))
 
     def steepest(self, rho: float) -> tuple[float, float]:
         """Return a bound that the noise cannot exceed: the grid ends by the prior alone."""

@@ -117,6 +117,11 @@ def _second_branch(zero: list[ZeroBranch]) -> ZeroBranch | None:
     return min(later, key=lambda c: c.start, default=None)
 
 
+def _overflows(zero: list[ZeroBranch]) -> bool:
+    """Tell whether a branch ends at a fold whose intensity is beyond the range of doubles."""
+    return any(np.isinf(b.stop) and np.isfinite(b.upper) and not b.null for b in zero)
+
+
 def _always_informed(zero: list[ZeroBranch]) -> bool:
     """Tell whether a second branch exists however little signal there is."""
     return any(b.start == 0 for b in zero[1:])
@@ -163,6 +168,8 @@ def _algorithmic(tr: Transitions, weak_recovery: Located | str) -> Located | str
     if jump is None or jump[0].stop > eos.valid_up_to:
         if tr.zero[0].null and np.isinf(tr.zero[0].stop):
             return f"q = 0 is stable at every {eos.model.control}"
+        if _overflows(tr.zero):
+            return f"the uninformed branch ends at a {eos.model.control} that double precision cannot hold"
         return f"the uninformed branch changes continuously at every {eos.model.control}"
     if jump[0].null and isinstance(weak_recovery, Located):
         return Located(weak_recovery.control, 0.0, weak_recovery.errors, eos.model.control,
@@ -189,7 +196,10 @@ def _condensation(tr: Transitions) -> Located | str:
             return f"q = rho is the equilibrium at every {tr.eos.model.control}"
         if _second_branch(tr.zero) is None and _always_informed(tr.zero):
             return f"the informed branch dominates at every {tr.eos.model.control}"
-        limit = "" if np.isinf(tr.eos.reach) else f" up to {tr.eos.reach:.6g}, as far as was searched"
+        reach = tr.eos.most if _overflows(tr.zero) else tr.eos.reach
+        far = float(tr.eos.model.from_intensity(np.array(reach)))
+        way = "up" if tr.eos.model.easier == "up" else "down"
+        limit = "" if np.isinf(reach) else f" {way} to {far:.6g}, as far as was searched"
         return f"the equilibrium branch changes continuously at zero strength, at every {tr.eos.model.control}{limit}"
     high, low = best
     slope = high.scaled / 2 - (low.scaled / 2 if low is not None else 0.0)
@@ -267,6 +277,10 @@ def _zero_crossing(eos: EquationOfState, b: ZeroBranch, c: ZeroBranch) -> tuple[
     if _always_ahead(eos, c):
         return None
     start, stop = max(b.start, c.start), min(b.stop, c.stop)
+    if np.isinf(stop):  # no control is allowed there
+        stop = eos.most
+    if start >= stop:
+        return None
     if start == 0 and np.isinf(c.lower):  # all information is missing at both
         start = 1e-6 * stop
     last: dict[ZeroBranch, Array] = {}
