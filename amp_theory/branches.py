@@ -87,8 +87,29 @@ def follow(
 ) -> Array:
     """Return the coordinate in (lower, upper) of the fixed point at (intensity, strength).
 
-    `rising` tells whether the branch is stable (the intensity rises with the coordinate).
+    `rising` tells whether the branch is stable (the intensity rises with the coordinate).  Where the snr of the other
+    variables underflows on a stable branch, the smallest coordinate stands for it.
     """
+    lower = np.maximum(lower, TINY)
+    below = np.flatnonzero((lower <= TINY) & np.broadcast_to(rising, lower.shape))
+    if len(below):
+        lowest = eos.surface(lower[below], strength[below], with_energy=False)
+        lost = below[lowest.residual(intensity[below]) >= 0]
+        if len(lost):
+            rest = np.setdiff1d(np.arange(len(lower)), lost)
+            z = np.full(lower.shape, TINY)
+            part = (np.broadcast_to(x, lower.shape)[rest] for x in (rising, accuracy))
+            start = None if guess is None else guess[rest]
+            z[rest] = _follow(eos, intensity[rest], strength[rest], lower[rest], upper[rest], *part, guess=start)
+            return z
+    return _follow(eos, intensity, strength, lower, upper, rising, accuracy, guess)
+
+
+def _follow(
+    eos: EquationOfState, intensity: Array, strength: Array, lower: Array, upper: Array, rising: Bools | bool,
+    accuracy: Array | float, guess: Array | None,
+) -> Array:  # fmt: skip
+    """Return the coordinates where they can be told from zero."""
 
     def function(t: Array, i: Index) -> tuple[Array, Array]:
         z = np.exp(t)
@@ -99,8 +120,7 @@ def follow(
         return residual / z, slope - residual / z
 
     start = None if guess is None else np.log(guess)
-    lower, upper = np.log(np.maximum(lower, TINY)), np.log(upper)
-    return np.exp(solve_bracketed(function, lower, upper, rising, start, accuracy, 4 * EPS))
+    return np.exp(solve_bracketed(function, np.log(lower), np.log(upper), rising, start, accuracy, 4 * EPS))
 
 
 @dataclass(frozen=True)

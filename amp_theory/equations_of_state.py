@@ -24,6 +24,7 @@ from functools import cached_property
 
 import numpy as np
 
+from amp_theory.errors import InputError
 from amp_theory.mixtures import EPS
 from amp_theory.models import LARGEST_SNR, Model
 from amp_theory.paths import Path
@@ -44,6 +45,8 @@ NEAREST, FLOOR = 1e-9, 1e-120
 PER_DECADE, CHANGE, BELOW = 8, 1e-3, 1e-2
 #: with a singular coupling the coordinates end here in units of 1/variance, or where rho - q has become this small
 FARTHEST, SMALLEST_GAP = 1e10, 1e-200
+#: the largest slope of a coupling next to q = rho, and one over the smallest
+LARGEST_SLOPE = 1e200
 #: overlap over rho from which state evolution starts where q = 0 is unstable
 PUSH = 1e-8
 
@@ -123,6 +126,18 @@ class EquationOfState:
         self.prior = model.variable_prior
         self.coupling = model.coupling
         path.check_prior(self.prior)
+        self.check_scale()
+
+    def check_scale(self) -> None:
+        """Raise an `InputError` if xi' over- or underflows where fixed points are: at overlaps of order rho."""
+        rho = np.full(1, self.prior.second_moment)
+        with np.errstate(all="ignore"):
+            slope = float(self.coupling.at(0.9 * rho, 0.1 * rho, 1 / rho).slope[0])
+        if not 1 / LARGEST_SLOPE <= slope <= LARGEST_SLOPE:
+            raise InputError(
+                f"{self.model!r} is beyond double precision: the part of xi' that {self.model.control} scales is "
+                f"{slope:.3g} at q = 0.9 E s^2, E s^2 = {rho[0]:.3g}; choose units of s in which E s^2 is of order one"
+            )
 
     @cached_property
     def recovery(self) -> Recovery | None:

@@ -70,13 +70,7 @@ def roots(tr: Transitions, intensity: Array, strength: Array) -> Array:
         i = here[between]
         rising = (at_left < at_right)[between]
         lower, upper = np.maximum(left[between], np.where(rising, low[i], 0)), np.minimum(right[between], high[i])
-        # where the other variables' snr underflows, the smallest coordinate stands for it
-        below = (lower <= TINY) & (strength[i] > 0)
-        lowest = eos.surface(np.full(int(below.sum()), TINY), strength[i[below]], with_energy=False)
-        below[below] = lowest.residual(intensity[i[below]]) >= 0
-        result[i[below], k] = TINY
-        j = i[~below]
-        result[j, k] = follow(eos, intensity[j], strength[j], lower[~below], upper[~below], rising=rising[~below])
+        result[i, k] = follow(eos, intensity[i], strength[i], lower, upper, rising=rising)
     return np.sort(result, axis=1)
 
 
@@ -212,7 +206,10 @@ def fixed_points(model: Model, path: Path, control: float, strength: float, digi
     z = z[~np.isnan(z)]
     f = points_at(tr.eos, np.broadcast_to(lam, z.shape), z, np.broadcast_to(internal, z.shape))
     null = tr.eos.symmetric and internal[0] == 0
-    stable = [*([bool(lam[0] <= tr.eos.start)] if null else []), *(f.fold > 0).tolist()]
+    below = bool(lam[0] <= tr.eos.start)
+    # at a strength too small for doubles q = 0 stands for the stable fixed point next to it; an unstable one is gone
+    null = null and (below or np.all(np.asarray(strength) == 0))
+    stable = [*([below] if null else []), *(f.fold > 0).tolist()]
     rho = np.full(1, tr.eos.prior.second_moment)
     evidence = tr.eos.evidence(lam, strength)
     points = [FixedPoint(0.0, 0.0, stable[0], "unstable", float(rho[0]), evidence, 0.0, _ZERO)] if null else []

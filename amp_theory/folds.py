@@ -23,6 +23,8 @@ from amp_theory.roots import solve_bracketed
 
 #: step in log z for the derivative that only steers the cusp's Newton iteration, and the accuracy of log z there
 H, CUSP_ACCURACY = 1e-5, 1e-11
+#: steps to either side, quarters of the search grid's, in which the curve is looked for
+NEIGHBOURS = 400
 #: how often a segment is halved to tell a cusp from a turn in the coordinate
 SHORTEN = 40
 #: relative size of F below which it counts as rounding
@@ -101,11 +103,28 @@ def _searched_curve(eos: EquationOfState) -> list[tuple[Array, Array]]:
     # a change of sign hidden by rounding lies between the coordinates around it
     sure = _sure(eos.surface(z, 0.0, with_energy=False).fold)
     z = z[sure | (np.arange(len(z)) < np.argmax(sure))]
-    fold = eos.surface(z[:, None], s[None, :], with_energy=False).fold
-    # where F vanishes faster than z, its sign next to z = 0 is the first one that is not rounding
-    fold = np.take_along_axis(fold, np.maximum(np.arange(len(z))[:, None], _sure(fold).argmax(axis=0)), axis=0)
+    fold = _fold_table(eos, z, s)
+    for _ in range(SHORTEN):
+        # in a cell whose corners alternate in sign it is open which of its edges belong together
+        up = fold > 0
+        saddle = (up[1:, 1:] == up[:-1, :-1]) & (up[1:, :-1] == up[:-1, 1:]) & (up[1:, 1:] != up[1:, :-1])
+        known = ~np.isnan(fold)
+        saddle &= known[1:, 1:] & known[:-1, :-1] & known[1:, :-1] & known[:-1, 1:]
+        j = np.flatnonzero(saddle.any(axis=0) & (np.diff(s) > 4 * EPS * s[1:]))
+        if not len(j):
+            break
+        between = 0.5 * (s[j] + s[j + 1])
+        s, fold = np.insert(s, j + 1, between), np.insert(fold, j + 1, _fold_table(eos, z, between), axis=1)
     lines = contour_generator(z=np.ma.masked_invalid(fold.T)).lines(0.0)
     return [_refine(eos, z, s, fold, np.asarray(line)) for line in lines if len(line) > 1]
+
+
+def _fold_table(eos: EquationOfState, z: Array, s: Array) -> Array:
+    """Return F at all pairs of coordinates and strengths."""
+    fold = eos.surface(z[:, None], s[None, :], with_energy=False).fold
+    # where F vanishes faster than z, its sign next to z = 0 is the first one that is not rounding
+    first = np.maximum(np.arange(len(z))[:, None], _sure(fold).argmax(axis=0))
+    return np.asarray(np.take_along_axis(fold, first, axis=0))
 
 
 def _refine(eos: EquationOfState, z: Array, s: Array, fold: Array, line: Array) -> tuple[Array, Array]:
@@ -232,13 +251,26 @@ def _along_z(eos: EquationOfState, z: Array, s: Array) -> tuple[Array, Array]:
         f = eos.surface(z, s, with_energy=False)
         if f.fold_s[0] * f.fold_s[1] > 0:
             break
-        middle = np.sqrt(z[:1] * z[1:]), s.mean(keepdims=True)
-        new_z, new_s, _ = _project(eos, *middle, np.array([False]), 1e-12)
+        new_s = s.mean(keepdims=True)
+        new_z = _nearest_fold(eos, np.sqrt(z[:1] * z[1:]), new_s)
         slope = eos.surface(new_z, new_s, with_energy=False).fold_z[0]
         end = 0 if slope * f.fold_z[0] > 0 else 1
         z, s = z.copy(), s.copy()
         z[end], s[end] = new_z[0], new_s[0]
     return z, s
+
+
+def _nearest_fold(eos: EquationOfState, z: Array, s: Array) -> Array:
+    """Return the coordinate next to z, arrays of shape (1,), at which F vanishes at strength s."""
+    step = np.diff(np.log(eos.search_grid()[0])).min() / 4
+    k = np.arange(-NEIGHBOURS, NEIGHBOURS + 1)
+    around = z * np.exp(step * k)
+    up = eos.surface(around, s, with_energy=False).fold > 0
+    turns = np.flatnonzero(up[:-1] != up[1:])
+    if not len(turns):
+        raise NumericalError("the fold curve was lost between two of its points", partial=(z, s))
+    best = turns[np.argmin(np.abs(k[turns] + 0.5))]
+    return _solve_coordinate(eos, around[[best]], around[[best + 1]], s, up[[best + 1]])
 
 
 def _cusp(eos: EquationOfState, z: Array, s: Array) -> Cusp:
@@ -371,14 +403,16 @@ def zero_strength_folds(eos: EquationOfState) -> Surface:
     """
     z = eos.grid
     slope = eos.surface(z, 0.0, with_energy=False).fold_z
-    k = np.flatnonzero(np.sign(slope[:-1]) * np.sign(slope[1:]) < 0)
+    firm = np.flatnonzero(np.abs(z * slope) > SURE)
+    turns = np.sign(slope[firm[:-1]]) * np.sign(slope[firm[1:]]) < 0
+    k, after = firm[:-1][turns], firm[1:][turns]
     if len(k):
 
         def function(t: Array, _: Index) -> tuple[Array, Array]:
             here, there = (eos.surface(np.exp(t + h), 0.0, with_energy=False).fold_z for h in (0.0, H))
             return here, (there - here) / H
 
-        lower, upper = np.log(z[k]), np.log(z[k + 1])
+        lower, upper = np.log(z[k]), np.log(z[after])
         extrema = solve_bracketed(function, lower, upper, slope[k] < 0, absolute=CUSP_ACCURACY)
         z = np.sort(np.concatenate([z, np.exp(extrema)]))
     fold = eos.surface(z, 0.0, with_energy=False).fold

@@ -317,10 +317,12 @@ def _zero_newton(
     As d phi = (A/2) d intensity along a branch, with residuals r of the intensities the Newton step is
     d intensity = -[phi - A r/2]_b^c / [A/2]_b^c, dz = (d intensity - r)/(d intensity/dz).
     """
-    z, intensity = np.concatenate([b.coordinate, c.coordinate]), float(b.intensity[0])
+    z, intensity = np.concatenate([b.coordinate, c.coordinate]), 0.5 * (start + stop)
     for _ in range(12):
         f = eos.surface(z, 0.0)
         r = f.intensity - intensity
+        if not np.all(np.isfinite(f.intensity_z)):  # next to q = 0 the coupling underflows
+            return None
         level = f.free_entropy - 0.5 * f.scaled * r
         step = -(level[1] - level[0]) / (0.5 * (f.scaled[1] - f.scaled[0]))
         new = float(np.clip(intensity + step, 0.2 * intensity + 0.8 * start, 0.2 * intensity + 0.8 * stop))
