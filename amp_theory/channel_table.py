@@ -16,7 +16,7 @@ import numpy as np
 from amp_theory.errors import NumericalError
 from amp_theory.mixtures import EPS
 from amp_theory.quadrature import Array
-from amp_theory.scalar_channel import ChannelValues
+from amp_theory.scalar_channel import UNDERFLOW, ChannelValues
 
 #: Chebyshev nodes of a panel, x_0 in units of 1/size, tail of the coefficients that is negligible
 NODES, FIRST, TAIL = 20, 1 / 16, 2e-14
@@ -130,12 +130,16 @@ class ChannelTable:
         size = np.maximum(coefficients.max(axis=1), 1e-300)
         size[:, 2] = 1.0  # log mmse needs an absolute, not a relative error
         tail = coefficients[:, -3:].max(axis=1) / size
-        floor = 8 * EPS * np.maximum(np.abs(values[:, :, 2]).max(axis=1), 1.0)
-        tail = tail.max(axis=1)
         known = exact.relative_error.reshape(-1, NODES).max(axis=1)
         # coefficients below the error of the values say nothing
-        rough = tail > np.maximum(np.maximum(TAIL, floor), 2 * known)
-        error = known + 2 * tail + floor
+        negligible = np.repeat(np.maximum(TAIL, 2 * known)[:, None], 5, axis=1)
+        depth = np.maximum(np.abs(values[:, :, 2]).max(axis=1), 1.0)
+        negligible[:, 2] = np.maximum(negligible[:, 2], 8 * EPS * depth)
+        rough = (tail > negligible).any(axis=1)
+        # where the mmse has underflowed no digit of it is left to be wrong
+        lost = 8 * EPS * np.minimum(depth, UNDERFLOW)
+        tail[:, 2] = np.minimum(tail[:, 2], np.maximum(negligible[:, 0], lost))
+        error = known + 2 * tail.max(axis=1) + lost
         done = [(lower[~rough], upper[~rough], values[~rough], error[~rough])]
         if rough.any():
             if splits == 0:

@@ -75,7 +75,9 @@ def _batches(count: Index, weight: int) -> Iterator[Index]:
         start = stop
 
 
-def trapezoid(integrand: Integrand, rows: Rows, measures: Sequence[int], weight: int = 1) -> tuple[Array, Array]:
+def trapezoid(
+    integrand: Integrand, rows: Rows, measures: Sequence[int], weight: int = 1, owners: Index | None = None
+) -> tuple[Array, Array]:
     """Integrate `integrand` over every row by the trapezoidal rule, halving steps until it is accurate.
 
     Parameters
@@ -91,6 +93,8 @@ def trapezoid(integrand: Integrand, rows: Rows, measures: Sequence[int], weight:
         sign, else a bound of its size.
     weight
         Memory a node costs, in doubles, to size the batches.
+    owners
+        Rows of one owner are parts of one integral, by which the accuracy of each is judged.
 
     Returns
     -------
@@ -101,7 +105,8 @@ def trapezoid(integrand: Integrand, rows: Rows, measures: Sequence[int], weight:
     now = _first_sums(integrand, rows, count, len(measures), weight)
     for halvings in range(HALVINGS + 1):
         sums, errors = (now.even + now.odd) * rows.step, now.error() * rows.step
-        bad = np.flatnonzero((errors > TARGET * sums[list(measures)]).any(axis=0))
+        whole = sums if owners is None else np.stack([np.bincount(owners, row)[owners] for row in sums])
+        bad = np.flatnonzero((errors > TARGET * whole[list(measures)]).any(axis=0))
         if not len(bad) or halvings == HALVINGS:
             break
         # the nodes so far become the even ones, the odd ones lie in the middle between them

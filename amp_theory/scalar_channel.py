@@ -29,6 +29,8 @@ TAIL = 42.0
 STRIP = 30.0
 #: up to x s^2 = WIDE the formulas for small x serve, up to x Var s = LITTLE those for psi and M
 WIDE, LITTLE = 12.0, 1.0
+#: -log of the least double
+UNDERFLOW = 745.0
 #: pairs of components times snr that are worked on together, to bound memory
 PLACES = 2_000_000
 #: each integrand is judged by its own integral, M'' by its size
@@ -160,31 +162,32 @@ def _pair_intervals(mixture: Mixture, x: Array) -> tuple[Array, Array, Array]:
     return np.where(empty, np.inf, lower), np.where(empty, -np.inf, upper), highest
 
 
-def _steps(mixture: Mixture, x: Array, lower: Array, upper: Array) -> Array:
-    """First step for every x: the integrand is analytic where no two components' phases differ by pi.
+def _rates(mixture: Mixture, x: Array, lower: Array, upper: Array) -> Array:
+    """How fast the phases of every pair of components part off the real axis, shape (pairs, n).
 
     At imaginary distance a from y the phases of components j and k differ by
-    a [(y - c_j)/(1 + x v_j) - (y - c_k)/(1 + x v_k)], extremal at the ends of the pair's interval.  A step h
-    then errs by exp(-2 pi a/h + a^2/2), a^2/2 from the growth of a unit Gaussian off the real axis.
+    a [(y - c_j)/(1 + x v_j) - (y - c_k)/(1 + x v_k)], extremal at the ends of the pair's interval.
     """
     j, k = mixture.pairs
     root = np.sqrt(x)
     centre = root * mixture.means[:, None]
     total = 1 + x * mixture.variances[:, None]
-    rate = np.zeros_like(x)
+    rate = np.zeros_like(lower)
     meet = np.isfinite(lower) & np.isfinite(upper)
     for y in (lower, upper):
         y = np.where(meet, y, 0.0)
         difference = np.abs((y - centre[j]) / total[j] - (y - centre[k]) / total[k])
-        rate = np.maximum(rate, np.where(meet, difference, 0.0).max(axis=0))
-    strip = np.minimum(np.pi / np.maximum(rate, 1e-3), np.sqrt(2 * STRIP))
-    return np.asarray(np.pi * strip / (STRIP + strip**2 / 2))
+        rate = np.maximum(rate, np.where(meet, difference, 0.0))
+    return rate
 
 
-def _merged(mixture: Mixture, x: Array, lower: Array, upper: Array, step: Array) -> tuple[Rows, Index, Array]:
+def _merged(mixture: Mixture, x: Array, lower: Array, upper: Array, rate: Array) -> tuple[Rows, Index, Array]:
     """Merge intervals of y that meet (half the axis does for a symmetric prior): windows, owners, reference points.
 
     The intervals have shape (intervals, n); a window of y = sqrt(x) reference + t belongs to one x, its owner.
+    The integrand is analytic up to a distance a at which no two components' phases, which part at the `rate` of an
+    interval, differ by pi.  A step h then errs by exp(-2 pi a/h + a^2/2), a^2/2 from the growth of a unit Gaussian off
+    the real axis.
     """
     order = np.argsort(lower, axis=0)
     starts = np.take_along_axis(lower, order, axis=0).T
@@ -194,27 +197,30 @@ def _merged(mixture: Mixture, x: Array, lower: Array, upper: Array, step: Array)
     place = np.flatnonzero(first)
     start, end = starts.ravel()[place], ends.ravel()[np.append(place[1:], first.size) - 1]
     own = place // starts.shape[1]
+    fastest = np.maximum.reduceat(np.take_along_axis(rate, order, axis=0).T.ravel(), place)
+    strip = np.minimum(np.pi / np.maximum(fastest, 1e-3), np.sqrt(2 * STRIP))
+    step = np.pi * strip / (STRIP + strip**2 / 2)
     if mixture.symmetric:
         keep = end > 0
-        start, end, own = start[keep], end[keep], own[keep]
+        start, end, own, step = start[keep], end[keep], own[keep], step[keep]
     half = mixture.symmetric & (start < 0)
     centre = np.where((start < 0) & (end > 0), 0.0, 0.5 * (start + end))
-    rows = Rows(np.where(half, 0.0, start - centre), end - centre, step[own], half)
+    rows = Rows(np.where(half, 0.0, start - centre), end - centre, step, half)
     return rows, own, centre / np.sqrt(x[own])
 
 
 def _wide_rows(mixture: Mixture, x: Array) -> tuple[Rows, Index, Array]:
     """Windows that hold all the mass of y."""
-    step = _steps(mixture, x, *_pair_intervals(mixture, x)[:2])
+    rate = _rates(mixture, x, *_pair_intervals(mixture, x)[:2]).max(axis=0)
     centre = np.sqrt(x) * mixture.means[:, None]
     reach = np.sqrt(2 * TAIL * (1 + x * mixture.variances[:, None])) + 0.5
-    return _merged(mixture, x, centre - reach, centre + reach, step)
+    return _merged(mixture, x, centre - reach, centre + reach, np.broadcast_to(rate, reach.shape))
 
 
 def _overlap_rows(mixture: Mixture, x: Array) -> tuple[Rows, Index, Array, Array]:
     """Windows where components overlap, and the log scale of the integrands for every x."""
     lower, upper, highest = _pair_intervals(mixture, x)
-    return (*_merged(mixture, x, lower, upper, _steps(mixture, x, lower, upper)), highest)
+    return (*_merged(mixture, x, lower, upper, _rates(mixture, x, lower, upper)), highest)
 
 
 # --- the regimes -------------------------------------------------------------------------------------------
@@ -254,7 +260,7 @@ def _small(centred: Mixture, where: Index, result: dict[str, Array]) -> None:
         at = x[own[r]]
         return small_integrand(centred.components, at, np.sqrt(at)[:, None] * reference[r, None] + t)
 
-    sums, errors = _gather(own, len(x), _norm(centred), *trapezoid(integrand, rows, MEASURES, len(centred.means)))
+    sums, errors = _gather(own, len(x), _norm(centred), *trapezoid(integrand, rows, MEASURES, len(centred.means), own))
     psi, gain, mmse, slope, curvature, _ = sums
     _store(result, where, free_entropy_gain=psi, overlap_gain=gain, mmse=mmse, log_mmse=np.log(mmse), overlap_slope=slope,
            overlap_curvature=curvature, relative_error=_relative(errors, sums[list(MEASURES)]) + 64 * EPS)  # fmt: skip
@@ -270,7 +276,7 @@ def _sparse(centred: Mixture, where: Index, result: dict[str, Array]) -> None:
     def integrand(r: Index, t: Array) -> Array:
         return sparse_integrand(centred.components, x[own[r]], reference[r], t)
 
-    sums, errors = _gather(own, len(x), _norm(centred), *trapezoid(integrand, rows, (0, 1), len(centred.means)))
+    sums, errors = _gather(own, len(x), _norm(centred), *trapezoid(integrand, rows, (0, 1), len(centred.means), own))
     known, gain = result["relative_error"][where], result["overlap_gain"][where]
     _store(result, where, free_entropy_gain=sums[0],
            overlap_gain=np.where(result["mmse"][where] > 0.5 * centred.variance, sums[1], gain),
@@ -288,14 +294,16 @@ def _large(mixture: Mixture, where: Index, result: dict[str, Array]) -> None:
         log_density, label_entropy, post = posterior(mixture.components, x[own[r]], reference[r], t)
         density = np.exp(log_density - highest[own[r], None])
         b, w = post.between, post.within
-        cubes, square = b * (3 * w * w + 3 * w * b + b * b), post.third**2
+        change, cubes, square = 2 * w * b + b * b, b * (3 * w * w + 3 * w * b + b * b), post.third**2
         return density * np.stack(
-            [label_entropy, b, 2 * w * b + b * b - post.within_second,
-             square - 2 * (cubes - post.within_third), square + 2 * (cubes + post.within_third)]
+            [label_entropy, b, change - post.within_second, square - 2 * (cubes - post.within_third),
+             change + post.within_second, square + 2 * (cubes + post.within_third)]
         )  # fmt: skip
 
-    parts = trapezoid(integrand, rows, (0, 1, 4, 4, 4), len(mixture.means))
-    (entropy, between, slope, curvature, size), error = _gather(own, len(x), _norm(mixture), *parts)
+    measures = (0, 1, 4, 5, 4, 5)
+    parts = trapezoid(integrand, rows, measures, len(mixture.means), own)
+    sums, errors = _gather(own, len(x), _norm(mixture), *parts)
+    entropy, between, slope, curvature = sums[:4]
     p, v = mixture.probabilities[:, None], mixture.variances[:, None]
     total = 1 + x * v
     divergence = 0.5 * (x * mixture.variance - (p * np.log(total)).sum(axis=0))
@@ -313,7 +321,7 @@ def _large(mixture: Mixture, where: Index, result: dict[str, Array]) -> None:
                overlap_curvature=scale * curvature - 2 * smooth[2])  # fmt: skip
         if mixture.atoms:
             _store(result, where, slope_ratio=slope / between, curvature_ratio=curvature / between)
-    relative = _relative(error, np.stack([entropy, between, np.abs(slope), size, size]))
+    relative = _relative(errors, sums[list(measures)])
     # where psi has lost digits it is replaced
     cancelled = np.where(x * mixture.variance < LITTLE, 0.0, (divergence + mixture.entropy) / psi)
-    result["relative_error"][where] = relative + 4 * EPS * (8 + cancelled - np.minimum(highest, 0.0))
+    result["relative_error"][where] = relative + 4 * EPS * (8 + cancelled + np.clip(-highest, 0.0, UNDERFLOW))
