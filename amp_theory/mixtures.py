@@ -116,6 +116,12 @@ class Mixture:
         first, second = np.triu_indices(len(self.means), 1)
         return first, second
 
+    @cached_property
+    def log_distances(self) -> Array:
+        """Logarithm of the distance of every pair of atoms; with widths distances change, and are taken as equal."""
+        first, second = self.pairs
+        return np.log(np.abs(self.means[second] - self.means[first])) if self.atoms else np.zeros(len(first))
+
 
 @dataclass(frozen=True, eq=False)
 class Moments:

@@ -132,8 +132,9 @@ def _zero(mixture: Mixture, where: Index, result: dict[str, Array]) -> None:
 def _pair_intervals(mixture: Mixture, x: Array) -> tuple[Array, Array, Array]:
     """Where two components overlap: lower and upper ends, shape (pairs, n), and the highest log weight, (n,).
 
-    Of each pair the smaller weight bounds every integrand of the channel; an interval is where that bound
-    stays within e^-TAIL of the highest over all pairs, after the sixth power of the distance in M''.
+    Of each pair the smaller weight times a power of the distance bounds what it adds to the integrands: the zeroth to
+    the label's entropy, the second to the mmse, ..., the sixth to M''.  An interval is where one of these bounds stays
+    within e^-TAIL of its highest over all pairs.
     """
     j, k = mixture.pairs
     root = np.sqrt(x)
@@ -153,13 +154,15 @@ def _pair_intervals(mixture: Mixture, x: Array) -> tuple[Array, Array, Array]:
         t = np.clip(np.where(np.isfinite(t), t, 0.0), -1e100, 1e100)
         first, second = level[j] - t**2 / (2 * total[j]), level[k] - (t - apart) ** 2 / (2 * total[k])
         best = np.maximum(best, np.minimum(first, second))
-    highest = best.max(axis=0)
+    distance = mixture.log_distances[:, None]
+    margin = TAIL + (0.0 if mixture.atoms else 6 * math.log(mixture.contrast))
+    cut = np.min([(best + n * distance).max(axis=0) - n * distance for n in (0, 2, 4, 6)], axis=0) - margin
     with np.errstate(invalid="ignore"):
-        reach = np.sqrt(2 * total * (level - highest + TAIL + 6 * math.log(mixture.contrast)))
-    lower = np.fmax((centre - reach)[j], (centre - reach)[k])
-    upper = np.fmin((centre + reach)[j], (centre + reach)[k])
-    empty = np.isnan(reach[j]) | np.isnan(reach[k]) | (lower >= upper)
-    return np.where(empty, np.inf, lower), np.where(empty, -np.inf, upper), highest
+        first, second = (np.sqrt(2 * total[i] * (level[i] - cut)) for i in (j, k))
+    lower = centre[j] + np.fmax(-first, apart - second)
+    upper = centre[j] + np.fmin(first, apart + second)
+    empty = np.isnan(first) | np.isnan(second) | (lower >= upper)
+    return np.where(empty, np.inf, lower), np.where(empty, -np.inf, upper), best.max(axis=0)
 
 
 def _rates(mixture: Mixture, x: Array, lower: Array, upper: Array) -> Array:
