@@ -127,6 +127,8 @@ def _first_sums(integrand: Integrand, rows: Rows, count: Index, functions: int, 
         nodes = rows.lower[batch, None] + rows.step[batch, None] * steps
         with np.errstate(under="ignore"):
             values = integrand(batch, nodes)
+        # beyond its end a window may reach into the next
+        values *= steps < count[batch, None]
         values[:, rows.half[batch], 0] *= 0.5
         for target, start, stride in ((now.even, 0, 2), (now.odd, 1, 2), (now.fourth, 0, 4)):
             target[:, batch] = values[:, :, start::stride].sum(axis=-1)
@@ -144,5 +146,6 @@ def _middle_sums(
         steps = 0.5 + np.arange(count[row].max() - 1)
         with np.errstate(under="ignore"):
             values = integrand(row, rows.lower[row, None] + rows.step[row, None] * steps)
+        values *= steps < count[row, None] - 1
         sums[:, batch], size[:, batch] = values.sum(axis=-1), np.abs(values).sum(axis=-1)
     return sums, size
