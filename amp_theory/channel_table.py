@@ -16,14 +16,12 @@ import numpy as np
 from amp_theory.errors import NumericalError
 from amp_theory.mixtures import EPS
 from amp_theory.quadrature import Array
-from amp_theory.scalar_channel import ChannelValues
+from amp_theory.scalar_channel import UNDERFLOW, ChannelValues
 
 #: Chebyshev nodes of a panel, x_0 in units of 1/size, tail of the coefficients that is negligible
 NODES, FIRST, TAIL = 20, 1 / 16, 2e-14
-SPLITS = 6
-#: (E s)^2 in units of E s^2 below which M and psi are interpolated without it
-NEARLY_CENTRED = 1e-3
-#: log mmse below which nothing is left of it
+SPLITS = 12
+#: log(mmse/Var s) below which nothing is left of it
 UNDERFLOWN = -2000.0
 
 _angles = (2 * np.arange(NODES) + 1) * np.pi / (2 * NODES)
@@ -35,40 +33,39 @@ _transform = 2.0 / NODES * np.cos(np.outer(np.arange(NODES), np.pi - _angles))
 
 @dataclass(frozen=True, slots=True)
 class TableValues:
-    """psi, M, mmse, M', M'' at x, and the bound on their relative error (of M'' relative to its scale)."""
+    """psi, M, mmse, M', M'', M - (E s)^2 at x, and the bound on their relative error (of M'' relative to its scale)."""
 
     free_entropy: Array
     overlap: Array
     mmse: Array
     slope: Array
     curvature: Array
+    gain: Array
     relative_error: Array
 
 
 class ChannelTable:
     """Interpolated channel functions of one prior.
 
+    What an observation adds to psi and M is interpolated, in units of x^2 and x: next to any mean, and at any small x,
+    it keeps its digits.
+
     Parameters
     ----------
     evaluate
         The accurate functions, for x of shape (n,).
     mean
-        E s, the square root of M at x = 0.  Where it is small next to Var s, what is left of M and psi after
-        (E s)^2 and (E s)^2 x/2 is interpolated, which is of order x and x^2.
+        E s, the square root of M at x = 0.
     size
-        The scale of s^2: x is measured in units of 1/size.
-    second_moment
-        rho, the limit of M at large x.
+        The scale of (s - E s)^2: x is measured in units of 1/size.
+    variance
+        Var s, the mmse at x = 0.
     """
 
-    def __init__(
-        self, evaluate: Callable[[Array], ChannelValues], mean: float, size: float, second_moment: float
-    ) -> None:
+    def __init__(self, evaluate: Callable[[Array], ChannelValues], mean: float, size: float, variance: float) -> None:
         self._evaluate = evaluate
-        self._rho = second_moment
-        nearly_centred = mean**2 < NEARLY_CENTRED * second_moment
-        self._power = 1 if nearly_centred else 0
-        self._offset = mean**2 if nearly_centred else 0.0
+        self._variance = variance
+        self._offset = mean**2
         self._first = FIRST / size
         self._end = 0.0
         self._saturated = False
@@ -92,12 +89,11 @@ class ChannelTable:
         gap[gap == 0] = 1e-280
         weight = _weights / gap
         mean = np.einsum("xn,xnf->xf", weight, self._values[panel]) / weight.sum(axis=1)[:, None]
-        mmse = np.exp(mean[:, 2])
-        scale = flat**self._power
-        overlap = np.where(mmse < 0.5 * self._rho, self._rho - mmse, mean[:, 1] * scale + self._offset)
+        mmse = self._variance * np.exp(mean[:, 2])
+        gain = np.where(mmse < 0.5 * self._variance, self._variance - mmse, mean[:, 1] * flat)
         # beyond the table psi is a straight line of slope rho/2
-        psi = (mean[:, 0] * scale + 0.5 * self._offset) * flat + 0.5 * self._rho * (asked - flat)
-        columns = (psi, overlap, mmse, mean[:, 3] * mmse, mean[:, 4] * mmse, self._error[panel])
+        psi = mean[:, 0] * flat * flat + 0.5 * self._variance * (asked - flat) + 0.5 * self._offset * asked
+        columns = (psi, self._offset + gain, mmse, mean[:, 3] * mmse, mean[:, 4] * mmse, gain, self._error[panel])
         return TableValues(*(c.reshape(x.shape) for c in columns))
 
     def _build(self, largest: float) -> None:
@@ -107,7 +103,7 @@ class ChannelTable:
         while end <= largest and not self._saturated:
             edges.append((end, 2 * end))
             end *= 2
-            self._saturated = bool(self._evaluate(np.array([end])).log_mmse[0] < UNDERFLOWN)
+            self._saturated = bool(self._evaluate(np.array([end])).log_mmse[0] - np.log(self._variance) < UNDERFLOWN)
         parts = self._panels(np.array(edges), SPLITS)
         lower = np.concatenate([self._lower, *(p[0] for p in parts)])
         order = np.argsort(lower)
@@ -122,25 +118,28 @@ class ChannelTable:
         lower, upper = edges.T
         x = 0.5 * (lower + upper)[:, None] + 0.5 * (upper - lower)[:, None] * _points
         exact = self._evaluate(x.ravel())
-        scale = x.ravel() ** self._power
         columns = [
-            (exact.free_entropy / x.ravel() - 0.5 * self._offset) / scale,
-            (exact.overlap - self._offset) / scale,
-            exact.log_mmse,
+            exact.free_entropy_gain / x.ravel() ** 2,
+            exact.overlap_gain / x.ravel(),
+            exact.log_mmse - np.log(self._variance),
             exact.slope_ratio,
             exact.curvature_ratio,
         ]
         values = np.stack(columns, axis=-1).reshape(-1, NODES, 5)
         coefficients = np.abs(np.einsum("kn,pnf->pkf", _transform, values))
-        tail = coefficients[:, -3:].max(axis=1) / np.maximum(coefficients.max(axis=1), 1e-300)
-        # log mmse needs an absolute, not a relative error
-        tail[:, 2] *= np.maximum(coefficients[:, :, 2].max(axis=1), 1.0)
-        floor = 8 * EPS * np.maximum(np.abs(values[:, :, 2]).max(axis=1), 1.0)
-        tail = tail.max(axis=1)
+        size = np.maximum(coefficients.max(axis=1), 1e-300)
+        size[:, 2] = 1.0  # log mmse needs an absolute, not a relative error
+        tail = coefficients[:, -3:].max(axis=1) / size
         known = exact.relative_error.reshape(-1, NODES).max(axis=1)
         # coefficients below the error of the values say nothing
-        rough = tail > np.maximum(np.maximum(TAIL, floor), 2 * known)
-        error = known + 2 * tail + floor
+        negligible = np.repeat(np.maximum(TAIL, 2 * known)[:, None], 5, axis=1)
+        depth = np.maximum(np.abs(values[:, :, 2]).max(axis=1), 1.0)
+        negligible[:, 2] = np.maximum(negligible[:, 2], 8 * EPS * depth)
+        rough = (tail > negligible).any(axis=1)
+        # where the mmse has underflowed no digit of it is left to be wrong
+        lost = 8 * EPS * np.minimum(depth, UNDERFLOW)
+        tail[:, 2] = np.minimum(tail[:, 2], np.maximum(negligible[:, 0], lost))
+        error = known + 2 * tail.max(axis=1) + lost
         done = [(lower[~rough], upper[~rough], values[~rough], error[~rough])]
         if rough.any():
             if splits == 0:

@@ -207,18 +207,17 @@ class Density(Prior):
     @cached_property
     def table(self) -> Table:
         """Interpolated channel functions, for the solvers."""
-        return ChannelTable(self._channel, self.mean, self.second_moment, self.second_moment)
+        return ChannelTable(self._channel, self.mean, self.variance, self.variance)
 
     def resolved(self, snr: float) -> Mixture:
         """Return quadrature nodes as atoms, fine enough for observations of this snr."""
-        atoms = self._atoms(snr)
-        p, s = atoms.probabilities.ravel(), atoms.means.ravel()
+        p, s = self._atoms(snr)
         return Mixture(p / p.sum(), s, np.zeros_like(s))
 
     # --- the channel ---
 
-    def _atoms(self, x: float) -> Components:
-        """Return Gauss-Legendre nodes fine enough for the channel at snr x, as atoms."""
+    def _atoms(self, x: float) -> tuple[Array, Array]:
+        """Return Gauss-Legendre nodes fine enough for the channel at snr x, as probabilities and places of atoms."""
         lower, upper = self._panels.T
         pieces = np.maximum(np.ceil((upper - lower) * math.sqrt(x) / WIDEST), 1).astype(int)
         if pieces.sum() > MOST_PIECES:
@@ -234,30 +233,33 @@ class Density(Prior):
             s, p = nodes.ravel(), (weight * self._evaluate(nodes)).ravel()
             p = p / p.sum()
         keep = p > 1e-40
-        p, s = p[keep], s[keep]
-        return Components(p[:, None, None], np.log(p)[:, None, None], s[:, None, None], None, self.mean)
+        return p[keep], s[keep]
 
     def _channel(self, snr: Array) -> ChannelValues:
-        columns = np.array([self._at(float(x)) for x in snr]).reshape(-1, 7).T
-        psi, overlap, mmse, slope, curvature, error, _ = columns
+        columns = np.array([self._at(float(x)) for x in snr]).reshape(-1, 6).T
+        psi, gain, mmse, slope, curvature, error = columns
+        square = self.mean**2
         return ChannelValues(
-            snr, psi, overlap, mmse, np.log(mmse), slope, curvature, slope / mmse, curvature / mmse, error
-        )
+            snr, 0.5 * snr * square + psi, square + gain, mmse, np.log(mmse), slope, curvature,
+            slope / mmse, curvature / mmse, gain, psi, error,
+        )  # fmt: skip
 
     def _at(self, x: float) -> tuple[float, ...]:
-        """Return psi, M, mmse, M', M'', the relative error and the size of M'' at one x."""
-        atoms = self._atoms(x)
+        """Return psi, M, mmse, M', M'' of s - E s and the relative error at one x."""
+        p, s = self._atoms(x)
+        s = s - self.mean
+        s -= p @ s
         if x == 0:
-            p, c = atoms.probabilities, atoms.means - self.mean
-            third = float((p * c**3).sum())
-            curvature = third**2 - 2 * self.variance**3
-            return 0.0, self.mean**2, self.variance, self.variance**2, curvature, 16 * EPS, 1.0
+            third = float((p * s**3).sum())
+            return 0.0, 0.0, self.variance, self.variance**2, third**2 - 2 * self.variance**3, 16 * EPS
+        p, s = (a[:, None, None] for a in (p, s))
+        atoms = Components(p, np.log(p), s, None)
         centre = math.sqrt(x) * atoms.means.ravel()
         # y reaches as far as some atom gives it a density above e^-FAINT
         seen = np.flatnonzero(atoms.level.ravel() > -FAINT)
         reach = np.sqrt(2 * (FAINT + atoms.level.ravel()[seen]))
         ends = (centre[seen] - reach).min(keepdims=True), (centre[seen] + reach).max(keepdims=True)
-        small = x * self.second_moment < SMALL
+        small = x * self.variance < SMALL
         step = FIRST_STEP
         while True:
             looked: list[Array] = []
@@ -278,12 +280,11 @@ class Density(Prior):
             if missed.max() <= TARGET or step < LAST_STEP:
                 break
             step /= 4
-        psi, overlap, mmse, slope, curvature, size = sums[:, 0] / math.sqrt(2 * math.pi)
+        psi, gain, mmse, slope, curvature, _ = sums[:, 0] / math.sqrt(2 * math.pi)
         relative = float((errors[:, 0] / sums[list(MEASURES), 0]).max()) + float(missed.max())
-        # log Z has an absolute error of rounding, psi is about E (log Z)^2/2; E s has one of the quadrature
-        mean_error = 16 * EPS * abs(self.mean) * math.sqrt(self.second_moment) / overlap
-        rounding = EPS * (128 + CANCEL + (0 if small else math.sqrt(2 / psi))) + mean_error
-        return psi, overlap, mmse, slope, curvature, relative + rounding, size
+        # log Z has an absolute error of rounding, psi is about E (log Z)^2/2
+        rounding = EPS * (128 + CANCEL + (0 if small else math.sqrt(2 / psi)))
+        return psi, gain, mmse, slope, curvature, relative + rounding
 
 
 def _missed(x: float, looked: Array) -> Array:

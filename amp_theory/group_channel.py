@@ -57,7 +57,10 @@ def potts_channel(k: int, snr: Array) -> ChannelValues:
     for where, regime in ((zero, _none), (near & ~zero, _near), (~near, _far)):
         if where.any():
             result[:, where] = regime(k, snr[where], t[where])
-    return ChannelValues(snr, *result)
+    psi, overlap, mmse, log_mmse, slope, curvature, slope_ratio, curvature_ratio, error = result
+    return ChannelValues(
+        snr, psi, overlap, mmse, log_mmse, slope, curvature, slope_ratio, curvature_ratio, overlap, psi, error
+    )
 
 
 def _none(k: int, x: Array, t: Array) -> Array:

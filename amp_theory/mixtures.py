@@ -10,6 +10,7 @@ and component variances t_k = v_k/(1 + x v_k).  With c_k = m_k - <s>,
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,20 +19,21 @@ import numpy as np
 from amp_theory.quadrature import Array, Index
 
 EPS = float(np.finfo(float).eps)
+#: log Z beyond which log Z and Z lose nothing by their definitions
+LARGE = 3.0
 
 
 @dataclass(frozen=True, eq=False)
 class Components:
     """Components of a mixture as arrays that broadcast to (components, rows, nodes).
 
-    probabilities p_k, level log p_k, means s_k, variances v_k (None: all are atoms), and mean E s.
+    probabilities p_k, level log p_k, means s_k and variances v_k (None: all are atoms).
     """
 
     probabilities: Array
     level: Array
     means: Array
     variances: Array | None
-    mean: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,9 +57,17 @@ class Mixture:
         return float(self.probabilities @ (self.means**2 + self.variances))
 
     @cached_property
+    def centred(self) -> Mixture:
+        """The law of s - E s; its means keep their digits where E s is large next to the distances between them."""
+        if self.symmetric:
+            return self
+        distance = self.means - self.means[np.argmax(self.probabilities)]
+        return Mixture(self.probabilities, distance - math.fsum(self.probabilities * distance), self.variances)
+
+    @cached_property
     def variance(self) -> float:
         """Var s."""
-        return float(self.probabilities @ ((self.means - self.mean) ** 2 + self.variances))
+        return float(self.probabilities @ (self.centred.means**2 + self.variances))
 
     @cached_property
     def size(self) -> float:
@@ -98,13 +108,19 @@ class Mixture:
     def components(self) -> Components:
         """The components in a shape that broadcasts against (rows, nodes)."""
         p, s, v = (a[:, None, None] for a in (self.probabilities, self.means, self.variances))
-        return Components(p, np.log(p), s, None if self.atoms else v, self.mean)
+        return Components(p, np.log(p), s, None if self.atoms else v)
 
     @cached_property
     def pairs(self) -> tuple[Index, Index]:
         """All pairs of components."""
         first, second = np.triu_indices(len(self.means), 1)
         return first, second
+
+    @cached_property
+    def log_distances(self) -> Array:
+        """Logarithm of the distance of every pair of atoms; with widths distances change, and are taken as equal."""
+        first, second = self.pairs
+        return np.log(np.abs(self.means[second] - self.means[first])) if self.atoms else np.zeros(len(first))
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,23 +219,23 @@ def small_integrand(components: Components, x: Array, y: Array) -> Array:
 
     With u_k = log f_k(y)/g(y), g = N(0, 1), and d = Z - 1 = sum_k p_k (e^{u_k} - 1),
     psi = E_g[(1 + d) log(1 + d) - d] and M = E_g[(sum_k p_k e^{u_k} m_k)^2/(1 + d)]; sum_k p_k u_k is summed
-    in closed form, so that a vanishing mean cancels exactly.  x has shape (rows,), y (rows, nodes).
+    in closed form for a centred law, E s = 0, so that its mean cancels exactly.  x has shape (rows,), y (rows, nodes).
     """
     p, s = components.probabilities, components.means
     snr = x[:, None]
     root = np.sqrt(snr)
     tau: Array | None = None
     if components.variances is None:
-        drift: Array | float = components.mean
+        drift: Array | float = 0.0
         constant = 0.5 * snr * s * s
         u = root * s * y - constant
-        linear = root * drift * y - (p * constant).sum(axis=0)
+        linear = -(p * constant).sum(axis=0)
         m = s
     else:
         v = components.variances
         total = 1 + snr * v
         tau = v / total
-        drift = components.mean - snr * (p * s * tau).sum(axis=0)
+        drift = -snr * (p * s * tau).sum(axis=0)
         quadratic = 0.5 * snr * tau
         constant = 0.5 * np.log1p(snr * v) + 0.5 * snr * s * s / total
         u = (quadratic * y + root * s / total) * y - constant
@@ -241,10 +257,18 @@ def small_integrand(components: Components, x: Array, y: Array) -> Array:
     return np.stack([psi, overlap, *expectations(gauss * z, post)])
 
 
-def middle_integrand(components: Components, x: Array, y: Array) -> Array:
-    """Integrands of psi, M, mmse, M', M'' and the size of M'' as they are defined; shapes as above."""
-    log_density, _, post = posterior(components, x, np.zeros_like(x), y)
-    return defining_integrands(log_density, np.exp(log_density), post, y)
+def sparse_integrand(components: Components, x: Array, reference: Array, t: Array) -> Array:
+    """Integrands of psi and M of a centred law at y = sqrt(x) reference + t, shapes as for `posterior`.
+
+    The small differences keep their digits where Z is small, the definitions where it is large.
+    """
+    y = np.sqrt(x)[:, None] * reference[:, None] + t
+    log_density, _, post = posterior(components, x, reference, t)
+    large = log_density + 0.5 * y * y > LARGE
+    small = small_integrand(components, x, np.where(large, 0.0, y))[:2]
+    if not large.any():
+        return small
+    return np.where(large, defining_integrands(log_density, np.exp(log_density), post, y)[:2], small)
 
 
 def defining_integrands(log_density: Array, density: Array, post: Moments, y: Array) -> Array:

@@ -223,7 +223,7 @@ class _GaussianTable:
         x = np.asarray(snr, dtype=float)
         values = channel(_STANDARD, x.ravel())
         columns = (values.free_entropy, values.overlap, values.mmse, values.overlap_slope,
-                   values.overlap_curvature, values.relative_error)  # fmt: skip
+                   values.overlap_curvature, values.overlap_gain, values.relative_error)  # fmt: skip
         return TableValues(*(c.reshape(x.shape) for c in columns))
 
 
@@ -236,7 +236,7 @@ def _mixture_table(prior: MixturePrior) -> Table:
     mixture = prior.mixture
     if len(mixture.means) == 1:
         return _GaussianTable()
-    return ChannelTable(lambda x: channel(mixture, x), mixture.mean, mixture.size, mixture.second_moment)
+    return ChannelTable(lambda x: channel(mixture, x), mixture.mean, mixture.centred.size, mixture.variance)
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,9 @@ def _batches(count: Index, weight: int) -> Iterator[Index]:
         start = stop
 
 
-def trapezoid(integrand: Integrand, rows: Rows, measures: Sequence[int], weight: int = 1) -> tuple[Array, Array]:
+def trapezoid(
+    integrand: Integrand, rows: Rows, measures: Sequence[int], weight: int = 1, owners: Index | None = None
+) -> tuple[Array, Array]:
     """Integrate `integrand` over every row by the trapezoidal rule, halving steps until it is accurate.
 
     Parameters
@@ -91,6 +93,8 @@ def trapezoid(integrand: Integrand, rows: Rows, measures: Sequence[int], weight:
         sign, else a bound of its size.
     weight
         Memory a node costs, in doubles, to size the batches.
+    owners
+        Rows of one owner are parts of one integral, by which the accuracy of each is judged.
 
     Returns
     -------
@@ -101,7 +105,8 @@ def trapezoid(integrand: Integrand, rows: Rows, measures: Sequence[int], weight:
     now = _first_sums(integrand, rows, count, len(measures), weight)
     for halvings in range(HALVINGS + 1):
         sums, errors = (now.even + now.odd) * rows.step, now.error() * rows.step
-        bad = np.flatnonzero((errors > TARGET * sums[list(measures)]).any(axis=0))
+        whole = sums if owners is None else np.stack([np.bincount(owners, row)[owners] for row in sums])
+        bad = np.flatnonzero((errors > TARGET * whole[list(measures)]).any(axis=0))
         if not len(bad) or halvings == HALVINGS:
             break
         # the nodes so far become the even ones, the odd ones lie in the middle between them
@@ -122,6 +127,8 @@ def _first_sums(integrand: Integrand, rows: Rows, count: Index, functions: int, 
         nodes = rows.lower[batch, None] + rows.step[batch, None] * steps
         with np.errstate(under="ignore"):
             values = integrand(batch, nodes)
+        # beyond its end a window may reach into the next
+        values *= steps < count[batch, None]
         values[:, rows.half[batch], 0] *= 0.5
         for target, start, stride in ((now.even, 0, 2), (now.odd, 1, 2), (now.fourth, 0, 4)):
             target[:, batch] = values[:, :, start::stride].sum(axis=-1)
@@ -139,5 +146,6 @@ def _middle_sums(
         steps = 0.5 + np.arange(count[row].max() - 1)
         with np.errstate(under="ignore"):
             values = integrand(row, rows.lower[row, None] + rows.step[row, None] * steps)
+        values *= steps < count[row, None] - 1
         sums[:, batch], size[:, batch] = values.sum(axis=-1), np.abs(values).sum(axis=-1)
     return sums, size

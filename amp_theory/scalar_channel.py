@@ -5,32 +5,34 @@ observation give (Guo, Wu, Shamai and Verdu, IEEE Trans. Inf. Theory 57, 2011, p
 
     psi(x) = E log Z,   M(x) = E <s>^2,   rho - M = E Var,   M' = E Var^2,   M'' = E[kappa_3^2 - 2 Var^3].
 
-Cancellation is avoided in three regimes of x:
-  small   psi and M as integrals of exact small differences against N(0, 1);
+A shift of the prior changes nothing but M = (E s)^2 + M_c and psi = x (E s)^2/2 + psi_c, c for the centred law,
+so that what an observation adds keeps its digits next to any mean.  Cancellation is avoided further by two ways:
+  small   psi_c and M_c as integrals of exact small differences against N(0, 1);
   large   only the places where two components overlap are integrated, relative to their own
-          exponentially small weight, and psi = KL - H(p) + E H(pi), M = rho - mmse;
-  middle  the expectations as they stand, where x is large but M still small.
+          exponentially small weight, and psi_c = KL - H(p) + E H(pi), M_c = Var s - mmse.
+Where x Var s is small and x s^2 large, psi_c and M_c come from the first and all else from the second.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
 
-from amp_theory.mixtures import EPS, Components, Mixture, middle_integrand, posterior, small_integrand
+from amp_theory.mixtures import EPS, Mixture, posterior, small_integrand, sparse_integrand
 from amp_theory.quadrature import Array, Index, Rows, trapezoid
 
 #: e^-TAIL is where integrands are cut off
 TAIL = 42.0
 #: twice the first step aims at a discretisation error e^-STRIP, the first step at its square
 STRIP = 30.0
-#: up to x s^2 = WIDE the formulas for small x serve
-WIDE = 12.0
-#: up to x s^2 = FINITE their exponentials do not overflow
-FINITE = 200.0
+#: up to x s^2 = WIDE the formulas for small x serve, up to x Var s = LITTLE those for psi and M
+WIDE, LITTLE = 12.0, 1.0
+#: -log of the least double
+UNDERFLOW = 745.0
+#: pairs of components times snr that are worked on together, to bound memory
+PLACES = 2_000_000
 #: each integrand is judged by its own integral, M'' by its size
 MEASURES = (0, 1, 2, 3, 5, 5)
 
@@ -42,6 +44,7 @@ class ChannelValues:
     free_entropy is psi(x) = E log Z in nats, overlap is M(x) = E[<s> s*] = 2 psi'(x), mmse is rho - M(x),
     log_mmse its logarithm (finite where mmse underflows), overlap_slope is M'(x), overlap_curvature is
     M''(x).  slope_ratio and curvature_ratio are M'/mmse and M''/mmse, finite where all underflow.
+    overlap_gain and free_entropy_gain are M(x) - (E s)^2 and psi(x) - x (E s)^2/2, with all their digits.
     relative_error bounds the relative error of all of them (of overlap_curvature relative to
     E[kappa_3^2 + 2 Var^3], as it may change sign).
     """
@@ -55,6 +58,8 @@ class ChannelValues:
     overlap_curvature: Array
     slope_ratio: Array
     curvature_ratio: Array
+    overlap_gain: Array
+    free_entropy_gain: Array
     relative_error: Array
 
     def reshape(self, shape: tuple[int, ...]) -> ChannelValues:
@@ -64,20 +69,23 @@ class ChannelValues:
 
 def channel(mixture: Mixture, snr: Array) -> ChannelValues:
     """Evaluate the scalar channel at every x = `snr` (shape (n,), finite, >= 0)."""
+    most = max(PLACES // max(len(mixture.pairs[0]), 1), 1)
+    if len(snr) > most:
+        parts = [channel(mixture, snr[i : i + most]) for i in range(0, len(snr), most)]
+        return ChannelValues(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(ChannelValues)))
     result = {f.name: np.zeros_like(snr) for f in fields(ChannelValues)}
     result["snr"] = snr
     if len(mixture.means) == 1:
         _one_component(mixture, snr, result)
     else:
-        wide = snr * mixture.size <= WIDE
-        _one_window(mixture, np.flatnonzero(wide & (snr > 0)), result, small_integrand)
+        wide = snr * mixture.centred.size <= WIDE
+        little = ~wide & (snr * mixture.variance < LITTLE)
+        _small(mixture.centred, np.flatnonzero(wide & (snr > 0)), result)
         _large(mixture, np.flatnonzero(~wide), result)
-        # of a sparse prior little is known yet: differences are still small
-        little = ~wide & (result["overlap"] < 0.2 * mixture.second_moment)
-        finite = snr * mixture.size <= FINITE
-        _one_window(mixture, np.flatnonzero(little & finite), result, small_integrand)
-        _one_window(mixture, np.flatnonzero(little & ~finite), result, middle_integrand)
+        _sparse(mixture.centred, np.flatnonzero(little), result)
         _zero(mixture, np.flatnonzero(snr == 0), result)
+    result["overlap"] = mixture.mean**2 + result["overlap_gain"]
+    result["free_entropy"] = 0.5 * snr * mixture.mean**2 + result["free_entropy_gain"]
     plain = result["slope_ratio"] == 0
     for ratio, name in (("slope_ratio", "overlap_slope"), ("curvature_ratio", "overlap_curvature")):
         result[ratio][plain] = result[name][plain] / result["mmse"][plain]
@@ -86,12 +94,12 @@ def channel(mixture: Mixture, snr: Array) -> ChannelValues:
 
 def _one_component(mixture: Mixture, x: Array, result: dict[str, Array]) -> None:
     """Gaussian prior N(s_0, v): psi = (x (s_0^2 + v) - log(1 + x v))/2, mmse = v/(1 + x v)."""
-    s, v = mixture.means[0], mixture.variances[0]
+    v = mixture.variances[0]
     w = x * v
     # x v - log(1 + x v) without cancellation: the series of -log1p from its second term
     tail = np.where(w < 0.1, _x_minus_log1p_series(np.minimum(w, 0.1)), w - np.log1p(w))
-    result["free_entropy"] = 0.5 * (x * s * s + tail)
-    result["overlap"] = s * s + v * w / (1 + w)
+    result["free_entropy_gain"] = 0.5 * tail
+    result["overlap_gain"] = v * w / (1 + w)
     result["mmse"] = v / (1 + w)
     result["log_mmse"] = np.log(v) - np.log1p(w)
     result["overlap_slope"] = result["mmse"] ** 2
@@ -109,9 +117,8 @@ def _x_minus_log1p_series(w: Array) -> Array:
 
 def _zero(mixture: Mixture, where: Index, result: dict[str, Array]) -> None:
     """X = 0: M = (E s)^2, mmse = Var s, M' = (Var s)^2, M'' = kappa_3(s)^2 - 2 (Var s)^3."""
-    centred = mixture.means - mixture.mean
-    skew = float(mixture.probabilities @ (centred**3 + 3 * mixture.variances * centred))
-    result["overlap"][where] = mixture.mean**2
+    c = mixture.centred.means
+    skew = float(mixture.probabilities @ (c**3 + 3 * mixture.variances * c))
     result["mmse"][where] = mixture.variance
     result["log_mmse"][where] = np.log(mixture.variance)
     result["overlap_slope"][where] = mixture.variance**2
@@ -125,98 +132,101 @@ def _zero(mixture: Mixture, where: Index, result: dict[str, Array]) -> None:
 def _pair_intervals(mixture: Mixture, x: Array) -> tuple[Array, Array, Array]:
     """Where two components overlap: lower and upper ends, shape (pairs, n), and the highest log weight, (n,).
 
-    Of each pair the smaller weight bounds every integrand of the channel; an interval is where that bound
-    stays within e^-TAIL of the highest over all pairs, after the sixth power of the distance in M''.
+    Of each pair the smaller weight times a power of the distance bounds what it adds to the integrands: the zeroth to
+    the label's entropy, the second to the mmse, ..., the sixth to M''.  An interval is where one of these bounds stays
+    within e^-TAIL of its highest over all pairs.
     """
     j, k = mixture.pairs
     root = np.sqrt(x)
     centre = root * mixture.means[:, None]
     total = 1 + x * mixture.variances[:, None]
     level = np.log(mixture.probabilities)[:, None] - 0.5 * np.log(total)
-
-    def log_weight(i: Index, y: Array) -> Array:
-        return np.asarray(level[i] - (y - centre[i]) ** 2 / (2 * total[i]))
-
-    # the maximum of min(l_j, l_k) sits at the top of one parabola or where the two cross
+    # the maximum of min(l_j, l_k) sits at the top of one parabola or where the two cross; t is y from the first's top
+    apart = root * (mixture.means[k] - mixture.means[j])[:, None]
     a = 0.5 * (1 / total[k] - 1 / total[j])
-    b = centre[j] / total[j] - centre[k] / total[k]
-    c = level[j] - level[k] - centre[j] ** 2 / (2 * total[j]) + centre[k] ** 2 / (2 * total[k])
+    b = -apart / total[k]
+    c = level[j] - level[k] + apart**2 / (2 * total[k])
     with np.errstate(all="ignore"):
         q = -0.5 * (b + np.copysign(np.sqrt(b * b - 4 * a * c), b))
         crossings = [q / a, c / q]
     best = np.full(c.shape, -np.inf)
-    for y in (centre[j], centre[k], *crossings):
-        y = np.clip(np.where(np.isfinite(y), y, centre[j]), -1e100, 1e100)
-        best = np.maximum(best, np.minimum(log_weight(j, y), log_weight(k, y)))
-    highest = best.max(axis=0)
+    for t in (np.zeros_like(apart), apart, *crossings):
+        t = np.clip(np.where(np.isfinite(t), t, 0.0), -1e100, 1e100)
+        first, second = level[j] - t**2 / (2 * total[j]), level[k] - (t - apart) ** 2 / (2 * total[k])
+        best = np.maximum(best, np.minimum(first, second))
+    distance = mixture.log_distances[:, None]
+    margin = TAIL + (0.0 if mixture.atoms else 6 * math.log(mixture.contrast))
+    cut = np.min([(best + n * distance).max(axis=0) - n * distance for n in (0, 2, 4, 6)], axis=0) - margin
     with np.errstate(invalid="ignore"):
-        reach = np.sqrt(2 * total * (level - highest + TAIL + 6 * math.log(mixture.contrast)))
-    lower = np.fmax((centre - reach)[j], (centre - reach)[k])
-    upper = np.fmin((centre + reach)[j], (centre + reach)[k])
-    empty = np.isnan(reach[j]) | np.isnan(reach[k]) | (lower >= upper)
-    return np.where(empty, np.inf, lower), np.where(empty, -np.inf, upper), highest
+        first, second = (np.sqrt(2 * total[i] * (level[i] - cut)) for i in (j, k))
+    lower = centre[j] + np.fmax(-first, apart - second)
+    upper = centre[j] + np.fmin(first, apart + second)
+    empty = np.isnan(first) | np.isnan(second) | (lower >= upper)
+    return np.where(empty, np.inf, lower), np.where(empty, -np.inf, upper), best.max(axis=0)
 
 
-def _steps(mixture: Mixture, x: Array, lower: Array, upper: Array) -> Array:
-    """First step for every x: the integrand is analytic where no two components' phases differ by pi.
+def _rates(mixture: Mixture, x: Array, lower: Array, upper: Array) -> Array:
+    """How fast the phases of every pair of components part off the real axis, shape (pairs, n).
 
     At imaginary distance a from y the phases of components j and k differ by
-    a [(y - c_j)/(1 + x v_j) - (y - c_k)/(1 + x v_k)], extremal at the ends of the pair's interval.  A step h
-    then errs by exp(-2 pi a/h + a^2/2), a^2/2 from the growth of a unit Gaussian off the real axis.
+    a [(y - c_j)/(1 + x v_j) - (y - c_k)/(1 + x v_k)], extremal at the ends of the pair's interval.
     """
     j, k = mixture.pairs
     root = np.sqrt(x)
     centre = root * mixture.means[:, None]
     total = 1 + x * mixture.variances[:, None]
-    rate = np.zeros_like(x)
+    rate = np.zeros_like(lower)
     meet = np.isfinite(lower) & np.isfinite(upper)
     for y in (lower, upper):
         y = np.where(meet, y, 0.0)
         difference = np.abs((y - centre[j]) / total[j] - (y - centre[k]) / total[k])
-        rate = np.maximum(rate, np.where(meet, difference, 0.0).max(axis=0))
-    strip = np.minimum(np.pi / np.maximum(rate, 1e-3), np.sqrt(2 * STRIP))
-    return np.asarray(np.pi * strip / (STRIP + strip**2 / 2))
+        rate = np.maximum(rate, np.where(meet, difference, 0.0))
+    return rate
 
 
-def _wide_rows(mixture: Mixture, x: Array) -> Rows:
-    """One window per x that holds all the mass of y (half of it for a symmetric prior)."""
-    lower, upper, _ = _pair_intervals(mixture, x)
-    step = _steps(mixture, x, lower, upper)
+def _merged(mixture: Mixture, x: Array, lower: Array, upper: Array, rate: Array) -> tuple[Rows, Index, Array]:
+    """Merge intervals of y that meet (half the axis does for a symmetric prior): windows, owners, reference points.
+
+    The intervals have shape (intervals, n); a window of y = sqrt(x) reference + t belongs to one x, its owner.
+    The integrand is analytic up to a distance a at which no two components' phases, which part at the `rate` of an
+    interval, differ by pi.  A step h then errs by exp(-2 pi a/h + a^2/2), a^2/2 from the growth of a unit Gaussian off
+    the real axis.
+    """
+    order = np.argsort(lower, axis=0)
+    starts = np.take_along_axis(lower, order, axis=0).T
+    ends = np.maximum.accumulate(np.take_along_axis(upper, order, axis=0).T, axis=1)
+    first = np.isfinite(starts)
+    first[:, 1:] &= starts[:, 1:] > ends[:, :-1]
+    place = np.flatnonzero(first)
+    start, end = starts.ravel()[place], ends.ravel()[np.append(place[1:], first.size) - 1]
+    own = place // starts.shape[1]
+    fastest = np.maximum.reduceat(np.take_along_axis(rate, order, axis=0).T.ravel(), place)
+    strip = np.minimum(np.pi / np.maximum(fastest, 1e-3), np.sqrt(2 * STRIP))
+    step = np.pi * strip / (STRIP + strip**2 / 2)
+    if mixture.symmetric:
+        keep = end > 0
+        start, end, own, step = start[keep], end[keep], own[keep], step[keep]
+    half = mixture.symmetric & (start < 0)
+    centre = np.where((start < 0) & (end > 0), 0.0, 0.5 * (start + end))
+    rows = Rows(np.where(half, 0.0, start - centre), end - centre, step, half)
+    return rows, own, centre / np.sqrt(x[own])
+
+
+def _wide_rows(mixture: Mixture, x: Array) -> tuple[Rows, Index, Array]:
+    """Windows that hold all the mass of y."""
+    rate = _rates(mixture, x, *_pair_intervals(mixture, x)[:2]).max(axis=0)
     centre = np.sqrt(x) * mixture.means[:, None]
     reach = np.sqrt(2 * TAIL * (1 + x * mixture.variances[:, None])) + 0.5
-    half = np.full(x.shape, mixture.symmetric)
-    start = np.where(half, 0.0, (centre - reach).min(axis=0))
-    return Rows(start, (centre + reach).max(axis=0), step, half)
+    return _merged(mixture, x, centre - reach, centre + reach, np.broadcast_to(rate, reach.shape))
 
 
 def _overlap_rows(mixture: Mixture, x: Array) -> tuple[Rows, Index, Array, Array]:
-    """Windows where components overlap, merged: rows, the x each belongs to, reference points, log scale."""
+    """Windows where components overlap, and the log scale of the integrands for every x."""
     lower, upper, highest = _pair_intervals(mixture, x)
-    step = _steps(mixture, x, lower, upper)
-    owner, starts, ends = [], [], []
-    for i in range(len(x)):
-        order = np.argsort(lower[:, i])
-        here: list[list[float]] = []
-        for a, b in zip(lower[order, i], upper[order, i], strict=True):
-            if a > b or (mixture.symmetric and b <= 0):
-                continue
-            if here and a <= here[-1][1]:
-                here[-1][1] = max(here[-1][1], b)
-            else:
-                here.append([a, b])
-        for a, b in here:
-            owner.append(i)
-            starts.append(a)
-            ends.append(b)
-    own = np.array(owner, dtype=np.intp)
-    start, end = np.array(starts), np.array(ends)
-    half = mixture.symmetric & (start < 0)
-    centre = np.where(half, 0.0, 0.5 * (start + end))
-    rows = Rows(np.where(half, 0.0, start - centre), end - centre, step[own], half)
-    return rows, own, centre / np.sqrt(x[own]), highest
+    return (*_merged(mixture, x, lower, upper, _rates(mixture, x, lower, upper)), highest)
 
 
-# --- the three regimes -------------------------------------------------------------------------------------
+# --- the regimes -------------------------------------------------------------------------------------------
 
 
 def _store(result: dict[str, Array], where: Index, **values: Array) -> None:
@@ -231,29 +241,49 @@ def _relative(error: Array, size: Array) -> Array:
     return np.asarray(ratio.max(axis=0))
 
 
-def _finish(
-    mixture: Mixture, where: Index, result: dict[str, Array], sums: Array, errors: Array, rounding: Array | float
-) -> None:
-    """Store psi, M, mmse, M', M'' from integrals in that order, the last the size that M'' is measured by."""
-    norm = (2.0 if mixture.symmetric else 1.0) / np.sqrt(2 * np.pi)
-    psi, overlap, mmse, slope, curvature, size = sums * norm
-    error = _relative(errors * norm, np.stack([psi, overlap, mmse, slope, size, size]))
-    _store(result, where, free_entropy=psi, overlap=overlap, mmse=mmse, log_mmse=np.log(mmse),
-           overlap_slope=slope, overlap_curvature=curvature, relative_error=error + rounding)  # fmt: skip
+def _norm(mixture: Mixture) -> float:
+    """Return 1/sqrt(2 pi), twice that where half the axis is integrated."""
+    return (2.0 if mixture.symmetric else 1.0) / math.sqrt(2 * math.pi)
 
 
-def _one_window(
-    mixture: Mixture, where: Index, result: dict[str, Array], formula: Callable[[Components, Array, Array], Array]
-) -> None:
-    """Integrate over one window by `formula`, as small differences or as the expectations are defined."""
+def _gather(own: Index, number: int, norm: float, sums: Array, errors: Array) -> tuple[Array, Array]:
+    """Return integrals and errors for every x, from those of its windows."""
+    gathered = np.array([np.bincount(own, norm * row, number) for row in (*sums, *errors)], dtype=float)
+    return gathered[: len(sums)], gathered[len(sums) :]
+
+
+def _small(centred: Mixture, where: Index, result: dict[str, Array]) -> None:
+    """Integrate small differences over all the mass of y: everything, for x s^2 up to WIDE."""
     if not len(where):
         return
     x = result["snr"][where]
-    rows = _wide_rows(mixture, x)
-    sums, errors = trapezoid(lambda r, y: formula(mixture.components, x[r], y), rows, MEASURES, len(mixture.means))
-    # as defined, log Z has an absolute error of rounding, and psi is about E (log Z)^2/2
-    rounding = 64 + (np.sqrt(2 / sums[0]) if formula is middle_integrand else 0.0)
-    _finish(mixture, where, result, sums, errors, EPS * rounding)
+    rows, own, reference = _wide_rows(centred, x)
+
+    def integrand(r: Index, t: Array) -> Array:
+        at = x[own[r]]
+        return small_integrand(centred.components, at, np.sqrt(at)[:, None] * reference[r, None] + t)
+
+    sums, errors = _gather(own, len(x), _norm(centred), *trapezoid(integrand, rows, MEASURES, len(centred.means), own))
+    psi, gain, mmse, slope, curvature, _ = sums
+    _store(result, where, free_entropy_gain=psi, overlap_gain=gain, mmse=mmse, log_mmse=np.log(mmse), overlap_slope=slope,
+           overlap_curvature=curvature, relative_error=_relative(errors, sums[list(MEASURES)]) + 64 * EPS)  # fmt: skip
+
+
+def _sparse(centred: Mixture, where: Index, result: dict[str, Array]) -> None:
+    """Replace psi and a small M where they are small differences, though some components are far from the others."""
+    if not len(where):
+        return
+    x = result["snr"][where]
+    rows, own, reference = _wide_rows(centred, x)
+
+    def integrand(r: Index, t: Array) -> Array:
+        return sparse_integrand(centred.components, x[own[r]], reference[r], t)
+
+    sums, errors = _gather(own, len(x), _norm(centred), *trapezoid(integrand, rows, (0, 1), len(centred.means), own))
+    known, gain = result["relative_error"][where], result["overlap_gain"][where]
+    _store(result, where, free_entropy_gain=sums[0],
+           overlap_gain=np.where(result["mmse"][where] > 0.5 * centred.variance, sums[1], gain),
+           relative_error=np.maximum(known, _relative(errors, sums) + 64 * EPS))  # fmt: skip
 
 
 def _large(mixture: Mixture, where: Index, result: dict[str, Array]) -> None:
@@ -267,33 +297,34 @@ def _large(mixture: Mixture, where: Index, result: dict[str, Array]) -> None:
         log_density, label_entropy, post = posterior(mixture.components, x[own[r]], reference[r], t)
         density = np.exp(log_density - highest[own[r], None])
         b, w = post.between, post.within
-        cubes, square = b * (3 * w * w + 3 * w * b + b * b), post.third**2
+        change, cubes, square = 2 * w * b + b * b, b * (3 * w * w + 3 * w * b + b * b), post.third**2
         return density * np.stack(
-            [label_entropy, b, 2 * w * b + b * b - post.within_second,
-             square - 2 * (cubes - post.within_third), square + 2 * (cubes + post.within_third)]
+            [label_entropy, b, change - post.within_second, square - 2 * (cubes - post.within_third),
+             change + post.within_second, square + 2 * (cubes + post.within_third)]
         )  # fmt: skip
 
-    sums, errors = trapezoid(integrand, rows, (0, 1, 4, 4, 4), len(mixture.means))
-    norm = (2.0 if mixture.symmetric else 1.0) / np.sqrt(2 * np.pi)
-    gathered = np.array([np.bincount(own, norm * row, len(x)) for row in (*sums, *errors)], dtype=float)
-    entropy, between, slope, curvature, size = gathered[:5]
-    error = gathered[5:]
+    measures = (0, 1, 4, 5, 4, 5)
+    parts = trapezoid(integrand, rows, measures, len(mixture.means), own)
+    sums, errors = _gather(own, len(x), _norm(mixture), *parts)
+    entropy, between, slope, curvature = sums[:4]
     p, v = mixture.probabilities[:, None], mixture.variances[:, None]
     total = 1 + x * v
-    divergence = 0.5 * (p * (x * (mixture.means[:, None] ** 2 + v) - np.log(total))).sum(axis=0)
+    divergence = 0.5 * (x * mixture.variance - (p * np.log(total)).sum(axis=0))
     # the integrals carry the factor e^highest, which may underflow
     with np.errstate(under="ignore", divide="ignore"):
         scale = np.exp(highest)
         smooth = [(p * (v / total) ** n).sum(axis=0) for n in (1, 2, 3)]
-        log_mmse = highest + np.log(between) if mixture.atoms else np.log(smooth[0] + scale * between)
-        mmse = np.exp(log_mmse)
+        # the root does not underflow before its square does
+        mmse = smooth[0] + (np.exp(0.5 * highest) * np.sqrt(between)) ** 2
+        log_mmse = highest + np.log(between) if mixture.atoms else np.log(mmse)
         psi = divergence - mixture.entropy + scale * entropy
-        _store(result, where, free_entropy=psi,
-               overlap=mixture.second_moment - mmse, mmse=mmse, log_mmse=log_mmse,
+        _store(result, where, free_entropy_gain=psi,
+               overlap_gain=mixture.variance - mmse, mmse=mmse, log_mmse=log_mmse,
                overlap_slope=smooth[1] + scale * slope,
                overlap_curvature=scale * curvature - 2 * smooth[2])  # fmt: skip
         if mixture.atoms:
             _store(result, where, slope_ratio=slope / between, curvature_ratio=curvature / between)
-    relative = _relative(error, np.stack([entropy, between, np.abs(slope), size, size]))
-    cancelled = (divergence + mixture.entropy) / psi
-    result["relative_error"][where] = relative + 4 * EPS * (8 + cancelled - np.minimum(log_mmse, 0.0))
+    relative = _relative(errors, sums[list(measures)])
+    # where psi has lost digits it is replaced
+    cancelled = np.where(x * mixture.variance < LITTLE, 0.0, (divergence + mixture.entropy) / psi)
+    result["relative_error"][where] = relative + 4 * EPS * (8 + cancelled + np.clip(-highest, 0.0, UNDERFLOW))
