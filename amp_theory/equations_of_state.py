@@ -412,12 +412,18 @@ class EquationOfState:
 
         Towards z = 0 F becomes constant once the mean, (E s)^2 >> z (Var s)^2, or the lowest power of xi' decides
         alone: it is 1 where q = 0 is no fixed point, so that the first branch starts out stable, and scale-free else.
-        Small means, fields and coefficients make folds as far down as where F last changes.
+        Small means, fields and coefficients make folds as far down as where F last changes.  Where q = 0 is always
+        stable, folds go on for ever, at ever larger intensities: the grid holds those of allowed controls.
         """
         z = np.geomspace(FLOOR * unit, NEAREST * unit, int(PER_DECADE * np.log10(NEAREST / FLOOR)))
-        fold = self.surface(z, 0.0, with_energy=False).fold
-        changed = np.abs(fold - fold[0]) > CHANGE * max(1.0, abs(float(fold[0])))
-        return float(BELOW * z[np.argmax(changed)]) if np.any(changed) else NEAREST * unit
+        f = self.surface(z, 0.0, with_energy=False)
+        changed = np.abs(f.fold - f.fold[0]) > CHANGE * max(1.0, abs(float(f.fold[0])))
+        lower = float(BELOW * z[np.argmax(changed)]) if np.any(changed) else NEAREST * unit
+        if np.isinf(self.start):
+            with np.errstate(all="ignore"):
+                folding = f.intensity / (1 - f.fold)
+            lower = min(lower, float(BELOW * z[np.argmin(folding > self.most)]))
+        return lower
 
     def _farthest_regular(self, unit: float) -> float:
         """Return the coordinate up to which rho - q is not too small for a singular coupling."""

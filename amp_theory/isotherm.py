@@ -14,6 +14,7 @@ import numpy as np
 
 from amp_theory.branches import Pair, equal_free_entropy, follow, zero_branches
 from amp_theory.equations_of_state import EquationOfState, Surface
+from amp_theory.errors import NumericalError
 from amp_theory.folds import FoldCurve, fold_curve, locate
 from amp_theory.mixtures import EPS
 from amp_theory.quadrature import Array, Bools, Index
@@ -167,6 +168,11 @@ class Transitions:
                 z, s = locate(self.eos, piece, intensity[inside])
                 for i, coordinate, strength in zip(inside, z, s, strict=True):
                     folds[i].append((float(coordinate), float(strength), number))
+            end = float(piece.intensity[-1])
+            if np.isfinite(piece.limit):  # between the grid and weak recovery z falls like the distance, s like its square
+                for i in np.flatnonzero((intensity > end) & (intensity < piece.limit)):
+                    part = (piece.limit - float(intensity[i])) / (piece.limit - end)
+                    folds[i].append((float(piece.coordinate[-1]) * part, float(piece.strength[-1]) * part**2, number))
         return [self._isotherm(sorted(here), float(x)) for here, x in zip(folds, intensity, strict=True)]
 
     def _isotherm(self, folds: list[tuple[float, float, int]], intensity: float) -> list[Branch]:
@@ -180,6 +186,12 @@ class Transitions:
             if number == RECOVERY and begin is None and not self._returns(last, intensity):
                 break
             if number is not None and number != RECOVERY and self.curve.pieces[number].appears:
+                if begin is not None and begin[2] is not None:
+                    raise NumericalError(
+                        f"{self.eos.model!r} has two branches in a row that begin, at intensity {intensity:.6g}: a fold "
+                        "between them was missed; ask for another control",
+                        partial=folds,
+                    )
                 begin = (coordinate, strength, number)
                 continue
             # without a fold in between, the next branch reaches down to zero strength
