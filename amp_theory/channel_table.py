@@ -21,6 +21,8 @@ from amp_theory.scalar_channel import UNDERFLOW, ChannelValues
 #: Chebyshev nodes of a panel, x_0 in units of 1/size, tail of the coefficients that is negligible
 NODES, FIRST, TAIL = 20, 1 / 16, 2e-14
 SPLITS = 12
+#: the largest error that may be rounding
+NOISE = 1e-12
 #: log(mmse/Var s) below which nothing is left of it
 UNDERFLOWN = -2000.0
 
@@ -104,7 +106,7 @@ class ChannelTable:
             edges.append((end, 2 * end))
             end *= 2
             self._saturated = bool(self._evaluate(np.array([end])).log_mmse[0] - np.log(self._variance) < UNDERFLOWN)
-        parts = self._panels(np.array(edges), SPLITS)
+        parts = self._panels(np.array(edges), SPLITS, np.full(len(edges), np.inf))
         lower = np.concatenate([self._lower, *(p[0] for p in parts)])
         order = np.argsort(lower)
         self._lower = lower[order]
@@ -113,8 +115,11 @@ class ChannelTable:
         self._error = np.concatenate([self._error, *(p[3] for p in parts)])[order]
         self._end = end
 
-    def _panels(self, edges: Array, splits: int) -> list[tuple[Array, Array, Array, Array]]:
-        """Return lower ends, upper ends, values at the nodes and error bounds of panels that resolve `edges`."""
+    def _panels(self, edges: Array, splits: int, before: Array) -> list[tuple[Array, Array, Array, Array]]:
+        """Return lower ends, upper ends, values at the nodes and error bounds of panels that resolve `edges`.
+
+        `before` is how far the tails of the panels they are halves of exceeded what is negligible.
+        """
         lower, upper = edges.T
         x = 0.5 * (lower + upper)[:, None] + 0.5 * (upper - lower)[:, None] * _points
         exact = self._evaluate(x.ravel())
@@ -135,7 +140,10 @@ class ChannelTable:
         negligible = np.repeat(np.maximum(TAIL, 2 * known)[:, None], 5, axis=1)
         depth = np.maximum(np.abs(values[:, :, 2]).max(axis=1), 1.0)
         negligible[:, 2] = np.maximum(negligible[:, 2], 8 * EPS * depth)
-        rough = (tail > negligible).any(axis=1)
+        excess = (tail / negligible).max(axis=1)
+        # what halving does not reduce is rounding, more than was expected, and is stated
+        rounding = (excess > 0.5 * before) & (tail.max(axis=1) < NOISE)
+        rough = (excess > 1) & ~rounding
         # where the mmse has underflowed no digit of it is left to be wrong
         lost = 8 * EPS * np.minimum(depth, UNDERFLOW)
         tail[:, 2] = np.minimum(tail[:, 2], np.maximum(negligible[:, 0], lost))
@@ -151,5 +159,5 @@ class ChannelTable:
             halves = np.concatenate(
                 [np.stack([lower[rough], middle], axis=1), np.stack([middle, upper[rough]], axis=1)]
             )
-            done += self._panels(halves, splits - 1)
+            done += self._panels(halves, splits - 1, np.tile(excess[rough], 2))
         return done
