@@ -13,10 +13,10 @@ import pytest
 from digits_table import MODELS, PATHS
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mpmath import mp
 
 import amp_theory as at
 from amp_theory.exact.channels import DensityChannel, exact_channel
+from amp_theory.exact.contexts import mp
 from amp_theory.exact.equations import Equations
 from amp_theory.exact.newton import confirmed, solve
 from amp_theory.exact.rules import GaussLegendrePanels, gaussian_mean, trapezoid
@@ -334,10 +334,10 @@ def test_json_has_decimal_strings():
 
 
 def test_precision_of_the_caller_is_left_alone():
-    before = mp.prec, mpmath.iv.prec
+    before = mpmath.mp.prec, mpmath.iv.prec
     at.thresholds(at.SphericalPSpin(3), at.Flow(), digits=20)
     at.certify(at.thresholds(at.SphericalPSpin(3), at.Flow()).dynamical)
-    assert (mp.prec, mpmath.iv.prec) == before
+    assert (mpmath.mp.prec, mpmath.iv.prec) == before
 
 
 def test_coefficients_of_a_mixture_are_exact():

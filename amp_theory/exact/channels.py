@@ -12,12 +12,12 @@ import itertools
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-
-from mpmath import mp
+from typing import Any
 
 from amp_theory.density import Density
 from amp_theory.errors import InputError, NumericalError
 from amp_theory.exact.channel_base import ChannelValues, ExactChannel
+from amp_theory.exact.contexts import called, from_raw, mp, raw
 from amp_theory.exact.groups import PottsChannel, ScaledChannel
 from amp_theory.exact.rationals import normalised, to_mp
 from amp_theory.exact.rules import Real, Rule, Values, gaussian_mean, legendre
@@ -156,15 +156,17 @@ class DensityChannel(ExactChannel):
 
     def __init__(self, prior: Density) -> None:
         self.prior = prior
-        self._grids: dict[tuple[int, Real], DensityGrid] = {}
+        #: raw numbers by precision and width, see `contexts`
+        self._grids: dict[tuple[int, int | None], list[tuple[Any, Any]]] = {}
 
     def _grid(self, snr: Real) -> DensityGrid:
         """Return the (cached) nodes for the working precision and an snr."""
-        width = mp.inf if snr == 0 else WIDEST / mp.sqrt(snr)
-        key = (mp.prec, mp.floor(mp.log(width, 2)) if snr else mp.inf)
+        octave = int(mp.floor(mp.log(WIDEST / mp.sqrt(snr), 2))) if snr else None
+        key = (mp.prec, octave)
         if key not in self._grids:
-            self._grids[key] = density_grid(self.prior, mp.mpf(2) ** key[1])
-        return self._grids[key]
+            grid = density_grid(self.prior, mp.inf if octave is None else mp.mpf(2) ** octave)
+            self._grids[key] = [(raw(s), raw(w)) for s, w in grid]
+        return [(from_raw(s), from_raw(w)) for s, w in self._grids[key]]
 
     def _moment(self, power: int) -> Real:
         return mp.fsum(w * s**power for s, w in self._grid(mp.mpf(0)))
@@ -225,7 +227,7 @@ def density_grid(prior: Density, widest: Real) -> DensityGrid:
 def _nodes(prior: Density, a: Real, b: Real) -> DensityGrid:
     """Return (s, weight P0(s)) at the Gauss-Legendre nodes of one panel."""
     middle, half = (a + b) / 2, (b - a) / 2
-    places = [(middle + half * node, half * weight) for node, weight in legendre(mp.prec)]
+    places = [(middle + half * node, half * weight) for node, weight in legendre()]
     return [(s, weight * _density(prior, s)) for s, weight in places]
 
 
@@ -281,7 +283,7 @@ def _density(prior: Density, s: Real) -> Real:
         "np.exp where it is given one)"
     )
     try:
-        value = prior.function(s)
+        value = called(prior.function, s)
     except (TypeError, AttributeError, ValueError) as error:
         raise InputError(f"{hint}; the density {prior.function!r} raised {type(error).__name__}: {error}") from None
     if not isinstance(value, mp.mpf | int | Fraction) or isinstance(value, bool):

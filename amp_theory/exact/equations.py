@@ -16,10 +16,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from mpmath import mp
-
 from amp_theory.exact.channel_base import ExactChannel
 from amp_theory.exact.channels import exact_channel
+from amp_theory.exact.contexts import mp
 from amp_theory.exact.coupling_base import ExactCoupling
 from amp_theory.exact.couplings import exact_coupling
 from amp_theory.exact.erasures import ErasureChannel, erasure_form

@@ -14,12 +14,11 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from mpmath import mp
-
 from amp_theory.cavity.sparse_models import XORSAT
 from amp_theory.couplings import GeneralCoupling, PolynomialCoupling
 from amp_theory.errors import InputError
 from amp_theory.exact.channel_base import ChannelValues, UnitAtoms
+from amp_theory.exact.contexts import mp
 from amp_theory.paths import Autoregressive
 
 if TYPE_CHECKING:

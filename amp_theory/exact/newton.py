@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from mpmath import mp
-
 from amp_theory.errors import NumericalError
+from amp_theory.exact.contexts import mp
 from amp_theory.exact.equations import System
 from amp_theory.exact.rules import GaussLegendrePanels, Real, Rule, trapezoid
 

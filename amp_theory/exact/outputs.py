@@ -13,8 +13,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 
-from mpmath import mp
-
+from amp_theory.exact.contexts import mp
 from amp_theory.exact.coupling_base import ScaledCoupling
 from amp_theory.exact.rules import Real, Rule, Values, gaussian_mean
 

@@ -10,10 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mpmath import mp
-
 import amp_theory.exact.equations as equations
 from amp_theory.errors import InputError, integer_between
+from amp_theory.exact.contexts import called, mp
 from amp_theory.exact.equations import Equations
 from amp_theory.exact.newton import SPARE, confirmed, solve
 from amp_theory.exact.rationals import to_mp
@@ -63,7 +62,7 @@ class Sharpener:
     # --- from unknowns to results ---
 
     def _control(self, intensity: Real) -> Real:
-        control = self.model.from_intensity(intensity)
+        control = called(self.model.from_intensity, intensity)
         if not isinstance(control, mp.mpf):
             raise InputError(
                 f"digits beyond double precision need a from_intensity that keeps mpmath numbers: {self.model!r}"
@@ -72,7 +71,7 @@ class Sharpener:
 
     def intensity(self, control: float | Real) -> Real:
         """Return the intensity at a control."""
-        return self.model.intensity(to_mp(control))
+        return called(self.model.intensity, to_mp(control))
 
     def _located(self, old: Located, intensity: tuple[Real, Real], strength: tuple[Real, Real] | None,
                  overlap: tuple[Real, Real]) -> Located:  # fmt: skip
@@ -118,7 +117,7 @@ class Sharpener:
 
     def point(self, name: str, old: Located) -> Located:
         """Return the special point of a name with more digits."""
-        start = float(self.model.intensity(mp.mpf(old.control)))
+        start = float(called(self.model.intensity, mp.mpf(old.control)))
         if name == "tricritical":
             assert old.strength is not None
             q, s, c = self._solved(equations.cusp(self.equations), [old.overlap, old.strength, start])

@@ -5,8 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from mpmath import mp
-
+from amp_theory.exact.contexts import mp
 from amp_theory.expressions import exact
 
 if TYPE_CHECKING:
