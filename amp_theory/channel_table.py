@@ -8,6 +8,7 @@ decreasing like 5.8^-n.  A panel whose last coefficients are not negligible is s
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -76,14 +77,23 @@ class ChannelTable:
         self._upper = np.empty(0)
         self._values = np.empty((0, NODES, 5))
         self._error = np.empty(0)
+        #: the panels so far, replaced by larger ones and never changed, so that threads may share them
+        self._built = copy.copy(self)
 
     def __call__(self, snr: Array) -> TableValues:
         """Evaluate at x = `snr` >= 0, any shape."""
         x = np.asarray(snr, dtype=float)
+        largest = float(x.max(initial=0.0))
+        built = self._built
+        if largest >= built._end and not built._saturated:
+            built = copy.copy(built)
+            built._build(largest)
+            self._built = built
+        return built._interpolated(x)
+
+    def _interpolated(self, x: Array) -> TableValues:
+        """Evaluate where there are panels."""
         asked = x.ravel()
-        largest = float(asked.max(initial=0.0))
-        if largest >= self._end and not self._saturated:
-            self._build(largest)
         flat = np.minimum(asked, self._end) if self._saturated else asked
         panel = np.searchsorted(self._lower, flat, side="right") - 1
         lower, upper = self._lower[panel], self._upper[panel]
