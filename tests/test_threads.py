@@ -11,16 +11,16 @@ from concurrent.futures import ThreadPoolExecutor
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 import amp_theory as at
+from amp_theory.channel_table import ChannelTable
 from amp_theory.errors import NumericalError
 from amp_theory.exact.absolute import bessel
 from amp_theory.exact.channels import exact_channel
 from amp_theory.exact.contexts import called, interval_digits, iv, mp
 from amp_theory.exact.rules import legendre
 from amp_theory.priors import _mixture_table
+from amp_theory.scalar_channel import channel
 from amp_theory.transitions import solved
 
 SPHERICAL, ISING, FLOW = at.SphericalPSpin(3), at.IsingPSpin(3), at.Flow()
@@ -256,14 +256,24 @@ def test_doubles_of_fresh_priors_in_eight_threads(seed):
                 assert abs(result[name][0] - value) <= error + result[name][1], name
 
 
-@given(lengths=st.lists(st.floats(-2, 4), min_size=8, max_size=8), atom=st.floats(0.5, 3))
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_channel_table_grows_for_several_threads_at_once(lengths, atom):
-    shared, own = (_mixture_table.__wrapped__(at.Discrete((-1.0, 0.25, atom), (0.25, 0.5, 0.25))) for _ in range(2))
-    places = [np.geomspace(1e-3, 10.0**k, 40) for k in lengths]
-    found = together(*[lambda x=x: shared(x) for x in places])
-    for x, values in zip(places, found, strict=True):
-        alone = own(x)
-        for name in ("free_entropy", "overlap", "mmse", "slope"):
-            a, b = getattr(values, name), getattr(alone, name)
-            assert np.all(np.abs(a - b) <= (values.relative_error + alone.relative_error) * np.abs(b)), name
+def test_a_channel_table_is_built_by_several_threads_at_once():
+    """All begin one and the same empty table, to different ends, again and again."""
+    mixture, known = at.Rademacher().mixture, {}
+
+    def evaluate(x):
+        if x.tobytes() not in known:  # so that building takes no time, and threads meet in the middle of it
+            known[x.tobytes()] = channel(mixture, x)
+        return known[x.tobytes()]
+
+    def new_table():
+        return ChannelTable(evaluate, mixture.mean, mixture.size, mixture.second_moment)
+
+    places = [np.linspace(0.01, 2.0**k, 6) for k in range(6)]
+    alone = [new_table()(x) for x in places]
+    for _ in range(150):
+        table = new_table()
+        found = together(*[lambda x=x, t=table: t(x) for x in places])
+        for values, own in zip(found, alone, strict=True):
+            for name in ("free_entropy", "overlap", "mmse", "slope"):
+                a, b = getattr(values, name), getattr(own, name)
+                assert np.all(np.abs(a - b) <= (values.relative_error + own.relative_error) * np.abs(b)), name
