@@ -18,8 +18,9 @@ from amp_theory.density import Density
 from amp_theory.errors import InputError, NumericalError
 from amp_theory.exact.channel_base import ChannelValues, ExactChannel
 from amp_theory.exact.contexts import called, from_raw, mp, raw
+from amp_theory.exact.faint import faint_values
 from amp_theory.exact.groups import PottsChannel, ScaledChannel
-from amp_theory.exact.rationals import normalised, to_mp
+from amp_theory.exact.rationals import lost_digits, normalised, to_mp
 from amp_theory.exact.rules import Real, Rule, Values, gaussian_mean, legendre
 from amp_theory.expressions import exact
 from amp_theory.group_models import PottsPrior, two_groups
@@ -51,6 +52,12 @@ class MixtureChannel(ExactChannel):
         """E s^2 as a rational number."""
         rows = zip(self.probabilities, self.means, self.variances, strict=True)
         return sum((p * (m * m + v) for p, m, v in rows), Fraction(0))
+
+    @property
+    def exact_variance(self) -> Fraction:
+        """Var s as a rational number."""
+        mean = sum((p * m for p, m in zip(self.probabilities, self.means, strict=True)), Fraction(0))
+        return self.exact_second_moment - mean**2
 
     @property
     def second_moment(self) -> Real:
@@ -86,6 +93,10 @@ class MixtureChannel(ExactChannel):
             return self._gaussian(snr)
         if snr == 0:
             return self._nothing()
+        if not any(self.variances):
+            faint = faint_values((self.probabilities, self.means), self.exact_variance, snr)
+            if faint is not None:
+                return faint
         components = self._components()
         posterior = _Posterior(components, snr)
         total = [mp.mpf(0)] * 5
@@ -106,7 +117,7 @@ class MixtureChannel(ExactChannel):
         """Return the closed form of N(m, v): psi = [x (m^2 + v) - log(1 + x v)]/2."""
         m, v = to_mp(self.means[0]), to_mp(self.variances[0])
         t = 1 + x * v
-        psi = (x * (m * m + v) - mp.log(t)) / 2
+        psi = (x * m * m + beyond_linear(x * v)) / 2
         return ChannelValues(psi, m * m + x * v * v / t, v / t, (v / t) ** 2, -2 * (v / t) ** 3)
 
     def _nothing(self) -> ChannelValues:
@@ -115,6 +126,12 @@ class MixtureChannel(ExactChannel):
         third = sum(p * ((m - mean) ** 3 + 3 * (m - mean) * v) for p, m, v in self._components())
         second = self.variance
         return ChannelValues(mp.mpf(0), mean**2, second, second**2, third**2 - 2 * second**3)
+
+
+def beyond_linear(x: Real) -> Real:
+    """Return x - log(1 + x) with all its relative digits."""
+    with mp.workdps(mp.dps + lost_digits(x)):
+        return x - mp.log1p(x)
 
 
 class _Posterior:

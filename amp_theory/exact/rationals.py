@@ -19,6 +19,11 @@ def normalised(weights: Iterable[float]) -> list[Fraction]:
     return [w / total for w in numbers]
 
 
+def lost_digits(value: Any) -> int:
+    """Return the digits that are lost where a small value is what is left of a sum of order one."""
+    return 0 if value == 0 else max(0, int(-mp.log10(abs(value)))) + 1
+
+
 def to_mp(value: Any) -> Any:
     """Return a number as an mpmath real of the working precision; floats are taken as `exact` takes them."""
     if isinstance(value, float):
