@@ -15,16 +15,14 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path as FilePath
 from typing import Any
 
-from mpmath import iv, mp
-
 from amp_theory.errors import FileError, InputError, NumericalError
+from amp_theory.exact.contexts import interval_digits, iv, mp
 from amp_theory.exact.intervals import Interval, Rule, enclose, hull
 from amp_theory.exact.points import Sharpener
 from amp_theory.exact.reduction import EQUATIONS, Problem
@@ -99,17 +97,6 @@ class Certificate:
         return table(title, ["", "from", "to"], rows)
 
 
-@contextmanager
-def _precision() -> Iterator[None]:
-    """Work with intervals of a fixed precision, whatever the caller had."""
-    before = iv.prec
-    iv.dps = WORKING
-    try:
-        yield
-    finally:
-        iv.prec = before
-
-
 # --- writing ------------------------------------------------------------------------------------------------
 
 
@@ -149,7 +136,7 @@ def certify(threshold: Located) -> Certificate:
         raise InputError(f"certificates are there for the models of the package only, not for {origin.model!r}")
     problem = Problem(origin.model, origin.path, origin.name)
     centre = _total_snr(problem, threshold, origin)
-    with _precision():
+    with interval_digits(WORKING):
         return _prove(problem, centre)
 
 
@@ -291,7 +278,7 @@ def verify(certificate: Certificate | Mapping[str, Any] | str | os.PathLike[str]
     first, last = map(Fraction, stated.unique_within)
     _require(stated.equation == EQUATIONS[problem.kind], f"the equation is {EQUATIONS[problem.kind]}")
     _require(0 < first <= low < high <= last, "`solution` must lie within `unique_within`, at positive x")
-    with _precision():
+    with interval_digits(WORKING):
         _require(_changes_sign(problem, stated.solution, rule), "F does not change its sign across `solution`")
         message = "F' may vanish in `unique_within`, or has a sign that does not belong to the point"
         _require(_is_monotone(problem, stated.unique_within, rule), message)

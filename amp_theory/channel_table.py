@@ -8,6 +8,7 @@ decreasing like 5.8^-n.  A panel whose last coefficients are not negligible is s
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ from amp_theory.scalar_channel import UNDERFLOW, ChannelValues
 #: Chebyshev nodes of a panel, x_0 in units of 1/size, tail of the coefficients that is negligible
 NODES, FIRST, TAIL = 20, 1 / 16, 2e-14
 SPLITS = 12
+#: the largest error that may be rounding
+NOISE = 1e-12
 #: log(mmse/Var s) below which nothing is left of it
 UNDERFLOWN = -2000.0
 
@@ -73,14 +76,23 @@ class ChannelTable:
         self._upper = np.empty(0)
         self._values = np.empty((0, NODES, 5))
         self._error = np.empty(0)
+        #: the panels so far, replaced by larger ones and never changed, so that threads may share them
+        self._built = copy.copy(self)
 
     def __call__(self, snr: Array) -> TableValues:
         """Evaluate at x = `snr` >= 0, any shape."""
         x = np.asarray(snr, dtype=float)
+        largest = float(x.max(initial=0.0))
+        built = self._built
+        if largest >= built._end and not built._saturated:
+            built = copy.copy(built)
+            built._build(largest)
+            self._built = built
+        return built._interpolated(x)
+
+    def _interpolated(self, x: Array) -> TableValues:
+        """Evaluate where there are panels."""
         asked = x.ravel()
-        largest = float(asked.max(initial=0.0))
-        if largest >= self._end and not self._saturated:
-            self._build(largest)
         flat = np.minimum(asked, self._end) if self._saturated else asked
         panel = np.searchsorted(self._lower, flat, side="right") - 1
         lower, upper = self._lower[panel], self._upper[panel]
@@ -104,7 +116,7 @@ class ChannelTable:
             edges.append((end, 2 * end))
             end *= 2
             self._saturated = bool(self._evaluate(np.array([end])).log_mmse[0] - np.log(self._variance) < UNDERFLOWN)
-        parts = self._panels(np.array(edges), SPLITS)
+        parts = self._panels(np.array(edges), SPLITS, np.full(len(edges), np.inf))
         lower = np.concatenate([self._lower, *(p[0] for p in parts)])
         order = np.argsort(lower)
         self._lower = lower[order]
@@ -113,8 +125,11 @@ class ChannelTable:
         self._error = np.concatenate([self._error, *(p[3] for p in parts)])[order]
         self._end = end
 
-    def _panels(self, edges: Array, splits: int) -> list[tuple[Array, Array, Array, Array]]:
-        """Return lower ends, upper ends, values at the nodes and error bounds of panels that resolve `edges`."""
+    def _panels(self, edges: Array, splits: int, before: Array) -> list[tuple[Array, Array, Array, Array]]:
+        """Return lower ends, upper ends, values at the nodes and error bounds of panels that resolve `edges`.
+
+        `before` is how far the tails of the panels they are halves of exceeded what is negligible.
+        """
         lower, upper = edges.T
         x = 0.5 * (lower + upper)[:, None] + 0.5 * (upper - lower)[:, None] * _points
         exact = self._evaluate(x.ravel())
@@ -135,7 +150,10 @@ class ChannelTable:
         negligible = np.repeat(np.maximum(TAIL, 2 * known)[:, None], 5, axis=1)
         depth = np.maximum(np.abs(values[:, :, 2]).max(axis=1), 1.0)
         negligible[:, 2] = np.maximum(negligible[:, 2], 8 * EPS * depth)
-        rough = (tail > negligible).any(axis=1)
+        excess = (tail / negligible).max(axis=1)
+        # what halving does not reduce is rounding, more than was expected, and is stated
+        rounding = (excess > 0.5 * before) & (tail.max(axis=1) < NOISE)
+        rough = (excess > 1) & ~rounding
         # where the mmse has underflowed no digit of it is left to be wrong
         lost = 8 * EPS * np.minimum(depth, UNDERFLOW)
         tail[:, 2] = np.minimum(tail[:, 2], np.maximum(negligible[:, 0], lost))
@@ -151,5 +169,5 @@ class ChannelTable:
             halves = np.concatenate(
                 [np.stack([lower[rough], middle], axis=1), np.stack([middle, upper[rough]], axis=1)]
             )
-            done += self._panels(halves, splits - 1)
+            done += self._panels(halves, splits - 1, np.tile(excess[rough], 2))
         return done

@@ -31,6 +31,8 @@ STRIP = 30.0
 WIDE, LITTLE = 12.0, 1.0
 #: -log of the least double
 UNDERFLOW = 745.0
+#: there M is replaced below KNOWN Var s, and psi if the entropy of the label is more than CANCEL times as large
+KNOWN, CANCEL = 0.2, 50.0
 #: pairs of components times snr that are worked on together, to bound memory
 PLACES = 2_000_000
 #: each integrand is judged by its own integral, M'' by its size
@@ -79,9 +81,11 @@ def channel(mixture: Mixture, snr: Array) -> ChannelValues:
         _one_component(mixture, snr, result)
     else:
         wide = snr * mixture.centred.size <= WIDE
-        little = ~wide & (snr * mixture.variance < LITTLE)
         _small(mixture.centred, np.flatnonzero(wide & (snr > 0)), result)
         _large(mixture, np.flatnonzero(~wide), result)
+        little = ~wide & (snr * mixture.variance < LITTLE)
+        known = result["overlap_gain"] > KNOWN * mixture.variance
+        little &= ~known | (mixture.entropy > CANCEL * result["free_entropy_gain"])
         _sparse(mixture.centred, np.flatnonzero(little), result)
         _zero(mixture, np.flatnonzero(snr == 0), result)
     result["overlap"] = mixture.mean**2 + result["overlap_gain"]
@@ -246,6 +250,11 @@ def _norm(mixture: Mixture) -> float:
     return (2.0 if mixture.symmetric else 1.0) / math.sqrt(2 * math.pi)
 
 
+def _rounding(mixture: Mixture) -> float:
+    """Return the rounding of integrals of small differences: that of exp u, u up to -log p where p exp u matters."""
+    return EPS * (64 + 4 * min(-math.log(mixture.probabilities.min()), TAIL))
+
+
 def _gather(own: Index, number: int, norm: float, sums: Array, errors: Array) -> tuple[Array, Array]:
     """Return integrals and errors for every x, from those of its windows."""
     gathered = np.array([np.bincount(own, norm * row, number) for row in (*sums, *errors)], dtype=float)
@@ -265,8 +274,9 @@ def _small(centred: Mixture, where: Index, result: dict[str, Array]) -> None:
 
     sums, errors = _gather(own, len(x), _norm(centred), *trapezoid(integrand, rows, MEASURES, len(centred.means), own))
     psi, gain, mmse, slope, curvature, _ = sums
-    _store(result, where, free_entropy_gain=psi, overlap_gain=gain, mmse=mmse, log_mmse=np.log(mmse), overlap_slope=slope,
-           overlap_curvature=curvature, relative_error=_relative(errors, sums[list(MEASURES)]) + 64 * EPS)  # fmt: skip
+    error = _relative(errors, sums[list(MEASURES)]) + _rounding(centred)
+    _store(result, where, free_entropy_gain=psi, overlap_gain=gain, mmse=mmse, log_mmse=np.log(mmse),
+           overlap_slope=slope, overlap_curvature=curvature, relative_error=error)  # fmt: skip
 
 
 def _sparse(centred: Mixture, where: Index, result: dict[str, Array]) -> None:
@@ -282,8 +292,8 @@ def _sparse(centred: Mixture, where: Index, result: dict[str, Array]) -> None:
     sums, errors = _gather(own, len(x), _norm(centred), *trapezoid(integrand, rows, (0, 1), len(centred.means), own))
     known, gain = result["relative_error"][where], result["overlap_gain"][where]
     _store(result, where, free_entropy_gain=sums[0],
-           overlap_gain=np.where(result["mmse"][where] > 0.5 * centred.variance, sums[1], gain),
-           relative_error=np.maximum(known, _relative(errors, sums) + 64 * EPS))  # fmt: skip
+           overlap_gain=np.where(gain > KNOWN * centred.variance, gain, sums[1]),
+           relative_error=np.maximum(known, _relative(errors, sums) + _rounding(centred)))  # fmt: skip
 
 
 def _large(mixture: Mixture, where: Index, result: dict[str, Array]) -> None:
@@ -325,6 +335,7 @@ def _large(mixture: Mixture, where: Index, result: dict[str, Array]) -> None:
         if mixture.atoms:
             _store(result, where, slope_ratio=slope / between, curvature_ratio=curvature / between)
     relative = _relative(errors, sums[list(measures)])
-    # where psi has lost digits it is replaced
-    cancelled = np.where(x * mixture.variance < LITTLE, 0.0, (divergence + mixture.entropy) / psi)
+    # where psi has lost many digits it is replaced
+    replaced = mixture.entropy > CANCEL * psi
+    cancelled = np.where(replaced, 0.0, (divergence + mixture.entropy) / np.where(replaced, 1.0, psi))
     result["relative_error"][where] = relative + 4 * EPS * (8 + cancelled + np.clip(-highest, 0.0, UNDERFLOW))

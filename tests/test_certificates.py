@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mpmath import iv, mp
 
 import amp_theory as at
 from amp_theory.exact.channels import exact_channel
+from amp_theory.exact.contexts import interval_digits, iv, mp
 from amp_theory.exact.intervals import NAMES, Enclosures, Rule, enclose, hull
 from amp_theory.exact.reduction import Problem
 from amp_theory.exact.rules import trapezoid
@@ -88,13 +88,10 @@ def test_enclosures_hold_the_channel(snr, case):
     prior = (
         at.Rademacher(), at.SparseRademacher(0.08), at.Discrete([-1, 0, 2], [0.3, 0.55, 0.15]), at.Gaussian()
     )[case]  # fmt: skip
-    channel, before = exact_channel(prior), iv.prec
-    iv.dps = 30
-    try:
+    channel = exact_channel(prior)
+    with interval_digits(30):
         found = enclose(channel, iv.mpf(snr), Rule(12, 10))
         coarse = enclose(channel, iv.mpf(snr), Rule(3, 5))  # wide, but right
-    finally:
-        iv.prec = before
     with mp.workdps(40):
         value = channel.values(mp.mpf(snr), trapezoid)
         h = mp.mpf(10) ** -11  # its error is h^2 times the fifth derivative of M, below 1e-18
@@ -109,12 +106,9 @@ def test_enclosures_hold_the_channel(snr, case):
 
 
 def test_enclosures_hold_every_point_of_an_interval():
-    channel, before = exact_channel(at.Rademacher()), iv.prec
-    iv.dps = 30
-    try:
+    channel = exact_channel(at.Rademacher())
+    with interval_digits(30):
         wide = enclose(channel, hull(iv.mpf("1.2"), iv.mpf("1.21")), Rule(12, 10))
-    finally:
-        iv.prec = before
     with mp.workdps(30):
         for x in ("1.2", "1.2033", "1.205", "1.2099", "1.21"):
             value = channel.values(mp.mpf(x), trapezoid)
@@ -124,12 +118,9 @@ def test_enclosures_hold_every_point_of_an_interval():
 
 def test_quadrature_error_is_inside_its_bound():
     """With far too few nodes the sum is visibly wrong, and the enclosure still holds the truth."""
-    channel, before = exact_channel(at.Rademacher()), iv.prec
-    iv.dps = 30
-    try:
+    channel = exact_channel(at.Rademacher())
+    with interval_digits(30):
         coarse, fine = (enclose(channel, iv.mpf("6"), Rule(n, 10)) for n in (1, 16))
-    finally:
-        iv.prec = before
     gap = abs(float(mp.mpf(coarse.overlap.mid.a) - mp.mpf(fine.overlap.mid.a)))
     assert gap > 1e-8
     assert float(mp.mpf(coarse.overlap.delta.a)) / 2 > gap
@@ -144,26 +135,22 @@ def test_quadrature_error_is_inside_its_bound():
 )  # fmt: skip
 def test_derivative_of_the_equation(model, path, point):
     """F' of the reduction is the derivative of F."""
-    problem, before = Problem(model, path, point), iv.prec
-    iv.dps = 50
-    try:
-        with mp.workdps(50):
-            x, h = mp.mpf("1.1"), mp.mpf(10) ** -12
+    problem = Problem(model, path, point)
+    with interval_digits(50), mp.workdps(50):
+        x, h = mp.mpf("1.1"), mp.mpf(10) ** -12
 
-            def at_x(value):
-                x = iv.mpf(value)
-                v = problem.channel.values(mp.mpf(value), trapezoid)
-                bend = (
-                    problem.channel.values(mp.mpf(value) + h, trapezoid).curvature
-                    - problem.channel.values(mp.mpf(value) - h, trapezoid).curvature
-                ) / (2 * h)
-                m = Enclosures(*(iv.mpf(t) for t in (v.free_entropy, v.overlap, v.slope, v.curvature, bend)))
-                return mp.mpf(problem.function(x, m).mid.a), mp.mpf(problem.derivative(x, m).mid.a)
+        def at_x(value):
+            x = iv.mpf(value)
+            v = problem.channel.values(mp.mpf(value), trapezoid)
+            bend = (
+                problem.channel.values(mp.mpf(value) + h, trapezoid).curvature
+                - problem.channel.values(mp.mpf(value) - h, trapezoid).curvature
+            ) / (2 * h)
+            m = Enclosures(*(iv.mpf(t) for t in (v.free_entropy, v.overlap, v.slope, v.curvature, bend)))
+            return mp.mpf(problem.function(x, m).mid.a), mp.mpf(problem.derivative(x, m).mid.a)
 
-            slope = (at_x(x + h)[0] - at_x(x - h)[0]) / (2 * h)
-            assert abs(slope - at_x(x)[1]) < mp.mpf(10) ** -18
-    finally:
-        iv.prec = before
+        slope = (at_x(x + h)[0] - at_x(x - h)[0]) / (2 * h)
+        assert abs(slope - at_x(x)[1]) < mp.mpf(10) ** -18
 
 
 # --- rejection --------------------------------------------------------------------------------------------------
@@ -250,9 +237,9 @@ def test_a_certificate_object_is_checked_like_its_data(quick):
 
 def forged(model, path, point, centre):
     """Return a proof about the right equation that `certify` would not make."""
-    from amp_theory.certificates import _precision, _prove
+    from amp_theory.certificates import WORKING, _prove
 
-    with _precision():
+    with interval_digits(WORKING):
         return _prove(Problem(model, path, point), mp.mpf(centre))
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mpmath import mp
 
 import amp_theory as at
 from amp_theory.couplings import PolynomialCoupling
 from amp_theory.errors import NumericalError
 from amp_theory.exact.absolute import ExactAbs, bessel
 from amp_theory.exact.channels import exact_channel
+from amp_theory.exact.contexts import mp
 from amp_theory.exact.couplings import exact_coupling
 from amp_theory.exact.equations import Equations, crossing, cusp, fixed_point
 from amp_theory.exact.groups import PottsChannel, ScaledChannel

@@ -13,11 +13,12 @@ import pytest
 from digits_table import MODELS, PATHS
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mpmath import mp
 
 import amp_theory as at
 from amp_theory.exact.channels import DensityChannel, exact_channel
+from amp_theory.exact.contexts import mp
 from amp_theory.exact.equations import Equations
+from amp_theory.exact.faint import faint_values
 from amp_theory.exact.newton import confirmed, solve
 from amp_theory.exact.rules import GaussLegendrePanels, gaussian_mean, trapezoid
 from amp_theory.expressions import exact
@@ -255,6 +256,145 @@ def test_a_numpy_density_is_refused_with_the_reason():
         at.thresholds(at.SpikedTensor(3, floats), at.Flow(), digits=20)
 
 
+# --- tiny overlaps ----------------------------------------------------------------------------------------------
+
+
+def rough_point(overlap, free_entropy=0.0):
+    """Return a fixed point as doubles might have found it."""
+    errors = dict.fromkeys(("overlap", "free_entropy", "mutual_information"), 0.0)
+    return at.FixedPoint(overlap, free_entropy, True, "uninformed", 1 - overlap, 0.0, 0.0, errors)
+
+
+def sharp_fixed_point(model, path, control, strength, overlap, digits):
+    from amp_theory.exact.points import Sharpener
+
+    return Sharpener(model, path, digits).fixed_point(rough_point(overlap), control, strength).decimals
+
+
+@pytest.mark.parametrize("field", ["1e-9", "1e-20", "1e-30"])
+@pytest.mark.parametrize("prior", [at.Gaussian(), at.Rademacher()])
+def test_overlaps_of_a_tiny_field_have_their_relative_digits(field, prior):
+    """q = M((h + 3 q^2/2)/T^2): M = x/(1 + x), or x - x^2 + 5 x^3/3 - ... of Ising spins."""
+    with mpmath.workdps(90):
+        h, t = mpmath.mpf(field), mpmath.mpf("0.9")
+
+        def gain(x):
+            if isinstance(prior, at.Gaussian):
+                return x / (1 + x)
+            return x - x**2 + 5 * x**3 / 3  # its next term is below 1e-27 of it
+
+        q = h / t**2
+        for _ in range(60):
+            q = gain((h + 3 * q * q / 2) / t**2)
+        start, reference = float(q), mpmath.nstr(q, 30)
+    model = at.MixedPSpin(f"{field}*q + q**3/2", prior)
+    assert agree(sharp_fixed_point(model, at.Flow(), 0.9, 0.0, start, 20)["overlap"], reference, 20)
+
+
+@pytest.mark.parametrize("strength", [1e-20, 1e-100, 1e-300])
+@pytest.mark.parametrize("model", [at.IsingPSpin(3), at.SphericalPSpin(4)])
+def test_overlaps_of_a_tiny_strength_are_not_zero(model, strength):
+    found = sharp_fixed_point(model, at.Flow(), 0.9, strength, 1.01 * strength, 15)
+    assert agree(found["overlap"], repr(strength), 15)
+    with mp.workdps(20):
+        ratio = mp.mpf(found["free_entropy"]) / mp.mpf(repr(strength)) ** 2
+    assert abs(ratio - 0.25) < 1e-14
+
+
+def overlap_by_quadrature(values, probabilities, x):
+    """Return M(x) = E s* <s> of atoms, by mpmath's own quadrature."""
+    root = mpmath.sqrt(x)
+
+    def integrand(z, own):
+        y = x * own + root * z
+        weights = [p * mpmath.exp(y * s - x * s * s / 2) for s, p in zip(values, probabilities, strict=True)]
+        return mpmath.fdot(weights, values) / mpmath.fsum(weights) * mpmath.npdf(z)
+
+    return sum(
+        p * s * mpmath.quad(lambda z, s=s: integrand(z, s), range(-16, 17, 4))
+        for s, p in zip(values, probabilities, strict=True)
+    )
+
+
+@pytest.mark.parametrize("second", ["-0.3333", "-0.333333"])
+def test_uninformed_overlap_of_a_nearly_centred_prior(second):
+    prior = at.Discrete([3, float(second)], [0.1, 0.9])
+    with mpmath.workdps(50):
+        values, weights = [mpmath.mpf(3), mpmath.mpf(second)], [mpmath.mpf(1) / 10, mpmath.mpf(9) / 10]
+        q = mpmath.fdot(values, weights) ** 2
+        start = float(q)
+        for _ in range(4):
+            q = overlap_by_quadrature(values, weights, q * q / mpmath.mpf("0.6"))
+        reference = mpmath.nstr(q, 25)
+    assert agree(sharp_fixed_point(at.SpikedTensor(3, prior), at.Flow(), 0.6, 0.0, start, 20)["overlap"], reference, 20)
+
+
+@pytest.mark.parametrize("second", ["-0.3333", "-0.333333", "-0.3333333333"])
+def test_a_fold_at_a_tiny_overlap(second):
+    """q = M(q^2/Delta) and 2 q M'/Delta = 1 next to q = 2 m^2, with M to third order in x from the prior's moments."""
+    prior = at.Discrete([3, float(second)], [0.1, 0.9])
+    with mpmath.workdps(60):
+        values, weights = (mpmath.mpf(3), mpmath.mpf(second)), (mpmath.mpf(1) / 10, mpmath.mpf(9) / 10)
+        mean = mpmath.fdot(values, weights)
+        v, third = (mpmath.fsum(w * (s - mean) ** n for s, w in zip(values, weights, strict=True)) for n in (2, 3))
+
+        def equations(q, noise):
+            x = q * q / noise
+            curvature = third**2 - 2 * v**3
+            return [mean**2 + v**2 * x + curvature * x * x / 2 - q, 2 * q / noise * (v**2 + curvature * x) - 1]
+
+        start = [2 * mean**2, 4 * mean**2 * v**2]
+        scaled = mpmath.findroot(
+            lambda a, b: [e / s for e, s in zip(equations(a * start[0], b * start[1]), (start[0], 1), strict=True)],
+            (1, 1), tol=1e-40,
+        )  # fmt: skip
+        q, noise = scaled[0] * start[0], scaled[1] * start[1]
+    old = at.Located(float(noise), float(q), {"noise": 0.0, "overlap": 0.0}, "noise")
+    from amp_theory.exact.points import Sharpener
+
+    found = Sharpener(at.SpikedTensor(3, prior), at.Flow(), 14).point("algorithmic", old).decimals
+    for name, value in (("overlap", q), ("noise", noise)):
+        assert agree(found[name], mpmath.nstr(value, 20), 14)
+
+
+def test_a_mean_that_only_rounding_makes_is_none():
+    """3/10 - (1/3) 9/10 = 0, which floats miss; what doubles find there is q = 0.  One of 3e-15 is one."""
+    model = at.SpikedMatrix(at.Discrete([3, -1 / 3], [0.1, 0.9]))
+    for noise in (0.9, 1.0, 1.1):
+        assert sharp_fixed_point(model, at.Flow(), noise, 0.0, 1e-34, 20)["overlap"] == "0"
+    other = at.SpikedTensor(3, at.Discrete([3, -0.33333333333333], [0.1, 0.9]))
+    # a start from a mean in doubles is off by a few per mille
+    assert agree(sharp_fixed_point(other, at.Flow(), 0.6, 0.0, 8.98e-30, 20)["overlap"], "9e-30", 20)
+
+
+def test_newton_does_not_wander_to_another_solution():
+    """Labels tell something of the signal: there is no fixed point at 1e-20, but one at 0.29."""
+    model = at.GLM(at.Rademacher(), at.SignChannel())
+    with pytest.raises(at.NumericalError, match=r"another solution|does not converge"):
+        sharp_fixed_point(model, at.Flow(), 0.5, 0.0, 1.5e-20, 12)
+
+
+PRIORS = [
+    at.Rademacher(), at.Discrete([3, -0.3333], [0.1, 0.9]), at.SparseRademacher(1e-4), at.Discrete([1, 2], [0.5, 0.5]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("prior", PRIORS)
+@pytest.mark.parametrize("snr", ["3e-12", "1e-25"])
+def test_the_series_of_faint_channels_has_all_digits(prior, snr):
+    channel = exact_channel(prior)
+    with mp.workdps(30):
+        series = faint_values((channel.probabilities, channel.means), channel.exact_variance, mp.mpf(snr))
+        assert faint_values((channel.probabilities, channel.means), channel.exact_variance, mp.mpf("0.01")) is None
+    with mp.workdps(100):  # where the series does not have all digits
+        assert faint_values((channel.probabilities, channel.means), channel.exact_variance, mp.mpf(snr)) is None or (
+            snr == "1e-25"
+        )
+        exact_values = channel.values(mp.mpf(snr), trapezoid)
+        for name in ("free_entropy", "overlap", "mmse", "slope", "curvature"):
+            assert abs(getattr(series, name) / getattr(exact_values, name) - 1) < mp.mpf(10) ** -26, name
+
+
 # --- the public face --------------------------------------------------------------------------------------------
 
 
@@ -334,10 +474,10 @@ def test_json_has_decimal_strings():
 
 
 def test_precision_of_the_caller_is_left_alone():
-    before = mp.prec, mpmath.iv.prec
+    before = mpmath.mp.prec, mpmath.iv.prec
     at.thresholds(at.SphericalPSpin(3), at.Flow(), digits=20)
     at.certify(at.thresholds(at.SphericalPSpin(3), at.Flow()).dynamical)
-    assert (mp.prec, mpmath.iv.prec) == before
+    assert (mpmath.mp.prec, mpmath.iv.prec) == before
 
 
 def test_coefficients_of_a_mixture_are_exact():

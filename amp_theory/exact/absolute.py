@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import Any
 
-from mpmath import mp
-
+from amp_theory.exact.contexts import from_raw, mp, raw, warm_euler
 from amp_theory.exact.coupling_base import ScaledCoupling
 from amp_theory.exact.rules import Real, Rule, Values
 
@@ -29,6 +29,7 @@ class ExactAbs(ScaledCoupling):
 
     def __init__(self, second_moment: Real) -> None:
         self.second_moment = second_moment
+        warm_euler()
 
     def scaled(self, overlap: Real, rule: Rule) -> Values:
         """Return A, A', A'', A''' at q = `overlap`."""
@@ -75,15 +76,17 @@ class ExactAbs(ScaledCoupling):
 
 def bessel(s: Real) -> tuple[Real, Real]:
     """Return K_0 and K_1 at s > 0 to the working precision."""
-    return _bessel(s, mp.prec)
+    k0, k1 = _bessel(raw(s), mp.prec)
+    return from_raw(k0), from_raw(k1)
 
 
 @lru_cache(maxsize=50_000)
-def _bessel(s: Real, precision: int) -> tuple[Real, Real]:
-    """Return K_0 and K_1 by their series, with the bits that cancel between e^s and e^-s.
+def _bessel(number: Any, precision: int) -> tuple[Any, Any]:
+    """Return K_0 and K_1 of a raw number by their series, with the bits that cancel between e^s and e^-s.
 
     K_0 = sum_k (1 + 1/2 + ... + 1/k) (s/2)^(2k)/k!^2 - (log(s/2) + gamma) I_0, and K_1 from I_0 K_1 + I_1 K_0 = 1/s.
     """
+    s = from_raw(number)
     with mp.workprec(precision + int(3 * s) + GUARD_BITS):
         quarter = s * s / 4
         small = mp.ldexp(1, -mp.prec)
@@ -96,4 +99,4 @@ def _bessel(s: Real, precision: int) -> tuple[Real, Real]:
             harmonic += mp.mpf(1) / k
             i0, i1, total = i0 + term, i1 + term / (k + 1), total + harmonic * term
         k0 = total - (mp.log(s / 2) + mp.euler) * i0
-        return k0, (1 / s - s / 2 * i1 * k0) / i0
+        return raw(k0), raw((1 / s - s / 2 * i1 * k0) / i0)

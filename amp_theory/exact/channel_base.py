@@ -5,8 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from mpmath import mp
-
+from amp_theory.exact.contexts import mp
 from amp_theory.exact.rules import Real, Rule
 
 

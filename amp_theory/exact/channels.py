@@ -12,14 +12,15 @@ import itertools
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-
-from mpmath import mp
+from typing import Any
 
 from amp_theory.density import Density
 from amp_theory.errors import InputError, NumericalError
 from amp_theory.exact.channel_base import ChannelValues, ExactChannel
+from amp_theory.exact.contexts import called, from_raw, mp, raw
+from amp_theory.exact.faint import faint_values
 from amp_theory.exact.groups import PottsChannel, ScaledChannel
-from amp_theory.exact.rationals import normalised, to_mp
+from amp_theory.exact.rationals import lost_digits, normalised, to_mp
 from amp_theory.exact.rules import Real, Rule, Values, gaussian_mean, legendre
 from amp_theory.expressions import exact
 from amp_theory.group_models import PottsPrior, two_groups
@@ -51,6 +52,12 @@ class MixtureChannel(ExactChannel):
         """E s^2 as a rational number."""
         rows = zip(self.probabilities, self.means, self.variances, strict=True)
         return sum((p * (m * m + v) for p, m, v in rows), Fraction(0))
+
+    @property
+    def exact_variance(self) -> Fraction:
+        """Var s as a rational number."""
+        mean = sum((p * m for p, m in zip(self.probabilities, self.means, strict=True)), Fraction(0))
+        return self.exact_second_moment - mean**2
 
     @property
     def second_moment(self) -> Real:
@@ -86,6 +93,10 @@ class MixtureChannel(ExactChannel):
             return self._gaussian(snr)
         if snr == 0:
             return self._nothing()
+        if not any(self.variances):
+            faint = faint_values((self.probabilities, self.means), self.exact_variance, snr)
+            if faint is not None:
+                return faint
         components = self._components()
         posterior = _Posterior(components, snr)
         total = [mp.mpf(0)] * 5
@@ -106,7 +117,7 @@ class MixtureChannel(ExactChannel):
         """Return the closed form of N(m, v): psi = [x (m^2 + v) - log(1 + x v)]/2."""
         m, v = to_mp(self.means[0]), to_mp(self.variances[0])
         t = 1 + x * v
-        psi = (x * (m * m + v) - mp.log(t)) / 2
+        psi = (x * m * m + beyond_linear(x * v)) / 2
         return ChannelValues(psi, m * m + x * v * v / t, v / t, (v / t) ** 2, -2 * (v / t) ** 3)
 
     def _nothing(self) -> ChannelValues:
@@ -115,6 +126,12 @@ class MixtureChannel(ExactChannel):
         third = sum(p * ((m - mean) ** 3 + 3 * (m - mean) * v) for p, m, v in self._components())
         second = self.variance
         return ChannelValues(mp.mpf(0), mean**2, second, second**2, third**2 - 2 * second**3)
+
+
+def beyond_linear(x: Real) -> Real:
+    """Return x - log(1 + x) with all its relative digits."""
+    with mp.workdps(mp.dps + lost_digits(x)):
+        return x - mp.log1p(x)
 
 
 class _Posterior:
@@ -156,15 +173,17 @@ class DensityChannel(ExactChannel):
 
     def __init__(self, prior: Density) -> None:
         self.prior = prior
-        self._grids: dict[tuple[int, Real], DensityGrid] = {}
+        #: raw numbers by precision and width, see `contexts`
+        self._grids: dict[tuple[int, int | None], list[tuple[Any, Any]]] = {}
 
     def _grid(self, snr: Real) -> DensityGrid:
         """Return the (cached) nodes for the working precision and an snr."""
-        width = mp.inf if snr == 0 else WIDEST / mp.sqrt(snr)
-        key = (mp.prec, mp.floor(mp.log(width, 2)) if snr else mp.inf)
+        octave = int(mp.floor(mp.log(WIDEST / mp.sqrt(snr), 2))) if snr else None
+        key = (mp.prec, octave)
         if key not in self._grids:
-            self._grids[key] = density_grid(self.prior, mp.mpf(2) ** key[1])
-        return self._grids[key]
+            grid = density_grid(self.prior, mp.inf if octave is None else mp.mpf(2) ** octave)
+            self._grids[key] = [(raw(s), raw(w)) for s, w in grid]
+        return [(from_raw(s), from_raw(w)) for s, w in self._grids[key]]
 
     def _moment(self, power: int) -> Real:
         return mp.fsum(w * s**power for s, w in self._grid(mp.mpf(0)))
@@ -225,7 +244,7 @@ def density_grid(prior: Density, widest: Real) -> DensityGrid:
 def _nodes(prior: Density, a: Real, b: Real) -> DensityGrid:
     """Return (s, weight P0(s)) at the Gauss-Legendre nodes of one panel."""
     middle, half = (a + b) / 2, (b - a) / 2
-    places = [(middle + half * node, half * weight) for node, weight in legendre(mp.prec)]
+    places = [(middle + half * node, half * weight) for node, weight in legendre()]
     return [(s, weight * _density(prior, s)) for s, weight in places]
 
 
@@ -281,7 +300,7 @@ def _density(prior: Density, s: Real) -> Real:
         "np.exp where it is given one)"
     )
     try:
-        value = prior.function(s)
+        value = called(prior.function, s)
     except (TypeError, AttributeError, ValueError) as error:
         raise InputError(f"{hint}; the density {prior.function!r} raised {type(error).__name__}: {error}") from None
     if not isinstance(value, mp.mpf | int | Fraction) or isinstance(value, bool):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from mpmath import mp
-
 from amp_theory.errors import InputError
+from amp_theory.exact.contexts import mp
 from amp_theory.exact.rules import Real, Rule, Values
 
 

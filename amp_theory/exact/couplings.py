@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
-
-from mpmath import mp
 
 from amp_theory.couplings import GeneralCoupling, PolynomialCoupling
 from amp_theory.errors import InputError
 from amp_theory.exact.absolute import ExactAbs
+from amp_theory.exact.contexts import mp
 from amp_theory.exact.coupling_base import ExactCoupling, ScaledCoupling
 from amp_theory.exact.outputs import ExactDoor, ExactLinear, ExactReLU, ExactSign
 from amp_theory.exact.rationals import normalised, to_mp
@@ -36,7 +36,7 @@ Terms = tuple[tuple[int, Fraction], ...]
 def _derivatives(terms: Terms, q: Real) -> Values:
     """Return sum_k c_k q^k and its first three derivatives."""
     return [
-        mp.fsum(to_mp(c) * mp.ff(power, order) * q ** (power - order) for power, c in terms if power >= order)
+        mp.fsum(to_mp(c) * math.perm(power, order) * q ** (power - order) for power, c in terms if power >= order)
         for order in range(4)
     ]
 

@@ -16,15 +16,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from mpmath import mp
-
+from amp_theory.errors import NumericalError
 from amp_theory.exact.channel_base import ExactChannel
 from amp_theory.exact.channels import exact_channel
+from amp_theory.exact.contexts import mp
 from amp_theory.exact.coupling_base import ExactCoupling
 from amp_theory.exact.couplings import exact_coupling
 from amp_theory.exact.erasures import ErasureChannel, erasure_form
 from amp_theory.exact.responses import exact_response
-from amp_theory.exact.rules import Real, Rule, Values
+from amp_theory.exact.rules import Real, Rule, Values, trapezoid
 
 if TYPE_CHECKING:
     from amp_theory.couplings import GeneralCoupling
@@ -67,7 +67,15 @@ class Equations:
         return exact_coupling(self.coupling, self.channel.second_moment)
 
     def at(self, overlap: Real, strength: Real, intensity: Real, rule: Rule) -> Point:
-        """Return the residuals at q = `overlap`, the strength in its public unit."""
+        """Return the residuals at q = `overlap`, the strength in its public unit.
+
+        Raises
+        ------
+        NumericalError
+            If the overlap is negative, where a step of Newton's method may lead.
+        """
+        if overlap < 0:
+            raise NumericalError("Newton's method leads to a negative overlap")
         xi, x, second, third = self._exact_coupling().at(intensity, overlap, rule)
         g = self.response.at(x, strength, rule)
         return Point(
@@ -83,6 +91,10 @@ class Equations:
         """Return phi at q = rho where it is finite."""
         a = self._exact_coupling().recovered()
         return intensity * a / 2 + self.response.evidence(strength) - self.channel.entropy
+
+    def forgetful(self, intensity: Real) -> bool:
+        """Tell whether q = 0 is a fixed point at zero strength, exactly."""
+        return bool(self.channel.mean == 0 and self._exact_coupling().at(intensity, mp.mpf(0), trapezoid)[1] == 0)
 
     def weak_recovery(self, rule: Rule) -> Real:
         """Return the intensity at which xi''(0) Var(s)^2 = 1."""

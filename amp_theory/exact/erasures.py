@@ -14,12 +14,12 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from mpmath import mp
-
 from amp_theory.cavity.sparse_models import XORSAT
 from amp_theory.couplings import GeneralCoupling, PolynomialCoupling
 from amp_theory.errors import InputError
 from amp_theory.exact.channel_base import ChannelValues, UnitAtoms
+from amp_theory.exact.contexts import mp
+from amp_theory.exact.rationals import lost_digits
 from amp_theory.paths import Autoregressive
 
 if TYPE_CHECKING:
@@ -43,8 +43,10 @@ class ErasureChannel(UnitAtoms):
 
     def values(self, snr: Real, rule: Rule) -> ChannelValues:
         """Return psi = (x - M)/2, M = 1 - e^{-x} and the others at x = `snr`."""
-        unknown, known = mp.exp(-snr), -mp.expm1(-snr)
-        return ChannelValues((snr - known) / 2, known, unknown, unknown, -unknown)
+        unknown = mp.exp(-snr)
+        with mp.workdps(mp.dps + lost_digits(snr)):
+            known = -mp.expm1(-snr)
+            return ChannelValues((snr - known) / 2, known, unknown, unknown, -unknown)
 
 
 def erasure_form(model: Model, path: Path) -> GeneralCoupling:

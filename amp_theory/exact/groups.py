@@ -9,10 +9,9 @@ from fractions import Fraction
 from functools import lru_cache
 from operator import mul
 
-from mpmath import mp
-
 from amp_theory.errors import NumericalError
 from amp_theory.exact.channel_base import ChannelValues, ExactChannel, UnitAtoms
+from amp_theory.exact.contexts import mp
 from amp_theory.exact.rationals import to_mp
 from amp_theory.exact.rules import Real, Rule, Values
 from amp_theory.group_channel import CURVATURE, LOSS, SLOPE, Terms

@@ -25,10 +25,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from mpmath import iv
-
 from amp_theory.errors import InputError, NumericalError
 from amp_theory.exact.channels import ExactChannel, MixtureChannel
+from amp_theory.exact.contexts import iv
 
 Interval = Any
 #: c of the strip

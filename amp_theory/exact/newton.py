@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
-from mpmath import mp
-
 from amp_theory.errors import NumericalError
+from amp_theory.exact.contexts import mp
 from amp_theory.exact.equations import System
 from amp_theory.exact.rules import GaussLegendrePanels, Real, Rule, trapezoid
 
@@ -14,15 +14,21 @@ from amp_theory.exact.rules import GaussLegendrePanels, Real, Rule, trapezoid
 SPARE, MORE = 15, 8
 #: working digits beyond those asked for, tried in turn for values that may be tiny
 MORE_SPARE = (SPARE, 40, 90, 200)
-#: working digits at which the Jacobian is computed by differences
-ROUGH = 34
+#: the same for values that are known to be below 1e-100, at which channels have closed forms
+MOST_SPARE = 700
+#: how far from its start a root is another one: relative, and in units of rho, where rounding of a mean may matter
+FAR, FAINT = 0.1, 1e-9
+#: working digits at which the Jacobian is computed by differences, and most digits that a double can hide
+ROUGH, MOST_LOST = 34, 330
 MOST_STEPS = 30
 #: numbers of panels of the second rule, tried in turn
 PANELS = (8, 16, 32, 64, 128, 256)
 
 
-def solve(system: System, start: Sequence[float | Real], digits: int) -> tuple[list[Real], list[Real]]:
-    """Return the root of a system next to `start` and bounds on its error, both checked.
+def solve(
+    system: System, start: Sequence[float | Real], digits: int, second_moment: float = 1.0
+) -> tuple[list[Real], list[Real]]:
+    """Return the root of a system next to `start` and bounds on its error, both checked; overlaps end at rho.
 
     The equations are solved with the trapezoidal rule; then they are evaluated at the root with the Gauss-Legendre
     rule and more digits.  The Newton step that is left there bounds the error.
@@ -32,11 +38,14 @@ def solve(system: System, start: Sequence[float | Real], digits: int) -> tuple[l
     NumericalError
         If Newton's method does not converge, or the check leaves less than `digits` correct digits.
     """
-    lost = _lost_digits(start)
-    with mp.workdps(ROUGH + lost):
+    lost = _lost_digits(start, second_moment)
+    # a difference of thirds of the digits, of an unknown of that size, is to be told from the others
+    with mp.workdps(ROUGH + 3 * lost // 2):
         jacobian = _jacobian(system, [mp.mpf(v) for v in start])
     with mp.workdps(digits + SPARE + lost):
         root, jacobian = _root(system, [mp.mpf(v) for v in start], jacobian, digits + SPARE // 2)
+        if any(abs(r - v) > FAR * abs(v) + FAINT * second_moment for r, v in zip(root, start, strict=True)):
+            raise NumericalError(f"Newton's method leads from {_doubles(start)} to another solution, {_doubles(root)}")
     with mp.workdps(digits + SPARE + lost + MORE):
         wanted = [mp.mpf(10) ** (-digits - 1) * abs(value) for value in root]
         error = [mp.inf] * len(root)
@@ -54,8 +63,10 @@ def solve(system: System, start: Sequence[float | Real], digits: int) -> tuple[l
     )
 
 
-def confirmed(function: Callable[[Rule], list[Real]], digits: int) -> list[Real]:
+def confirmed(function: Callable[[Rule], list[Real]], digits: int, size: float = 1.0) -> list[Real]:
     """Return values that the second rule, with more digits, gives alike; small ones are computed with ever more digits.
+
+    size is about that of the smallest value, which saves trying too few.
 
     Raises
     ------
@@ -66,7 +77,9 @@ def confirmed(function: Callable[[Rule], list[Real]], digits: int) -> list[Real]
     def alike(first: list[Real], second: list[Real]) -> bool:
         return all(abs(a - b) <= mp.mpf(10) ** (-digits - 1) * abs(b) for a, b in zip(first, second, strict=True))
 
-    for spare in MORE_SPARE:
+    lost = 0.0 if size == 0 else -math.log10(min(abs(size), 1.0))
+    spares = [spare for spare in MORE_SPARE if spare >= lost]
+    for spare in [*spares, *([MOST_SPARE] if lost > MORE_SPARE[-1] / 2 else [])]:
         with mp.workdps(digits + spare):
             values = function(trapezoid)
         with mp.workdps(digits + spare + MORE):
@@ -82,10 +95,11 @@ def confirmed(function: Callable[[Rule], list[Real]], digits: int) -> list[Real]
     raise NumericalError(f"a second quadrature rule does not confirm {digits} digits of {shown}")
 
 
-def _lost_digits(start: Sequence[float | Real]) -> int:
-    """Return the digits that cancel in rho - q next to q = 1, say, and the size of the smallest unknown."""
-    small = [abs(float(v)) for v in start if v != 0] + [abs(1 - float(v)) for v in start if float(v) != 1]
-    return min(60, max(0, int(-mp.log10(min(small)))))
+def _lost_digits(start: Sequence[float | Real], rho: float) -> int:
+    """Return the digits that cancel in rho - q next to q = rho, and the size of the smallest unknown."""
+    values = _doubles(start)
+    small = [abs(v) for v in values if v != 0] + [abs(1 - v / rho) for v in values if v != rho]
+    return min(MOST_LOST, max(0, int(-mp.log10(min(small)))))
 
 
 def _jacobian(system: System, at: list[Real]) -> Real:
@@ -101,9 +115,27 @@ def _jacobian(system: System, at: list[Real]) -> Real:
 
 
 def _step(system: System, at: list[Real], jacobian: Real, rule: Rule) -> list[Real]:
-    """Return the Newton step at a point."""
-    residual = mp.matrix(system(at, rule))
-    return [-value for value in mp.lu_solve(jacobian, residual)]
+    """Return the Newton step at a point: unknowns in units of themselves, rows in units of their largest entry."""
+    residual, size = system(at, rule), len(at)
+    units = [abs(value) if value != 0 else mp.mpf(1) for value in at]
+    rows = [[jacobian[k, n] * units[n] for n in range(size)] for k in range(size)]
+    try:
+        scales = [1 / max(map(abs, row)) for row in rows]
+        scaled = mp.matrix([[scale * v for v in row] for scale, row in zip(scales, rows, strict=True)])
+        right = mp.matrix([scale * v for scale, v in zip(scales, residual, strict=True)])
+        return [-unit * value for unit, value in zip(units, mp.lu_solve(scaled, right), strict=True)]
+    except ZeroDivisionError:
+        where = _doubles(at)
+        raise NumericalError(f"the equations next to {where} are degenerate: Newton's method has no step") from None
+
+
+def _doubles(at: Sequence[float | Real]) -> list[float]:
+    return [float(v) for v in at]
+
+
+def _largest(step: list[Real], at: list[Real]) -> Real:
+    """Return the largest step relative to its unknown."""
+    return max(abs(s) / abs(a) if a != 0 else mp.inf for a, s in zip(at, step, strict=True))
 
 
 def _root(system: System, start: list[Real], jacobian: Real, digits: int) -> tuple[list[Real], Real]:
@@ -116,7 +148,7 @@ def _root(system: System, start: list[Real], jacobian: Real, digits: int) -> tup
             jacobian = _jacobian(system, at)
             step = _step(system, at, jacobian, trapezoid)
             at = [a + s for a, s in zip(at, step, strict=True)]
-            if max(abs(s) / abs(a) for a, s in zip(at, step, strict=True)) <= mp.mpf(10) ** -digits:
+            if _largest(step, at) <= mp.mpf(10) ** -digits:
                 return at, jacobian
             if any(abs(s) > abs(a) for a, s in zip(start, step, strict=True)):
                 break
@@ -129,10 +161,10 @@ def _chord(system: System, start: list[Real], jacobian: Real, digits: int) -> li
     for _ in range(MOST_STEPS):
         step = _step(system, at, jacobian, trapezoid)
         at = [a + s for a, s in zip(at, step, strict=True)]
-        size = max(abs(s) / abs(a) for a, s in zip(at, step, strict=True))
+        size = _largest(step, at)
         if size <= mp.mpf(10) ** -digits:
             return at
         if size > last / 2:
             break
         last = size
-    raise NumericalError(f"Newton's method does not converge to {digits} digits from {[float(v) for v in start]}")
+    raise NumericalError(f"Newton's method does not converge to {digits} digits from {_doubles(start)}")

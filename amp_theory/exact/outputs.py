@@ -13,8 +13,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 
-from mpmath import mp
-
+from amp_theory.exact.contexts import mp
 from amp_theory.exact.coupling_base import ScaledCoupling
 from amp_theory.exact.rules import Real, Rule, Values, gaussian_mean
 
@@ -30,7 +29,7 @@ class ExactLinear(ScaledCoupling):
         """Return A, A', A'', A''' at q = `overlap`."""
         total = self.noise + self.second_moment
         r = 1 / (total - overlap)
-        return [mp.log(total * r), r, r**2, 2 * r**3]
+        return [-mp.log1p(-overlap / total), r, r**2, 2 * r**3]
 
 
 class Labels(ScaledCoupling):

@@ -10,12 +10,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mpmath import mp
-
 import amp_theory.exact.equations as equations
 from amp_theory.errors import InputError, integer_between
+from amp_theory.exact.contexts import called, mp
 from amp_theory.exact.equations import Equations
-from amp_theory.exact.newton import SPARE, confirmed, solve
+from amp_theory.exact.newton import FAINT, SPARE, confirmed, solve
 from amp_theory.exact.rationals import to_mp
 from amp_theory.exact.rules import Real, Rule, trapezoid
 from amp_theory.recovery import Recovery
@@ -28,6 +27,9 @@ if TYPE_CHECKING:
 MOST_DIGITS = 50
 #: relative distance of two overlaps that are the same fixed point
 SAME = 1e-7
+#: overlap in units of rho below which no true fixed point is next to a fixed point 0 at a control in doubles, and
+#: relative residual of a true one between that and `newton.FAINT`
+NOTHING, SOLVED = 1e-18, 1e-9
 HOW = "{digits} digits in mpmath, confirmed by a second quadrature rule with more digits"
 KNOWN = "{digits} digits of a closed form"
 
@@ -63,7 +65,7 @@ class Sharpener:
     # --- from unknowns to results ---
 
     def _control(self, intensity: Real) -> Real:
-        control = self.model.from_intensity(intensity)
+        control = called(self.model.from_intensity, intensity)
         if not isinstance(control, mp.mpf):
             raise InputError(
                 f"digits beyond double precision need a from_intensity that keeps mpmath numbers: {self.model!r}"
@@ -72,7 +74,7 @@ class Sharpener:
 
     def intensity(self, control: float | Real) -> Real:
         """Return the intensity at a control."""
-        return self.model.intensity(to_mp(control))
+        return called(self.model.intensity, to_mp(control))
 
     def _located(self, old: Located, intensity: tuple[Real, Real], strength: tuple[Real, Real] | None,
                  overlap: tuple[Real, Real]) -> Located:  # fmt: skip
@@ -97,7 +99,8 @@ class Sharpener:
         )  # fmt: skip
 
     def _solved(self, system: equations.System, start: list[float]) -> list[tuple[Real, Real]]:
-        return list(zip(*solve(system, start, self.digits), strict=True))
+        rho = float(self.equations.channel.second_moment)
+        return list(zip(*solve(system, start, self.digits, rho), strict=True))
 
     def _known(self, old: Located, intensity: Callable[[], Real], overlap: Callable[[], Real]) -> Located:
         """Return a point whose coordinates are known in closed form."""
@@ -118,7 +121,7 @@ class Sharpener:
 
     def point(self, name: str, old: Located) -> Located:
         """Return the special point of a name with more digits."""
-        start = float(self.model.intensity(mp.mpf(old.control)))
+        start = float(called(self.model.intensity, mp.mpf(old.control)))
         if name == "tricritical":
             assert old.strength is not None
             q, s, c = self._solved(equations.cusp(self.equations), [old.overlap, old.strength, start])
@@ -172,7 +175,22 @@ class Sharpener:
         found = fixed_points(self.model, self.path, old.control, 0.0)
         below = [p for p in found.stable if p.overlap < old.overlap * (1 - SAME)]
         upper = min(found.stable, key=lambda p: abs(p.overlap - old.overlap))
-        return min(below, key=lambda p: abs(p.free_entropy - upper.free_entropy)).overlap
+        low = min(below, key=lambda p: abs(p.free_entropy - upper.free_entropy)).overlap
+        with mp.workdps(self.digits + SPARE):
+            null = self._is_null(low, mp.mpf(0), self.intensity(old.control))
+        return 0.0 if null else low
+
+    def _is_null(self, overlap: float, strength: Real, intensity: Real) -> bool:
+        """Tell whether a small overlap stands for q = 0: a mean of the prior that only rounding makes is none here."""
+        if overlap == 0:
+            return True
+        rho = self.equations.channel.second_moment
+        if strength != 0 or overlap > FAINT * rho or not self.equations.forgetful(intensity):
+            return False
+        q = mp.mpf(overlap)
+        if overlap < NOTHING * rho:
+            return True
+        return bool(abs(self.equations.at(q, strength, intensity, trapezoid).fixed) > SOLVED * q)
 
     # --- points on lines ---
 
@@ -219,10 +237,12 @@ class Sharpener:
 
     def fixed_point(self, old: FixedPoint, control: float, strength: float) -> FixedPoint:
         """Return a fixed point with more digits in overlap, free entropy, mmse and mutual information."""
-        if old.overlap == 0 or self._is_recovered(old.overlap):
+        if self._is_recovered(old.overlap):
             return self._exact_fixed_point(old)
         with mp.workdps(self.digits + SPARE + 8):
             c, s = self.intensity(control), to_mp(strength)
+            if self._is_null(old.overlap, s, c):
+                return self._exact_fixed_point(replace(old, overlap=0.0))
         ((q, bound),) = self._solved(equations.fixed_point(self.equations, s, c), [old.overlap])
         names = ("free_entropy", "mmse")
 
@@ -235,8 +255,12 @@ class Sharpener:
             # phi is stationary at a fixed point, rho - G has the slope -dG/dq
             bounds = {"overlap": bound, "free_entropy": (bound * (1 + here.signal / q)) ** 2,
                       "mmse": bound * abs(1 + here.marginal)}  # fmt: skip
-            checked = dict(zip(names, confirmed(at, self.digits), strict=True))
+            checked = dict(zip(names, confirmed(at, self.digits, self._smallest(old)), strict=True))
             return self._with_values(old, {"overlap": q} | checked, bounds)
+
+    def _smallest(self, old: FixedPoint) -> float:
+        """Return about the size of the smallest of overlap, free entropy and mmse, as far as doubles tell."""
+        return min(value for value in (old.overlap, abs(old.free_entropy), old.mmse) if value > 0)
 
     def _with_values(self, old: FixedPoint, values: dict[str, Real], bounds: dict[str, Real]) -> FixedPoint:
         decimals = {name: decimal(value, self.digits) for name, value in values.items()}

@@ -5,8 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from mpmath import mp
-
+from amp_theory.exact.contexts import mp
 from amp_theory.expressions import exact
 
 if TYPE_CHECKING:
@@ -18,6 +17,11 @@ def normalised(weights: Iterable[float]) -> list[Fraction]:
     numbers = [exact(w) for w in weights]
     total = sum(numbers, Fraction(0))
     return [w / total for w in numbers]
+
+
+def lost_digits(value: Any) -> int:
+    """Return the digits that are lost where a small value is what is left of a sum of order one."""
+    return 0 if value == 0 else max(0, int(-mp.log10(abs(value)))) + 1
 
 
 def to_mp(value: Any) -> Any:

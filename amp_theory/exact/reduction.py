@@ -16,11 +16,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mpmath import iv
-
 from amp_theory.couplings import PolynomialCoupling
 from amp_theory.errors import InputError
 from amp_theory.exact.channels import MixtureChannel, exact_channel
+from amp_theory.exact.contexts import iv
 from amp_theory.exact.intervals import Enclosures, Interval, interval
 from amp_theory.expressions import exact
 from amp_theory.paths import Autoregressive, Flow

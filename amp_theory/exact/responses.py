@@ -5,10 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from mpmath import mp
-
 from amp_theory.errors import InputError
 from amp_theory.exact.channels import ExactChannel
+from amp_theory.exact.contexts import mp
 from amp_theory.exact.rules import Real, Rule, Values, gaussian_mean
 from amp_theory.paths import Autoregressive, Flow, Path, UniformDiscreteDiffusion
 

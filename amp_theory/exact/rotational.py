@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from mpmath import mp
-
 from amp_theory.errors import NumericalError
+from amp_theory.exact.contexts import mp
 from amp_theory.exact.coupling_base import ExactCoupling
 from amp_theory.exact.rationals import to_mp
 from amp_theory.exact.rules import Real, Rule, Values

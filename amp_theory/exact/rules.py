@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from mpmath import mp
+from mpmath import MPContext
 from mpmath.calculus.quadrature import GaussLegendre
 
 from amp_theory.errors import NumericalError
+from amp_theory.exact.contexts import from_raw, mp, raw
 
 Real = Any
 Values = list[Real]
@@ -73,11 +74,15 @@ def _sum(integrand: Integrand, start: Real, step: Real, reach: Real, even: bool)
     return [mp.fsum(column) for column in zip(*rows, strict=True)]
 
 
+def legendre() -> list[tuple[Real, Real]]:
+    """Return 96 nodes and weights on [-1, 1] for the working precision."""
+    return [(from_raw(node), from_raw(weight)) for node, weight in _legendre(mp.prec, LEVEL)]
+
+
 @lru_cache(maxsize=8)
-def legendre(precision: int, level: int = LEVEL) -> list[tuple[Real, Real]]:
-    """Return 3 * 2^(level - 1) nodes and weights on [-1, 1] for a working precision in bits."""
-    nodes: list[tuple[Real, Real]] = GaussLegendre(mp).calc_nodes(level, precision)
-    return nodes
+def _legendre(precision: int, level: int) -> list[tuple[Any, Any]]:
+    """Return 3 * 2^(level - 1) raw nodes and weights on [-1, 1] for a working precision in bits."""
+    return [(raw(node), raw(weight)) for node, weight in GaussLegendre(MPContext()).calc_nodes(level, precision)]
 
 
 class GaussLegendrePanels:
@@ -90,10 +95,10 @@ class GaussLegendrePanels:
         """Return the integral over [-reach, reach]."""
         start = mp.mpf(0) if even else -reach
         half = (reach - start) / self.panels / 2
-        rows = []
+        rows, nodes = [], legendre()
         for k in range(self.panels):
             middle = start + (2 * k + 1) * half
-            for node, weight in legendre(mp.prec):
+            for node, weight in nodes:
                 rows.append([weight * v for v in integrand(middle + half * node)])
         factor = half * (2 if even else 1)
         return [factor * mp.fsum(column) for column in zip(*rows, strict=True)]
