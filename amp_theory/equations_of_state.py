@@ -42,7 +42,7 @@ TINY = 1e-290
 #: in units of 1/variance: the coordinate grid starts here, or lower down where F still changes, from the floor on
 NEAREST, FLOOR = 1e-9, 1e-120
 #: points per decade of that search, change of F that counts, and the part of its coordinate at which the grid starts
-PER_DECADE, CHANGE, BELOW = 8, 1e-3, 1e-2
+PER_DECADE, CHANGE, BELOW = 2, 1e-3, 1e-2
 #: with a singular coupling the coordinates end here in units of 1/variance, or where rho - q has become this small
 FARTHEST, SMALLEST_GAP = 1e10, 1e-200
 #: the largest slope of a coupling next to q = rho, and one over the smallest
@@ -421,8 +421,8 @@ class EquationOfState:
         lower = float(BELOW * z[np.argmax(changed)]) if np.any(changed) else NEAREST * unit
         if np.isinf(self.start):
             with np.errstate(all="ignore"):
-                folding = f.intensity / (1 - f.fold)
-            lower = min(lower, float(BELOW * z[np.argmin(folding > self.most)]))
+                allowed = f.intensity / (1 - f.fold) <= self.most  # False where the intensity overflows
+            lower = min(lower, float(BELOW * z[np.argmax(allowed)])) if np.any(allowed) else lower
         return lower
 
     def _farthest_regular(self, unit: float) -> float:
