@@ -236,7 +236,8 @@ class EquationOfState:
 
     def search_grid(self) -> tuple[Array, Array]:
         """Return coordinates and internal strengths over which folds are looked for if they are not explicit."""
-        z = self.geometric(SEARCH_FROM * self.grid[0], self.grid[-1], SEARCH_PER_OCTAVE)
+        outer, dense = self._next_to_zero[:-1], self._next_to_zero[-1]
+        z = np.concatenate([outer, self.geometric(SEARCH_FROM * dense, self.grid[-1], SEARCH_PER_OCTAVE)])
         c = np.linspace(0, 1, STRENGTHS + 1)[:-1]
         s = c**5 / (1 - c) ** 3 / self.prior.variance  # dense near zero, and near a finite limit
         if np.isfinite(self.path.limit):
@@ -395,35 +396,39 @@ class EquationOfState:
         the order of M(z) or more, or B'' M'(z) of order one; the grid ends where both have become small.
         """
         unit = 1 / self.prior.variance
-        lower = self._nearest(unit)
         if self.coupling.singularity is not None:
-            return self.geometric(lower, self._farthest_regular(unit), PER_OCTAVE)
-        upper = 16 * unit
-        steepest, fixed = self.coupling.steepest(self.prior.second_moment)
-        while upper < 1e12 * unit:
-            v = self.prior.table(np.array([upper]))
-            if steepest * upper * v.slope[0] < 0.2 * v.overlap[0] and fixed * v.slope[0] < 0.2:
-                break
-            upper *= 4
-        return self.geometric(lower, upper, PER_OCTAVE)
+            upper = self._farthest_regular(unit)
+        else:
+            upper = 16 * unit
+            steepest, fixed = self.coupling.steepest(self.prior.second_moment)
+            while upper < 1e12 * unit:
+                v = self.prior.table(np.array([upper]))
+                if steepest * upper * v.slope[0] < 0.2 * v.overlap[0] and fixed * v.slope[0] < 0.2:
+                    break
+                upper *= 4
+        return np.concatenate([self._next_to_zero[:-1], self.geometric(self._next_to_zero[-1], upper, PER_OCTAVE)])
 
-    def _nearest(self, unit: float) -> float:
-        """Return a coordinate below which nothing folds, at any strength.
+    @cached_property
+    def _next_to_zero(self) -> Array:
+        """Coordinates below which nothing folds, at any strength, up to that from which on the grid is dense.
 
         Towards z = 0 F becomes constant once the mean, (E s)^2 >> z (Var s)^2, or the lowest power of xi' decides
         alone: it is 1 where q = 0 is no fixed point, so that the first branch starts out stable, and scale-free else.
         Small means, fields and coefficients make folds as far down as where F last changes.  Where q = 0 is always
-        stable, folds go on for ever, at ever larger intensities: the grid holds those of allowed controls.
+        stable, folds go on for ever, scale-free, at ever larger intensities: the grid holds those of allowed controls.
         """
+        unit = 1 / self.prior.variance
         z = np.geomspace(FLOOR * unit, NEAREST * unit, int(PER_DECADE * np.log10(NEAREST / FLOOR)))
         f = self.surface(z, 0.0, with_energy=False)
         changed = np.abs(f.fold - f.fold[0]) > CHANGE * max(1.0, abs(float(f.fold[0])))
-        lower = float(BELOW * z[np.argmax(changed)]) if np.any(changed) else NEAREST * unit
+        dense = float(BELOW * z[np.argmax(changed)]) if np.any(changed) else NEAREST * unit
+        first = len(z)
         if np.isinf(self.start):
             with np.errstate(all="ignore"):
                 allowed = f.intensity / (1 - f.fold) <= self.most  # False where the intensity overflows
-            lower = min(lower, float(BELOW * z[np.argmax(allowed)])) if np.any(allowed) else lower
-        return lower
+            first = max(int(np.argmax(allowed)) - 1, 0) if np.any(allowed) else len(z)
+        outer = z[first:]
+        return np.append(outer[outer < 0.5 * dense], dense)
 
     def _farthest_regular(self, unit: float) -> float:
         """Return the coordinate up to which rho - q is not too small for a singular coupling."""

@@ -162,7 +162,8 @@ def test_next_to_weak_recovery_isotherms_and_regions_agree():
 
 def test_a_grid_that_begins_too_far_up_is_noticed(monkeypatch):
     solved.cache_clear()
-    monkeypatch.setattr(EquationOfState, "_nearest", lambda self, unit: NEAREST * unit)
+    too_late = property(lambda self: np.array([NEAREST / self.prior.variance]))
+    monkeypatch.setattr(EquationOfState, "_next_to_zero", too_late)
     with pytest.raises(NumericalError, match="a fold next to q = 0 is missing"):
         at.thresholds(at.SpikedTensor(3, shifted(1e-9)), FLOW)
     solved.cache_clear()
