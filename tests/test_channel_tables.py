@@ -92,7 +92,7 @@ def draw(rng: np.random.Generator) -> at.Discrete | None:
         return None
 
 
-@settings(max_examples=10)
+@settings(max_examples=5)
 @given(st.integers(0, 10**9))
 def test_tables_of_random_priors(seed):
     prior = draw(np.random.default_rng(seed))
