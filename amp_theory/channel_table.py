@@ -44,6 +44,7 @@ class TableValues:
     slope: Array
     curvature: Array
     gain: Array
+    information: Array
     relative_error: Array
 
 
@@ -74,7 +75,7 @@ class ChannelTable:
         self._saturated = False
         self._lower = np.empty(0)
         self._upper = np.empty(0)
-        self._values = np.empty((0, NODES, 5))
+        self._values = np.empty((0, NODES, 6))
         self._error = np.empty(0)
         #: the panels so far, replaced by larger ones and never changed, so that threads may share them
         self._built = copy.copy(self)
@@ -105,7 +106,8 @@ class ChannelTable:
         gain = np.where(mmse < 0.5 * self._variance, self._variance - mmse, mean[:, 1] * flat)
         # beyond the table psi is a straight line of slope rho/2
         psi = mean[:, 0] * flat * flat + 0.5 * self._variance * (asked - flat) + 0.5 * self._offset * asked
-        columns = (psi, self._offset + gain, mmse, mean[:, 3] * mmse, mean[:, 4] * mmse, gain, self._error[panel])
+        known = mean[:, 5] * flat
+        columns = (psi, self._offset + gain, mmse, mean[:, 3] * mmse, mean[:, 4] * mmse, gain, known, self._error[panel])
         return TableValues(*(c.reshape(x.shape) for c in columns))
 
     def _build(self, largest: float) -> None:
@@ -139,15 +141,16 @@ class ChannelTable:
             exact.log_mmse - np.log(self._variance),
             exact.slope_ratio,
             exact.curvature_ratio,
+            exact.information / x.ravel(),
         ]
-        values = np.stack(columns, axis=-1).reshape(-1, NODES, 5)
+        values = np.stack(columns, axis=-1).reshape(-1, NODES, 6)
         coefficients = np.abs(np.einsum("kn,pnf->pkf", _transform, values))
         size = np.maximum(coefficients.max(axis=1), 1e-300)
         size[:, 2] = 1.0  # log mmse needs an absolute, not a relative error
         tail = coefficients[:, -3:].max(axis=1) / size
         known = exact.relative_error.reshape(-1, NODES).max(axis=1)
         # coefficients below the error of the values say nothing
-        negligible = np.repeat(np.maximum(TAIL, 2 * known)[:, None], 5, axis=1)
+        negligible = np.repeat(np.maximum(TAIL, 2 * known)[:, None], 6, axis=1)
         depth = np.maximum(np.abs(values[:, :, 2]).max(axis=1), 1.0)
         negligible[:, 2] = np.maximum(negligible[:, 2], 8 * EPS * depth)
         excess = (tail / negligible).max(axis=1)

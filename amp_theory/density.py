@@ -241,7 +241,7 @@ class Density(Prior):
         square = self.mean**2
         return ChannelValues(
             snr, 0.5 * snr * square + psi, square + gain, mmse, np.log(mmse), slope, curvature,
-            slope / mmse, curvature / mmse, gain, psi, error,
+            slope / mmse, curvature / mmse, gain, psi, 0.5 * snr * self.variance - psi, error,
         )  # fmt: skip
 
     def _at(self, x: float) -> tuple[float, ...]:

@@ -24,10 +24,11 @@ from functools import cached_property
 
 import numpy as np
 
+from amp_theory.couplings import CouplingPoint
 from amp_theory.errors import InputError
 from amp_theory.mixtures import EPS
 from amp_theory.models import LARGEST_SNR, Model
-from amp_theory.paths import Path
+from amp_theory.paths import Path, Response
 from amp_theory.quadrature import Array, Bools, Index
 from amp_theory.recovery import Recovery
 
@@ -188,9 +189,16 @@ class EquationOfState:
                 -((c.curvature_q * r.overlap_s + c.curvature_x * r.signal_s) * q_z + c.curvature * r.overlap_zs),
                 r.signal_s - c.curvature * r.overlap_s,
                 q, q_z, r.overlap_s, r.gap, r.signal,
-                r.free_entropy - (q * r.signal - c.value) / 2,
+                self._free_entropy(r, c),
                 r.free_entropy_s, c.slope, c.ratio, c.curvature_x, c.scaled_signal,
             )  # fmt: skip
+
+    def _free_entropy(self, r: Response, c: CouplingPoint) -> Array:
+        """Return phi = Psi - (q x - xi)/2, which next to q = rho is the gap x/2 + xi/2 less the deficit of Psi."""
+        phi = r.free_entropy - (r.overlap * r.signal - c.value) / 2
+        if r.deficit is None:
+            return np.asarray(phi)
+        return np.where(r.gap < r.overlap, (r.gap * r.signal + c.value) / 2 - r.deficit, phi)
 
     def errors(self, f: Surface) -> Errors:
         """Bound the errors of a surface's points, from those of the prior's functions and from rounding."""
@@ -203,14 +211,15 @@ class EquationOfState:
             c = self.coupling.at(q, f.gap, f.signal)
             k, k_q = np.abs(c.curvature), np.abs(c.curvature_q)
             rounding = (4 * EPS + self.coupling.relative_error) * np.abs(f.signal)
-            near = np.minimum(q, f.gap) if self.coupling.resolves_gap else q
-            signal = k * e * near + rounding + 4 * EPS * (np.abs(f.coordinate) + np.abs(f.signal - f.scaled_signal))
-            entropy = q * np.abs(f.signal) + np.abs(c.value)
-            psi = f.free_entropy + (q * f.signal - c.value) / 2
+            least = np.minimum(q, f.gap) if self.coupling.resolves_gap else q
+            signal = k * e * least + rounding + 4 * EPS * (np.abs(f.coordinate) + np.abs(f.signal - f.scaled_signal))
+            near = np.zeros(q.shape, dtype=bool) if r.deficit is None else f.gap < q
+            entropy = np.where(near, f.gap, q) * np.abs(f.signal) + np.abs(c.value)
+            psi = f.free_entropy - np.where(near, (f.gap * f.signal + c.value) / 2, (c.value - q * f.signal) / 2)
             return Errors(
                 signal / f.scaled_slope,
                 signal,
-                k_q * q_z * e * q + 4 * e * k * np.abs(q_z),
+                k_q * q_z * e * least + 4 * e * k * np.abs(q_z),
                 8 * e * (k_q * q_z**2 + np.abs(c.curvature_x) * q_z + np.abs(k * r.overlap_zz)),
                 e * q,
                 e * np.abs(psi) + EPS * entropy,

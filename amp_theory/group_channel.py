@@ -59,8 +59,9 @@ def potts_channel(k: int, snr: Array) -> ChannelValues:
             result[:, where] = regime(k, snr[where], t[where])
     psi, overlap, mmse, log_mmse, slope, curvature, slope_ratio, curvature_ratio, error = result
     return ChannelValues(
-        snr, psi, overlap, mmse, log_mmse, slope, curvature, slope_ratio, curvature_ratio, overlap, psi, error
-    )
+        snr, psi, overlap, mmse, log_mmse, slope, curvature, slope_ratio, curvature_ratio, overlap, psi, snr / 2 - psi,
+        error,
+    )  # fmt: skip
 
 
 def _none(k: int, x: Array, t: Array) -> Array:

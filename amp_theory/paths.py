@@ -56,7 +56,8 @@ class Response:
     """What a path returns at a coordinate z and an (internal) strength s, as arrays of one shape.
 
     signal is x(z, s), overlap is G, gap is rho - G; _z and _s are partial derivatives; free_entropy is Psi
-    and free_entropy_s its derivative at constant x.  relative_error bounds G, rho - G, dG/dz and Psi.
+    and free_entropy_s its derivative at constant x.  relative_error bounds G, rho - G, dG/dz and Psi.  deficit is
+    rho x/2 - Psi where that is known without cancellation; it keeps the digits of free entropies next to q = rho.
     """
 
     signal: Array
@@ -70,6 +71,7 @@ class Response:
     free_entropy: Array
     free_entropy_s: Array
     relative_error: Array
+    deficit: Array | None = None
 
 
 class Path(ABC):
@@ -188,6 +190,7 @@ class Flow(Path):
         return Response(
             coordinate - strength, -1.0, values.overlap, values.mmse, values.slope, values.curvature, zero, zero,
             values.free_entropy, values.overlap / 2, values.relative_error,
+            values.information - prior.second_moment * np.asarray(strength) / 2,
         )  # fmt: skip
 
     def coordinate(self, signal: Array, strength: Array) -> Array:
@@ -237,7 +240,8 @@ class Autoregressive(Path):
         return Response(
             coordinate, 0.0, values.overlap + strength * values.mmse, hidden * values.mmse,
             hidden * values.slope, hidden * values.curvature, values.mmse, -values.slope,
-            hidden * values.free_entropy + strength * full, full - values.free_entropy, values.relative_error,
+            hidden * values.free_entropy + strength * full, values.information, values.relative_error,
+            hidden * values.information,
         )  # fmt: skip
 
     def coordinate(self, signal: Array, strength: Array) -> Array:
@@ -296,7 +300,7 @@ class UniformDiscreteDiffusion(Path):
         return Response(
             coordinate, 0.0, values.overlap, values.gap, values.overlap_x, values.overlap_xx, values.overlap_v,
             values.overlap_xv, psi.free_entropy + values.free_entropy, values.free_entropy_v,
-            zero + psi.relative_error + 32 * EPS,
+            zero + psi.relative_error + 32 * EPS, psi.information - values.free_entropy,
         )  # fmt: skip
 
     def _without_information(self, prior: Prior, coordinate: Array) -> Response:
@@ -304,7 +308,7 @@ class UniformDiscreteDiffusion(Path):
         m = prior.table(coordinate)
         return Response(
             coordinate, 0.0, m.overlap, m.mmse, m.slope, m.curvature, m.slope, m.curvature, m.free_entropy,
-            m.overlap / 2, m.relative_error,
+            m.overlap / 2, m.relative_error, m.information,
         )  # fmt: skip
 
     def coordinate(self, signal: Array, strength: Array) -> Array:

@@ -46,7 +46,8 @@ class ChannelValues:
     free_entropy is psi(x) = E log Z in nats, overlap is M(x) = E[<s> s*] = 2 psi'(x), mmse is rho - M(x),
     log_mmse its logarithm (finite where mmse underflows), overlap_slope is M'(x), overlap_curvature is
     M''(x).  slope_ratio and curvature_ratio are M'/mmse and M''/mmse, finite where all underflow.
-    overlap_gain and free_entropy_gain are M(x) - (E s)^2 and psi(x) - x (E s)^2/2, with all their digits.
+    overlap_gain and free_entropy_gain are M(x) - (E s)^2 and psi(x) - x (E s)^2/2, information is what y tells about s,
+    I(x) = x E s^2/2 - psi(x), with all their digits.
     relative_error bounds the relative error of all of them (of overlap_curvature relative to
     E[kappa_3^2 + 2 Var^3], as it may change sign).
     """
@@ -62,6 +63,7 @@ class ChannelValues:
     curvature_ratio: Array
     overlap_gain: Array
     free_entropy_gain: Array
+    information: Array
     relative_error: Array
 
     def reshape(self, shape: tuple[int, ...]) -> ChannelValues:
@@ -90,6 +92,8 @@ def channel(mixture: Mixture, snr: Array) -> ChannelValues:
         _zero(mixture, np.flatnonzero(snr == 0), result)
     result["overlap"] = mixture.mean**2 + result["overlap_gain"]
     result["free_entropy"] = 0.5 * snr * mixture.mean**2 + result["free_entropy_gain"]
+    rest = result["information"] == 0
+    result["information"][rest] = 0.5 * snr[rest] * mixture.variance - result["free_entropy_gain"][rest]
     plain = result["slope_ratio"] == 0
     for ratio, name in (("slope_ratio", "overlap_slope"), ("curvature_ratio", "overlap_curvature")):
         result[ratio][plain] = result[name][plain] / result["mmse"][plain]
@@ -103,6 +107,7 @@ def _one_component(mixture: Mixture, x: Array, result: dict[str, Array]) -> None
     # x v - log(1 + x v) without cancellation: the series of -log1p from its second term
     tail = np.where(w < 0.1, _x_minus_log1p_series(np.minimum(w, 0.1)), w - np.log1p(w))
     result["free_entropy_gain"] = 0.5 * tail
+    result["information"] = 0.5 * np.log1p(w)
     result["overlap_gain"] = v * w / (1 + w)
     result["mmse"] = v / (1 + w)
     result["log_mmse"] = np.log(v) - np.log1p(w)
@@ -319,7 +324,8 @@ def _large(mixture: Mixture, where: Index, result: dict[str, Array]) -> None:
     entropy, between, slope, curvature = sums[:4]
     p, v = mixture.probabilities[:, None], mixture.variances[:, None]
     total = 1 + x * v
-    divergence = 0.5 * (x * mixture.variance - (p * np.log(total)).sum(axis=0))
+    smooth_part = 0.5 * (p * np.log(total)).sum(axis=0)
+    divergence = 0.5 * x * mixture.variance - smooth_part
     # the integrals carry the factor e^highest, which may underflow
     with np.errstate(under="ignore", divide="ignore"):
         scale = np.exp(highest)
@@ -328,7 +334,7 @@ def _large(mixture: Mixture, where: Index, result: dict[str, Array]) -> None:
         mmse = smooth[0] + (np.exp(0.5 * highest) * np.sqrt(between)) ** 2
         log_mmse = highest + np.log(between) if mixture.atoms else np.log(mmse)
         psi = divergence - mixture.entropy + scale * entropy
-        _store(result, where, free_entropy_gain=psi,
+        _store(result, where, free_entropy_gain=psi, information=smooth_part + mixture.entropy - scale * entropy,
                overlap_gain=mixture.variance - mmse, mmse=mmse, log_mmse=log_mmse,
                overlap_slope=smooth[1] + scale * slope,
                overlap_curvature=scale * curvature - 2 * smooth[2])  # fmt: skip
