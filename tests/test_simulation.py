@@ -433,7 +433,7 @@ def test_langevin_is_the_chain_of_spherical_models():
 
 
 def test_random_instances_are_judged_by_parallel_tempering():
-    found = at.simulate(ISING, 1.5, 30, 6, 5, samplers=["heat-bath"], target="random", batch=24, sweeps=20, margin=0.15)
+    found = at.simulate(ISING, 1.5, 30, 6, 5, samplers=["heat-bath"], target="random", batch=64, sweeps=12, margin=0.1)
     assert found.samplers["heat-bath"].outcome == "succeeds", found.report()
     narrow = at.simulate(ISING, 1.5, 30, 6, 5, samplers=["heat-bath"], target="random", batch=6, sweeps=4, margin=1e-3)
     assert "parallel tempering, which stands in for exact samples of random instances, may still drift" in str(narrow)
