@@ -54,6 +54,8 @@ MARGIN = 0.05
 KEPT = 0.75
 #: instances below which no sampler succeeds: half of all may fail, and none of these, with probability 1 - POWER
 FEWEST_INSTANCES = math.ceil(math.log(1 - POWER, 0.5))
+#: scatter of numbers which are equal, relative to them
+ROUNDING = 1e-12
 #: samples on both sides, below which no difference reaches the level: 2 times 2 n!^2/(2n)! <= LEVEL
 FEWEST = 6
 #: confidence of the interval for the fraction of instances on which a sampler agrees
@@ -116,15 +118,19 @@ class Difference:
     def of(cls, values: Sequence[float], sampling_errors: Sequence[float]) -> Difference:
         """Return the mean with the larger of two errors: scatter over instances, and of the samples within them."""
         mean, scatter = _mean(values)
+        if scatter <= ROUNDING * max(abs(v) for v in values):
+            scatter = 0.0
         within = math.sqrt(float(np.mean(np.square(sampling_errors))) / len(values))
         return cls(mean, max(scatter, within), len(values))
 
     def _tail(self, distance: float) -> float:
-        """Return the probability that the mean lies this far above its expectation; 1/2 for nothing at all."""
+        """Return the probability that the mean is this far above what is expected; without scatter, that signs are."""
         from scipy.special import stdtr
 
-        score = distance / self.error if self.error else math.copysign(math.inf, distance) if distance else 0.0
-        return float(stdtr(self.instances - 1, -score))
+        if self.error:
+            return float(stdtr(self.instances - 1, -distance / self.error))
+        chance = 0.5**self.instances
+        return chance if distance > 0 else 1 - chance if distance < 0 else 0.5
 
     def above(self, bound: float) -> float:
         """Return the p value of a mean <= bound, by Student's t; 1 for one instance."""
@@ -245,13 +251,22 @@ class SamplerJudgement:
         return _mean([i.overlap - i.mutual_overlap for i in self.instances])
 
     @property
+    def early_energy_difference(self) -> float | None:
+        """Mean excess energy after a quarter of the sweeps; None for denoising samplers, and if it was not kept."""
+        rows = self.instances
+        early = [i.early_energy - i.reference_energy for i in rows if i.early_energy is not None]
+        return float(np.mean(early)) if len(early) == len(rows) else None
+
+    @property
     def fraction(self) -> tuple[float, float, float]:
         """Fraction of the instances on which the sampler agrees, and the ends of its confidence interval."""
-        from scipy.stats import binomtest
+        from scipy.special import ndtri
 
-        number = sum(i.agrees for i in self.instances)
-        interval = binomtest(number, len(self.instances)).proportion_ci(CONFIDENCE, "wilson")
-        return number / len(self.instances), float(interval.low), float(interval.high)
+        n, z = len(self.instances), float(ndtri((1 + CONFIDENCE) / 2))
+        p = sum(i.agrees for i in self.instances) / n
+        centre, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        low, high = ((centre + sign * half) / (1 + z * z / n) for sign in (-1, 1))
+        return p, max(0.0, low), min(1.0, high)
 
     @property
     def shift_p_value(self) -> float:
@@ -309,8 +324,14 @@ class SamplerJudgement:
         if self.terms.doubt and self._energy.above(0.0) > LEVEL / 4:
             return "undecided", f"differs from the reference, but {self.terms.doubt}"
         seen = f"{self._seen()} is not zero (p = {self.p_value:.1g}, significance {LEVEL:g}), {self._place()}"
-        failing = self._energy.above(self.terms.margin) <= LEVEL / 2 and not self.terms.doubt
-        if failing and self._kept is not None and self._kept.above(0.0) <= 1 - POWER:
+        failing = self._energy.above(self.terms.margin) <= LEVEL / 2
+        if (
+            failing
+            and self.terms.chain
+            and not self.terms.doubt
+            and self._kept is not None
+            and self._kept.above(0.0) <= 1 - POWER
+        ):
             return "fails", f"{seen}, and more than {KEPT:.0%} of it is left since a quarter of the sweeps"
         return "biased", f"{seen}; {self._open()}"
 
@@ -351,7 +372,9 @@ class SamplerJudgement:
     def _open(self) -> str:
         """Return what one run does not tell about a bias."""
         if self.terms.chain:
-            return "a slow chain is not told from one that fails: more sweeps may remove it"
+            early = self.early_energy_difference
+            before = "" if early is None else f"after a quarter of the sweeps the excess energy was {early:+.4g}: "
+            return f"{before}a slow chain is not told from one that fails, and more sweeps may remove it"
         return "an effect of the size or of the steps is not told from a failure: compare several sizes"
 
     def to_dict(self) -> dict[str, Any]:
@@ -378,6 +401,7 @@ class SamplerJudgement:
             "fraction": {"value": fraction, "interval": [low, high]},
             "energy_difference": {"value": energy, "error": number(energy_error)},
             "overlap_difference": {"value": overlap, "error": number(overlap_error)},
+            "early_energy_difference": self.early_energy_difference,
             "reliable": float(np.mean([i.reliable for i in self.instances])),
             "shift_p_value": self.shift_p_value,
             "p_values": [i.p_value for i in self.instances],

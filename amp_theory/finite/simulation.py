@@ -306,13 +306,18 @@ def _doubt(plan: Plan, results: Sequence[Result], margin: float) -> str:
     )
 
 
-def _terms(plan: Plan, instance: Instance, seed: int, results: Sequence[Result], margin: float | None) -> list[Terms]:
+def _random_energy(instance: Instance, seed: int) -> float:
+    """Return the mean energy per variable of configurations drawn from the prior."""
+    rng = np.random.Generator(np.random.PCG64(check_seed(seed)))
+    # one at a time: many of them together may not fit into memory
+    energies = [
+        instance.energy(draw_planted(instance.model, instance.size, rng)[None]) for _ in range(RANDOM_CONFIGURATIONS)
+    ]
+    return float(np.mean(energies))
+
+
+def _terms(plan: Plan, results: Sequence[Result], margin: float) -> list[Terms]:
     """Return what every sampler is held to."""
-    if margin is None:
-        rng = np.random.Generator(np.random.PCG64(check_seed(seed)))
-        many = [draw_planted(plan.model, plan.size, rng) for _ in range(RANDOM_CONFIGURATIONS)]
-        exact = float(np.mean([r[f"{REFERENCE} energy"] for r in results]))
-        margin = MARGIN * abs(float(instance.energy(np.array(many)).mean()) - exact)
     overlap_margin = MARGIN * (1.0 if plan.model.spherical else float(plan.model.variable_prior.second_moment))
     doubt = _doubt(plan, results, margin)
     return [Terms(margin, overlap_margin, plan.size, plan.effort(n), n in CHAINS, doubt) for n in plan.samplers]
@@ -405,8 +410,10 @@ def simulate(
         raise InputError(f"seed must be an integer >= 0, got {seed!r}")
     check_seed(seed)
     wanted = None if margin is None else positive("margin", margin)
-    instance = plan.check(seed)
+    random_energy = _random_energy(plan.check(seed), int(seed))
     results = run_tasks([plan] * number, int(seed), plan.problem, executor, checkpoint, progress)
-    terms = _terms(plan, instance, int(seed), results, wanted)
+    if wanted is None:
+        wanted = MARGIN * abs(random_energy - float(np.mean([r[f"{REFERENCE} energy"] for r in results])))
+    terms = _terms(plan, results, wanted)
     judged = {name: judge(name, results, own) for name, own in zip(chosen, terms, strict=True)}
     return Simulation(plan, int(seed), judged, results)
