@@ -193,6 +193,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     ):
         sub.add_argument(f"--{name}", default=str(default), metavar="N", help=f"{text} ({default})")
     sub.add_argument("--target", metavar="T", help="planted or random instances")
+    sub.add_argument("--margin", metavar="E", help="excess energy per variable that counts as a failure")
     sub.add_argument("--checkpoint", metavar="FILE", help="instances done are saved here, and resumed from here")
     sub = command("reproduce", commands.run_reproduce, "draw the phase diagrams of arXiv:2308.14085 with their numbers",
                   "reproduce --folder figures --force")  # fmt: skip

@@ -362,7 +362,8 @@ def run_simulate(options: argparse.Namespace) -> Result:
     try:
         found = simulate(
             model, _number(model.control, options.control), samplers=samplers, target=options.target,
-            executor=executor, checkpoint=options.checkpoint, progress=_progress, **whole,
+            executor=executor, checkpoint=options.checkpoint, progress=_progress,
+            margin=None if options.margin is None else _number("margin", options.margin), **whole,
         )  # fmt: skip
     finally:
         if executor is not None:

@@ -3,12 +3,18 @@
 The planted configuration is an exact sample of its instance, and so is every configuration to which Markov chains lead
 from it, however slow they are elsewhere: these are the reference for energies.  Below the dynamical transition they
 share the planted state.  Random instances have no such sample; parallel tempering, or Langevin dynamics twice
-as long as that of the sampler, stands in.  One instance is one task of a run that any executor can distribute, and
-that resumes from its checkpoint with the same numbers.
+as long as that of the sampler, stands in: nobody succeeds against the latter, which may be as slow as the sampler, nor
+against the former while its energy still drifts.  One instance is one task of a run that any executor can distribute,
+and that resumes from its checkpoint with the same numbers.
+
+Outcomes (judging.py) speak of one size and of as many sweeps or steps as were made.  Where a sampler works as the size
+grows is another question, which `compare_samplers` answers by theory: a chain that is biased here may be slow, a
+denoiser may suffer from finite size, and both may succeed there.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -18,11 +24,22 @@ from typing import Any
 import numpy as np
 
 from amp_theory.cavity.sweep import Result, State, run_tasks
-from amp_theory.errors import InputError, as_float, integer_between, unknown_name
+from amp_theory.errors import InputError, as_float, integer_between, positive, unknown_name
 from amp_theory.finite.dense import DenseInstance
 from amp_theory.finite.graphs import GraphInstance
-from amp_theory.finite.instances import LARGEST_SIZE, Instance, check_seed, draw_instance
-from amp_theory.finite.judging import FEWEST, InstanceJudgement, SamplerJudgement, rank_sum_score, two_sample_p_value
+from amp_theory.finite.instances import LARGEST_SIZE, Instance, check_seed, draw_instance, draw_planted
+from amp_theory.finite.judging import (
+    FEWEST,
+    LEVEL,
+    MARGIN,
+    POWER,
+    Difference,
+    InstanceJudgement,
+    SamplerJudgement,
+    Terms,
+    rank_sum_score,
+    two_sample_p_value,
+)
 from amp_theory.finite.langevin import langevin
 from amp_theory.finite.monte_carlo import heat_bath
 from amp_theory.finite.samplers import SAMPLERS, draw_samples
@@ -38,24 +55,42 @@ SEEDS = 2**63
 REFERENCE = "exact"
 #: what is kept of every configuration: energy, overlap with an exact sample and with the next, reliability
 COLUMNS = ("energy", "overlap", "mutual", "reliable")
+#: and of chains, the energy after a quarter of the sweeps
+EARLY = "early"
+#: random configurations whose energy sets the scale of the margin
+RANDOM_CONFIGURATIONS = 32
+
+#: last configurations, and energies after a quarter of the sweeps if there are as many as four
+Last = tuple[Array, Array | None]
 
 
-def _heat_bath(instance: Instance, sweeps: int, seed: int, start: str, chains: int) -> Array:
-    return heat_bath(instance, sweeps, seed, start, chains, every=sweeps).configurations
+def _quarter(sweeps: int) -> int:
+    return sweeps // 4 if sweeps >= 4 else sweeps
 
 
-def _parallel_tempering(instance: Instance, sweeps: int, seed: int, start: str, chains: int) -> Array:
-    return parallel_tempering(instance, sweeps, seed, start, chains, every=sweeps).chains.configurations
+def _early(energy: Array, record: int, sweeps: int) -> Array | None:
+    return energy[:, record] if sweeps >= 4 else None
 
 
-def _langevin(instance: Instance, sweeps: int, seed: int, start: str, chains: int) -> Array:
+def _heat_bath(instance: Instance, sweeps: int, seed: int, start: str, chains: int) -> Last:
+    run = heat_bath(instance, sweeps, seed, start, chains, every=_quarter(sweeps))
+    return run.configurations, _early(run.energy, 0, sweeps)
+
+
+def _parallel_tempering(instance: Instance, sweeps: int, seed: int, start: str, chains: int) -> Last:
+    run = parallel_tempering(instance, sweeps, seed, start, chains, every=_quarter(sweeps)).chains
+    return run.configurations, _early(run.energy, 0, sweeps)
+
+
+def _langevin(instance: Instance, sweeps: int, seed: int, start: str, chains: int) -> Last:
     unit = instance.model.energy_unit(instance.control)
     steps = round(sweeps / LANGEVIN_STEP)
-    return langevin(instance, sweeps / unit, LANGEVIN_STEP / unit, seed, start, chains, steps).configurations
+    run = langevin(instance, sweeps / unit, LANGEVIN_STEP / unit, seed, start, chains, _quarter(steps))
+    return run.configurations, _early(run.energy, 1, steps)
 
 
-#: Markov chains by name: instance, sweeps (times 1/T for Langevin), seed, start, chains -> last configurations
-CHAINS: dict[str, Callable[[Instance, int, int, str, int], Array]] = {
+#: Markov chains by name: instance, sweeps (times 1/T for Langevin), seed, start, chains -> where they end
+CHAINS: dict[str, Callable[[Instance, int, int, str, int], Last]] = {
     "heat-bath": _heat_bath,
     "parallel-tempering": _parallel_tempering,
     "langevin": _langevin,
@@ -93,8 +128,8 @@ class Plan:
         own = {n: getattr(self, n) for n in ("control", "size", "batch", "steps", "sweeps", "target")}
         return {"model": self.model.name, **self.model.parameters, **own, "samplers": list(self.samplers)}
 
-    def check(self, seed: int) -> None:
-        """Raise an `InputError` for what would fail in every task: no such instance, or no chain on it."""
+    def check(self, seed: int) -> Instance:
+        """Return an instance; raise an `InputError` for what would fail in every task: no such instance, or chain."""
         instance = draw_instance(self.model, self.control, self.size, seed, self.target)
         if not isinstance(instance, DenseInstance | GraphInstance):
             raise InputError(
@@ -109,31 +144,35 @@ class Plan:
         for name in chains:
             if (name == "langevin") != self.model.spherical:
                 raise InputError(f"{name} does not sample {self.model!r}: the chain for it is {baseline(self.model)}")
+        return instance
 
     def start(self, rng: np.random.Generator) -> State:
         """Draw the seeds of the instance, of the reference and of every sampler."""
         return {
             "seeds": rng.integers(0, SEEDS, 2 + len(self.samplers)),
             "rows": np.empty((0, len(COLUMNS), self.batch)),
+            "early": np.empty((0, self.batch)),
         }
 
     def advance(self, state: State, rng: np.random.Generator) -> None:
         """Do all that is done on the instance."""
         seeds = [int(s) for s in state["seeds"]]
         instance = draw_instance(self.model, self.control, self.size, seeds[0], self.target)
-        exact = self._reference(instance, seeds[1])
+        exact, early = self._reference(instance, seeds[1])
         anchor = exact[0] if instance.planted is None else instance.planted
-        rows = [self._row(instance, exact, anchor)]
+        rows, all_early = [self._row(instance, exact, anchor)], [early]
         for name, seed in zip(self.samplers, seeds[2:], strict=True):
             if name in CHAINS:
-                last = CHAINS[name](instance, self.sweeps, seed, "random", self.batch)
+                last, early = CHAINS[name](instance, self.sweeps, seed, "random", self.batch)
                 rows.append(self._row(instance, last, anchor))
             else:
-                run = draw_samples(instance, name, self.batch, seed, steps=self.steps)
+                run, early = draw_samples(instance, name, self.batch, seed, steps=self.steps), None
                 rows.append(self._row(instance, run.configurations, anchor, run.reliable))
+            all_early.append(early)
         state["rows"] = np.array(rows)
+        state["early"] = np.array([np.full(self.batch, np.nan) if e is None else e for e in all_early])
 
-    def _reference(self, instance: Instance, seed: int) -> Array:
+    def _reference(self, instance: Instance, seed: int) -> Last:
         """Return exact samples, or what stands in for them."""
         name = baseline(self.model)
         if instance.planted is not None:
@@ -153,12 +192,23 @@ class Plan:
         return len(state["rows"]) > 0
 
     def result(self, state: State) -> Result:
-        """Return the columns of the reference and of every sampler."""
-        return {
+        """Return the columns of the reference and of every sampler, and early energies where there are any."""
+        names = [REFERENCE, *self.samplers]
+        columns = {
             f"{name} {column}": state["rows"][k, c].tolist()
-            for k, name in enumerate([REFERENCE, *self.samplers])
+            for k, name in enumerate(names)
             for c, column in enumerate(COLUMNS)
         }
+        kept = {n: e.tolist() for n, e in zip(names, state["early"], strict=True) if not np.isnan(e).any()}
+        return columns | {f"{name} {EARLY}": energies for name, energies in kept.items()}
+
+    def effort(self, sampler: str) -> str:
+        """Return in words how many sweeps or steps a sampler makes."""
+        if sampler == "langevin":
+            return f"Langevin time {self.sweeps}/T"
+        if sampler in CHAINS:
+            return f"{self.sweeps} sweeps"
+        return "one step for every variable" if sampler == "autoregressive" else f"{self.steps} steps"
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,6 +233,11 @@ class Simulation:
     samplers: dict[str, SamplerJudgement]
     results: list[Result] = field(repr=False)
 
+    @property
+    def margin(self) -> float:
+        """The excess energy per variable that counts as a failure."""
+        return next(iter(self.samplers.values())).terms.margin
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, as the command line prints it."""
         plan = self.plan
@@ -190,6 +245,7 @@ class Simulation:
             "model": plan.model.name, "parameters": plan.model.parameters, "control": plan.model.control,
             plan.model.control: plan.control, "size": plan.size, "instances": len(self.results), "seed": self.seed,
             "batch": plan.batch, "steps": plan.steps, "sweeps": plan.sweeps, "target": plan.target,
+            "significance": LEVEL, "power": POWER, "margin": self.margin,
             "samplers": {n: s.to_dict() for n, s in self.samplers.items()},
         }  # fmt: skip
 
@@ -198,26 +254,73 @@ class Simulation:
         plan = self.plan
         where = f"{plan.model!r}, {plan.model.control} = {plan.control:g}, size {plan.size}"
         title = f"{where}, {len(self.results)} {plan.target} instances, {plan.batch} configurations each"
-        return "\n".join([title, *(f"  {judgement}" for judgement in self.samplers.values())])
+        test = (
+            f"  tested at significance {LEVEL:g}, and at power {POWER:g} against an excess energy of {self.margin:.3g}:"
+            " outcomes speak of this size and effort, compare_samplers of size -> infinity"
+        )
+        lines = [line for j in self.samplers.values() for line in (f"  {j}", f"    {j.reason}")]
+        return "\n".join([title, test, *lines])
 
     def __str__(self) -> str:
         return self.report()
 
 
-def judge(name: str, results: Sequence[Result]) -> SamplerJudgement:
+def judge(name: str, results: Sequence[Result], terms: Terms) -> SamplerJudgement:
     """Return the judgement of a sampler from the results of all instances."""
     rows = []
     for r in results:
         energy, overlap, mutual, reliable = (np.array(r[f"{name} {c}"]) for c in COLUMNS)
-        exact = np.array(r[f"{REFERENCE} energy"])
+        exact, early = np.array(r[f"{REFERENCE} energy"]), r.get(f"{name} {EARLY}")
         p = min(1.0, 2 * two_sample_p_value(energy, exact), 2 * two_sample_p_value(overlap, mutual))
         rows.append(
             InstanceJudgement(
                 float(energy.mean()), float(exact.mean()), float(overlap.mean()), float(mutual.mean()), p,
                 float(exact.std()), rank_sum_score(energy, exact), float(reliable.mean()),
+                _independent_error(energy, exact), _independent_error(overlap, mutual),
+                None if early is None else float(np.mean(early)),
             )
         )  # fmt: skip
-    return SamplerJudgement(name, tuple(rows))
+    return SamplerJudgement(name, tuple(rows), terms)
+
+
+def _independent_error(first: Array, second: Array) -> float:
+    """Return the standard error of a difference of means of independent numbers."""
+    return math.sqrt(sum(float(x.var(ddof=1)) / len(x) for x in (first, second)))
+
+
+def _doubt(plan: Plan, results: Sequence[Result], margin: float) -> str:
+    """Return why the reference may not be exact: on random instances it may be slow itself."""
+    if plan.target == "planted":
+        return ""
+    if baseline(plan.model) == "langevin":
+        return "Langevin dynamics, which stands in for exact samples of random instances, may itself be slow"
+    if any(f"{REFERENCE} {EARLY}" not in r for r in results):
+        return "it is not known whether parallel tempering, which stands in for exact samples, had arrived"
+    ends = [(np.array(r[f"{REFERENCE} energy"]), np.array(r[f"{REFERENCE} {EARLY}"])) for r in results]
+    drift = Difference.of([float((a - b).mean()) for a, b in ends], [_independent_error(a, b) for a, b in ends])
+    if drift.bound <= margin:
+        return ""
+    return (
+        "parallel tempering, which stands in for exact samples of random instances, may still drift: since a quarter "
+        f"of the sweeps its energy changed by {drift}"
+    )
+
+
+def _random_energy(instance: Instance, seed: int) -> float:
+    """Return the mean energy per variable of configurations drawn from the prior."""
+    rng = np.random.Generator(np.random.PCG64(check_seed(seed)))
+    # one at a time: many of them together may not fit into memory
+    energies = [
+        instance.energy(draw_planted(instance.model, instance.size, rng)[None]) for _ in range(RANDOM_CONFIGURATIONS)
+    ]
+    return float(np.mean(energies))
+
+
+def _terms(plan: Plan, results: Sequence[Result], margin: float) -> list[Terms]:
+    """Return what every sampler is held to."""
+    overlap_margin = MARGIN * (1.0 if plan.model.spherical else float(plan.model.variable_prior.second_moment))
+    doubt = _doubt(plan, results, margin)
+    return [Terms(margin, overlap_margin, plan.size, plan.effort(n), n in CHAINS, doubt) for n in plan.samplers]
 
 
 def simulate(
@@ -234,8 +337,9 @@ def simulate(
     executor: Executor | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    margin: float | None = None,
 ) -> Simulation:
-    """Run samplers on many instances and judge them by exact samples.
+    """Run samplers on many instances and judge them by exact samples, at this size and with this effort.
 
     Parameters
     ----------
@@ -265,6 +369,16 @@ def simulate(
         instances it was working on; the same numbers bit for bit on the same machine with one linear-algebra thread.
     progress
         A function of the numbers of finished and of all instances.
+    margin
+        The excess energy per variable, > 0, that counts as a failure: a sampler succeeds only if so much is excluded.
+        By default 5 % of the energy between random and exact configurations.
+
+    Returns
+    -------
+    Simulation
+        For every sampler an outcome with its reason: "biased" at significance 0.01; "succeeds" if a failure by the
+        margin is excluded at power 0.95, which takes at least 5 instances; "fails" for a chain whose excess is above
+        the margin and stays while the sweeps quadruple; else "undecided".  None of them speaks of size -> infinity.
 
     Raises
     ------
@@ -295,6 +409,11 @@ def simulate(
     if isinstance(seed, np.random.SeedSequence):
         raise InputError(f"seed must be an integer >= 0, got {seed!r}")
     check_seed(seed)
-    plan.check(seed)
+    wanted = None if margin is None else positive("margin", margin)
+    random_energy = _random_energy(plan.check(seed), int(seed))
     results = run_tasks([plan] * number, int(seed), plan.problem, executor, checkpoint, progress)
-    return Simulation(plan, int(seed), {name: judge(name, results) for name in chosen}, results)
+    if wanted is None:
+        wanted = MARGIN * abs(random_energy - float(np.mean([r[f"{REFERENCE} energy"] for r in results])))
+    terms = _terms(plan, results, wanted)
+    judged = {name: judge(name, results, own) for name, own in zip(chosen, terms, strict=True)}
+    return Simulation(plan, int(seed), judged, results)
