@@ -310,8 +310,8 @@ def state_evolution(
     """Iterate q <- G(xi'(q), strength), the overlap of AMP in successive iterations at large size.
 
     It ends as soon as the limit is known, which a small step does not tell: next to an unstable fixed point, and where
-    two fixed points have just vanished, steps are small far from the limit.  For dense models the limit is bracketed; for
-    sparse ones its distance is estimated from the rate at which steps shrink.
+    two fixed points have just vanished, steps are small far from the limit.  For dense models the limit is bracketed;
+    for sparse ones its distance is estimated from the rate at which steps shrink.
 
     Parameters
     ----------
