@@ -99,7 +99,7 @@ class MessagePassingDenoiser:
 
     instance: Instance
     options: MessagePassingOptions = field(
-        default_factory=lambda: MessagePassingOptions(tolerance=1e-5, max_iterations=50)
+        default_factory=lambda: MessagePassingOptions(tolerance=1e-4, max_iterations=50)
     )
     warm: bool = True
 

@@ -32,6 +32,8 @@ from amp_theory.side_information import Mask, SideInformation
 
 #: largest half log-likelihood ratio of a message, at which 1 - tanh is still resolved
 LARGEST_FIELD = 17.0
+#: more than the edges of a spin
+MANY = 2.0**26
 
 
 #: what became of a run: see `Inference`
@@ -149,10 +151,8 @@ def root_mean_square(values: Array) -> Array:
     return np.asarray(np.sqrt((values * values).mean(axis=-1)))
 
 
-def relative_change(change: Array, learnt: Array, rounding: float = 0.0) -> Array:
-    """Return the root mean square of changes, beyond rounding, relative to that of what is known, shape (batch,)."""
-    size = np.maximum(root_mean_square(change) - rounding, 0.0)
-    scale = root_mean_square(learnt)
+def relative_change(size: Array, scale: Array) -> Array:
+    """Return the size of changes relative to that of what is known, infinite where nothing is."""
     return np.divide(size, scale, out=np.where(size > 0, np.inf, 0.0), where=scale > 0)
 
 
@@ -183,19 +183,19 @@ class Record:
         for row in np.flatnonzero(rows):
             self.failed.setdefault(int(row), status)
 
-    def add(self, mean: Array, change: Array, relative: Array) -> bool:
+    def add(self, mean: Array, size: Array, relative: Array) -> bool:
         """Keep one iteration and tell whether it was the last.
 
         Parameters
         ----------
         mean
             The new means.
-        change
-            What an iteration without damping changes, shape (batch, any).
+        size
+            Root mean square of what an iteration without damping changes, shape (batch,).
         relative
-            Its size relative to what is known, shape (batch,).
+            The same relative to what is known, beyond rounding.
         """
-        self.residuals.append(root_mean_square(change))
+        self.residuals.append(size)
         self._relative.append(relative)
         if self.options.keep_iterates:
             self.iterates.append(mean)
@@ -273,8 +273,9 @@ class MeanIterates:
         self.variance = np.where(good[:, None], np.where(side.known, 0.0, variance), self.variance)
         self.b, self.a = np.where(good[:, None], b, self.b), np.where(good[:, None], a, self.a)
         learnt = np.where(side.known | ~good[:, None], 0.0, new - self._prior_mean)
-        relative = np.maximum(relative_change(change, learnt, self._rounding), other)
-        return self.record.add(self.mean, change, np.where(good, relative, np.inf))
+        size = root_mean_square(change)
+        relative = relative_change(np.maximum(size - self._rounding, 0.0), root_mean_square(learnt))
+        return self.record.add(self.mean, size, np.where(good, np.maximum(relative, other), np.inf))
 
     def result(self) -> Inference:
         """Return the outcome."""
@@ -355,23 +356,25 @@ def run_bp(
     mean, total = edges.means(edges.base + np.arctanh(np.clip(first_means(instance, given, start), -near, near)))
     # messages in the shape (k, batch, factors), in which all factors are contiguous
     h = edges.at_spins(total)
-    u = np.zeros_like(h)
+    u, said = np.zeros_like(h), np.zeros_like(h)
     record = Record(how, mean)
     for step in range(how.max_iterations):
         fresh = factor_messages(instance, edges.signs, h)
         record.fail(np.asarray(np.isnan(fresh).any(axis=(0, 2))), "contradiction")
-        fresh = np.where(record.stopped[:, None], u, fresh)
-        # what is certain stays certain
-        mixed = fresh if step == 0 or not how.damping else (1 - how.damping) * fresh + how.damping * u
-        change, u = np.tanh(fresh) - np.tanh(u), np.where(np.isinf(fresh), fresh, mixed)
+        fresh = np.where(record.stopped[:, None], u, fresh) if record.failed else fresh
+        says = np.tanh(fresh)
+        change, known = says - said, np.where(np.abs(says) < 1, says, 0.0)  # without what is certain
+        if step and how.damping:
+            mixed = (1 - how.damping) * fresh + how.damping * u
+            fresh = np.where(np.isinf(fresh), fresh, mixed)  # what is certain stays certain
+        u, said = fresh, np.tanh(fresh) if how.damping else says
         h, fields, contradicted = edges.cavity(u)
         record.fail(contradicted, "contradiction")
         new, new_total = edges.means(fields)
         good = ~record.stopped[:, None]
         mean, total = np.where(good, new, mean), np.where(good, new_total, total)
-        by_row = np.moveaxis(np.stack([change, np.where(np.isinf(fresh), 0.0, np.tanh(fresh))]), 2, 1)
-        change, known = by_row.reshape(2, given.batch, -1)
-        if record.add(mean, change, relative_change(change, known)):
+        size, scale = (np.sqrt((x * x).mean(axis=(0, 2))) for x in (change, known))
+        if record.add(mean, size, relative_change(size, scale)):
             break
     return record.result(mean, 1 - mean**2, total, np.zeros((given.batch, 1)))
 
@@ -390,7 +393,6 @@ class Edges:
         spins = np.ascontiguousarray(instance.spins.T)
         self.signs: Array = np.ascontiguousarray(instance.signs.T)[:, None, :]
         self._to = spins[:, None, :] + np.arange(side.batch)[None, :, None] * instance.size
-        self._known = bool(side.known.any())
 
     def at_spins(self, values: Array) -> Array:
         """Return values of the spins, shape (batch, size), at all edges."""
@@ -402,21 +404,19 @@ class Edges:
 
     def cavity(self, u: Array) -> tuple[Array, Array, Mask]:
         """Return fields without the message of the same edge, fields of all, and the rows with a contradiction."""
-        if not self._known:
+        certain = np.isinf(u)
+        if not certain.any():
             fields = self.base + self._sum(u)
             return self.at_spins(fields) - u, fields, np.zeros(len(fields), dtype=bool)
-        certain = np.isinf(u)
         finite = np.where(certain, 0.0, u)
         fields = np.where(np.isinf(self.base), 0.0, self.base) + self._sum(finite)
         h = self.at_spins(fields) - finite
-        told = []
-        for sign in (1.0, -1.0):
-            says = u == sign * np.inf
-            count = (self.base == sign * np.inf) + self._sum(says)
-            told.append(count > 0)
-            h = np.where(self.at_spins(count) - says > 0, sign * np.inf, h)
-            fields = np.where(count > 0, sign * np.inf, fields)
-        return h, fields, np.asarray((told[0] & told[1]).any(axis=1))
+        # how many certain messages say +1, and in units of MANY how many say -1
+        own, says = (np.where(np.isinf(x), np.where(x > 0, 1.0, MANY), 0.0) for x in (self.base, u))
+        count = own + self._sum(says)
+        h, fields = (np.where(n % MANY, np.inf, np.where(n >= MANY, -np.inf, x))
+                     for n, x in ((self.at_spins(count) - says, h), (count, fields)))  # fmt: skip
+        return h, fields, np.asarray(((count % MANY > 0) & (count >= MANY)).any(axis=1))
 
     def means(self, fields: Array) -> tuple[Array, Array]:
         """Return means of the spins, and their fields without infinities."""
@@ -428,8 +428,10 @@ def factor_messages(instance: GraphInstance, signs: Array, h: Array) -> Array:
 
     Finite fields are limited, so that N_+ or N_- vanishes by infinite ones only; u is not a number where both do.
     """
-    limited = np.where(np.isinf(h), h, np.clip(h, -LARGEST_FIELD, LARGEST_FIELD))
-    up = 1 / (1 + np.exp(-2 * signs * limited))
+    up = 1 / (1 + np.exp(-2 * signs * np.clip(h, -LARGEST_FIELD, LARGEST_FIELD)))
+    certain = np.isinf(h)
+    if certain.any():
+        up = np.where(certain, signs * h > 0, up)
     u = np.empty_like(h)
     others = np.arange(len(h))
     for root in others:
