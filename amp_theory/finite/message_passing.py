@@ -32,6 +32,8 @@ from amp_theory.side_information import Mask, SideInformation
 
 #: largest half log-likelihood ratio of a message, at which 1 - tanh is still resolved
 LARGEST_FIELD = 17.0
+#: means below this give messages without correct digits
+RESOLVED = 1e-12
 #: more than the edges of a spin
 MANY = 2.0**26
 
@@ -147,8 +149,10 @@ def checked_side(instance: Instance, kind: type[Instance], side: SideInformation
 
 
 def root_mean_square(values: Array) -> Array:
-    """Return the root mean square over the last axis."""
-    return np.asarray(np.sqrt((values * values).mean(axis=-1)))
+    """Return the root mean square over the last axis, also of numbers whose squares vanish or overflow."""
+    unit = np.abs(values).max(axis=-1, keepdims=True)
+    part = values / np.where((unit > 0) & np.isfinite(unit), unit, 1.0)
+    return np.asarray(unit[..., 0] * np.sqrt((part * part).mean(axis=-1)))
 
 
 def relative_change(size: Array, scale: Array) -> Array:
@@ -241,7 +245,7 @@ class MeanIterates:
     """
 
     def __init__(self, instance: Instance, side: SideInformation, mean: Array, record: Record) -> None:
-        prior = instance.variables
+        prior = self._prior = instance.variables
         self.side, self.record, self.mean, self.before = side, record, mean, np.zeros_like(mean)
         self.variance = np.full(mean.shape, prior.variance)
         self.b, self.a = side.field.astype(float), np.full((side.batch, 1), float(side.precision))
@@ -275,7 +279,14 @@ class MeanIterates:
         learnt = np.where(side.known | ~good[:, None], 0.0, new - self._prior_mean)
         size = root_mean_square(change)
         relative = relative_change(np.maximum(size - self._rounding, 0.0), root_mean_square(learnt))
-        return self.record.add(self.mean, size, np.where(good, np.maximum(relative, other), np.inf))
+        unusable = ~good | self._hidden()
+        return self.record.add(self.mean, size, np.where(unusable, np.inf, np.maximum(relative, other)))
+
+    def _hidden(self) -> Mask:
+        """Return the rows whose fields are so small that the weights of a discrete prior's values do not show them."""
+        prior = self._prior
+        learnt = prior.variance * np.abs(np.where(self.side.known, 0.0, self.b)).max(axis=1)
+        return np.asarray(prior.atoms & (learnt > 0) & (learnt < RESOLVED * math.sqrt(prior.second_moment)))
 
     def result(self) -> Inference:
         """Return the outcome."""
@@ -353,9 +364,10 @@ def run_bp(
     assert isinstance(instance, GraphInstance)
     edges = Edges(instance, given)
     near = 1 - np.exp(-2 * LARGEST_FIELD)
-    mean, total = edges.means(edges.base + np.arctanh(np.clip(first_means(instance, given, start), -near, near)))
+    fields = edges.base + np.arctanh(np.clip(first_means(instance, given, start), -near, near))
+    mean, total = edges.means(fields)
     # messages in the shape (k, batch, factors), in which all factors are contiguous
-    h = edges.at_spins(total)
+    h = edges.at_spins(fields)
     u, said = np.zeros_like(h), np.zeros_like(h)
     record = Record(how, mean)
     for step in range(how.max_iterations):
@@ -374,7 +386,8 @@ def run_bp(
         good = ~record.stopped[:, None]
         mean, total = np.where(good, new, mean), np.where(good, new_total, total)
         size, scale = (np.sqrt((x * x).mean(axis=(0, 2))) for x in (change, known))
-        if record.add(mean, size, relative_change(size, scale)):
+        relative = np.where(edges.hidden(mean), np.inf, relative_change(size, scale))
+        if record.add(mean, size, relative):
             break
     return record.result(mean, 1 - mean**2, total, np.zeros((given.batch, 1)))
 
@@ -392,6 +405,7 @@ class Edges:
         self.base: Array = np.where(side.known, np.where(side.values > 0, np.inf, -np.inf), side.field)
         spins = np.ascontiguousarray(instance.spins.T)
         self.signs: Array = np.ascontiguousarray(instance.signs.T)[:, None, :]
+        self._unknown, self._linear = ~side.known, instance.factor.order == 1
         self._to = spins[:, None, :] + np.arange(side.batch)[None, :, None] * instance.size
 
     def at_spins(self, values: Array) -> Array:
@@ -417,6 +431,11 @@ class Edges:
         h, fields = (np.where(n % MANY, np.inf, np.where(n >= MANY, -np.inf, x))
                      for n, x in ((self.at_spins(count) - says, h), (count, fields)))  # fmt: skip
         return h, fields, np.asarray(((count % MANY > 0) & (count >= MANY)).any(axis=1))
+
+    def hidden(self, mean: Array) -> Mask:
+        """Return the rows whose means are so small that rounding hides what factors answer to them in proportion."""
+        size = np.abs(np.where(self._unknown, mean, 0.0)).max(axis=1)
+        return np.asarray(self._linear & (size > 0) & (size < RESOLVED))
 
     def means(self, fields: Array) -> tuple[Array, Array]:
         """Return means of the spins, and their fields without infinities."""
