@@ -18,7 +18,7 @@ Source: theory of arXiv:2308.14085, its equations of state solved for the contro
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -327,54 +327,6 @@ class EquationOfState:
             signal = self.coupling.signal(lam, overlap, gap)
             response = self.path.response(self.prior, self.path.coordinate(signal, s), s)
             overlap, gap = response.overlap, response.gap
-
-    def smallest_part(self, overlap: Sequence[float], gap: Sequence[float]) -> float:
-        """Return what the error of state evolution's last overlap is relative to: q or rho - q, whichever is smaller.
-
-        It is q where the iteration rises and the limit may be rho: rho - q then shrinks without end.
-        """
-        if self.coupling.singularity is not None and overlap[-1] >= overlap[-2]:
-            return overlap[-1]
-        return min(overlap[-1], gap[-1])
-
-    def distance_to_limit(
-        self, intensity: float, strength: float, overlap: Sequence[float], gap: Sequence[float], allowed: float
-    ) -> tuple[float, float]:
-        """Bound the distance of state evolution's last overlap from its limit, and the rounding error of one step.
-
-        q -> T(q) = G(xi'(q), s) increases.  If T(q - d) > q - d and T(q + d) < q + d, by more than rounding, a fixed
-        point lies between, and the iteration ends there: a small step alone proves nothing.  d is twice what the slope
-        T' at q predicts; the bound is infinite if T' >= 1, if d is more than `allowed`, or if rounding decides.
-        """
-        q, rest = overlap[-1], gap[-1]
-        step = gap[-2] - rest if rest < q else q - overlap[-2]
-        if self.coupling.singularity is not None and step >= 0 and rest <= allowed:
-            return rest, 0.0  # the limit lies between q and rho
-        _, slope, rounding = self._step(intensity, strength, np.array([q]), np.array([rest]))
-        error, rate = float(rounding[0]), float(slope[0])
-        if not rate < 1:
-            return np.inf, error
-        d = (2 * abs(step) * rate + 4 * error) / (1 - rate)
-        if not d <= allowed:
-            return np.inf, error
-        inside = np.array([q - d > 0, rest - d > 0])
-        q_ends, gap_ends = (np.array([x, y])[inside] for x, y in ((q - d, q + d), (rest + d, rest - d)))
-        change, _, rounding = self._step(intensity, strength, q_ends, gap_ends)
-        inwards = np.array([1.0, -1.0])[inside] * change
-        return d if np.all(inwards > rounding) else np.inf, error
-
-    def _step(self, intensity: float, strength: float, q: Array, gap: Array) -> tuple[Array, Array, Array]:
-        """Return T(q) - q, T'(q), T as in `distance_to_limit`, and a bound on the rounding error of T(q) - q."""
-        lam, s = np.full(q.shape, intensity), np.full(q.shape, strength)
-        signal = self.coupling.signal(lam, q, gap)
-        z = self.path.coordinate(signal, s)
-        r = self.path.response(self.prior, z, s)
-        change = np.where(gap < q, gap - r.gap, r.overlap - q)
-        slope = r.overlap_z * self.coupling.curvature(lam, q, gap)
-        argument = (4 * EPS + self.coupling.relative_error) * signal + 4 * EPS * np.abs(z)
-        given = 2 * EPS * (np.minimum(q, gap) if self.coupling.resolves_gap else q)
-        rounding = (r.relative_error + 4 * EPS) * np.minimum(r.overlap, r.gap) + r.overlap_z * argument
-        return change, slope, rounding + slope * given
 
     @property
     def weak_recovery_rule(self) -> str:

@@ -18,6 +18,7 @@ from amp_theory.equations_of_state import TINY, EquationOfState, Errors, Surface
 from amp_theory.errors import InputError, NumericalError, as_float, integer_between, positive, unknown_name
 from amp_theory.folds import locate
 from amp_theory.isotherm import Transitions, joined
+from amp_theory.iteration_limit import error_of_last, stalled
 from amp_theory.mixtures import EPS
 from amp_theory.models import Model
 from amp_theory.paths import Path
@@ -290,14 +291,6 @@ class StateEvolution:
     status: str = "max_steps"
 
 
-#: largest relative error of an overlap that counts as converged where rounding hides more digits
-ROUNDED = 1e-9
-#: steps of the size of rounding after which a law that has no limit it is known to approach is left alone
-STILL = 10
-#: relative steps below which it is worth asking how far the limit is
-SMALL_STEP = 1e-11
-
-
 def state_evolution(
     model: Model,
     path: Path,
@@ -369,11 +362,11 @@ def state_evolution(
             )
         overlap.append(q)
         gap.append(rest)
-        error = _error_of_last(eos, lam, internal, overlap, gap, tolerance)
+        error = error_of_last(eos, lam, internal, overlap, gap, tolerance)
         if math.isfinite(error):
             status = "converged"
             break
-        if _stalled(overlap, gap, model.sparse):
+        if stalled(overlap, gap, model.sparse):
             status = "stalled"
             break
     return StateEvolution(np.array(overlap), np.array(gap), status == "converged", str(start), error, status)
@@ -389,27 +382,3 @@ def _checked_start(start: str | float, rho: float) -> str | float:
     if not 0 <= begin <= rho:
         raise InputError(f"start must be uninformed, informed or an overlap in [0, {rho:g}], got {start!r}")
     return begin
-
-
-def _stalled(overlap: list[float], gap: list[float], sparse: bool) -> bool:
-    """Whether state evolution repeats itself, or, where the overlap is not all of its state, moves by rounding only."""
-    if sparse:
-        return len(overlap) > STILL and float(np.abs(np.diff(overlap[-STILL:])).max()) <= 8 * EPS
-    return overlap[-1] == overlap[-2] and gap[-1] == gap[-2]
-
-
-def _error_of_last(
-    eos: EquationOfState, intensity: float, strength: float, overlap: list[float], gap: list[float], tolerance: float
-) -> float:
-    """Return a bound on the distance of the last overlap from the limit, infinite if it is not known well enough."""
-    q, rest = overlap[-1], gap[-1]
-    step = abs(gap[-2] - rest if rest < q else q - overlap[-2])
-    if step == 0 and min(q, rest) == 0:
-        return 0.0  # no overlap, or all of it, exactly
-    part = eos.smallest_part(overlap, gap)
-    if step > max(tolerance, SMALL_STEP) * part:
-        return math.inf
-    error, rounding = eos.distance_to_limit(intensity, strength, overlap, gap, max(tolerance, ROUNDED) * part)
-    if error <= tolerance * part or (step <= 2 * rounding and error <= ROUNDED * part):
-        return error
-    return math.inf

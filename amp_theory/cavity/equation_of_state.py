@@ -18,7 +18,7 @@ fields, and of the table from density evolution at points between its nodes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -56,8 +56,6 @@ SEARCH, STRENGTHS = 60, 48
 CHECKS = 64
 #: what a derivative loses
 ROUGHNESS = 30.0
-#: rounding of overlaps in density evolution, in units of the machine's, and how many ratios of steps tell its rate
-ROUNDING, RATIOS = 32, 3
 #: size of a local table relative to (x + x0, s + s0)
 LOCAL = 0.04
 
@@ -430,28 +428,6 @@ class SparseEquationOfState(EquationOfState):
         for full, _ in evolution.iterate(side, intensity * self.factor.k, law):
             gap = float((full @ evolution.grid.gap)[0])
             yield 1 - gap, gap
-
-    def smallest_part(self, overlap: Sequence[float], gap: Sequence[float]) -> float:
-        """Return the last overlap: laws on a grid know 1 - q to rounding of one only."""
-        return overlap[-1]
-
-    def distance_to_limit(
-        self, intensity: float, strength: float, overlap: Sequence[float], gap: Sequence[float], allowed: float
-    ) -> tuple[float, float]:
-        """Bound the distance of the last overlap from its limit by step/(1 - rate), and the rounding error of one step.
-
-        The rate is the largest of the last ratios of steps that rounding leaves; the bound is infinite if it is not
-        below one.  In the bottleneck that a fold leaves behind the rate is so close to one that no bound is small.
-        """
-        error = ROUNDING * EPS
-        step = np.abs(np.diff(overlap))
-        if not np.any(step):
-            return 0.0, error  # from the start on, exactly
-        size = np.maximum(step, error)
-        ratios = (size[1:] / size[:-1])[size[:-1] > error]
-        rate = float(ratios[-RATIOS:].max(initial=0.0)) if len(ratios) else 1.0
-        d = 2 * float(size[-1]) / (1 - rate) if rate < 1 else np.inf
-        return (d if d <= allowed else np.inf), error
 
 
 class _Localised(SparseEquationOfState):
