@@ -349,9 +349,13 @@ class EquationOfState:
     def state_evolution(self, intensity: float, strength: float, start: str | float) -> Iterator[tuple[float, float]]:
         """Yield (overlap, rho - overlap) of state evolution from a start on: uninformed, informed or an overlap."""
         rho, lam, s = self.prior.second_moment, np.full(1, intensity), np.full(1, strength)
-        # an unstable q = 0 is not the limit of small strength: leave it by the smallest of pushes
+        # an unstable q = 0 is not the limit of small strength, nor q = rho that of small noise: a push leaves them
         leaves = self.symmetric and strength == 0 and intensity > self.start
-        named = {"uninformed": PUSH * rho if leaves else self.prior.mean**2, "informed": rho}
+        stays = self.coupling.singularity is None or bool(lam[0] > self.last_intensity(s)[0])
+        named = {
+            "uninformed": PUSH * rho if leaves else self.prior.mean**2,
+            "informed": rho if stays else rho * (1 - PUSH),
+        }
         q = float(named.get(str(start), start))
         overlap, gap = np.full(1, q), np.full(1, rho - q)
         known = self.recovery is not None and bool(intensity > self.recovery.intensity(s)[0])

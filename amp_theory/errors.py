@@ -53,7 +53,9 @@ def unknown_name(kind: str, given: object, known: Iterable[str]) -> UnknownNameE
 def as_float(name: str, value: Any, allowed: str = "finite") -> float:
     """Return `value` as a finite float, or raise an `InputError` that names it and what is `allowed`."""
     error = InputError(f"{name} must be one number, {allowed}, got {value!r}")
-    if isinstance(value, bool | bytes):
+    # float() drops the imaginary part of numpy's numbers
+    kind, shape = (getattr(value, name, None) for name in ("dtype", "shape"))
+    if isinstance(value, bool | bytes) or shape or getattr(kind, "kind", "f") in "bc":
         raise error
     try:
         number = float(value)
@@ -73,8 +75,19 @@ def as_array(name: str, value: Any, allowed: str) -> npt.NDArray[np.float64]:
     except ValueError:
         array = np.asarray(None)
     if array.dtype.kind not in "iuf":  # the message of a long array takes long
-        raise InputError(f"{name} must be a number, {allowed}, got {value!r}")
+        what = "real numbers" if array.dtype.kind == "c" and array.ndim else "a number"
+        raise InputError(f"{name} must be {what}, {allowed}, got {value!r}")
     return array.astype(float)
+
+
+def as_real(name: str, value: Any) -> npt.NDArray[np.float64]:
+    """Return an array of real numbers as it is, or raise an `InputError` that names it."""
+    import numpy as np
+
+    array = np.asarray(value)
+    if array.dtype.kind not in "iuf":
+        raise InputError(f"{name} must hold real numbers, got an array of type {array.dtype}")
+    return array.astype(float, copy=False)
 
 
 def positive(name: str, value: Any) -> float:

@@ -7,6 +7,7 @@ folds counts them, a bracketed Newton iteration finds them.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +15,10 @@ import numpy.typing as npt
 
 from amp_theory.branches import follow
 from amp_theory.equations_of_state import TINY, EquationOfState, Errors, Surface
-from amp_theory.errors import InputError, as_float, integer_between, positive, unknown_name
+from amp_theory.errors import InputError, NumericalError, as_float, integer_between, positive, unknown_name
 from amp_theory.folds import locate
 from amp_theory.isotherm import Transitions, joined
+from amp_theory.iteration_limit import error_of_last, stalled
 from amp_theory.mixtures import EPS
 from amp_theory.models import Model
 from amp_theory.paths import Path
@@ -261,16 +263,29 @@ def _kinds(stable: list[bool]) -> list[Kind]:
 
 @dataclass(frozen=True, eq=False)
 class StateEvolution:
-    """Iterates of state evolution: overlap, shape (steps + 1,), from the start on.
+    """Iterates of state evolution: overlap and mmse, shape (steps + 1,), from the start on.
 
-    converged tells whether the last step is below the tolerance asked for, which says nothing about the
-    distance to a fixed point near a fold: that is what `fixed_points` is for.
+    Parameters
+    ----------
+    overlap, mmse
+        q and rho - q of every iterate, the start first.
+    converged
+        Whether the limit of the iteration is known to lie within `error` of the last overlap.
+    start
+        From where.
+    error
+        Bound on the distance of the last overlap from the limit; infinite if it is not known.
+    status
+        "converged"; "max_steps" (stopped on the way, which may lead anywhere); "stalled" (rounding hides whether
+        the iteration goes on, as at a fold: see `fixed_points`).
     """
 
     overlap: Array
     mmse: Array
     converged: bool
     start: str
+    error: float = math.inf
+    status: str = "max_steps"
 
 
 def state_evolution(
@@ -284,17 +299,34 @@ def state_evolution(
 ) -> StateEvolution:
     """Iterate q <- G(xi'(q), strength), the overlap of AMP in successive iterations at large size.
 
+    It ends as soon as the limit is known, which a small step does not tell: next to an unstable fixed point, and where
+    two fixed points have just vanished, steps are small far from the limit.  For dense models the limit is bracketed;
+    for sparse ones its distance is estimated from the rate at which steps shrink.
+
     Parameters
     ----------
     model, path, control, strength
         As for `fixed_points`.
     start
         "uninformed" (q = (E s)^2, or just above it where q = 0 is an unstable fixed point), "informed"
-        (q = rho), or an overlap in [0, rho].
+        (q = rho, or just below it where that is an unstable fixed point), or an overlap in [0, rho].
     max_steps
         Iterations at most, >= 1.
     tolerance
-        Stop when a step changes the overlap by less.
+        Largest distance of the last overlap q from the limit, > 0, relative to q, for dense models to rho - q if that
+        is smaller (to rho where the limit may be rho); 1e-9 is enough where rounding hides more digits.
+
+    Returns
+    -------
+    StateEvolution
+        The iterates, and whether they have converged.
+
+    Raises
+    ------
+    InputError
+        For a bad argument.
+    NumericalError
+        If an iterate is not finite; `partial` holds those before.
 
     Examples
     --------
@@ -302,29 +334,48 @@ def state_evolution(
     >>> run = state_evolution(SherringtonKirkpatrick(), Flow(), control=2.0, strength=0.1)
     >>> bool(run.converged and run.overlap[0] == 0)
     True
+    >>> slow = state_evolution(SherringtonKirkpatrick(), Flow(), control=0.7, strength=1e-12, max_steps=3)
+    >>> slow.converged, slow.status
+    (False, 'max_steps')
     """
     check(model, path)
     eos: EquationOfState = model.equation_of_state(path)
     intensity, s = broadcast(model, path, control, strength)
     if intensity.ndim:
         raise InputError(f"state_evolution takes one control and one strength, got {control!r} and {strength!r}")
-    rho = eos.prior.second_moment
+    begin = _checked_start(start, eos.prior.second_moment)
+    tolerance = positive("tolerance", tolerance)
+    lam, internal = float(intensity), float(s)
+    iterates = eos.state_evolution(lam, internal, begin)
+    overlap, gap = ([x] for x in next(iterates))
+    error, status = math.inf, "max_steps"
+    for _ in range(integer_between("max_steps", max_steps, 1, 10**9)):
+        q, rest = next(iterates)
+        if not (math.isfinite(q) and math.isfinite(rest)):
+            partial = StateEvolution(np.array(overlap), np.array(gap), False, str(start))
+            raise NumericalError(
+                f"state evolution of {model!r} is not finite after {len(overlap)} steps; fixed_points does not need it",
+                partial=partial,
+            )
+        overlap.append(q)
+        gap.append(rest)
+        error = error_of_last(eos, lam, internal, overlap, gap, tolerance)
+        if math.isfinite(error):
+            status = "converged"
+            break
+        if stalled(overlap, gap, model.sparse):
+            status = "stalled"
+            break
+    return StateEvolution(np.array(overlap), np.array(gap), status == "converged", str(start), error, status)
+
+
+def _checked_start(start: str | float, rho: float) -> str | float:
+    """Return where state evolution starts, a name or an overlap."""
     if isinstance(start, str):
         if start not in ("uninformed", "informed"):
             raise unknown_name("start", start, ["uninformed", "informed"])
-        begin: str | float = start
-    else:
-        begin = as_float("start", start, f"in [0, {rho:g}] (or uninformed, informed)")
-        if not 0 <= begin <= rho:
-            raise InputError(f"start must be uninformed, informed or an overlap in [0, {rho:g}], got {start!r}")
-    tolerance = positive("tolerance", tolerance)
-    iterates = eos.state_evolution(float(intensity), float(s), begin)
-    overlap, gap = ([x] for x in next(iterates))
-    converged = False
-    for _ in range(integer_between("max_steps", max_steps, 1, 10**9)):
-        for column, value in zip((overlap, gap), next(iterates), strict=True):
-            column.append(value)
-        if abs(overlap[-1] - overlap[-2]) <= tolerance + 2 * EPS * rho:
-            converged = True
-            break
-    return StateEvolution(np.array(overlap), np.array(gap), converged, str(start))
+        return start
+    begin = as_float("start", start, f"in [0, {rho:g}] (or uninformed, informed)")
+    if not 0 <= begin <= rho:
+        raise InputError(f"start must be uninformed, informed or an overlap in [0, {rho:g}], got {start!r}")
+    return begin

@@ -208,7 +208,7 @@ class Flow(Path):
 
     def evidence(self, prior: Prior, strength: npt.ArrayLike) -> Array:
         """Return rho snr/2."""
-        return prior.second_moment * np.asarray(strength, dtype=float) / 2
+        return prior.second_moment * as_array(self.strength, strength, ">= 0") / 2
 
     def information(self, prior: Prior, strength: npt.ArrayLike) -> Array:
         """Return rho snr/2 - psi(snr)."""
@@ -266,7 +266,7 @@ class Autoregressive(Path):
 
     def evidence(self, prior: Prior, strength: npt.ArrayLike) -> Array:
         """Return theta H(P0), infinite for a continuous prior."""
-        revealed = np.asarray(strength, dtype=float)
+        revealed = as_array(self.strength, strength, ">= 0")
         if np.isinf(prior.entropy):
             return np.where(revealed > 0, np.inf, 0.0)
         return revealed * prior.entropy
@@ -351,7 +351,7 @@ class UniformDiscreteDiffusion(Path):
 
     def evidence(self, prior: Prior, strength: npt.ArrayLike) -> Array:
         """Return log 2 - H2(epsilon)."""
-        w = np.asarray(strength, dtype=float)
+        w = as_array(self.strength, strength, ">= 0")
         plus, minus = (1 + w) / 2, (1 - w) / 2
         with np.errstate(divide="ignore", invalid="ignore"):
             loss = np.where(minus > 0, minus * np.log(minus), 0.0)

@@ -23,11 +23,13 @@ UNBOUNDED = 1e6
 class Schedule(ABC):
     """A monotone map between time and strength.
 
-    `times` is the range of time, `symbol` its mathematical symbol; at one end of it the strength is zero.
+    `times` is the range of time, `symbol` its mathematical symbol, `strengths` the range of strength; at one end of
+    time the strength is zero.
     """
 
     name: ClassVar[str]
     times: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    strengths: ClassVar[tuple[float, float]] = (0.0, np.inf)
     symbol: ClassVar[str] = "t"
 
     @abstractmethod
@@ -46,19 +48,31 @@ class Schedule(ABC):
         InputError
             If a time lies outside `times`.
         """
-        t = as_array("time", time, f"in [{self.times[0]:g}, {self.times[1]:g}]")
-        if not np.all((t >= self.times[0]) & (t <= self.times[1])):
-            raise InputError(f"time must lie in [{self.times[0]:g}, {self.times[1]:g}], got {time!r}")
+        t = _inside("time", time, self.times)
         with np.errstate(divide="ignore", over="ignore"):
             return np.asarray(self._strength(t))
 
     def time(self, strength: npt.ArrayLike) -> Array:
-        """Return the time at which the strength is `strength` >= 0."""
-        s = as_array("strength", strength, ">= 0")
-        if not np.all(s >= 0):
-            raise InputError(f"strength must be >= 0, got {strength!r}")
+        """Return the time at which the strength is `strength`.
+
+        Raises
+        ------
+        InputError
+            If a strength lies outside `strengths`.
+        """
+        s = _inside("strength", strength, self.strengths)
         with np.errstate(divide="ignore", over="ignore"):
             return np.asarray(self._time(s))
+
+
+def _inside(name: str, given: npt.ArrayLike, ends: tuple[float, float]) -> Array:
+    """Return numbers between two ends, or raise an `InputError` that names the first one outside."""
+    allowed = f"in [{ends[0]:g}, {ends[1]:g}]"
+    values = as_array(name, given, allowed)
+    outside = ~((values >= ends[0]) & (values <= ends[1]))
+    if np.any(outside):
+        raise InputError(f"{name} must lie {allowed}, got {values[outside].ravel()[0]:g}")
+    return values
 
 
 @dataclass(frozen=True)
@@ -143,6 +157,7 @@ class FractionRevealed(Schedule):
     """Autoregressive generation: time is the fraction of variables generated, equal to the strength."""
 
     name: ClassVar[str] = "fraction-revealed"
+    strengths: ClassVar[tuple[float, float]] = (0.0, 1.0)
     symbol: ClassVar[str] = r"\theta"
 
     def _strength(self, time: Array) -> Array:
@@ -157,6 +172,7 @@ class MaskedDiffusion(Schedule):
     """Masked diffusion in forward time: a fraction t of the variables is still masked, revealed = 1 - t."""
 
     name: ClassVar[str] = "masked"
+    strengths: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def _strength(self, time: Array) -> Array:
         return 1 - time
@@ -170,6 +186,7 @@ class FlipProbability(Schedule):
     """Uniform discrete diffusion labelled by the probability epsilon of a flip: retention = 1 - 2 epsilon."""
 
     name: ClassVar[str] = "flip-probability"
+    strengths: ClassVar[tuple[float, float]] = (0.0, 1.0)
     times: ClassVar[tuple[float, float]] = (0.0, 0.5)
     symbol: ClassVar[str] = r"\epsilon"
 
@@ -185,6 +202,7 @@ class Retention(Schedule):
     """Uniform discrete diffusion labelled by 1 - 2 epsilon itself."""
 
     name: ClassVar[str] = "retention"
+    strengths: ClassVar[tuple[float, float]] = (0.0, 1.0)
     symbol: ClassVar[str] = r"1 - 2\epsilon"
 
     def _strength(self, time: Array) -> Array:

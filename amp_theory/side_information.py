@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.errors import InputError
+from amp_theory.errors import InputError, as_array, as_float
 from amp_theory.quadrature import Array
 
 Mask = npt.NDArray[np.bool_]
@@ -40,16 +40,22 @@ class SideInformation:
     values: Array
 
     def __post_init__(self) -> None:
-        shape = np.shape(self.field)
-        if len(shape) != 2 or np.shape(self.known) != shape or np.shape(self.values) != shape:
+        field, values = as_array("field", self.field, "finite"), as_array("values", self.values, "finite where known")
+        precision = as_float("precision", self.precision, ">= 0")
+        known = np.asarray(self.known)
+        if known.dtype != bool:
+            raise InputError(f"known must hold truth values, got {self.known!r}")
+        if field.ndim != 2 or known.shape != field.shape or values.shape != field.shape:
             raise InputError(
                 "field, known and values must have one shape (batch, size), got "
-                f"{shape}, {np.shape(self.known)}, {np.shape(self.values)}"
+                f"{field.shape}, {known.shape}, {values.shape}"
             )
-        if not np.all(np.isfinite(self.field)) or not np.all(np.isfinite(self.values[self.known])):
+        if not np.all(np.isfinite(field)) or not np.all(np.isfinite(values[known])):
             raise InputError("field and the values of known variables must be finite")
-        if not (np.isfinite(self.precision) and self.precision >= 0):
+        if precision < 0:
             raise InputError(f"precision must be finite and >= 0, got {self.precision!r}")
+        for name, value in (("field", field), ("precision", precision), ("known", known), ("values", values)):
+            object.__setattr__(self, name, value)
 
     @property
     def size(self) -> int:
@@ -64,14 +70,14 @@ class SideInformation:
     @classmethod
     def from_field(cls, field: Array, precision: float = 0.0) -> SideInformation:
         """Return side information that is a field only."""
-        field = np.atleast_2d(np.asarray(field, dtype=float))
+        field = np.atleast_2d(as_array("field", field, "finite"))
         return cls(field, precision, np.zeros(field.shape, dtype=bool), np.zeros(field.shape))
 
     @classmethod
     def from_known(cls, known: Mask, values: Array) -> SideInformation:
         """Return side information that is a set of known variables only."""
         known = np.atleast_2d(known)
-        given = np.atleast_2d(np.asarray(values, dtype=float))
+        given = np.atleast_2d(as_array("values", values, "finite where known"))
         visible = np.where(known, given, 0.0) if given.shape == known.shape else given
         return cls(np.zeros(known.shape), 0.0, known, visible)
 
@@ -80,7 +86,7 @@ class SideInformation:
 
         -inf where a configuration contradicts a known variable.
         """
-        s = np.asarray(configurations, dtype=float)
+        s = as_array("configurations", configurations, "of shape (n, size)")
         result = self.field @ s.T - 0.5 * self.precision * (s * s).sum(axis=1)
         for row, (known, value) in enumerate(zip(self.known, self.values, strict=True)):
             wrong = np.any(s[:, known] != value[known], axis=1)

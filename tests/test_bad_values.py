@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 import amp_theory as at
+from amp_theory.finite.dense import Term
+from amp_theory.finite.graphs import GraphInstance
+from amp_theory.finite.linear_instances import GLMInstance
 
 ISING, FLOW = at.IsingPSpin(3), at.Flow()
 DIAGRAM = at.phase_diagram(ISING, FLOW, points=5)
@@ -59,6 +62,83 @@ def test_wrong_values(call):
     with pytest.raises(at.InputError) as caught:
         call()
     assert str(caught.value)
+
+
+GRAPH, DENSE = at.draw_instance(at.Bicoloring(3), 1.0, 9, 0), at.draw_instance(ISING, 1.0, 6, 0)
+LINEAR = at.draw_instance(at.GLM(at.Rademacher(), at.SignChannel()), 1.0, 8, 0)
+#: calls with one number, of which an imaginary part would make no sense
+NUMBERS = {
+    "control": lambda c: at.fixed_points(ISING, FLOW, c, 0.1),
+    "strength": lambda c: at.uninformed_overlap(ISING, FLOW, 0.7, c),
+    "start": lambda c: at.state_evolution(ISING, FLOW, 0.7, 0.1, start=c),
+    "tolerance": lambda c: at.state_evolution(ISING, FLOW, 0.7, 0.1, tolerance=c),
+    "max_steps": lambda c: at.state_evolution(ISING, FLOW, 0.7, 0.1, max_steps=c),
+    "value": lambda c: at.Discrete([c, -1], [0.5, 0.5]),
+    "probability": lambda c: at.Discrete([1, -1], [c, 0.5]),
+    "rho": at.SparseRademacher,
+    "temperature": lambda c: at.XORSAT(3, temperature=c),
+    "channel": at.LinearChannel,
+    "snr": lambda c: at.Rademacher().overlap(c),
+    "time": lambda c: at.LinearInterpolant().strength(c),
+    "size": lambda c: at.draw_instance(ISING, 1.0, c, 0),
+    "seed": lambda c: at.draw_instance(ISING, 1.0, 6, c),
+    "precision": lambda c: at.SideInformation.from_field(np.zeros(6), c),
+    "damping": lambda c: at.MessagePassingOptions(damping=c),
+    "end_strength": lambda c: at.draw_samples(DENSE, "flow", 2, 0, end_strength=c),
+    "steps": lambda c: at.draw_samples(DENSE, "flow", 2, 0, steps=c),
+    "sweeps": lambda c: at.heat_bath(DENSE, c, 0),
+    "scan": lambda c: at.scan_threshold(at.SparseRademacher, "condensation", [c, 0.1]),
+}
+#: calls with an array
+ARRAYS = {
+    "field": at.SideInformation.from_field,
+    "values": lambda a: at.SideInformation.from_known(np.ones(a.shape, dtype=bool), a),
+    "side information": lambda a: at.SideInformation(np.zeros(a.shape), 0.0, np.ones(a.shape, dtype=bool), a),
+    "configurations and side": lambda a: at.SideInformation.from_field(np.zeros(a.shape)).log_weight(a),
+    "AMP": lambda a: at.run_amp(DENSE, start=a[:, :6]),
+    "BP": lambda a: at.run_bp(GRAPH, start=a),
+    "GAMP": lambda a: at.run_gamp(LINEAR, start=a[:, :8]),
+    "heat bath": lambda a: at.heat_bath(DENSE, 2, 0, start=a[:, :6]),
+    "denoiser": lambda a: at.draw_samples(DENSE, "flow", 1, 0, denoiser=lambda side: a[:, :6]),
+    "dense energy": lambda a: DENSE.energy(a[:, :6]),
+    "graph energy": lambda a: GRAPH.energy(a),
+    "linear energy": lambda a: LINEAR.energy(a[:, :8]),
+    "overlap": lambda a: DENSE.overlap(a, 1.0),
+    "sensing": lambda a: GLMInstance(LINEAR.model, 1.0, 8, None, a[:, :8], np.ones(1)),
+    "measurements": lambda a: GLMInstance(LINEAR.model, 1.0, 8, None, np.ones((1, 8)), a[0, :1]),
+    "planted": lambda a: GLMInstance(LINEAR.model, 1.0, 8, a[0, :8], np.ones((1, 8)), np.ones(1)),
+    "tensor": lambda a: Term(1, 1.0, a[0]),
+    "signs": lambda a: GraphInstance(GRAPH.model, 1.0, 9, None, GRAPH.spins[:1], a[:, :3]),
+    "control": lambda a: DIAGRAM.region(a, 0.1),
+    "strength": lambda a: at.MaskedDiffusion().time(a),
+}
+
+
+@pytest.mark.parametrize("call", NUMBERS.values(), ids=NUMBERS.keys())
+@pytest.mark.parametrize(
+    "number", [0.5 + 1j, np.complex128(0.5 + 1j), np.complex64(0.5), np.array(0.5 + 0.1j)], ids=repr
+)
+def test_complex_numbers_are_refused(call, number):
+    """Also where the imaginary part is zero: a number of that type is not meant."""
+    with pytest.raises(at.InputError):
+        call(number)
+
+
+@pytest.mark.parametrize("call", ARRAYS.values(), ids=ARRAYS.keys())
+def test_complex_arrays_are_refused(call):
+    """No imaginary part is lost, and the same call with real numbers of the right kind works."""
+    for kind in (complex, np.complex64, object):
+        array = np.ones((1, 9), dtype=kind)
+        array[0, 0] += 0.5j
+        with pytest.raises(at.InputError, match="real|number"):
+            call(array)
+    call(np.ones((1, 9)))
+
+
+def test_an_array_is_not_one_number():
+    for array in (np.array([0.5]), np.array([[0.5]])):
+        with pytest.raises(at.InputError, match="damping must be one number"):
+            at.MessagePassingOptions(damping=array)
 
 
 def test_empty_arrays_are_arrays():

@@ -148,6 +148,45 @@ def test_bad_time(schedule, time):
         schedule.time(-1.0)
 
 
+@pytest.mark.parametrize("name", sorted(SCHEDULES))
+@given(beyond=st.floats(1e-12, 1e6))
+def test_values_out_of_range_are_refused(name, beyond):
+    """Times and strengths beyond either end, alone and among good ones; the ends themselves are allowed."""
+    schedule = SCHEDULES[name]()
+    for what, call, ends in (
+        ("time", schedule.strength, schedule.times),
+        ("strength", schedule.time, schedule.strengths),
+    ):
+        assert call(np.array(ends)).shape == (2,)
+        good = ends[0] + 0.3 * (min(ends[1], 1.0) - ends[0])
+        for bad in (ends[0] - beyond, ends[1] + beyond, -np.inf, np.nan, 2 * ends[1] + 1j):
+            if bad == np.inf:
+                continue
+            for given_values in (bad, [bad], [good, bad], np.array([[good], [bad]])):
+                with pytest.raises(at.InputError, match=f"^{what} must "):
+                    call(given_values)
+
+
+def test_ranges_of_strength_are_those_of_the_paths():
+    for path in PATHS.values():
+        for kind in path.schedules:
+            assert kind.strengths == (0.0, path.limit)
+            assert kind.name in SCHEDULES or kind is at.Interpolant
+    own = at.Interpolant(noise=lambda t: 1 - t, signal=lambda t: t)
+    for bad in (-1e-9, [0.5, 1.1], np.nan):
+        with pytest.raises(at.InputError, match="time must lie in"):
+            own.strength(bad)
+    with pytest.raises(at.InputError, match="strength must lie in"):
+        own.time([1.0, -1.0])
+
+
+def test_what_a_path_tells_takes_real_strengths():
+    for path in PATHS.values():
+        for function in (path().evidence, path().information):
+            with pytest.raises(at.InputError, match=path.strength):
+                function(at.Rademacher(), 0.3 + 0.1j)
+
+
 def test_schedules_belong_to_paths():
     with pytest.raises(at.InputError, match="schedule of Flow"):
         at.Flow(schedule=at.MaskedDiffusion())

@@ -413,8 +413,10 @@ class SparseEquationOfState(EquationOfState):
         evolution = self.evolution
         w = evolution.grid.frequency
         side = self.path.tilted_transform(w, np.array([strength]))
+        while start == "uninformed" and strength == 0 and intensity <= self.start:
+            yield 0.0, 1.0  # by symmetry, which a grid has to rounding only
         if start == "uninformed":
-            law = side if strength > 0 or intensity <= self.start else np.exp(-1e-8 * (1 + w**2) / 2)[None, :]
+            law = side if strength > 0 else np.exp(-1e-8 * (1 + w**2) / 2)[None, :]
         elif start == "informed":
             law = np.zeros_like(side)
         else:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from amp_theory.errors import InputError
+from amp_theory.errors import InputError, as_array
 from amp_theory.finite.exact import Enumeration
 from amp_theory.finite.generalised_amp import run_message_passing
 from amp_theory.finite.instances import Instance
@@ -21,6 +21,9 @@ from amp_theory.finite.scalar_posterior import sample_posterior
 from amp_theory.mixtures import Mixture
 from amp_theory.quadrature import Array
 from amp_theory.side_information import Mask, SideInformation
+
+#: what the sum of a variable's probabilities may miss of one
+ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +99,7 @@ class MessagePassingDenoiser:
 
     instance: Instance
     options: MessagePassingOptions = field(
-        default_factory=lambda: MessagePassingOptions(tolerance=1e-5, max_iterations=50)
+        default_factory=lambda: MessagePassingOptions(tolerance=1e-4, max_iterations=50)
     )
     warm: bool = True
 
@@ -123,19 +126,34 @@ class CheckedDenoiser:
         Raises
         ------
         InputError
-            If it returns a wrong shape, NaN or an infinity.
+            If it returns a wrong shape, complex numbers, NaN or an infinity.
         """
         answer = self.function(side)
+        given = answer if isinstance(answer, Denoised) else Denoised(answer, np.ones(side.batch, dtype=bool))  # type: ignore[arg-type]
         shape = (side.batch, side.size)
-        if isinstance(answer, Denoised):
-            found = answer
-        else:
-            found = Denoised(np.asarray(answer, dtype=float), np.ones(side.batch, dtype=bool))
-        if found.mean.shape != shape:
-            raise InputError(f"the denoiser must return means of shape {shape}, got {found.mean.shape}")
-        if not np.all(np.isfinite(found.mean)):
-            raise InputError("the denoiser returned NaN or an infinity")
-        return found
+        mean = _checked("means", given.mean, shape)
+        if np.shape(given.converged) != shape[:1] or np.asarray(given.converged).dtype != bool:
+            raise InputError(f"the denoiser must return converged as truth values of shape {shape[:1]}")
+        marginals, field, precision = given.marginals, given.effective_field, given.precision
+        if marginals is not None:
+            marginals = _checked("marginals", marginals, (*shape, *np.shape(marginals)[2:3]))
+            if np.any(marginals < 0) or np.any(np.abs(marginals.sum(axis=2) - 1) > ROUNDING):
+                raise InputError("the denoiser must return marginals >= 0 whose sum over the values is 1")
+        if field is not None and precision is not None:
+            field = _checked("effective_field", field, shape)
+            one_for_all = np.shape(precision) in ((), (1, 1))
+            precision = _checked("precision", precision, np.shape(precision) if one_for_all else (side.batch, 1))
+        return Denoised(mean, given.converged, marginals, field, precision)
+
+
+def _checked(name: str, values: object, shape: tuple[int, ...]) -> Array:
+    """Return what a denoiser returned as finite numbers of the right shape."""
+    result = as_array(f"the {name} that the denoiser returns", values, f"real, of shape {shape}")
+    if result.shape != shape:
+        raise InputError(f"the denoiser must return {name} of shape {shape}, got {result.shape}")
+    if not np.all(np.isfinite(result)):
+        raise InputError(f"the denoiser returned NaN or an infinity in its {name}")
+    return result
 
 
 def as_denoiser(instance: Instance, denoiser: object) -> Denoiser:

@@ -24,7 +24,7 @@ from functools import cached_property
 import numpy as np
 
 from amp_theory.couplings import PolynomialCoupling
-from amp_theory.errors import InputError
+from amp_theory.errors import InputError, as_real
 from amp_theory.finite.instances import Instance, check_memory, check_size, draw_planted
 from amp_theory.models import Model
 from amp_theory.quadrature import Array
@@ -37,6 +37,9 @@ class Term:
     bodies: int
     weight: float
     tensor: Array
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tensor", as_real("tensor", self.tensor))
 
     def contract(self, s: Array) -> Array:
         """Return sum_{i2..ip} tensor s..s/(p - 1)! for a batch s of shape (n, size): the field on every variable."""
@@ -85,7 +88,7 @@ class DenseInstance(Instance):
 
     def interaction(self, configurations: Array) -> Array:
         """Return the log weight relative to the prior, shape (n,), without the part that is constant."""
-        s = np.atleast_2d(np.asarray(configurations, dtype=float))
+        s = np.atleast_2d(as_real("configurations", configurations))
         result = self.linear(s)
         if not self.constant_norm:
             result = result - 0.5 * sum(t.weight * elementary(s * s, t.bodies) for t in self.terms)

@@ -28,11 +28,13 @@ import math
 
 import numpy as np
 
+from amp_theory.errors import NumericalError
 from amp_theory.finite.dense import DenseInstance
 from amp_theory.finite.instances import Instance
 from amp_theory.finite.linear_instances import GLMInstance
 from amp_theory.finite.message_passing import (
     Inference,
+    MeanIterates,
     MessagePassingOptions,
     Record,
     checked_side,
@@ -99,7 +101,7 @@ def run_gamp(
     InputError
         For another instance or shapes that do not fit.
     NumericalError
-        For an output of a channel of one's own that is impossible given the means.
+        For an output of a channel of one's own that is impossible given the means; `partial` is the `Inference` so far.
 
     Examples
     --------
@@ -113,27 +115,39 @@ def run_gamp(
     """
     given, how = checked_side(instance, GLMInstance, side, "GAMP"), options or MessagePassingOptions()
     assert isinstance(instance, GLMInstance)
-    output, sensing, ratio = instance.output, instance.sensing, instance.sampling_ratio
-    least, shift = least_variance(instance.variables, instance.size), ratio * output.norm_slope
+    sensing, ratio = instance.sensing, instance.sampling_ratio
+    least, shift = least_variance(instance.variables, instance.size), ratio * instance.output.norm_slope
     mean = first_means(instance, given, start)
     v = first_variance(instance, mean, start)
     g = np.zeros((given.batch, len(sensing)))
-    record = Record(how, mean)
+    run = MeanIterates(instance, given, mean, Record(how, mean))
     for _ in range(how.max_iterations):
-        omega = mean @ sensing.T - v * g
-        g, slope = output.denoise(instance.measurements, omega, np.maximum(v, least))
-        onsager = -ratio * slope.mean(axis=1, keepdims=True)
-        b = given.field + onsager * mean + g @ sensing
-        # a negative precision, by the noise of the average, is no channel
-        a = np.maximum(given.precision + onsager + shift, 0.0)
-        new, variance = posterior_moments(instance.model.prior.resolved(float(a.max())), b, a)
-        new = np.where(given.known, given.values, (1 - how.damping) * new + how.damping * mean)
-        variance = np.where(given.known, 0.0, variance)
-        v = (1 - how.damping) * variance.mean(axis=1, keepdims=True) + how.damping * v
-        mean, old = new, mean
-        if record.add(mean, old):
+        with np.errstate(over="ignore", invalid="ignore"):  # rows that are not finite are told apart
+            omega = run.mean @ sensing.T - v * g
+            good = run.usable(omega)[:, None]
+            new_g, slope = _denoised(instance, run, np.where(good, omega, 0.0), np.maximum(v, least))
+            onsager = -ratio * slope.mean(axis=1, keepdims=True)
+            b = given.field + onsager * run.mean + new_g @ sensing
+            # a negative precision, by the noise of the average, is no channel
+            a = np.maximum(given.precision + onsager + shift, 0.0)
+            good = run.usable(new_g, b, a)[:, None]
+            b, a = np.where(good, b, run.b), np.where(good, a, run.a)
+            new, variance = posterior_moments(instance.model.prior.resolved(float(a.max())), b, a)
+            good = run.usable(new, variance)[:, None]
+            new_v = np.where(good, np.where(given.known, 0.0, variance).mean(axis=1, keepdims=True), v)
+        g, change = np.where(good, new_g, g), new_v - v
+        v = (1 - how.damping) * new_v + how.damping * v
+        if run.update(new, variance, b, a, np.abs(change[:, 0]) / instance.variables.second_moment):
             break
-    return record.result(mean, variance, b, a)
+    return run.result()
+
+
+def _denoised(instance: GLMInstance, run: MeanIterates, omega: Array, variance: Array) -> tuple[Array, Array]:
+    """Return g and dg/d omega; an output that is impossible given the means ends the run with what there is."""
+    try:
+        return instance.output.denoise(instance.measurements, omega, variance)
+    except NumericalError as error:
+        raise NumericalError(str(error), partial=run.result() if run.record.residuals else None) from None
 
 
 def run_message_passing(

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from amp_theory.cavity.factors import Factor
 from amp_theory.cavity.sparse_models import SparseModel
-from amp_theory.errors import InputError
+from amp_theory.errors import InputError, as_real
 from amp_theory.finite.instances import Instance, check_memory, check_size, draw_planted
 from amp_theory.models import Model
 from amp_theory.quadrature import Array
@@ -45,7 +45,7 @@ class GraphInstance(Instance):
     ) -> None:
         super().__init__(model, control, size, planted)
         self.spins = spins
-        self.signs = signs
+        self.signs = as_real("signs", signs)
 
     @property
     def factor(self) -> Factor:
@@ -63,7 +63,7 @@ class GraphInstance(Instance):
 
     def up(self, configurations: Array) -> Index:
         """Return how many literals of every factor are +1, shape (n, factors)."""
-        s = np.atleast_2d(configurations)
+        s = np.atleast_2d(as_real("configurations", configurations))
         return np.asarray((s[:, self.spins] * self.signs > 0).sum(axis=2))
 
     def interaction(self, configurations: Array) -> Array:

@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from amp_theory.errors import InputError, as_float, integer_between
+from amp_theory.errors import InputError, as_float, as_real, integer_between
 from amp_theory.finite.scalar_posterior import sample_prior
 from amp_theory.mixtures import Mixture
 from amp_theory.models import Model, Target
@@ -38,7 +38,7 @@ class Instance(ABC):
         self.model = model
         self.control = control
         self.size = size
-        self.planted = planted
+        self.planted = None if planted is None else as_real("planted", planted)
 
     def __repr__(self) -> str:
         kind = "random" if self.planted is None else "planted"
@@ -64,7 +64,7 @@ class Instance(ABC):
 
     def overlap(self, a: Array, b: Array) -> Array:
         """Return sum_i a_i b_i/size over the last axis, its absolute value where s and -s are alike."""
-        result = np.asarray((np.asarray(a) * np.asarray(b)).sum(axis=-1) / self.size)
+        result = np.asarray((as_real("a", a) * as_real("b", b)).sum(axis=-1) / self.size)
         return np.abs(result) if self.flip_symmetric else result
 
 

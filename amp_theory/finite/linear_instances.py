@@ -17,7 +17,7 @@ from functools import cached_property
 
 import numpy as np
 
-from amp_theory.errors import InputError
+from amp_theory.errors import InputError, as_real
 from amp_theory.finite.instances import Instance, check_memory, check_size, draw_planted
 from amp_theory.finite.output_functions import OutputFunction, output_function
 from amp_theory.generalised_linear import GLM
@@ -44,8 +44,8 @@ class GLMInstance(Instance):
         self, model: GLM, control: float, size: int, planted: Array | None, sensing: Array, measurements: Array
     ) -> None:
         super().__init__(model, control, size, planted)
-        self.sensing = sensing
-        self.measurements = measurements
+        self.sensing = as_real("sensing", sensing)
+        self.measurements = as_real("measurements", measurements)
 
     @cached_property
     def output(self) -> OutputFunction:
@@ -68,7 +68,7 @@ class GLMInstance(Instance):
         return self.model.channel.even and self.variables.symmetric
 
     def _projected(self, configurations: Array) -> tuple[Array, Array]:
-        s = np.atleast_2d(np.asarray(configurations, dtype=float))
+        s = np.atleast_2d(as_real("configurations", configurations))
         return s, s @ self.sensing.T
 
     def interaction(self, configurations: Array) -> Array:

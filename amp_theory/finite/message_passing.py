@@ -15,20 +15,30 @@ the messages u from the other factors, u = sign (1/2) log(N_+/N_-) as in cavity/
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
-from amp_theory.errors import InputError, as_float, integer_between, positive
+from amp_theory.errors import InputError, as_array, as_float, integer_between, positive
 from amp_theory.finite.dense import DenseInstance
+from amp_theory.finite.graph_messages import LARGEST_FIELD, Edges, factor_messages
 from amp_theory.finite.graphs import GraphInstance
 from amp_theory.finite.instances import Instance
 from amp_theory.finite.scalar_posterior import posterior_moments
+from amp_theory.mixtures import EPS
 from amp_theory.quadrature import Array
 from amp_theory.side_information import Mask, SideInformation
 
-#: largest half log-likelihood ratio of a message, at which 1 - tanh is still resolved
-LARGEST_FIELD = 17.0
+#: fields and means below this, in units of the prior's width, have no correct digits in weights of discrete values
+RESOLVED = 1e-12
+#: what became of a run: see `Inference`
+Status = Literal["converged", "max_iterations", "diverged", "contradiction"]
+#: means beyond this, in units of sqrt(E s^2) or of the start, that still grow have no fixed point to go to
+LARGEST_MEAN = 1e3
+#: iterations over which the rate of convergence is measured
+WINDOW = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +52,17 @@ class Inference:
     effective_field, precision
         B, shape (batch, size), and A, shape (batch, 1), with which every variable sees its prior.
     converged, iterations
-        Whether the last change was below the tolerance, shape (batch,), and the number of iterations.
+        Whether the status is "converged", shape (batch,), and the number of iterations.
     residuals
-        Root mean squared change of the means in each iteration, shape (iterations, batch).
+        Root mean squared change that every iteration, without damping, makes: of the means, for belief propagation of
+        the hyperbolic tangents of the messages; shape (iterations, batch).
     iterates
         Means after each iteration, the start first, shape (iterations + 1, batch, size); empty unless asked for.
+    status
+        Of every side information: "converged" (a fixed point is near: see `MessagePassingOptions`); "max_iterations";
+        "diverged" (the means grow without bound or are no longer finite: what is returned is the last iterate before
+        that); "contradiction" (known values and constraints exclude each other: no configuration has a weight above
+        zero, and what is returned is the iterate before this was found).
     """
 
     mean: Array
@@ -57,6 +73,7 @@ class Inference:
     iterations: int
     residuals: Array
     iterates: tuple[Array, ...] = field(default=(), repr=False)
+    status: tuple[Status, ...] = ()
 
     def overlaps(self, reference: Array) -> Array:
         """Return the overlap m^t.reference/size of every iterate, shape (iterations + 1, batch)."""
@@ -74,7 +91,9 @@ class MessagePassingOptions:
     damping
         Part of the old means (AMP) or messages (BP) that is kept, in [0, 1).
     tolerance
-        Stop when the root mean squared change of the means is smaller.
+        Stop when a fixed point is nearer than this: the root mean squared change that an iteration without damping
+        makes, and the distance that is left at the rate at which changes shrink, both relative to the root mean
+        square of what has been learnt (means minus prior mean of the unknown variables; messages).
     max_iterations
         Iterations at most.
     keep_iterates
@@ -108,7 +127,7 @@ def first_means(instance: Instance, side: SideInformation, start: str | Array) -
         if instance.planted is None:
             raise InputError("a random instance has no planted configuration to start from")
         return np.tile(instance.planted, (side.batch, 1))
-    means = np.asarray(start, dtype=float)
+    means = as_array("start", start, "finite")
     if means.shape != (side.batch, side.size) or not np.all(np.isfinite(means)):
         raise InputError(f"start must be finite with shape {(side.batch, side.size)}, got shape {means.shape}")
     return means
@@ -124,27 +143,149 @@ def checked_side(instance: Instance, kind: type[Instance], side: SideInformation
     return given
 
 
+def root_mean_square(values: Array) -> Array:
+    """Return the root mean square over the last axis, also of numbers whose squares vanish or overflow."""
+    unit = np.abs(values).max(axis=-1, keepdims=True)
+    part = values / np.where((unit > 0) & np.isfinite(unit), unit, 1.0)
+    return np.asarray(unit[..., 0] * np.sqrt((part * part).mean(axis=-1)))
+
+
+def relative_change(size: Array, scale: Array) -> Array:
+    """Return the size of changes relative to that of what is known, infinite where nothing is."""
+    return np.divide(size, scale, out=np.where(size > 0, np.inf, 0.0), where=scale > 0)
+
+
 class Record:
-    """Residuals and iterates of a run."""
+    """Residuals and iterates of a run, and what became of every side information.
+
+    A change is small next to an unstable fixed point too, and where a fixed point has just vanished; so the distance
+    from the fixed point is taken as change/(1 - rate), the rate from the last changes, and no rate >= 1 will do.
+    """
 
     def __init__(self, options: MessagePassingOptions, mean: Array) -> None:
         self.options = options
         self.residuals: list[Array] = []
         self.iterates = [mean] if options.keep_iterates else []
+        self.converged: Mask = np.zeros(len(mean), dtype=bool)
+        self.failed: dict[int, Status] = {}
+        self._relative: list[Array] = []
 
-    def add(self, new: Array, old: Array) -> bool:
-        """Keep one iteration and tell whether all have converged."""
-        self.residuals.append(np.sqrt(((new - old) ** 2).mean(axis=1)))
+    @property
+    def stopped(self) -> Mask:
+        """Which side informations have diverged or are contradicted, shape (batch,)."""
+        result: Mask = np.zeros(len(self.converged), dtype=bool)
+        result[list(self.failed)] = True
+        return result
+
+    def fail(self, rows: Mask, status: Status) -> None:
+        """Note what is wrong with side informations that have not failed before."""
+        for row in np.flatnonzero(rows):
+            self.failed.setdefault(int(row), status)
+
+    def add(self, mean: Array, size: Array, relative: Array) -> bool:
+        """Keep one iteration and tell whether it was the last.
+
+        Parameters
+        ----------
+        mean
+            The new means.
+        size
+            Root mean square of what an iteration without damping changes, shape (batch,).
+        relative
+            The same relative to what is known, beyond rounding.
+        """
+        self.residuals.append(size)
+        self._relative.append(relative)
         if self.options.keep_iterates:
-            self.iterates.append(new)
-        return bool(np.all(self.residuals[-1] < self.options.tolerance))
+            self.iterates.append(mean)
+        # near a fixed point, changes of the size of rounding tell no rate
+        stays = self.converged & (relative <= self.options.tolerance)
+        self.converged = (stays | (self._distance() <= self.options.tolerance)) & ~self.stopped
+        return bool(np.all(self.converged | self.stopped))
+
+    def _distance(self) -> Array:
+        """Return the larger of the last relative change and the relative distance it leaves, shape (batch,)."""
+        last = self._relative[-1]
+        if len(self._relative) < 2:  # the first iteration knows no Onsager term
+            return np.full(last.shape, np.inf)
+        rate = np.zeros(last.shape)
+        for back in {1, min(WINDOW, len(self._relative) - 1)}:
+            before = self._relative[-1 - back]
+            with np.errstate(over="ignore", invalid="ignore"):  # changes that are infinite or not a number
+                ratio = np.divide(last, before, out=np.where(last > 0, np.inf, 0.0), where=before > 0)
+            rate = np.maximum(rate, ratio ** (1 / back))
+        left = np.divide(1 - self.options.damping, 1 - rate, out=np.full(last.shape, np.inf), where=rate < 1)
+        return np.where(last > 0, last * np.maximum(left, 1.0), 0.0)
 
     def result(self, mean: Array, variance: Array, b: Array, a: Array) -> Inference:
         """Return the outcome."""
-        converged: Mask = np.asarray(self.residuals[-1] < self.options.tolerance)
+        status: list[Status] = ["converged" if good else "max_iterations" for good in self.converged]
+        for row, what in self.failed.items():
+            status[row] = what
         return Inference(
-            mean, variance, b, a, converged, len(self.residuals), np.array(self.residuals), tuple(self.iterates)
-        )
+            mean, variance, b, a, self.converged, len(self.residuals), np.array(self.residuals),
+            tuple(self.iterates), tuple(status),
+        )  # fmt: skip
+
+
+class MeanIterates:
+    """The last good iterate of AMP or GAMP: means, variances, fields and precisions, row by row.
+
+    Parameters
+    ----------
+    instance, side, mean
+        The instance, the side information, and the means at the start.
+    record
+        The record of the run.
+    """
+
+    def __init__(self, instance: Instance, side: SideInformation, mean: Array, record: Record) -> None:
+        prior = self._prior = instance.variables
+        self.side, self.record, self.mean, self.before = side, record, mean, np.zeros_like(mean)
+        self.variance = np.full(mean.shape, prior.variance)
+        self.b, self.a = side.field.astype(float), np.full((side.batch, 1), float(side.precision))
+        self._prior_mean, self._rounding = prior.mean, 8 * EPS * abs(prior.mean)
+        self._largest = LARGEST_MEAN * np.maximum(math.sqrt(prior.second_moment), root_mean_square(mean))
+        self._size = np.full(side.batch, np.inf)
+
+    def usable(self, *arrays: Array) -> Mask:
+        """Note which rows of arrays are not finite, and return those that are and have not failed before."""
+        finite = np.all([np.isfinite(x).all(axis=1) for x in arrays], axis=0)
+        self.record.fail(~finite, "diverged")
+        return ~self.record.stopped
+
+    def update(self, new: Array, variance: Array, b: Array, a: Array, other: Array | float = 0.0) -> bool:
+        """Take means as they are without damping, and the relative change of what else iterates; tell if it is over."""
+        side, damping = self.side, self.record.options.damping
+        self.usable(new, variance)
+        new = np.where(side.known, side.values, new)
+        with np.errstate(over="ignore", invalid="ignore"):
+            change = new - self.mean
+            size = root_mean_square(change)
+            grows = (root_mean_square(new) > self._largest) & (size >= self._size)
+        self.record.fail(grows, "diverged")
+        good = ~self.record.stopped
+        change, self._size = np.where(good[:, None], change, 0.0), np.where(good, size, np.inf)
+        self.before, self.mean = self.mean, self.mean + change * (1 - damping)
+        if not damping:
+            self.mean = np.where(good[:, None], new, self.mean)
+        self.variance = np.where(good[:, None], np.where(side.known, 0.0, variance), self.variance)
+        self.b, self.a = np.where(good[:, None], b, self.b), np.where(good[:, None], a, self.a)
+        learnt = np.where(side.known | ~good[:, None], 0.0, new - self._prior_mean)
+        size = root_mean_square(change)
+        relative = relative_change(np.maximum(size - self._rounding, 0.0), root_mean_square(learnt))
+        unusable = ~good | self._hidden()
+        return self.record.add(self.mean, size, np.where(unusable, np.inf, np.maximum(relative, other)))
+
+    def _hidden(self) -> Mask:
+        """Return the rows whose fields are so small that the weights of a discrete prior's values do not show them."""
+        prior = self._prior
+        learnt = prior.variance * np.abs(np.where(self.side.known, 0.0, self.b)).max(axis=1)
+        return np.asarray(prior.atoms & (learnt > 0) & (learnt < RESOLVED * math.sqrt(prior.second_moment)))
+
+    def result(self) -> Inference:
+        """Return the outcome."""
+        return self.record.result(self.mean, self.variance, self.b, self.a)
 
 
 def run_amp(
@@ -166,6 +307,11 @@ def run_amp(
     options
         Damping, tolerance, number of iterations.
 
+    Returns
+    -------
+    Inference
+        Means and variances, and for every side information what became of it (`status`).
+
     Raises
     ------
     InputError
@@ -177,22 +323,21 @@ def run_amp(
         given.precision + float(instance.coupling(np.asarray(instance.variables.second_moment))[0])
     )
     mean = first_means(instance, given, start)
-    before, variance = np.zeros_like(mean), np.zeros_like(mean)
     record = Record(how, mean)
+    run = MeanIterates(instance, given, mean, record)
     for _ in range(how.max_iterations):
-        slope, _ = instance.coupling((mean * mean).mean(axis=1, keepdims=True))
-        _, curvature = instance.coupling((mean * before).mean(axis=1, keepdims=True))
-        b = given.field + instance.field(mean) - curvature * variance.mean(axis=1, keepdims=True) * before
-        a = given.precision + slope
-        new, variance = posterior_moments(mixture, b, a)
-        new = np.where(given.known, given.values, new)
-        variance = np.where(given.known, 0.0, variance)
-        if how.damping:
-            new = (1 - how.damping) * new + how.damping * mean
-        before, mean, old = mean, new, mean
-        if record.add(mean, old):
+        with np.errstate(over="ignore", invalid="ignore"):  # rows that are not finite are told apart
+            mean, before = run.mean, run.before
+            slope, _ = instance.coupling((mean * mean).mean(axis=1, keepdims=True))
+            _, curvature = instance.coupling((mean * before).mean(axis=1, keepdims=True))
+            onsager = curvature * run.variance.mean(axis=1, keepdims=True) * before
+            b, a = given.field + instance.field(mean) - onsager, given.precision + slope
+            good = run.usable(b, a)[:, None]
+            b, a = np.where(good, b, run.b), np.where(good, a, run.a)
+            new, variance = posterior_moments(mixture, b, a)
+        if run.update(new, variance, b, a):
             break
-    return record.result(mean, variance, b, a)
+    return run.result()
 
 
 def run_bp(
@@ -204,43 +349,39 @@ def run_bp(
     """Run belief propagation on a sparse graph; parameters as for `run_amp`.
 
     Arrays of means to start from stand for fields atanh(mean) on all edges.  Messages are limited to half
-    log-likelihood ratios of 17.
+    log-likelihood ratios of 17, but for those that known spins make certain; if these contradict each other, no
+    configuration is left and the status is "contradiction".
     """
     given, how = (
         checked_side(instance, GraphInstance, side, "belief propagation"),
         options or MessagePassingOptions(),
     )
     assert isinstance(instance, GraphInstance)
-    base = np.where(given.known, np.copysign(LARGEST_FIELD * 2, given.values), given.field)
-    given_means = first_means(instance, given, start)
+    edges = Edges(instance, given)
     near = 1 - np.exp(-2 * LARGEST_FIELD)
-    total = base + np.arctanh(np.clip(given_means, -near, near))
-    mean = np.tanh(total)
+    fields = edges.base + np.arctanh(np.clip(first_means(instance, given, start), -near, near))
+    mean, total = edges.means(fields)
     # messages in the shape (k, batch, factors), in which all factors are contiguous
-    spins, signs = np.ascontiguousarray(instance.spins.T), np.ascontiguousarray(instance.signs.T)[:, None, :]
-    to = spins[:, None, :] + np.arange(given.batch)[None, :, None] * instance.size
-    h = total.ravel()[to]
-    u = np.zeros_like(h)
+    h = edges.at_spins(fields)
+    u, said = np.zeros_like(h), np.zeros_like(h)
     record = Record(how, mean)
     for step in range(how.max_iterations):
-        fresh = factor_messages(instance, signs, np.clip(h, -LARGEST_FIELD, LARGEST_FIELD))
-        u = fresh if step == 0 or not how.damping else (1 - how.damping) * fresh + how.damping * u
-        total = base + np.bincount(to.ravel(), u.ravel(), minlength=base.size).reshape(base.shape)
-        new = np.where(given.known, given.values, np.tanh(total))
-        h = total.ravel()[to] - u
-        old, mean = mean, new
-        if record.add(mean, old):
+        fresh = factor_messages(instance, edges.signs, h)
+        record.fail(np.asarray(np.isnan(fresh).any(axis=(0, 2))), "contradiction")
+        fresh = np.where(record.stopped[:, None], u, fresh) if record.failed else fresh
+        says = np.tanh(fresh)
+        change, known = says - said, np.where(np.abs(says) < 1, says, 0.0)  # without what is certain
+        if step and how.damping:
+            mixed = (1 - how.damping) * fresh + how.damping * u
+            fresh = np.where(np.isinf(fresh), fresh, mixed)  # what is certain stays certain
+        u, said = fresh, np.tanh(fresh) if how.damping else says
+        h, fields, contradicted = edges.cavity(u)
+        record.fail(contradicted, "contradiction")
+        new, new_total = edges.means(fields)
+        good = ~record.stopped[:, None]
+        mean, total = np.where(good, new, mean), np.where(good, new_total, total)
+        size, scale = (np.sqrt((x * x).mean(axis=(0, 2))) for x in (change, known))
+        relative = np.where(edges.hidden(mean), np.inf, relative_change(size, scale))
+        if record.add(mean, size, relative):
             break
     return record.result(mean, 1 - mean**2, total, np.zeros((given.batch, 1)))
-
-
-def factor_messages(instance: GraphInstance, signs: Array, h: Array) -> Array:
-    """Return the messages u from every factor to its spins, from those h to it, shape (k, batch, factors)."""
-    up = 1 / (1 + np.exp(-2 * signs * h))
-    u = np.empty_like(h)
-    tiny = np.finfo(float).tiny
-    others = np.arange(len(h))
-    for root in others:
-        plus, minus = instance.factor.messages(np.moveaxis(up[others != root], 0, -1))
-        u[root] = 0.5 * np.log(np.maximum(plus, tiny) / np.maximum(minus, tiny)) * signs[root]
-    return np.clip(u, -LARGEST_FIELD, LARGEST_FIELD)

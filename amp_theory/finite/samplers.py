@@ -17,13 +17,14 @@ the last posteriors of single variables.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from amp_theory.errors import InputError, as_float, integer_between, unknown_name
+from amp_theory.errors import InputError, as_array, as_float, integer_between, unknown_name
 from amp_theory.finite.denoisers import Denoised, Denoiser, as_denoiser
 from amp_theory.finite.instances import Instance, check_seed
 from amp_theory.paths import Autoregressive, Flow, Path, UniformDiscreteDiffusion
@@ -32,6 +33,8 @@ from amp_theory.side_information import Mask, SideInformation
 
 #: the snr at which a flow or diffusion ends, in units of 1/(shortest distance of two values)^2, and retention
 LAST_SNR, LAST_RETENTION = 160.0, 1 - 1e-9
+#: part of E s^2 that one step of a resolved path may learn at most
+COARSEST = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +52,10 @@ class Samples:
     planted_overlap
         <s>.s*/size at every call, shape (steps, batch); None without a planted configuration.
     converged
-        Whether the denoiser converged, shape (steps, batch).
+        Whether the denoiser converged, shape (steps, batch); a function that returns means only is taken at its word.
+    resolution
+        Largest change of the mean self-overlap within one step, or by the draw at the end, in units of E s^2: what
+        several variables learn at a time, independently of each other.  Zero where they are drawn one by one.
     """
 
     sampler: str
@@ -58,11 +64,20 @@ class Samples:
     self_overlap: Array
     planted_overlap: Array | None
     converged: Mask
+    resolution: float = math.inf
+
+    @property
+    def resolved(self) -> bool:
+        """Whether no step learns more than a quarter of everything, without which nothing is known of a path's error.
+
+        It is no proof of a small one, which takes a comparison with more steps.
+        """
+        return self.resolution <= COARSEST
 
     @property
     def reliable(self) -> Mask:
-        """Whether the denoiser converged at every step, shape (batch,)."""
-        return np.asarray(self.converged.all(axis=0))
+        """Whether the denoiser converged at every step and the steps are `resolved`, shape (batch,)."""
+        return np.asarray(self.converged.all(axis=0) & self.resolved)
 
 
 class _Run:
@@ -93,11 +108,16 @@ class _Run:
         """Draw every variable from its own posterior."""
         return found.draw(self.instance.variables, self.rng)
 
-    def result(self, sampler: str, configurations: Array) -> Samples:
-        """Return the samples with the record."""
+    def result(self, sampler: str, configurations: Array, end: float) -> Samples:
+        """Return the samples with the record; what was not revealed at strength `end` < 1 was drawn at once."""
         planted = np.array(self.planted) if self.planted else None
+        overlap, known = np.array(self.overlap), float((configurations**2).mean())
+        levels = np.append(overlap.mean(axis=1)[:: 2 if sampler == "flow" else 1], known)
+        if sampler == "autoregressive":
+            levels = levels[-2:] if end < 1 else levels[-1:]
+        resolution = float(np.abs(np.diff(levels)).max(initial=0.0) / self.instance.variables.second_moment)
         return Samples(
-            sampler, configurations, np.array(self.strength), np.array(self.overlap), planted, np.array(self.converged)
+            sampler, configurations, np.array(self.strength), overlap, planted, np.array(self.converged), resolution
         )
 
 
@@ -146,13 +166,13 @@ def _diffusion(run: _Run, strengths: Array, _order: Any) -> Array:
     return run.draw(run.denoise(SideInformation.from_field(y, end), end))
 
 
-def _autoregressive(run: _Run, _strengths: Array, order: Array) -> Array:
+def _autoregressive(run: _Run, strengths: Array, order: Array) -> Array:
     known, values = np.zeros(run.shape, dtype=bool), np.zeros(run.shape)
-    for step, i in enumerate(order):
+    for step, i in enumerate(order[: math.ceil(strengths[-1] * len(order))]):
         found = run.denoise(SideInformation.from_known(known, values), step / len(order))
         values[:, i] = run.draw(found)[:, i]
         known[:, i] = True
-    return values
+    return _rest(run, known, values)
 
 
 def _masked(run: _Run, strengths: Array, _order: Any) -> Array:
@@ -162,7 +182,15 @@ def _masked(run: _Run, strengths: Array, _order: Any) -> Array:
         reveal = ~known & (run.rng.random(run.shape) * (1 - here) < there - here)
         values = np.where(reveal, run.draw(found), values)
         known = known | reveal
-    return values
+    return _rest(run, known, values)
+
+
+def _rest(run: _Run, known: Mask, values: Array) -> Array:
+    """Draw the variables that are not known yet, all at once."""
+    if known.all():
+        return values
+    found = run.denoise(SideInformation.from_known(known, values), float(known.mean()))
+    return np.where(known, values, run.draw(found))
 
 
 def _uniform(run: _Run, strengths: Array, _order: Any) -> Array:
@@ -211,18 +239,24 @@ def draw_samples(
         None: AMP or belief propagation, whichever the instance takes; "exact": enumeration of a small instance; or
         a function of `SideInformation` that returns means of shape (batch, size), or `Denoised`.
     steps
-        Steps, all but for the autoregressive sampler, which takes one for every variable.
+        Steps, all but for the autoregressive sampler, which takes one for every variable.  A path's error shrinks with
+        them: compare runs.
     path
         The sampler's path with a schedule of one's own, which places the steps.
     end_strength
         Where the path ends and what is left is drawn from the posteriors of single variables.
     order
-        Permutation of the variables for the autoregressive sampler, by default random.
+        Permutation of the variables for the autoregressive sampler, by default random; the others have no order.
+
+    Returns
+    -------
+    Samples
+        The configurations, what was learnt on the way, and whether the denoiser converged.
 
     Raises
     ------
     InputError
-        For a bad argument, or a denoiser that returns a wrong shape or NaN.
+        For a bad argument, an order for a sampler without one, or a denoiser that returns a wrong shape or NaN.
 
     Examples
     --------
@@ -240,11 +274,16 @@ def draw_samples(
     if not isinstance(way, kind):
         raise InputError(f"the sampler {sampler!r} follows the path {kind.name!r}, got {path!r}")
     way.check_prior(instance.model.variable_prior)
+    if order is not None and sampler != "autoregressive":
+        raise InputError(
+            f"order is for the sampler 'autoregressive', which draws variables one by one; {sampler!r} has none: leave "
+            "it out"
+        )
     number = integer_between("steps", steps, 1, 10**7)
     rng = np.random.Generator(np.random.PCG64(check_seed(seed)))
     run = _Run(instance, as_denoiser(instance, denoiser), integer_between("batch", batch, 1, 10**7), rng)
     strengths = strengths_of(way, number, _end(way, instance, end_strength))
-    return run.result(sampler, step(run, strengths, _order(order, instance.size, rng)))
+    return run.result(sampler, step(run, strengths, _order(order, instance.size, rng)), float(strengths[-1]))
 
 
 def _end(path: Path, instance: Instance, given: float | None) -> float:
@@ -263,7 +302,7 @@ def _order(given: Sequence[int] | None, size: int, rng: np.random.Generator) -> 
     """Return the order of the variables."""
     if given is None:
         return np.asarray(rng.permutation(size))
-    order = np.asarray(given)
-    if not np.array_equal(np.sort(order), np.arange(size)):
+    order = as_array("order", given, f"a permutation of 0, ..., {size - 1}")
+    if not np.array_equal(np.sort(order.ravel()), np.arange(size)) or order.ndim != 1:
         raise InputError(f"order must be a permutation of 0, ..., {size - 1}, got {given!r}")
-    return order
+    return order.astype(np.intp)
