@@ -352,21 +352,14 @@ class EquationOfState:
         # an unstable q = 0 is not the limit of small strength, nor q = rho that of small noise: a push leaves them
         leaves = self.symmetric and strength == 0 and intensity > self.start
         stays = self.coupling.singularity is None or bool(lam[0] > self.last_intensity(s)[0])
-        named = {
-            "uninformed": PUSH * rho if leaves else self.prior.mean**2,
-            "informed": rho if stays else rho * (1 - PUSH),
-        }
+        named = {"uninformed": PUSH * rho if leaves else self.prior.mean**2, "informed": rho}
         q = float(named.get(str(start), start))
+        q = q if stays or q < rho else rho * (1 - PUSH)
         overlap, gap = np.full(1, q), np.full(1, rho - q)
-        known = self.recovery is not None and bool(intensity > self.recovery.intensity(s)[0])
         while True:
             yield float(overlap[0]), float(gap[0])
             if gap[0] == 0 and self.coupling.singularity is not None:
-                if known:
-                    continue  # nothing is left to learn
-                # an unstable q = rho is not the limit of q -> rho: leave it by the smallest of pushes
-                gap = np.full(1, PUSH * rho)
-                overlap = rho - gap
+                continue  # nothing is left to learn
             signal = self.coupling.signal(lam, overlap, gap)
             response = self.path.response(self.prior, self.path.coordinate(signal, s), s)
             overlap, gap = response.overlap, response.gap
