@@ -98,9 +98,9 @@ def follow(
         if len(lost):
             rest = np.setdiff1d(np.arange(len(lower)), lost)
             z = np.full(lower.shape, TINY)
-            part = (np.broadcast_to(x, lower.shape)[rest] for x in (rising, accuracy))
+            some, enough = np.broadcast_to(rising, lower.shape)[rest], np.broadcast_to(accuracy, lower.shape)[rest]
             start = None if guess is None else guess[rest]
-            z[rest] = _follow(eos, intensity[rest], strength[rest], lower[rest], upper[rest], *part, guess=start)
+            z[rest] = _follow(eos, intensity[rest], strength[rest], lower[rest], upper[rest], some, enough, start)
             return z
     return _follow(eos, intensity, strength, lower, upper, rising, accuracy, guess)
 

@@ -106,8 +106,10 @@ class ChannelTable:
         gain = np.where(mmse < 0.5 * self._variance, self._variance - mmse, mean[:, 1] * flat)
         # beyond the table psi is a straight line of slope rho/2
         psi = mean[:, 0] * flat * flat + 0.5 * self._variance * (asked - flat) + 0.5 * self._offset * asked
-        known = mean[:, 5] * flat
-        columns = (psi, self._offset + gain, mmse, mean[:, 3] * mmse, mean[:, 4] * mmse, gain, known, self._error[panel])
+        columns = (
+            psi, self._offset + gain, mmse, mean[:, 3] * mmse, mean[:, 4] * mmse, gain, mean[:, 5] * flat,
+            self._error[panel],
+        )  # fmt: skip
         return TableValues(*(c.reshape(x.shape) for c in columns))
 
     def _build(self, largest: float) -> None:

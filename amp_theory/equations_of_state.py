@@ -43,7 +43,7 @@ TINY = 1e-290
 #: in units of 1/variance: the coordinate grid starts here, or lower down where F still changes, from the floor on
 NEAREST, FLOOR = 1e-9, 1e-120
 #: points per decade of that search, change of F that counts, and the part of its coordinate at which the grid starts
-PER_DECADE, CHANGE, BELOW = 2, 1e-3, 1e-2
+PER_DECADE, CHANGE, BELOW = 5, 1e-3, 1e-2
 #: with a singular coupling the coordinates end here in units of 1/variance, or where rho - q has become this small
 FARTHEST, SMALLEST_GAP = 1e10, 1e-200
 #: the largest slope of a coupling next to q = rho, and one over the smallest
@@ -246,7 +246,8 @@ class EquationOfState:
     def search_grid(self) -> tuple[Array, Array]:
         """Return coordinates and internal strengths over which folds are looked for if they are not explicit."""
         outer, dense = self._next_to_zero[:-1], self._next_to_zero[-1]
-        z = np.concatenate([outer, self.geometric(SEARCH_FROM * dense, self.grid[-1], SEARCH_PER_OCTAVE)])
+        start = dense if len(outer) else SEARCH_FROM * dense
+        z = np.concatenate([outer, self.geometric(start, self.grid[-1], SEARCH_PER_OCTAVE)])
         c = np.linspace(0, 1, STRENGTHS + 1)[:-1]
         s = c**5 / (1 - c) ** 3 / self.prior.variance  # dense near zero, and near a finite limit
         if np.isfinite(self.path.limit):
@@ -434,7 +435,7 @@ class EquationOfState:
                 allowed = f.intensity / (1 - f.fold) <= self.most  # False where the intensity overflows
             first = max(int(np.argmax(allowed)) - 1, 0) if np.any(allowed) else len(z)
         outer = z[first:]
-        return np.append(outer[outer < 0.5 * dense], dense)
+        return np.append(outer[outer < 0.8 * dense], dense)
 
     def _farthest_regular(self, unit: float) -> float:
         """Return the coordinate up to which rho - q is not too small for a singular coupling."""

@@ -343,12 +343,12 @@ def _split(eos: EquationOfState, z: Array, s: Array) -> tuple[list[FoldPiece], l
     for (a, b), cusp in zip(turns, cusps, strict=True):
         points += _vertices([0.5 * (a + b)], cusp.surface, cusp=True)
     points.sort()
-    for a, b in itertools.pairwise(list(points)):
-        if a.strength * b.strength < 0:
-            lower, upper = (np.array([end]) for end in sorted((a.coordinate, b.coordinate)))
+    for before, after in itertools.pairwise(list(points)):
+        if before.strength * after.strength < 0:
+            lower, upper = (np.array([end]) for end in sorted((before.coordinate, after.coordinate)))
             rising = eos.surface(lower, 0.0, with_energy=False).fold < 0
             zero = eos.surface(_solve_coordinate(eos, lower, upper, np.zeros(1), rising), 0.0, with_energy=False)
-            points += _vertices([b.position - 0.25], zero)
+            points += _vertices([after.position - 0.25], zero)
     points.sort()
     cuts = {k for k, point in enumerate(points) if point.cusp or point.strength == 0}
     sections = [points[a : b + 1] for a, b in itertools.pairwise(sorted({0, *cuts, len(points) - 1}))]

@@ -169,7 +169,8 @@ class Transitions:
                 for i, coordinate, strength in zip(inside, z, s, strict=True):
                     folds[i].append((float(coordinate), float(strength), number))
             end = float(piece.intensity[-1])
-            if np.isfinite(piece.limit):  # between the grid and weak recovery z falls like the distance, s like its square
+            # between the grid and weak recovery z falls like the distance from it, s like its square
+            if np.isfinite(piece.limit):
                 for i in np.flatnonzero((intensity > end) & (intensity < piece.limit)):
                     part = (piece.limit - float(intensity[i])) / (piece.limit - end)
                     folds[i].append((float(piece.coordinate[-1]) * part, float(piece.strength[-1]) * part**2, number))
@@ -188,7 +189,7 @@ class Transitions:
             if number is not None and number != RECOVERY and self.curve.pieces[number].appears:
                 if begin is not None and begin[2] is not None:
                     raise NumericalError(
-                        f"{self.eos.model!r} has two branches in a row that begin, at intensity {intensity:.6g}: a fold "
+                        f"two branches in a row begin, at intensity {intensity:.6g} of {self.eos.model!r}: a fold "
                         "between them was missed; ask for another control",
                         partial=folds,
                     )

@@ -222,8 +222,8 @@ class _GaussianTable:
     def __call__(self, snr: Array) -> TableValues:
         x = np.asarray(snr, dtype=float)
         values = channel(_STANDARD, x.ravel())
-        columns = (values.free_entropy, values.overlap, values.mmse, values.overlap_slope,
-                   values.overlap_curvature, values.overlap_gain, values.information, values.relative_error)  # fmt: skip
+        columns = (values.free_entropy, values.overlap, values.mmse, values.overlap_slope, values.overlap_curvature,
+                   values.overlap_gain, values.information, values.relative_error)  # fmt: skip
         return TableValues(*(c.reshape(x.shape) for c in columns))
 
 

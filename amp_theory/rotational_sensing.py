@@ -71,9 +71,9 @@ class Resolvent:
         return np.asarray(self.spread * (1 - self.excess(p)) + p * self.skew)
 
     def curving(self, p: Array) -> Array:
-        """Return {1 - [1 - V + E (v - 1)^3/V]/(1 + V) E t v/E t v^2}/P at P = `p`, each factor as 1 + P times something.
+        """Return {1 - [1 - V + E (v - 1)^3/V]/(1 + V) E t v/E t v^2}/P at P = `p`.
 
-        At constant x it is d log xi''/dq, over 2/noise.
+        At constant x it is d log xi''/dq, over 2/noise.  Each factor is one plus P times something.
         """
         v = self.excess(p)
         with np.errstate(invalid="ignore"):  # all eigenvalues are equal

@@ -61,7 +61,7 @@ def _derivatives() -> tuple[Polynomial, ...]:
 def _mean(n: int, cumulants: Mapping[int, Fraction], size: Callable[[int], int] = int) -> Fraction:
     """Return the n-th derivative of M where the cumulants are given; sizes of coefficients for a bound."""
     terms = (size(c) * math.prod(cumulants[k] for k in orders) for orders, c in _derivatives()[n - 1].items())
-    return sum(terms, Fraction(0)) / 2 ** (n - 1)
+    return Fraction(sum(terms, Fraction(0))) / int(2 ** (n - 1))
 
 
 @lru_cache(maxsize=64)
