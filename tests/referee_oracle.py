@@ -665,7 +665,7 @@ def golden(function: Callable, lo: Array, hi: Array, sign: Array) -> tuple[Array
     a, b = lo.copy(), hi.copy()
     u, v = b - ratio * (b - a), a + ratio * (b - a)
     fu, fv = sign * function(u), sign * function(v)
-    for _ in range(42):
+    for _ in range(36):
         left = fu > fv
         a, b = np.where(left, a, u), np.where(left, v, b)
         new = np.where(left, b - ratio * (b - a), a + ratio * (b - a))
@@ -762,7 +762,7 @@ class Referee:
         if turn > lo:
             parts.append(np.exp(np.linspace(math.log(lo), math.log(turn), 3 + int(25 * math.log10(turn / lo)))))
         if hi > turn:
-            parts.append(np.exp(np.linspace(math.log(turn), math.log(hi), 3 + int(150 * math.log10(hi / turn)))))
+            parts.append(np.exp(np.linspace(math.log(turn), math.log(hi), 3 + int(80 * math.log10(hi / turn)))))
         return np.unique(np.concatenate(parts))
 
     @property
@@ -933,9 +933,9 @@ class Referee:
         found = extrema(self.control_curve, grid, 1e-10)
         minima = [x for x in found if not x.maximum]
         maxima = [x for x in found if x.maximum]
-        value = self.control_curve(grid[-2:])
-        if self.coupling.infinite and self.channel.dimension > 0 and value[1] < value[0] + 1e-15:
-            minima.append(Extremum(float(grid[-1]), float(value[-1]), False))
+        value = self.control_curve(np.array([min(math.log(1e6), grid[-2]), grid[-1]]))
+        if self.coupling.infinite and self.channel.dimension > 0 and value[1] < value[0] - 1e-9:
+            minima.append(Extremum(float(grid[-1]), float(value[-1]), False))  # the vertical line of q = rho
         overlap = lambda x: float(self.mean2 + self.channel.functions(np.exp(np.array([x.t])))[0][0])  # noqa: E731
         weak = self.weak_recovery()
         result: dict[str, tuple[float, float] | None] = dict.fromkeys(
@@ -1106,14 +1106,14 @@ class Referee:
     def cusp_curve(self, t: Array) -> tuple[Array, Array, Array]:
         """Return the spinodal of largest strength at each log signal."""
         c = np.exp(t)
-        levels = 1 / (1 + np.exp(-np.linspace(-30, 12, 90)))
+        levels = 1 / (1 + np.exp(-np.linspace(-30, 12, 60)))
         values = np.array([self.spinodal_function(c, s)[0] for s in levels])
         # the last change of sign in the strength
         change = (values[:-1] > 0) & (values[1:] <= 0)
         any_change = change.any(0)
         last = len(levels) - 2 - np.argmax(change[::-1], axis=0)
         a, b = levels[last], levels[np.minimum(last + 1, len(levels) - 1)]
-        for _ in range(50):
+        for _ in range(44):
             m = (a + b) / 2
             up = self.spinodal_function(c, m)[0] > 0
             a, b = np.where(up, m, a), np.where(up, b, m)
