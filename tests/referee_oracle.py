@@ -951,7 +951,8 @@ class Referee:
             result["algorithmic"] = (weak, 0.0)
         elif maxima:
             result["algorithmic"] = (math.exp(maxima[0].value), overlap(maxima[0]))
-        if minima or always:
+        # of discrete priors and densities of outcomes phi(rho) is infinite: q = rho is the equilibrium everywhere
+        if (minima or always) and not (always and math.isinf(getattr(self.coupling, "limit", math.inf))):
             result["condensation"] = self.condensation(result, always)
         return result
 
@@ -1085,7 +1086,13 @@ class Referee:
             np.isfinite(lam[1:-1]) & (lam[1:-1] <= lam[:-2]) & (lam[1:-1] < lam[2:]) & (s[1:-1] > 0)
         ) + 1  # fmt: skip
         if len(inside):
-            t, _ = golden(lambda t: np.log(curve(t)[0]), grid[inside - 1], grid[inside + 1], -np.ones(len(inside)))
+            lo, hi = grid[inside - 1], grid[inside + 1]
+            for _ in range(5):  # few calls of many points: the curve is itself a bisection
+                t = lo + (hi - lo) * np.linspace(0, 1, 17)[:, None]
+                best = np.argmin(curve(t.ravel())[0].reshape(t.shape), axis=0)
+                columns = np.arange(len(inside))
+                lo, hi = t[np.maximum(best - 1, 0), columns], t[np.minimum(best + 1, 16), columns]
+            t = (lo + hi) / 2
             lam, s, q = curve(t)
             found = [(float(a), float(b), float(c)) for a, b, c in zip(lam, s, q, strict=True) if b > 0]
         if self.coupling.infinite:  # towards q = rho cancellation rules, and no cusp lies there
