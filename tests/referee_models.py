@@ -89,7 +89,7 @@ def random_case(seed: int) -> Case:
     rng = np.random.default_rng([12, seed])
     name, prior, channel = random_prior(rng)
     paths = ["flow", "autoregressive"] + ["uniform"] * (name == "rademacher")
-    path = str(rng.choice(paths))
+    path = str(rng.choice(paths, p=[0.2, 0.3, 0.5] if len(paths) == 3 else None))
     package = {"flow": at.Flow, "autoregressive": at.Autoregressive, "uniform": at.UniformDiscreteDiffusion}[path]()
     rho = channel.rho
     kind = rng.integers(8)
@@ -192,7 +192,7 @@ class Report:
 def tolerance(case: Case, point: Point) -> float:
     """Return the bound on the difference of overlaps: blur of the signal, table's error, doubt about the mean."""
     moved = point.steepness * point.signal * point.blur if math.isfinite(point.signal) else 0.0
-    own = 1e-9 * point.overlap
+    own = 1e-9 * point.overlap + 1e-290
     return own + 30 * moved + 10 * case.referee.channel.mean_doubt * point.overlap
 
 
@@ -298,10 +298,15 @@ def compare(seed: int) -> Report:
     for k, control in enumerate(controls):
         lam = case.lam(control)
         failure = report.judge("first failure", lambda lam=lam: (case.referee.first_failure(lam),))
-        strengths = [0.0, float(rng.choice([1e-12, 1e-6])) * scale, scale * float(rng.uniform(0.01, 0.6))]
+        tiny = [1e-12, 1e-6] if case.referee.path == "uniform" else [1e-300, 1e-30, 1e-12, 1e-6]
+        strengths = [0.0, float(rng.choice(tiny)) * scale, scale * float(rng.uniform(0.01, 0.6))]
+        turns = report.judge("spinodals", lambda lam=lam: case.referee.spinodals(lam)) or ([], [])
+        turns = [x.value for kind in turns for x in kind if x.value > 1e-7 * scale]
+        if turns:
+            strengths.append(float(rng.choice(turns)) * float(rng.choice([1 - 1e-6, 1 - 1e-3, 1 + 1e-3, 1 + 1e-6])))
         if failure and failure[0]:
             strengths.append(failure[0] * float(rng.choice([0.99, 1.01])))
-        for s in strengths:
+        for s in (x for x in strengths if x < case.referee.functions.limit):
             compare_points(case, report, control, s)
         if failure and k == 0:
             compare_verdict(case, report, control, failure[0])

@@ -743,6 +743,7 @@ class Referee:
     def __post_init__(self) -> None:
         self.functions = PathFunctions(self.path, self.channel)
         self.rho, self.mean2 = self.channel.rho, self.channel.mean2
+        self.turns: dict[float, tuple[list[Extremum], list[Extremum]]] = {}
 
     def signal(self, lam: float, q: Array, gap: Array) -> Array:
         with np.errstate(over="ignore", under="ignore"):
@@ -1053,6 +1054,11 @@ class Referee:
 
     def spinodals(self, lam: float) -> tuple[list[Extremum], list[Extremum]]:
         """Return where branches appear and where they disappear, by strength."""
+        if lam not in self.turns:
+            self.turns[lam] = self._spinodals(lam)
+        return self.turns[lam]
+
+    def _spinodals(self, lam: float) -> tuple[list[Extremum], list[Extremum]]:
         strength, grid = self.isotherm(lam)
         found = [x for x in extrema(strength, grid, 1e-12) if x.value > 0 and x.value < self.functions.limit]
         by_value = sorted(found, key=lambda x: x.value)
