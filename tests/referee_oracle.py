@@ -1148,7 +1148,7 @@ class Referee:
 
 
 def uniform_strength(c: Array, overlap: Array, gap: Array) -> Array:
-    """Return the retention at which G(c, retention) = overlap, by bisection; nan where there is none."""
+    """Return the retention at which G(c, retention) = overlap, by bisection; below zero where c alone gives more."""
     result = np.full(len(c), np.nan)
     inside = (c < 150) & (overlap > 0)
     c, overlap, gap = np.maximum(c[inside], 1e-300), overlap[inside], gap[inside]
@@ -1166,4 +1166,7 @@ def uniform_strength(c: Array, overlap: Array, gap: Array) -> Array:
         a, b = np.where(up, m, a), np.where(up, b, m)
     found = (a > -34) & (b < 11)
     result[np.flatnonzero(inside)[found]] = 1 / (1 + np.exp(-(a[found] + b[found]) / 2))
+    excess = uniform_pairs(c, np.zeros(len(c)))[0] / overlap - 1
+    below = ~found & (excess > 0)
+    result[np.flatnonzero(inside)[below]] = -excess[below]
     return result
