@@ -352,7 +352,7 @@ def run(start: int, stop: int, processes: int = 1, output: Any = sys.stdout) -> 
 
     totals = {"models": 0, "compared": 0, "disagreements": 0, "errors": 0, "abstained": 0}
     with ProcessPoolExecutor(processes) as pool:
-        for report in pool.map(compare, range(start, stop), chunksize=4):
+        for report in pool.map(compare, range(start, stop), chunksize=1):
             line = {**report.__dict__, "disagreements": report.disagreements}
             print(json.dumps(line, default=float), file=output, flush=True)
             totals["models"] += 1
