@@ -352,9 +352,10 @@ def run(start: int, stop: int, processes: int = 1, output: Any = sys.stdout) -> 
 
     totals = {"models": 0, "compared": 0, "disagreements": 0, "errors": 0, "abstained": 0}
     with ProcessPoolExecutor(processes) as pool:
-        for report in pool.map(compare, range(start, stop), chunksize=1):
-            line = {**report.__dict__, "disagreements": report.disagreements}
-            print(json.dumps(line, default=float), file=output, flush=True)
+        for seed, future in [(seed, pool.submit(compare, seed)) for seed in range(start, stop)]:
+            fault = future.exception()  # a fault of the referee itself: the run goes on, and the line says so
+            report = Report(seed, "", abstained=[f"referee failed: {fault!r}"]) if fault else future.result()
+            print(json.dumps(report.__dict__, default=float), file=output, flush=True)
             totals["models"] += 1
             totals["compared"] += report.compared
             for name in ("disagreements", "errors", "abstained"):

@@ -881,6 +881,8 @@ class Referee:
         limit = getattr(self.coupling, "limit", math.inf)
         if math.isinf(limit):
             return math.inf
+        if self.channel.dimension > 0:  # densities are not resolved by signs: there is a fixed point further out
+            raise Undecided("a fixed point lies beyond the referee's grid")
         c = np.exp(np.linspace(math.log(self.channel.unit), math.log(self.channel.last), 400))
         c = c[np.flatnonzero(self.channel.functions(c)[1] < 1e-19 * self.rho)[:1]]
         return float((self.functions.psi(c, s) - self.rho * c / 2)[0]) + lam * limit / 2
