@@ -718,6 +718,15 @@ def extrema(function: Callable, grid: Array, noise: float) -> list[Extremum]:
     return [Extremum(float(a), float(b), bool(m)) for a, b, m in zip(t, value, maximum, strict=True)]
 
 
+def prominence(values: Array, index: int) -> float:
+    """Return by how much, relatively, one has to climb from a minimum to get lower."""
+    sides = []
+    for part in (values[:index][::-1], values[index + 1 :]):
+        lower = np.flatnonzero(part < values[index])
+        sides.append((part[: lower[0]] if len(lower) else part).max(initial=0.0))
+    return float(min(sides) / values[index] - 1)
+
+
 @dataclass
 class Point:
     overlap: float
@@ -1090,9 +1099,12 @@ class Referee:
         )
         lam, s, _ = curve(grid)
         found = []
+        finite = np.isfinite(lam)
         inside = np.flatnonzero(
-            np.isfinite(lam[1:-1]) & (lam[1:-1] <= lam[:-2]) & (lam[1:-1] < lam[2:]) & (s[1:-1] > 0)
+            finite[:-2] & finite[1:-1] & finite[2:]
+            & (lam[1:-1] <= lam[:-2]) & (lam[1:-1] < lam[2:]) & (s[1:-1] > 0)
         ) + 1  # fmt: skip
+        inside = inside[[prominence(lam, i) > 1e-9 for i in inside]] if len(inside) else inside
         if len(inside):
             lo, hi = grid[inside - 1], grid[inside + 1]
             for _ in range(5):  # few calls of many points: the curve is itself a bisection
