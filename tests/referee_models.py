@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from referee_oracle import Linear, Point, Polynomial, Referee, Response, Undecided, scalar_channel
 
 import amp_theory as at
-from tests.referee_oracle import Linear, Point, Polynomial, Referee, Response, Undecided, scalar_channel
 
 CHANNELS = ("linear", "sign", "probit", "abs", "relu", "door", "symmetric-perceptron")
 

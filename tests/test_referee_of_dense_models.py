@@ -1,6 +1,6 @@
 """Dense models against the referee: random models of every kind, known numbers, and faults it has to see.
 
-`python -m tests.referee_models 0 5000 16 > report.jsonl` compares the models of 5,000 seeds on 16 processes.
+`PYTHONPATH=. python tests/referee_models.py 0 5000 16 > report.jsonl` compares the models of 5,000 seeds on 16 processes.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import math
 
 import numpy as np
 import pytest
+from referee_models import Case, Report, compare, compare_points, compare_thresholds, random_case
+from referee_oracle import Linear, Polynomial, Referee, Response, scalar_channel
 
 import amp_theory as at
-from tests.referee_models import Case, Report, compare, compare_points, compare_thresholds, random_case
-from tests.referee_oracle import Linear, Polynomial, Referee, Response, scalar_channel
 
 CUBE = Polynomial(((3, 1 / 3),))
 SQUARE = Polynomial(((2, 1 / 2),))
