@@ -852,7 +852,7 @@ class Referee:
             raise Undecided("a root on a node")
         inner = values[1:-1]
         touching = np.flatnonzero(
-            (np.abs(inner) < 0.02)
+            (np.abs(inner) < 0.2)  # a pair within a cell leaves no more: xi' is a power of 50 at most
             & (values[:-2] * inner > 0) & (values[2:] * inner > 0)
             & (np.abs(inner) <= np.abs(values[:-2])) & (np.abs(inner) <= np.abs(values[2:]))
         ) + 1  # fmt: skip
@@ -959,7 +959,7 @@ class Referee:
             lowest = min(minima, key=lambda x: x.value)
             result["dynamical"] = (math.exp(lowest.value), overlap(lowest))
         always = self.coupling.infinite and self.channel.dimension == 0
-        if weak and ((found and not found[0].maximum) or (not found and always)):
+        if weak and ((found and not found[0].maximum) or (not found and (always or minima))):
             result["algorithmic"] = (weak, 0.0)
         elif maxima:
             result["algorithmic"] = (math.exp(maxima[0].value), overlap(maxima[0]))
