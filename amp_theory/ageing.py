@@ -63,9 +63,7 @@ def _sign(terms: Terms, q: float) -> int:
         return 1 if total > 0 else -1
     numerator, denominator = q.as_integer_ratio()
     common, most = math.lcm(*(c.denominator for c in terms.values())), max(terms)
-    exact = sum(
-        int(c * common) * numerator**k * denominator ** (most - k) for k, c in terms.items()
-    )
+    exact = sum(int(c * common) * numerator**k * denominator ** (most - k) for k, c in terms.items())
     return (exact > 0) - (exact < 0)
 
 
@@ -142,7 +140,7 @@ class Ageing:
         """Return all intensities at which `forgets` or `finds` may change.
 
         At each xi''(q) (1 - q)^2 = 1 holds at an overlap where, beside, a criterion is an equality or another root
-        appears.
+        appears; that from q = 0 does where xi''(0) = 1.
         """
         a1, b1 = _derivative(self._a), _derivative(self._b)
         a2, b2 = _derivative(a1), _derivative(b1)
@@ -157,7 +155,7 @@ class Ageing:
             (1, _product(a, _sum((b0, line), (-1, _product(_REST, b1))))),
         )
         touching = _sum((1, _product(_derivative(a), rest)), (1, _product(a, _derivative(b))))
-        found = []
+        found = [float((1 - b0) / a0)] if a0 > 0 and b0 < 1 else []
         for q in {q for terms in (fast, ageing, touching) for q in roots(terms)}:
             given = _value(a2, q) * (1 - q) ** 2
             if given > 0 and (intensity := (1 - _value(b2, q) * (1 - q) ** 2) / given) > 0:

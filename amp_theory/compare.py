@@ -156,7 +156,15 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         rows = [
-            [s.sampler, v.algorithm, f"{v.lo:.10g} to {v.hi:.10g}", WORDS[v.succeeds], v.certainty, v.reason, v.exceptions]
+            [
+                s.sampler,
+                v.algorithm,
+                f"{v.lo:.10g} to {v.hi:.10g}",
+                WORDS[v.succeeds],
+                v.certainty,
+                v.reason,
+                v.exceptions,
+            ]
             for s in self.samplers
             for v in s.verdicts
         ]
@@ -229,7 +237,11 @@ class _Judge:
         special: Thresholds,
     ) -> SamplerVerdicts:  # fmt: skip
         """Judge the middle of every interval between the cuts, and join equal neighbours."""
-        ends = [0.0, *sorted({c for c in [*cuts, self.limit] if 0 < c < np.inf}), np.inf]
+        ends = [0.0]
+        for cut in sorted(c for c in [*cuts, self.limit] if 0 < c < np.inf):
+            # the same point by two ways differs by rounding
+            ends += [cut] if cut > ends[-1] * (1 + 8 * EPS) else []
+        ends.append(np.inf)
         rows: list[tuple[float, float, Answer]] = []
         for a, b in pairwise(ends):
             middle = 2 * a if np.isinf(b) else 0.5 * (a + b)
@@ -330,7 +342,9 @@ class _Judge:
 
     def _dynamics(self, intensity: float) -> Answer:
         if self.frozen is not None and self.frozen[0] != "perhaps":
-            return (False, "theorem", self.frozen[1]) if self.frozen[0] == "always" else (None, _UNKNOWN, self.frozen[1])
+            return (
+                (False, "theorem", self.frozen[1]) if self.frozen[0] == "always" else (None, _UNKNOWN, self.frozen[1])
+            )
         if sum(b.start < intensity < b.stop for b in self.tr.zero) > 1:
             return False, "conjecture", "a second branch exists at zero strength: the dynamics stays where it starts"
         if self.frozen is not None:

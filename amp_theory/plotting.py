@@ -158,7 +158,7 @@ def target_title(diagram: Diagram) -> str:
 
 
 def undescribed(diagram: Diagram) -> tuple[float, float] | None:
-    """Return the part of the control's range in which the equations do not describe the target; None if there is none."""
+    """Return the part of the control's range where the equations do not describe the target; None without any."""
     (lo, hi), (start, stop) = diagram.control_range, diagram.described
     part = (lo, min(start, hi)) if start > lo else (max(stop, lo), hi)
     # a range that begins at condensation begins within its error bound

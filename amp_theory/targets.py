@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 BEYOND = "the random measure is not contiguous to the planted one beyond condensation or weak recovery"
 GAUSS = (
-    "Gaussian elimination draws solutions of parity checks without noise, and gives P(s_i | revealed spins) exactly, in "
-    "polynomial time: an autoregressive sampler that uses it succeeds"
+    "Gaussian elimination draws solutions of parity checks without noise, and gives P(s_i | revealed spins) exactly, "
+    "in polynomial time: an autoregressive sampler that uses it succeeds"
 )
 LATTICE = (
     "lattice basis reduction (LLL) recovers variables with rational values from linear measurements without noise, "
