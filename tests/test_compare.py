@@ -126,7 +126,9 @@ def test_roots_behind_the_heuristics(xi):
         root = ageing.threshold_overlap(intensity)
         assert root == pytest.approx(q[above[-1]] if len(above) else 0.0, abs=1e-5)
         if root:
-            assert intensity * second(root) * (1 - root) ** 2 == pytest.approx(1, rel=1e-12)
+            # the root is a double: its rounding is a larger part of 1 - q
+            rounding = np.finfo(float).eps * (60 + 2 / (1 - root))
+            assert intensity * second(root) * (1 - root) ** 2 == pytest.approx(1, rel=rounding)
     # between two neighbouring boundaries nothing changes
     for low, high in pairwise([1e-3, *changes, 10 * max(changes)]):
         seen = {(ageing.forgets(x), ageing.finds(x)) for x in np.linspace(low, high, 7)[1:-1]}
@@ -205,9 +207,8 @@ class ByWeights(at.SparseModel):
     factor = property(lambda self: Weights(len(self.given) - 1, self.given))
 
 
-@pytest.mark.parametrize(
-    "model", [at.XORSAT(3, spacing=0.4, accuracy=1e-2), pytest.param(at.XORSAT(4), marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("model", [at.XORSAT(3), at.XORSAT(4)])
 def test_parity_checks_without_noise(model):
     """No spin of a check can flip; Gaussian elimination does what message passing cannot."""
     result = at.compare_samplers(model)
@@ -228,6 +229,7 @@ def test_only_exact_constraints_stop_local_moves():
     warm = at.XORSAT(3, temperature=0.5)
     assert frozen(warm) is None
     assert known_exceptions(warm) == ""
+    assert frozen(at.XORSAT(3))[0] == "always"
     assert frozen(at.Bicoloring(4))[0] == "perhaps"
     assert frozen(at.Bicoloring(4, temperature=0.3)) is None
     assert frozen(ByWeights(given=(0.0, 0.0, 1.0, 0.0, 0.0)))[0] == "always"  # as many up as down
