@@ -102,7 +102,7 @@ class Diagram:
                 continue
             ends = model.intensity(point.control + point.error * np.array([-1.0, 1.0]))
             near = np.flatnonzero((strength == 0) & (intensity >= ends.min()) & (intensity <= ends.max()))
-            for side in 2 * ends - ends[::-1]:
+            for side in 2 * ends - ends[::-1] if len(near) else ():
                 beside = regions(self._transitions, np.full(len(near), side), strength[near])
                 result[near] = np.where(_rank(beside) > _rank(result[near]), beside, result[near])
         for tip in (self.thresholds.tricritical, *self.thresholds.further_tricritical):

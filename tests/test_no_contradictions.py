@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from page_in_node import NODE, page_states
 from test_random_models import random_model, random_prior
 
 import amp_theory as at
 from amp_theory.cli import main
-from amp_theory.explorer.data import verdicts
+from amp_theory.explorer.data import highest_strength, verdicts
 from amp_theory.lines import LINES
 from amp_theory.registry import build_model
 
@@ -87,9 +88,11 @@ class Ways:
         self.pieces = {t: verdicts(d) for t, d in self.diagrams.items()}
 
     def controls(self, count: int) -> list[float]:
-        """Return random controls, and one on each side of a few special points."""
-        some = self.rng.permutation([p.control for p in self.points])[:2]
-        near = [c * (1 + side * d) for c in some for side, d in ((-1, 10 * AWAY), (1, 10 * AWAY), (-1, 1e-3))]
+        """Return random controls, and some on each side of half as many special points."""
+        some = self.rng.permutation([p.control for p in self.points])[: count // 2]
+        near = [c * (1 + side * d) for c in some for side, d in ((-1, 10 * AWAY), (1, 10 * AWAY), (-1, 1e-3))][
+            : 2 * count
+        ]
         lo, hi = self.range
         return [*self.rng.uniform(lo, hi, count).tolist(), *(float(c) for c in near if lo < c < hi)]
 
@@ -205,6 +208,32 @@ class Ways:
         )
         assert abs(stays.overlap[-1] - point.overlap) <= slack
 
+    # --- the explorer's page ---
+
+    def check_page(self, target: str, met: dict[float, dict[str, list[float]]], folder: Any) -> None:
+        """Compare what the page shows, from its tables, with the library, away from lines."""
+        diagram = self.diagrams[target]
+        top = highest_strength(diagram)
+        points = []
+        for control, lines in met.items():
+            here = [s for line in lines.values() for s in line] + [0.0]
+            some = self.rng.uniform(0, top, 8)
+            points += [(control, float(s)) for s in some if min(abs(s - np.array(here))) > 0.01 * top]
+        try:
+            states = page_states(diagram, points, folder)
+        except at.NumericalError as error:
+            assert "range" in str(error)  # noqa: PT017
+            return
+        for (control, strength), state in zip(points, states, strict=True):
+            points_here = at.fixed_points(self.model, self.path, control, strength)
+            assert state["target"] == target
+            assert state["succeeds"] == diagram.sampler_succeeds(control), (control, strength)
+            assert state["region"] == diagram.region(control, strength), (control, strength)
+            shown = state["fixed_points"]
+            assert [(p["kind"], p["stable"]) for p in shown] == [(p.kind, p.stable) for p in points_here]
+            for p, q in zip(shown, points_here, strict=True):
+                assert abs(p["overlap"] - q.overlap) <= 2e-3 * self.rho
+
     # --- the command line ---
 
     def arguments(self) -> list[str] | None:
@@ -250,16 +279,24 @@ class Ways:
             assert (data["target"], data["described"][0]) == (target, diagram.described[0])
 
 
-def walk(model: at.Model, path: at.Path, rng: np.random.Generator, count: int, steps: int, capsys: Any) -> None:
+def walk(
+    model: at.Model, path: at.Path, rng: np.random.Generator, count: int, steps: int, capsys: Any, folder: Any = None
+) -> None:
     """Walk every pair of ways at `count` random controls and next to thresholds."""
     ways = Ways(model, path, rng, steps)
+    met = {}
     for k, control in enumerate(ways.controls(count)):
         lines = ways.check_control(control)
         strengths = ways.strengths(lines)
         for strength in strengths:
             ways.check_point(control, strength, lines)
+        if k < count:
+            met[control] = lines
         if k == 0:
             ways.check_command_line(control, strengths[3], capsys)
+    if NODE is not None and folder is not None:
+        for target in ways.diagrams:
+            ways.check_page(target, met, folder)
 
 
 #: one of every kind
@@ -276,13 +313,13 @@ FEW = [
 
 
 @pytest.mark.parametrize(("model", "path"), FEW, ids=lambda x: repr(x))
-def test_no_two_ways_contradict(model, path, capsys):
-    walk(model, path, np.random.default_rng(12), 2, 40, capsys)
+def test_no_two_ways_contradict(model, path, capsys, tmp_path):
+    walk(model, path, np.random.default_rng(12), 2, 40, capsys, tmp_path if isinstance(model, at.IsingPSpin) else None)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100))
-def test_no_two_ways_contradict_on_random_models(seed, capsys):
+def test_no_two_ways_contradict_on_random_models(seed, capsys, tmp_path):
     rng = np.random.default_rng(100_000 + seed)
     model = any_model(rng)
     path = PATHS[rng.integers(3 if model.variable_prior.unbiased_sign else 2)]
@@ -290,4 +327,4 @@ def test_no_two_ways_contradict_on_random_models(seed, capsys):
         at.thresholds(model, path)
     except at.NumericalError as error:  # no answer contradicts none
         pytest.skip(f"{model!r} along {path.name} has no answer: {error}")
-    walk(model, path, rng, 4, 400, capsys)
+    walk(model, path, rng, 4, 400, capsys, tmp_path)
