@@ -63,7 +63,7 @@ def _sign(terms: Terms, q: float) -> int:
         return 1 if total > 0 else -1
     numerator, denominator = q.as_integer_ratio()
     common, most = math.lcm(*(c.denominator for c in terms.values())), max(terms)
-    exact = sum(int(c * common) * numerator**k * denominator ** (most - k) for k, c in terms.items())
+    exact: int = sum(int(c * common) * numerator**k * denominator ** (most - k) for k, c in terms.items())
     return (exact > 0) - (exact < 0)
 
 

@@ -203,7 +203,8 @@ def compare_samplers(model: Model, target: Target | None = None) -> Comparison:
     paths: list[Path] = [Flow(), Autoregressive()]
     rows = [judge.denoiser(path) for path in paths]
     rows.append(judge.denoiser(UniformDiscreteDiffusion()) if judge.prior.unbiased_sign else judge.not_binary())
-    return Comparison(model, judge.target, (*rows, judge.monte_carlo(), judge.langevin()))
+    local = judge.monte_carlo()
+    return Comparison(model, judge.target, (*rows, local, judge.langevin(local)))
 
 
 _TRAPPED = (
@@ -227,9 +228,10 @@ class _Judge:
         jump = self.special.algorithmic
         self.algorithmic = np.inf if jump is None else float(model.intensity(np.array(jump.control)))
         self.frozen = frozen(model)
-        self.polynomial = None if model.sparse else model.coupling
-        spherical = model.spherical and isinstance(self.polynomial, PolynomialCoupling) and tr.eos.symmetric
-        self.ageing = Ageing(self.polynomial) if spherical else None
+        self.coupling = None if model.sparse else model.coupling
+        self.ageing: Ageing | None = None
+        if model.spherical and isinstance(self.coupling, PolynomialCoupling) and tr.eos.symmetric:
+            self.ageing = Ageing(self.coupling)
         self.boundaries = self.ageing.changes() if self.ageing else []
 
     def _verdicts(
@@ -302,7 +304,7 @@ class _Judge:
     @property
     def _is_sherrington_kirkpatrick(self) -> bool:
         """Whether the measure is that of pairs of equally likely signs, whatever the model's name."""
-        c = self.polynomial
+        c = self.coupling
         return (
             isinstance(c, PolynomialCoupling)
             and two_signs(self.prior)
@@ -326,19 +328,18 @@ class _Judge:
         cuts += [1 / (16 * self._pair_curvature)] if self._is_sherrington_kirkpatrick else []
         return self._verdicts("mcmc", "local moves", cuts, self._dynamics, self.special)
 
-    def langevin(self) -> SamplerVerdicts:
+    def langevin(self, local: SamplerVerdicts) -> SamplerVerdicts:
         """Judge Langevin dynamics as Monte Carlo, for continuous variables."""
         if np.isfinite(self.prior.entropy):
             return self._none("langevin", "local moves", "the variables are discrete: there is no Langevin dynamics")
-        local = self.monte_carlo()
         return SamplerVerdicts("langevin", local.verdicts, local.resolution)
 
     @property
     def _pair_curvature(self) -> float:
         """Return xi''(0) rho^2 per intensity, beta^2 of the Sherrington-Kirkpatrick model in units of it."""
         rho = np.full(1, self.prior.second_moment)
-        assert self.polynomial is not None
-        return float(np.squeeze(self.polynomial.curvature(np.ones(1), 0 * rho, rho) * rho**2))
+        assert self.coupling is not None
+        return float(np.squeeze(self.coupling.curvature(np.ones(1), 0 * rho, rho) * rho**2))
 
     def _dynamics(self, intensity: float) -> Answer:
         if self.frozen is not None and self.frozen[0] != "perhaps":
@@ -370,7 +371,7 @@ class _Judge:
             )  # fmt: skip
         if not jumped:
             return None, _UNKNOWN, "the planted direction emerges continuously; no theory of the time to find it"
-        if isinstance(self.polynomial, PolynomialCoupling):
+        if isinstance(self.coupling, PolynomialCoupling):
             return None, _UNKNOWN, f"{_TRAPPED}; {_FOUND}"
         return None, _UNKNOWN, f"nothing is derived for couplings of this kind ({_TRAPPED})"
 

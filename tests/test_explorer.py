@@ -240,6 +240,22 @@ def test_page_has_no_region_where_its_target_has_none(model, limits, target, tmp
         ]
 
 
+@pytest.mark.skipif(NODE is None, reason="node is not installed")
+@pytest.mark.parametrize("noise", [1e-5, 1e-3])
+def test_a_branch_that_knows_nearly_everything(noise, tmp_path):
+    """Where rho - q underflows the informed branch's free entropy is still that of the control, and so is the region."""
+    model = at.GLM(at.Rademacher(), at.LinearChannel(noise))
+    diagram = at.phase_diagram(model, at.Flow(), (0.05, 0.6), points=10)
+    control, strength = random_points(diagram, 30, 5)
+    states = page_states(diagram, np.stack([control, strength], axis=1).tolist(), tmp_path)
+    assert [s["region"] for s in states] == diagram.region(control, strength).tolist()
+    for c, x, state in zip(control, strength, states, strict=True):
+        wanted = [p.free_entropy for p in at.fixed_points(model, at.Flow(), c, x)]
+        assert [p["free_entropy"] for p in state["fixed_points"]] == pytest.approx(
+            wanted, abs=1e-4 * np.ptp([0, *wanted])
+        )
+
+
 def test_verdicts_change_where_thresholds_are():
     diagram = at.phase_diagram(*CASES["sparse flow"])
     pieces = verdicts(diagram)

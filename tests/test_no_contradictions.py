@@ -69,6 +69,16 @@ def any_model(rng: np.random.Generator) -> at.Model:
             ]  # fmt: skip
 
 
+def allowed(model: at.Model, control: float, factor: float) -> float:
+    """Return the control, moved by factors until the model has it."""
+    for _ in range(100):
+        try:
+            return float(model.check_control(control))
+        except at.InputError:
+            control *= factor
+    raise AssertionError(f"{model!r} has no control near {control:g}")
+
+
 class Ways:
     """All ways to an answer for one model and path, and what must hold between them."""
 
@@ -79,9 +89,7 @@ class Ways:
         found = [*self.special.points().values(), *self.special.further_tricritical]
         self.points = [p for p in found if p is not None]
         ends = [p.control for p in self.points] or [1.0]
-        self.range = (0.6 * min(ends), 1.5 * max(ends))
-        if isinstance(model, at.RowOrthogonalSensing):
-            self.range = (self.range[0], min(self.range[1], 1.0))
+        self.range = (allowed(model, 0.6 * min(ends), 1.2), allowed(model, 1.5 * max(ends), 1 / 1.2))
         targets = ["planted", "random"] if model.random_counterpart else ["planted"]
         self.diagrams = {t: at.phase_diagram(model, path, self.range, points=20, target=t) for t in targets}
         self.comparisons = {t: at.compare_samplers(model, t) for t in targets}
