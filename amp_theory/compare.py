@@ -31,8 +31,9 @@ from amp_theory.errors import positive, unknown_name
 from amp_theory.isotherm import Transitions
 from amp_theory.markup import table
 from amp_theory.mixtures import EPS
-from amp_theory.models import Model, Target, two_signs
+from amp_theory.models import Model, Target
 from amp_theory.paths import Autoregressive, Flow, Path, UniformDiscreteDiffusion
+from amp_theory.priors import two_signs
 from amp_theory.results import Thresholds
 from amp_theory.targets import contiguous_up_to, described_up_to, frozen, known_exceptions
 from amp_theory.transitions import thresholds, transitions

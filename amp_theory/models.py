@@ -24,7 +24,7 @@ from amp_theory.components import Component
 from amp_theory.couplings import MOST_BODIES, Coupling, GeneralCoupling, PolynomialCoupling, mixture_terms
 from amp_theory.errors import InputError, as_array, integer_between, positive, unknown_name
 from amp_theory.expressions import exact, format_polynomial, parse_polynomial
-from amp_theory.priors import Gaussian, MixturePrior, Prior, Rademacher
+from amp_theory.priors import Gaussian, Prior, Rademacher, standard_normal
 from amp_theory.quadrature import Array
 
 if TYPE_CHECKING:
@@ -361,22 +361,6 @@ class MixedPSpin(_TemperatureModel):
         """Whether there is no field and all configurations have equal weight before the coupling."""
         fixed_norm = self.prior.unbiased_sign or standard_normal(self.prior)
         return fixed_norm and 1 not in parse_polynomial(self.xi, "q")
-
-
-def standard_normal(prior: Prior) -> bool:
-    """Tell whether a prior's law is N(0, 1), whatever it is called."""
-    if not isinstance(prior, MixturePrior):
-        return False
-    m = prior.mixture
-    return len(m.means) == 1 and bool(m.means[0] == 0 and m.variances[0] == 1)
-
-
-def two_signs(prior: Prior) -> bool:
-    """Tell whether a prior has two equally likely values of one modulus."""
-    if not isinstance(prior, MixturePrior):
-        return False
-    m = prior.mixture
-    return m.atoms and m.symmetric and len(m.means) == 2
 
 
 def check_prior(prior: object) -> Prior:

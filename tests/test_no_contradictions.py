@@ -110,6 +110,8 @@ class Ways:
         assert all(found.reasons.values())
         data = found.to_dict()
         assert data["reasons"] == found.reasons
+        # on a first-order line is what its error bound cannot tell from it
+        self.slack = 10 * max((p.errors[self.path.strength] for p in found.first_order), default=0.0)
         # a branch that runs into q = rho becomes the one that appears there
         self.becomes = [p.strength for p in found.informed_spinodal if p.how.startswith("q = rho")]
         return {name: [p.strength for p in getattr(found, name)] for name in LINES}
@@ -172,7 +174,7 @@ class Ways:
         failure = self.diagrams["planted"].first_failure_strength(control)
         if points.region == "hard" and strength > 0:
             assert failure is not None, "hard, and yet the sampler succeeds"
-            assert strength >= failure * (1 - 1e-7)
+            assert strength >= failure * (1 - 1e-7) - self.slack
         for function, point, begin in ((at.uninformed_overlap, stable[0], "uninformed"),
                                        (at.informed_overlap, stable[-1], "informed")):  # fmt: skip
             overlap = float(function(model, path, control, strength))
