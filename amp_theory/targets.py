@@ -47,7 +47,8 @@ def described_up_to(model: Model, eos: EquationOfState, special: Thresholds, tar
     if limit <= eos.reach:
         return limit, BEYOND
     end = f"{model.control} = {float(model.from_intensity(np.array(eos.reach))):.6g}"
-    return eos.reach, f"the model, or what its solver can tell, ends at {end}"
+    # the end itself belongs to the model
+    return float(np.nextafter(eos.reach, np.inf)), f"the model, or what its solver can tell, ends at {end}"
 
 
 def known_exceptions(model: Model) -> str:

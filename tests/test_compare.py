@@ -245,6 +245,19 @@ def test_only_exact_constraints_stop_local_moves():
     assert known_exceptions(at.GLM(at.GaussBernoulli(0.1), at.LinearChannel(0.0))) == ""
 
 
+@pytest.mark.parametrize("prior", [at.Rademacher(), at.SparseRademacher(0.7), at.GaussBernoulli(0.3)])
+def test_no_verdict_where_there_is_no_model(prior):
+    """Rows are orthogonal for at most as many as columns."""
+    model = at.RowOrthogonalSensing(prior, 1e-2)
+    for sampler in at.compare_samplers(model).samplers:
+        assert sampler.at(1.5).succeeds is None
+    result = at.compare_samplers(model)["flow"]
+    diagram = at.phase_diagram(model, at.Flow(), (0.2, 1.0), points=3)
+    for ratio in (0.3, 0.9, 0.999999, 1.0):
+        assert result.at(ratio).succeeds == diagram.sampler_succeeds(ratio) is not None
+    assert "ends at sampling_ratio = 1" in result.at(1.5).reason
+
+
 def test_lattice_reduction_is_named():
     result = at.compare_samplers(at.GLM(at.Rademacher(), at.LinearChannel(0.0)))
     assert {v.succeeds for v in result["mcmc"].verdicts} == {False}

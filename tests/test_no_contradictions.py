@@ -316,7 +316,7 @@ FEW = [
     (at.SpikedMatrix(at.SparseRademacher(0.08)), at.Autoregressive()),
     (at.MixedPSpin("q/1000 + q**3/2", at.Gaussian()), at.Flow()),
     (at.SpikedTensor(3, at.Discrete([3, -0.33], [0.1, 0.9])), at.Flow()),
-    (at.GLM(at.Rademacher(), at.SignChannel()), at.Flow()),
+    (at.GLM(at.Rademacher(), at.LinearChannel(1e-3)), at.Flow()),
     (at.GLM(at.GaussBernoulli(0.2), at.LinearChannel(0.0)), at.Autoregressive()),
     (at.StochasticBlockModel(5), at.Flow()),
 ]
