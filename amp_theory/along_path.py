@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from amp_theory.errors import as_float
+from amp_theory.fixed_point_solver import regions
 from amp_theory.isotherm import Branch, Isotherms, Transitions
 from amp_theory.lines import LINES, crossing_error
 from amp_theory.markup import table
@@ -22,10 +23,11 @@ from amp_theory.transitions import SAFETY, sharpener, transitions
 
 @dataclass(frozen=True)
 class PathTransitions:
-    """The points of all lines at one control, by growing strength.
+    """The points of all lines at one control, by growing strength, of the planted measure.
 
     informed_spinodal holds where branches appear, first_order where the branch of largest free entropy changes,
     uninformed_spinodal where branches disappear.  lower_overlaps are the other overlaps of the first-order points.
+    reasons tells of every line without points why it has none.
     """
 
     model: str
@@ -37,6 +39,7 @@ class PathTransitions:
     first_order: tuple[Located, ...]
     uninformed_spinodal: tuple[Located, ...]
     lower_overlaps: tuple[float, ...]
+    reasons: dict[str, str] = field(default_factory=dict, hash=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data in the layout of the command line's JSON."""
@@ -45,28 +48,32 @@ class PathTransitions:
             point["lower_overlap"] = low
         return {
             "model": self.model, "parameters": self.parameters, "path": self.path, self.control_name: self.control,
-            **lines,
+            "target": "planted", **lines, "reasons": dict(self.reasons),
         }  # fmt: skip
 
     @property
     def title(self) -> str:
-        """The model with its parameters, the path and the control."""
+        """The model with its parameters, the path, the control and whose transitions these are."""
         given = ", ".join(f"{k}={v}" for k, v in self.parameters.items())
-        return f"{self.model}({given}), path {self.path}, {self.control_name} = {self.control:g}"
+        return f"{self.model}({given}), path {self.path}, {self.control_name} = {self.control:g}, planted measure"
 
     def report(self) -> str:
         """Return a readable text of all points with their error bounds."""
         rows = [self.title]
         for name in LINES:
             points = getattr(self, name)
-            rows += [f"  {name:<20} {point}" for point in points] or [f"  {name:<20} none"]
+            rows += [f"  {name:<20} {point}" for point in points] or [f"  {name:<20} none: {self.reasons[name]}"]
         return "\n".join(rows)
 
     def __str__(self) -> str:
         return self.report()
 
     def _repr_html_(self) -> str:
-        rows = [[name.replace("_", " "), point] for name in LINES for point in getattr(self, name)]
+        rows = [
+            [name.replace("_", " "), point]
+            for name in LINES
+            for point in getattr(self, name) or [f"none: {self.reasons[name]}"]
+        ]
         return table(self.title, ["line", "point"], rows)
 
 
@@ -104,13 +111,46 @@ def path_transitions(model: Model, path: Path, control: float, digits: int | Non
     ends = [_spinodal(tr, control, b, b.stop) for b in branches if b.dies not in (None, RECOVERY)]
     equal = [_first_order(tr, control, iso, jump.index) for jump in iso.crossings[0]]
     lower = [float(iso.lower.overlap[jump.index]) for jump in iso.crossings[0]]
+    found = {"informed_spinodal": appears, "first_order": equal, "uninformed_spinodal": ends}
+    reasons = _reasons(tr, iso, {name for name, points in found.items() if not points})
     if sharp is not None:
         appears, ends = ([sharp.spinodal(p) for p in points] for points in (appears, ends))
         equal = [sharp.first_order(p, low) for p, low in zip(equal, lower, strict=True)]
     return PathTransitions(
         model.name, path.name, control, model.control, model.parameters, _sorted(appears), _sorted(equal),
-        _sorted(ends), tuple(lower),
+        _sorted(ends), tuple(lower), reasons,
     )  # fmt: skip
+
+
+def _reasons(tr: Transitions, iso: Isotherms, empty: set[str]) -> dict[str, str]:
+    """Tell of every line without points on an isotherm why it has none."""
+    branches = iso.branches[0]
+    if len(branches) == 1:
+        return {name: f"there is one branch only: {_ALONE[name]}" for name in LINES if name in empty}
+    reasons = {}
+    if "informed_spinodal" in empty:
+        reasons["informed_spinodal"] = "every branch exists from the start of the path"
+    if "first_order" in empty:
+        start = str(regions(tr, iso.intensity, np.zeros(1))[0])
+        reasons["first_order"] = (
+            "hard from the start: a branch above the uninformed one is in equilibrium at zero strength already"
+            if start == "hard"
+            else "the branch in equilibrium is the same as long as it exists"
+        )
+    if "uninformed_spinodal" in empty:
+        reasons["uninformed_spinodal"] = (
+            "no branch ends by a fold: the lower one runs into q = rho"
+            if any(b.dies == RECOVERY for b in branches)
+            else "every branch exists to the end of the path"
+        )
+    return reasons
+
+
+_ALONE = {
+    "informed_spinodal": "no other appears",
+    "first_order": "it is in equilibrium along the whole path",
+    "uninformed_spinodal": "it ends nowhere",
+}
 
 
 def _sorted(points: list[Located]) -> tuple[Located, ...]:

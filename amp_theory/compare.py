@@ -1,58 +1,77 @@
 """Which sampler works where: denoising samplers against Monte Carlo and Langevin dynamics.
 
-- flow, autoregressive, uniform-diffusion: the sampler follows the uninformed branch; it succeeds where
-  that branch stays the global maximiser of the free entropy along the whole path.
-- mcmc: local Monte Carlo equilibrates fast where no second branch exists at zero strength (above the
-  dynamical temperature); where two branches coexist it stays where it starts; with more signal than the
-  algorithmic threshold it meets glassy states (arXiv:1805.05857).
-- langevin: as Monte Carlo, for continuous variables.  On the sphere an ageing ansatz (arXiv:1812.09066)
-  tells whether a planted direction is found from a random start: with q_th the largest root of
-  xi''(q) (1 - q)^2 = 1 (zero if there is none), it is found iff xi''(0) (1 - q_th) > 1.
+- flow, autoregressive, uniform-diffusion: the sampler's denoiser is message passing, which follows the uninformed
+  branch; it succeeds where that branch stays the global maximiser of the free entropy along the whole path.
+- mcmc: local Monte Carlo from a random start equilibrates fast where no second branch exists at zero strength (above
+  the dynamical temperature); where two branches coexist it stays where it starts.  With more signal than where the
+  uninformed branch ends by a jump, glassy states may trap it (arXiv:1805.05857, arXiv:1812.09066: matrix and
+  matrix-tensor models) or may not; no theory tells, except for spherical mixed models, where two heuristics do
+  (ageing.py).  Constraints that hold exactly stop single moves whatever the branches say.
+- langevin: as Monte Carlo, for continuous variables.
 
-How sure each answer is: `theorem` (proven, with the source in the reason), `conjecture` (AMP is the best
-polynomial-time denoiser; dynamics follow the equilibrium branches), `heuristic`, or `unknown`.
+A verdict names its algorithm (message passing, local moves), and the other algorithms that are known to do better.
+How sure it is: `theorem` (proven, with the source in the reason), `conjecture` (AMP is the best polynomial-time
+denoiser; dynamics follow the equilibrium branches), `bound`, `heuristic`, or `unknown`.  Models that are the same
+measure - equal law of the prior, equal coupling - get the same verdicts, whatever they are called.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
 
+from amp_theory.ageing import Ageing
+from amp_theory.couplings import PolynomialCoupling
 from amp_theory.equations_of_state import EquationOfState
 from amp_theory.errors import positive, unknown_name
 from amp_theory.isotherm import Transitions
 from amp_theory.markup import table
-from amp_theory.models import Model, SherringtonKirkpatrick, Target
+from amp_theory.mixtures import EPS
+from amp_theory.models import Model, Target
 from amp_theory.paths import Autoregressive, Flow, Path, UniformDiscreteDiffusion
-from amp_theory.priors import Gaussian
-from amp_theory.quadrature import Array, Index
-from amp_theory.roots import solve_bracketed
+from amp_theory.priors import two_signs
+from amp_theory.results import Thresholds
+from amp_theory.targets import contiguous_up_to, described_up_to, frozen, known_exceptions
 from amp_theory.transitions import thresholds, transitions
 
-Certainty = Literal["theorem", "conjecture", "heuristic", "unknown"]
+Certainty = Literal["theorem", "conjecture", "bound", "heuristic", "unknown"]
+Algorithm = Literal["message passing", "local moves"]
+Answer = tuple[bool | None, Certainty, str]
 SAMPLERS = ("flow", "autoregressive", "uniform-diffusion", "mcmc", "langevin")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What holds for controls between lo and hi (0 and infinity at the ends)."""
+    """What holds for controls between lo and hi (0 and infinity at the ends).
+
+    It is about one algorithm and one target; exceptions tells which other algorithms are known to do better, empty
+    where none is known.
+    """
 
     lo: float
     hi: float
     succeeds: bool | None
     certainty: Certainty
     reason: str
+    algorithm: Algorithm
+    target: Target
+    exceptions: str = ""
 
 
 @dataclass(frozen=True)
 class SamplerVerdicts:
-    """The verdicts on one sampler, by rising control."""
+    """The verdicts on one sampler, by rising control.
+
+    resolution holds, for the end of every verdict but the last, how far from it a control counts as on it.
+    """
 
     sampler: str
     verdicts: tuple[Verdict, ...]
+    resolution: tuple[float, ...] = ()
 
     @property
     def succeeds(self) -> tuple[tuple[float, float], ...]:
@@ -75,13 +94,19 @@ class SamplerVerdicts:
         return tuple(joined)
 
     def at(self, control: float) -> Verdict:
-        """Return the verdict at one control; on a boundary the less favourable one."""
+        """Return the verdict at one control; on a boundary, to within `resolution`, the less favourable one."""
         number = positive("control", control)
-        here = [v for v in self.verdicts if v.lo <= number <= v.hi]
-        return min(here, key=lambda v: (v.succeeds is True, v.succeeds is None))
+        around = [*self.resolution, *[0.0] * (len(self.verdicts) - len(self.resolution))]
+        below = [0.0, *around]
+        here = [
+            v for v, low, high in zip(self.verdicts, below, around, strict=False) if v.lo - low <= number <= v.hi + high
+        ]
+        return min(here, key=lambda v: _FAVOUR[v.succeeds])
 
 
 WORDS = {True: "succeeds", False: "fails", None: "unknown"}
+#: on a boundary: without an answer on one side there is none
+_FAVOUR = {None: 0, False: 1, True: 2}
 
 
 @dataclass(frozen=True)
@@ -109,7 +134,7 @@ class Comparison:
                     "fails": [_plain(lo, hi) for lo, hi in s.fails],
                     "verdicts": [
                         {"range": _plain(v.lo, v.hi), "succeeds": v.succeeds, "certainty": v.certainty,
-                         "reason": v.reason}
+                         "reason": v.reason, "algorithm": v.algorithm, "target": v.target, "exceptions": v.exceptions}
                         for v in s.verdicts
                     ],
                 }
@@ -121,21 +146,31 @@ class Comparison:
         """Return a readable text, one line per interval."""
         lines = [self.title]
         for s in self.samplers:
-            lines.append(f"  {s.sampler}")
+            lines.append(f"  {s.sampler} ({s.verdicts[0].algorithm})")
             for v in s.verdicts:
                 lines.append(f"    {v.lo:.10g} to {v.hi:.10g}: {WORDS[v.succeeds]} ({v.certainty}): {v.reason}")
-        return "\n".join(lines)
+        exceptions = {v.exceptions for s in self.samplers for v in s.verdicts if v.exceptions}
+        return "\n".join([*lines, *(f"  other algorithms: {text}" for text in sorted(exceptions))])
 
     def __str__(self) -> str:
         return self.report()
 
     def _repr_html_(self) -> str:
         rows = [
-            [s.sampler, f"{v.lo:.10g} to {v.hi:.10g}", WORDS[v.succeeds], v.certainty, v.reason]
+            [
+                s.sampler,
+                v.algorithm,
+                f"{v.lo:.10g} to {v.hi:.10g}",
+                WORDS[v.succeeds],
+                v.certainty,
+                v.reason,
+                v.exceptions,
+            ]
             for s in self.samplers
             for v in s.verdicts
         ]
-        return table(self.title, ["sampler", self.model.control, "verdict", "certainty", "reason"], rows)
+        columns = ["sampler", "algorithm", self.model.control, "verdict", "certainty", "reason", "other algorithms"]
+        return table(self.title, columns, rows)
 
     @property
     def title(self) -> str:
@@ -165,40 +200,55 @@ def compare_samplers(model: Model, target: Target | None = None) -> Comparison:
     (True, False)
     """
     tr = transitions(model, Flow())
-    chosen = model.check_target(target)
-    judge = _Judge(model, chosen, tr)
+    judge = _Judge(model, model.check_target(target), tr)
     paths: list[Path] = [Flow(), Autoregressive()]
     rows = [judge.denoiser(path) for path in paths]
     rows.append(judge.denoiser(UniformDiscreteDiffusion()) if judge.prior.unbiased_sign else judge.not_binary())
-    return Comparison(model, chosen, (*rows, judge.monte_carlo(), judge.langevin()))
+    local = judge.monte_carlo()
+    return Comparison(model, judge.target, (*rows, local, judge.langevin(local)))
+
+
+_TRAPPED = (
+    "glassy states exist here in matrix and matrix-tensor models, and may trap the dynamics (arXiv:1805.05857, "
+    "arXiv:1812.09066)"
+)
+_FOUND = "far enough below the threshold heat bath recovers a sparse signal in finite instances; no line is derived"
 
 
 class _Judge:
     """Works in intensities, where inference is easier upwards."""
 
     def __init__(self, model: Model, target: Target, tr: Transitions) -> None:
-        self.model = model
-        self.tr = tr
+        self.model, self.target, self.tr = model, target, tr
         self.eos: EquationOfState = tr.eos
         self.prior = tr.eos.prior
         self.special = thresholds(model, Flow())
-        self.contiguous = self._intensity("condensation", "weak_recovery")
-        self.limit = self.contiguous if target == "random" else np.inf
-        self.dynamical = self._intensity("dynamical")
-        self.algorithmic = self._intensity("algorithmic")
+        self.contiguous = contiguous_up_to(model, self.special)
+        self.limit, self.beyond = described_up_to(model, tr.eos, self.special, target)
+        self.exceptions = known_exceptions(model)
+        jump = self.special.algorithmic
+        self.algorithmic = np.inf if jump is None else float(model.intensity(np.array(jump.control)))
+        self.frozen = frozen(model)
+        self.coupling = None if model.sparse else model.coupling
+        self.ageing: Ageing | None = None
+        if model.spherical and isinstance(self.coupling, PolynomialCoupling) and tr.eos.symmetric:
+            self.ageing = Ageing(self.coupling)
+        self.boundaries = self.ageing.changes() if self.ageing else []
 
-    def _intensity(self, *names: str) -> float:
-        """Return the least intensity of the named points, infinite if none exists."""
-        points = [getattr(self.special, n) for n in names]
-        return min((float(self.model.intensity(np.array(p.control))) for p in points if p is not None), default=np.inf)
-
-    def _verdicts(self, sampler: str, cuts: list[float], judge: Any) -> SamplerVerdicts:
+    def _verdicts(
+        self, sampler: str, algorithm: Algorithm, cuts: list[float], judge: Callable[[float], Answer],
+        special: Thresholds,
+    ) -> SamplerVerdicts:  # fmt: skip
         """Judge the middle of every interval between the cuts, and join equal neighbours."""
-        ends = [0.0, *sorted({c for c in [*cuts, self.limit] if 0 < c < np.inf}), np.inf]
-        rows: list[tuple[float, float, tuple[bool | None, Certainty, str]]] = []
+        ends = [0.0]
+        for cut in sorted(c for c in [*cuts, self.limit] if 0 < c < np.inf):
+            # the same point by two ways differs by rounding
+            ends += [cut] if cut > ends[-1] * (1 + 8 * EPS) else []
+        ends.append(np.inf)
+        rows: list[tuple[float, float, Answer]] = []
         for a, b in pairwise(ends):
             middle = 2 * a if np.isinf(b) else 0.5 * (a + b)
-            answer = judge(middle or 1.0) if middle < self.limit else _BEYOND
+            answer = judge(middle or 1.0) if middle < self.limit else (None, _UNKNOWN, self.beyond)
             if rows and rows[-1][2] == answer:
                 rows[-1] = (rows[-1][0], b, answer)
             else:
@@ -206,8 +256,16 @@ class _Judge:
         verdicts = []
         for a, b, answer in rows:
             lo, hi = sorted((self._control(a), self._control(b)))
-            verdicts.append(Verdict(lo, hi, *answer))
-        return SamplerVerdicts(sampler, tuple(sorted(verdicts, key=lambda v: v.lo)))
+            verdicts.append(self._verdict(algorithm, answer, lo, hi))
+        verdicts.sort(key=lambda v: v.lo)
+        # the end of what the equations describe has its error bound subtracted already
+        end = self._control(self.limit)
+        around = tuple(0.0 if v.hi == end else _resolution(v.hi, special) for v in verdicts[:-1])
+        return SamplerVerdicts(sampler, tuple(verdicts), around)
+
+    def _verdict(self, algorithm: Algorithm, answer: Answer, lo: float = 0.0, hi: float = float("inf")) -> Verdict:
+        exceptions = "" if answer[0] else self.exceptions
+        return Verdict(lo, hi, *answer, algorithm, self.target, exceptions)
 
     def _control(self, intensity: float) -> float:
         if intensity == 0 or np.isinf(intensity):
@@ -224,113 +282,106 @@ class _Judge:
             if not p.appears and p.limit > 0
         ]
 
-        def judge(intensity: float) -> tuple[bool | None, Certainty, str]:
+        def judge(intensity: float) -> Answer:
             if any(a <= intensity <= b for a, b in ends):
                 return False, "conjecture", f"the {path.name} path crosses a first-order transition"
             return True, *self._proof(path, intensity)
 
-        return self._verdicts(path.name, [x for pair in ends for x in pair], judge)
+        cuts = [x for pair in ends for x in pair] + [self.contiguous, *self.boundaries]
+        return self._verdicts(path.name, "message passing", cuts, judge, thresholds(self.model, path))
 
     def _proof(self, path: Path, intensity: float) -> tuple[Certainty, str]:
         free = f"the {path.name} path meets no first-order transition"
-        if isinstance(path, Flow) and self.model.random_counterpart and intensity < self.contiguous:
-            if isinstance(self.model, SherringtonKirkpatrick):
+        if isinstance(path, Flow) and intensity < self.contiguous:
+            if self._is_sherrington_kirkpatrick:
                 return (
                     "theorem",
                     f"{free} (El Alaoui, Montanari, Sellke, Prob. Math. Phys. 6, 2025: Wasserstein)",
                 )
-            if isinstance(self.prior, Gaussian) and self._convex(intensity):
+            if self.ageing is not None and self.ageing.forgets(intensity):
                 return "theorem", f"{free} (Huang, Montanari, Pham, arXiv:2404.15651: in total variation)"
         return "conjecture", free
 
-    def _convex(self, intensity: float) -> bool:
-        """Tell whether xi''(q) (1 - q)^2 < 1 for all q."""
-        q = np.linspace(0, 1, 4001)[:-1]
-        return bool(np.max(self._curvature(q, intensity) * (1 - q) ** 2) < 1)
+    @property
+    def _is_sherrington_kirkpatrick(self) -> bool:
+        """Whether the measure is that of pairs of equally likely signs, whatever the model's name."""
+        c = self.coupling
+        return (
+            isinstance(c, PolynomialCoupling)
+            and two_signs(self.prior)
+            and not c.fixed_terms
+            and {power for power, _ in c.scaled_terms} == {2}
+        )
 
     def not_binary(self) -> SamplerVerdicts:
         """Give no verdict on uniform discrete diffusion where the variables are not +-1."""
-        verdict = Verdict(0.0, float("inf"), None, "unknown", "defined for unbiased +-1 variables only")
-        return SamplerVerdicts(UniformDiscreteDiffusion.name, (verdict,))
+        return self._none(UniformDiscreteDiffusion.name, "message passing", "defined for unbiased +-1 variables only")
+
+    def _none(self, sampler: str, algorithm: Algorithm, reason: str) -> SamplerVerdicts:
+        return SamplerVerdicts(sampler, (self._verdict(algorithm, (None, _UNKNOWN, reason)),))
 
     # --- dynamics ---
 
     def monte_carlo(self) -> SamplerVerdicts:
         """Judge local Monte Carlo from a random start by the branches at zero strength."""
-        if isinstance(self.prior, Gaussian):  # on the sphere local dynamics are alike
-            return SamplerVerdicts("mcmc", self.langevin().verdicts)
-        cuts = [self.dynamical, self.algorithmic, self.eos.start]
-        cuts += [1 / 16] if isinstance(self.model, SherringtonKirkpatrick) else []
-        return self._verdicts("mcmc", cuts, self._dynamics)
+        cuts = [x for b in self.tr.zero for x in (b.start, b.stop)] + [self.algorithmic, self.eos.start]
+        cuts += self.boundaries
+        cuts += [1 / (16 * self._pair_curvature)] if self._is_sherrington_kirkpatrick else []
+        return self._verdicts("mcmc", "local moves", cuts, self._dynamics, self.special)
 
-    def _dynamics(self, intensity: float) -> tuple[bool | None, Certainty, str]:
-        always = any(b.start == 0 for b in self.tr.zero[1:])
-        coexist = always or intensity > self.dynamical
-        if self.eos.symmetric and intensity > self.eos.start and not np.isfinite(self.algorithmic):
-            return None, "unknown", "the planted direction emerges continuously; no theory of the time to find it"
-        if not coexist:
-            if isinstance(self.model, SherringtonKirkpatrick) and intensity < 1 / 16:
-                return True, "theorem", "beta < 1/4 (Bauerschmidt, Bodineau; Eldan, Koehler, Zeitouni)"
-            return True, "conjecture", "no second branch exists at zero strength"
-        if intensity > self.algorithmic:
-            return False, "heuristic", "glassy states trap the dynamics (arXiv:1805.05857, arXiv:1812.09066)"
-        return False, "conjecture", "a second branch exists at zero strength: the dynamics stays where it starts"
+    def langevin(self, local: SamplerVerdicts) -> SamplerVerdicts:
+        """Judge Langevin dynamics as Monte Carlo, for continuous variables."""
+        if np.isfinite(self.prior.entropy):
+            return self._none("langevin", "local moves", "the variables are discrete: there is no Langevin dynamics")
+        return SamplerVerdicts("langevin", local.verdicts, local.resolution)
 
-    def langevin(self) -> SamplerVerdicts:
-        """Judge Langevin dynamics: not for discrete variables; on the sphere by the ageing ansatz."""
-        if not np.isinf(self.prior.entropy):
-            reason = "the variables are discrete: there is no Langevin dynamics"
-            return SamplerVerdicts("langevin", (Verdict(0.0, float("inf"), None, "unknown", reason),))
-        if not isinstance(self.prior, Gaussian):
-            return self._verdicts("langevin", [self.dynamical, self.algorithmic, self.eos.start], self._dynamics)
-        cuts = [self.dynamical, self.eos.start, *self._ageing_boundaries()]
-        return self._verdicts("langevin", cuts, self._spherical)
+    @property
+    def _pair_curvature(self) -> float:
+        """Return xi''(0) rho^2 per intensity, beta^2 of the Sherrington-Kirkpatrick model in units of it."""
+        rho = np.full(1, self.prior.second_moment)
+        assert self.coupling is not None
+        return float(np.squeeze(self.coupling.curvature(np.ones(1), 0 * rho, rho) * rho**2))
 
-    def _spherical(self, intensity: float) -> tuple[bool | None, Certainty, str]:
-        always = any(b.start == 0 for b in self.tr.zero[1:])
-        if not (always or intensity > self.dynamical) and intensity <= self.eos.start:
-            return True, "conjecture", "no informed branch exists at zero strength"
-        field = self.eos.coupling.signal(np.array([intensity]), np.zeros(1), np.ones(1))[0] > 0
-        if field or self._curvature(np.zeros(1), intensity)[0] * (1 - self._threshold(intensity)) > 1:
+    def _dynamics(self, intensity: float) -> Answer:
+        if self.frozen is not None and self.frozen[0] != "perhaps":
             return (
-                True,
-                "heuristic",
-                "a random start finds the planted direction (ageing ansatz, arXiv:1812.09066)",
+                (False, "theorem", self.frozen[1]) if self.frozen[0] == "always" else (None, _UNKNOWN, self.frozen[1])
             )
-        return False, "heuristic", "the dynamics ages in threshold states (ageing ansatz, arXiv:1812.09066)"
+        if sum(b.start < intensity < b.stop for b in self.tr.zero) > 1:
+            return False, "conjecture", "a second branch exists at zero strength: the dynamics stays where it starts"
+        if self.frozen is not None:
+            return None, _UNKNOWN, self.frozen[1]
+        jumped = intensity > self.algorithmic
+        if jumped or (self.eos.symmetric and intensity > self.eos.start):
+            return self._beyond_thresholds(intensity, jumped)
+        if self._is_sherrington_kirkpatrick and intensity * self._pair_curvature < 1 / 16:
+            return True, "theorem", "beta < 1/4 (Bauerschmidt, Bodineau; Eldan, Koehler, Zeitouni)"
+        return True, "conjecture", "no second branch exists at zero strength"
 
-    def _curvature(self, q: Array, intensity: Array | float) -> Array:
-        """Return xi''(q)."""
-        return np.asarray(self.eos.coupling.curvature(np.asarray(intensity), q, 1 - q))
-
-    def _threshold(self, intensity: float) -> float:
-        """Return q_th, the largest root of xi''(q) (1 - q)^2 = 1, zero if there is none."""
-        q = np.linspace(0, 1, 8001)
-        above = np.flatnonzero(self._curvature(q, intensity) * (1 - q) ** 2 >= 1)
-        return float(q[above[-1]]) if len(above) else 0.0
-
-    def _ageing_boundaries(self) -> list[float]:
-        """Return the intensities where xi''(0) (1 - q_th) = 1: with xi''(0) = 1/(1 - q), a root in q alone."""
-        if np.isinf(self.eos.coupling.instability(1.0, np.ones(1))[0]):
-            return []
-
-        def excess(q: Array) -> Array:
-            curvature = self._curvature(q, self.eos.coupling.instability(1.0, 1 - q))
-            return np.asarray(curvature * (1 - q) - 1 / (1 - q)) / q
-
-        def function(q: Array, _index: Index) -> tuple[Array, Array]:
-            value = excess(q)
-            return value, (excess(q + 1e-7) - value) / 1e-7
-
-        q = np.linspace(0, 1, 4001)[1:-1]
-        below = excess(q) < 0
-        k = np.flatnonzero(below[:-1] != below[1:])
-        roots = solve_bracketed(function, q[k], q[k + 1], below[k])
-        return [float(x) for x in self.eos.coupling.instability(1.0, 1 - roots) if x > 0]
+    def _beyond_thresholds(self, intensity: float, jumped: bool) -> Answer:
+        """Judge where message passing finds the signal without help: what is known of the dynamics there."""
+        if self.ageing is not None:
+            fast, slow = self.ageing.finds(intensity)
+            if fast:
+                return True, "heuristic", "a random start finds the planted direction (ageing, arXiv:1812.09066)"
+            if not slow:
+                return False, "heuristic", "the dynamics ages in threshold states (ageing, arXiv:1812.09066)"
+            return None, _UNKNOWN, (
+                "two heuristics disagree: by the ageing ansatz (arXiv:1812.09066) the dynamics is trapped, by the "
+                "instability of one-step threshold states it leaves them"
+            )  # fmt: skip
+        if not jumped:
+            return None, _UNKNOWN, "the planted direction emerges continuously; no theory of the time to find it"
+        if isinstance(self.coupling, PolynomialCoupling):
+            return None, _UNKNOWN, f"{_TRAPPED}; {_FOUND}"
+        return None, _UNKNOWN, f"nothing is derived for couplings of this kind ({_TRAPPED})"
 
 
-_BEYOND: tuple[None, Certainty, str] = (
-    None,
-    "unknown",
-    "the random measure is not contiguous to the planted one beyond condensation or weak recovery",
-)
+_UNKNOWN: Certainty = "unknown"
+
+
+def _resolution(control: float, special: Thresholds) -> float:
+    """Return how far from a boundary a control counts as on it: the error bound of the special point there."""
+    found = [*special.points().values(), *special.further_tricritical]
+    near = [p.error for p in found if p is not None and abs(p.control - control) <= p.error + 1e-9 * control]
+    return max([*near, 4 * EPS * control])

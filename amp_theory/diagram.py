@@ -19,10 +19,12 @@ from amp_theory.files import check_output, to_json, write_text
 from amp_theory.fixed_point_solver import broadcast, regions
 from amp_theory.isotherm import MERGED, Branch, Transitions
 from amp_theory.lines import Line, LineTracer
+from amp_theory.mixtures import EPS
 from amp_theory.models import Model, Target
 from amp_theory.paths import Path
 from amp_theory.quadrature import Array
 from amp_theory.results import POINTS, Thresholds
+from amp_theory.targets import described_up_to, known_exceptions
 from amp_theory.transitions import thresholds, transitions
 
 if TYPE_CHECKING:
@@ -38,7 +40,9 @@ class Diagram:
     """The phase diagram of a model along a denoising path.
 
     lines holds informed_spinodal, first_order and uninformed_spinodal over the control range; thresholds
-    the special points; target tells whose verdicts are given: those of the planted or the random measure.
+    the special points; target tells whose regions and verdicts are given: those of the planted or the random measure.
+    Lines and points are those of the equations, thus of the planted measure; they tell about the random one over
+    the controls in `described` only.  Verdicts speak of message passing; `reason` names other algorithms known.
     """
 
     model: Model
@@ -54,10 +58,27 @@ class Diagram:
     def _transitions(self) -> Transitions:
         return transitions(self.model, self.path)
 
+    @property
+    def described(self) -> tuple[float, float]:
+        """The controls (lo, hi), exclusive, between which the equations describe the target."""
+        limit = self._described[0]
+        if np.isinf(limit):
+            return 0.0, float("inf")
+        end = float(self.model.from_intensity(np.array(limit)))
+        return (0.0, end) if self.model.easier == "up" else (end, float("inf"))
+
+    @property
+    def _described(self) -> tuple[float, str]:
+        return described_up_to(self.model, self._transitions.eos, self.thresholds, self.target)
+
     # --- questions ---
 
     def region(self, control: npt.ArrayLike, strength: npt.ArrayLike) -> Any:
-        """Return easy, easy_metastable or hard at (control, strength), broadcast; on a line the worse side.
+        """Return easy, easy_metastable or hard at (control, strength), broadcast; an object array for arrays.
+
+        None where the equations do not describe the target (see `reason`).  On a line it is the worse side.  On the
+        first-order line is where the free entropies agree to within their error bounds, on a special point what is
+        within its bounds.  The two sides of a spinodal are told apart to rounding, a few parts in 1e14.
 
         Examples
         --------
@@ -66,8 +87,30 @@ class Diagram:
         'hard'
         """
         intensity, s = broadcast(self.model, self.path, control, strength)
-        flat = regions(self._transitions, intensity.ravel(), s.ravel())
-        return flat.reshape(s.shape) if s.ndim else str(flat[0])
+        lam, internal = intensity.ravel(), s.ravel()
+        valid = self._valid(lam)
+        answers = np.full(len(lam), None, dtype=object)
+        answers[valid] = self._regions(lam[valid], internal[valid])
+        return answers.reshape(s.shape) if s.ndim else answers[0]
+
+    def _regions(self, intensity: Array, strength: Array) -> npt.NDArray[np.object_]:
+        """Return the regions of the equations, on special points the worse side."""
+        model, path = self.model, self.path
+        result = regions(self._transitions, intensity, strength).astype(object)
+        for point in self.thresholds.points().values():
+            if point is None or point.strength is not None:
+                continue
+            ends = model.intensity(point.control + point.error * np.array([-1.0, 1.0]))
+            near = np.flatnonzero((strength == 0) & (intensity >= ends.min()) & (intensity <= ends.max()))
+            for side in 2 * ends - ends[::-1] if len(near) else ():
+                beside = regions(self._transitions, np.full(len(near), side), strength[near])
+                result[near] = np.where(_rank(beside) > _rank(result[near]), beside, result[near])
+        for tip in (self.thresholds.tricritical, *self.thresholds.further_tricritical):
+            if tip is not None and tip.strength is not None:
+                control, at = model.from_intensity(intensity), path.public(strength)
+                on = (abs(control - tip.control) <= tip.error) & (abs(at - tip.strength) <= tip.errors[path.strength])
+                result[on] = "hard"
+        return result
 
     def sampler_succeeds(self, control: npt.ArrayLike) -> Any:
         """Tell whether the sampler succeeds: whether the path meets no hard region at any strength > 0.
@@ -84,19 +127,21 @@ class Diagram:
         return self._answer(control, self._failure)
 
     def reason(self, control: float) -> str:
-        """Return a sentence that explains `sampler_succeeds` at one control."""
+        """Return a sentence that explains `region` and `sampler_succeeds` at one control."""
         name, path = self.model.control, self.path
         control = as_float(name, control)
         intensity = self.model.intensity(self.model.check_control(control)).reshape(1)
         if not self._valid(intensity)[0]:
-            return (f"no verdict for the random measure: at {name} = {float(control):g} it is not contiguous to the "
-                    "planted one (beyond condensation or weak recovery)")  # fmt: skip
+            return f"no verdict for the {self.target} measure at {name} = {float(control):g}: {self._described[1]}"
         start = self._failure(intensity)[0]
         if start is None:
             return f"the path meets no first-order transition at {name} = {float(control):g}"
+        others = known_exceptions(self.model)
+        others = f"; message passing is meant: {others}" if others else ""
         if start == 0:
-            return f"the exact denoiser is on another branch from the start of the path at {name} = {float(control):g}"
-        return f"the path crosses a first-order transition at {path.strength} = {start:.12g}"
+            return (f"the exact denoiser is on another branch from the start of the path at {name} = "
+                    f"{float(control):g}{others}")  # fmt: skip
+        return f"the path crosses a first-order transition at {path.strength} = {start:.12g}{others}"
 
     def _answer(self, control: npt.ArrayLike, function: Any) -> Any:
         c = self.model.check_control(control)
@@ -108,11 +153,7 @@ class Diagram:
 
     def _valid(self, intensity: Array) -> npt.NDArray[np.bool_]:
         """Tell where the equations describe the target: the random measure only where q = 0 is in equilibrium."""
-        if self.target == "planted":
-            return np.ones(len(intensity), dtype=bool)
-        points = (self.thresholds.condensation, self.thresholds.weak_recovery)
-        ends = [float(self.model.intensity(np.array(p.control))) for p in points if p is not None]
-        return intensity < min(ends, default=np.inf)
+        return np.asarray(intensity < self._described[0])
 
     def _succeeds(self, intensity: Array) -> list[bool]:
         """Tell where the uninformed branch does not end by a fold at positive strength."""
@@ -120,11 +161,22 @@ class Diagram:
         for piece in self._transitions.curve.pieces:
             if not piece.appears:
                 # at the intensity where q = rho becomes stable nothing has happened yet
-                above = intensity >= piece.least - 1e-13 * abs(piece.least)
+                above = intensity >= piece.least - self._slack(float(piece.least))
                 if piece.least != piece.intensity[0]:
                     above = intensity > piece.least
                 bad |= above & (intensity <= piece.limit)
         return [not b for b in bad.tolist()]
+
+    def _slack(self, intensity: float) -> float:
+        """Return how far from a tricritical point an intensity counts as on it: the point's error bound."""
+        tips = [self.thresholds.tricritical, *self.thresholds.further_tricritical]
+        slack = 4 * EPS * abs(intensity)
+        for tip in tips:
+            if tip is not None:
+                low, high = np.sort(self.model.intensity(tip.control + tip.error * np.array([-1.0, 1.0])))
+                if low - 1e-9 * abs(low) <= intensity <= high + 1e-9 * abs(high):
+                    slack = max(slack, float(high - low) / 2)
+        return slack
 
     def _failure(self, intensity: Array) -> list[float | None]:
         failing = np.flatnonzero(~np.array(self._succeeds(intensity), dtype=bool))
@@ -160,7 +212,9 @@ class Diagram:
 
     def report(self) -> str:
         """Return a readable text: special points, lines and where they end."""
-        rows = [self.thresholds.report(), f"  target: {self.target}"]
+        lo, hi = self.described
+        where = "" if (lo, hi) == (0, float("inf")) else f", described for {lo:.10g} < {self.model.control} < {hi:.10g}"
+        rows = [self.thresholds.report(), f"  target: {self.target}{where}"]
         for name, line in self.lines.items():
             ends = "; ".join(f"from {a} to {b}" for a, b in line.ends) or "none"
             rows.append(f"  {name:<20} {len(line)} points, {ends}")
@@ -184,6 +238,7 @@ class Diagram:
             "path": self.path.name, "schedule": self.path.schedule.name,
             "control": self.model.control, "strength": self.path.strength, "target": self.target,
             "range": list(self.control_range), "points_per_line": self.points,
+            "described": [self.described[0], self.described[1] if np.isfinite(self.described[1]) else None],
             "points": {name: special[name] for name in POINTS} | more,
             "reasons": special["reasons"],
             "lines": {n: line.to_dict(self.model.control, self.path.strength) for n, line in self.lines.items()},
@@ -213,6 +268,11 @@ class Diagram:
         from amp_theory.plotting import plot_diagram
 
         return plot_diagram(self, axes, axis)
+
+
+def _rank(region: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
+    """Return how bad regions are: 0, 1, 2 for easy, easy_metastable, hard."""
+    return np.where(region == "hard", 2, np.where(region == "easy_metastable", 1, 0))
 
 
 def default_range(model: Model, special: Thresholds) -> tuple[float, float]:

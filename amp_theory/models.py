@@ -24,7 +24,7 @@ from amp_theory.components import Component
 from amp_theory.couplings import MOST_BODIES, Coupling, GeneralCoupling, PolynomialCoupling, mixture_terms
 from amp_theory.errors import InputError, as_array, integer_between, positive, unknown_name
 from amp_theory.expressions import exact, format_polynomial, parse_polynomial
-from amp_theory.priors import Gaussian, Prior, Rademacher
+from amp_theory.priors import Gaussian, Prior, Rademacher, standard_normal
 from amp_theory.quadrature import Array
 
 if TYPE_CHECKING:
@@ -354,12 +354,12 @@ class MixedPSpin(_TemperatureModel):
     @property
     def spherical(self) -> bool:
         """Whether the prior is Gaussian, which stands for the spherical constraint."""
-        return isinstance(self.prior, Gaussian)
+        return standard_normal(self.prior)
 
     @property
     def random_counterpart(self) -> bool:
         """Whether there is no field and all configurations have equal weight before the coupling."""
-        fixed_norm = self.prior.unbiased_sign or isinstance(self.prior, Gaussian)
+        fixed_norm = self.prior.unbiased_sign or standard_normal(self.prior)
         return fixed_norm and 1 not in parse_polynomial(self.xi, "q")
 
 

@@ -31,6 +31,10 @@ GREEN, ORANGE, RED, BLUE, SKY, PURPLE = "#009E73", "#E69F00", "#D55E00", "#0072B
 #: fill (light tints of green, orange and red) and hatch of every region
 REGIONS = {"easy": ("#d9f0e9", ""), "easy_metastable": ("#f7d999", "///"), "hard": ("#eaa57a", "xxx")}
 LABELS = {"easy": "easy", "easy_metastable": "easy, metastable branch", "hard": "hard"}
+#: fill and edge of where the equations do not describe the target
+NOWHERE, NOWHERE_EDGE, NO_ANSWER = "#c9ccd1", "#8b9098", "no answer for this target"
+#: a part of the range of control that is too small to be seen
+NEGLIGIBLE = 1e-9
 STYLES = {
     "informed_spinodal": ("--", BLUE, "informed spinodal"),
     "first_order": ("-", "black", "first-order line"),
@@ -109,7 +113,9 @@ def plot_diagram(
     scaling: str | None = None,
     limit: float | None = None,
 ) -> Axes:
-    """Draw a phase diagram: regions, spinodals (dashed), first-order line, special points.
+    """Draw a phase diagram: regions, spinodals (dashed), first-order line, special points, and its target.
+
+    Where the equations do not describe the target it is grayed out.
 
     Parameters
     ----------
@@ -136,13 +142,38 @@ def plot_diagram(
             part = line.segment == number
             x, y = view.control(line.control[part]), view.strength(np.maximum(line.strength[part], bottom))
             axes.plot(x, y, style, color=colour, lw=1.6, label=label if number == 0 else None)
+    gray = _gray_out(axes, diagram, view)
     _mark_points(axes, diagram, view, bottom)
     axes.set_xlim(*np.sort(view.control(np.array(diagram.control_range))))
     axes.set_ylim(*np.sort(np.asarray(view.strength(np.array([bottom, top])), dtype=float)))
     axes.set_xlabel(control_label(diagram.model, scaling))
     axes.set_ylabel(strength_label(diagram.path, axis))
-    _legend(axes)
+    _legend(axes, diagram, gray)
     return axes
+
+
+def target_title(diagram: Diagram) -> str:
+    """Return whose regions a diagram shows."""
+    return f"target: {diagram.target} measure"
+
+
+def undescribed(diagram: Diagram) -> tuple[float, float] | None:
+    """Return the part of the control's range where the equations do not describe the target; None without any."""
+    (lo, hi), (start, stop) = diagram.control_range, diagram.described
+    part = (lo, min(start, hi)) if start > lo else (max(stop, lo), hi)
+    # a range that begins at condensation begins within its error bound
+    return part if part[1] - part[0] > NEGLIGIBLE * (hi - lo) else None
+
+
+def _gray_out(axes: Axes, diagram: Diagram, view: View, label: str | None = None) -> bool:
+    """Cover what does not hold for the target, and tell whether there is any."""
+    part = undescribed(diagram)
+    if part is None:
+        return False
+    low, high = np.sort(np.asarray(view.control(np.array(part)), dtype=float)).tolist()
+    # above lines, below marks
+    axes.axvspan(low, high, facecolor=NOWHERE, alpha=0.88, lw=0, zorder=3, label=label)
+    return True
 
 
 def inline_picture(diagram: Diagram) -> str:
@@ -198,8 +229,8 @@ def _shade(axes: Axes, diagram: Diagram, view: View, shown: tuple[float, float])
     )
 
 
-def _legend(axes: Axes) -> None:
-    """Add a legend of the lines, points and regions."""
+def _legend(axes: Axes, diagram: Diagram, gray: bool) -> None:
+    """Add a legend of the lines, points and regions; its title names the target."""
     from matplotlib.patches import Patch
 
     handles, _ = axes.get_legend_handles_labels()
@@ -207,7 +238,12 @@ def _legend(axes: Axes) -> None:
         Patch(facecolor=fill, hatch=hatch, edgecolor="white", lw=0, label=LABELS[name])
         for name, (fill, hatch) in REGIONS.items()
     ]
-    axes.legend(handles=[*handles, *patches], fontsize=7, loc="best", framealpha=0.92)
+    if gray:
+        patches.append(Patch(facecolor=NOWHERE, edgecolor=NOWHERE_EDGE, lw=0.5, label=NO_ANSWER))
+    axes.legend(
+        handles=[*handles, *patches], fontsize=7, title=target_title(diagram), title_fontsize=7, loc="best",
+        framealpha=0.92,
+    )  # fmt: skip
 
 
 def _finite(values: Any) -> Array:
@@ -268,12 +304,14 @@ def plot_paths(diagrams: Sequence[Diagram], axes: Axes | None = None) -> Axes:
     """Draw the lines of several paths of one model in common units: the information they reveal.
 
     The vertical axis is what the side information tells about one variable on its own, in nats; the hard
-    region of each path is shaded in its own colour.
+    region of each path is shaded in its own colour.  Where the equations do not describe the target is gray.
     """
     if not diagrams:
         raise InputError("plot_paths needs at least one diagram")
     if len({d.model for d in diagrams}) > 1:
         raise InputError("plot_paths needs diagrams of one and the same model")
+    if len({d.target for d in diagrams}) > 1:
+        raise InputError("plot_paths needs diagrams of one and the same target: give all of them target=")
     axes = _axes(axes)
     for diagram, colour in zip(diagrams, (BLUE, RED, GREEN, PURPLE, ORANGE, SKY), strict=False):
         view = View(diagram.model, diagram.path, "information", None)
@@ -292,10 +330,14 @@ def plot_paths(diagrams: Sequence[Diagram], axes: Axes | None = None) -> Axes:
         point = diagram.thresholds.tricritical
         if point is not None and point.strength is not None:
             axes.plot(point.control, view.strength(point.strength), "*", ms=12, mfc="white", mec=colour, zorder=5)
+    for diagram in diagrams:
+        if undescribed(diagram) is not None:
+            _gray_out(axes, diagram, View(diagram.model, diagram.path, "information", None), NO_ANSWER)
+            break
     axes.set_ylim(bottom=0)
     axes.set_xlabel(control_label(diagrams[0].model))
     axes.set_ylabel(strength_label(diagrams[0].path, "information"))
-    axes.legend(fontsize=7, framealpha=0.92)
+    axes.legend(fontsize=7, title=target_title(diagrams[0]), title_fontsize=7, framealpha=0.92)
     return axes
 
 

@@ -216,6 +216,22 @@ class MixturePrior(Prior):
         return channel(self.mixture, snr)
 
 
+def standard_normal(prior: Prior) -> bool:
+    """Tell whether a prior's law is N(0, 1), whatever it is called."""
+    if not isinstance(prior, MixturePrior):
+        return False
+    m = prior.mixture
+    return len(m.means) == 1 and bool(m.means[0] == 0 and m.variances[0] == 1)
+
+
+def two_signs(prior: Prior) -> bool:
+    """Tell whether a prior has two equally likely values of one modulus."""
+    if not isinstance(prior, MixturePrior):
+        return False
+    m = prior.mixture
+    return m.atoms and m.symmetric and len(m.means) == 2
+
+
 class _GaussianTable:
     """The closed form of the standard Gaussian: psi = (x - log(1 + x))/2, M = x/(1 + x)."""
 

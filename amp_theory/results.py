@@ -215,7 +215,8 @@ class FixedPoint:
 class FixedPoints:
     """All fixed points at one control and strength, sorted by overlap; behaves like a tuple of them.
 
-    region is easy, easy_metastable or hard.
+    region is easy, easy_metastable or hard, that of the planted measure; a `Diagram` tells where it is also that of the
+    random one.
     """
 
     points: tuple[FixedPoint, ...]

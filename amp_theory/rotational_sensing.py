@@ -243,6 +243,11 @@ class RowOrthogonalCoupling(GeneralCoupling):
         return True
 
     @property
+    def reach(self) -> float:
+        """One: more rows than columns are not orthogonal."""
+        return 1.0
+
+    @property
     def singularity(self) -> tuple[float, float] | None:
         """Without noise x ~ alpha/(rho - q)."""
         return (1.0, 1.0) if self.noise == 0 else None

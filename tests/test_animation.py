@@ -123,6 +123,20 @@ def test_titles_tell_the_story(ising):
     assert np.all(np.isfinite(film.figure.axes[0].get_ylim()))
 
 
+def test_a_film_beyond_its_target(tmp_path):
+    """Where the equations do not describe the target, the film says whose branches it shows, and names no region."""
+    for target, answered in (("planted", True), ("random", False)):
+        diagram = at.phase_diagram(ISING, FLOW, (0.6, 0.77), points=20, target=target)
+        film = Film(diagram, 0.62, 3)
+        assert f"target: {target} measure" in film.figure.get_suptitle()
+        assert ("no answer for the random one" in film.sentence()) != answered
+        for k in range(3):
+            film.draw(k)
+            assert film.regions[k] == diagram.region(0.62, film.strengths[k])
+            assert ("no answer for this target" in film.label.get_text()) != answered
+    assert animate(ISING, FLOW, tmp_path / "film.gif", diagram=diagram, control=0.62, frames=2).file.exists()
+
+
 def test_bad_input(ising, tmp_path):
     file = tmp_path / "film.gif"
     for frames in (1, 1001, 2.5, "many"):

@@ -220,6 +220,96 @@ def test_verdict_on_the_tricritical_point_is_the_worse_one(ising):
     assert ising.first_failure_strength(control) == pytest.approx(ising.thresholds.tricritical.strength, rel=1e-6)
 
 
+#: models with a random counterpart, a path, a range around where the random measure ceases to be described, and that
+UNDESCRIBED = [
+    (at.IsingPSpin(3), at.Flow(), (0.6, 0.77), "condensation"),
+    (at.SphericalPSpin(4), at.Autoregressive(), (0.4, 0.8), "condensation"),
+    (at.SherringtonKirkpatrick(), at.Flow(), (0.5, 1.5), "weak_recovery"),
+    (at.MixedPSpin("q**2/2", at.Gaussian()), at.Autoregressive(), (0.5, 1.5), "weak_recovery"),
+    (at.MixedPSpin("q**2/2 + q**30/2"), at.Flow(), (0.6, 1.5), "weak_recovery"),
+]
+
+
+@pytest.mark.parametrize(("model", "path", "limits", "point"), UNDESCRIBED, ids=lambda x: repr(x))
+def test_no_region_where_the_random_measure_is_not_described(model, path, limits, point):
+    """Region, verdict and first failure are None together, with the reason; the planted measure has all of them."""
+    random = at.phase_diagram(model, path, limits, points=12, target="random")
+    planted = at.phase_diagram(model, path, limits, points=12, target="planted")
+    end = getattr(random.thresholds, point)
+    assert random.described == (pytest.approx(end.control, rel=1e-9), np.inf)
+    assert planted.described == (0.0, np.inf)
+    control = np.linspace(*limits, 41)
+    strength = np.linspace(0, 0.2, 9)[:, None]
+    table, whole = random.region(control, strength), planted.region(control, strength)
+    assert table.dtype == whole.dtype == object
+    inside = control > end.control
+    assert 0 < inside.sum() < len(control)
+    assert np.all(table[:, inside] == whole[:, inside])
+    assert all(x is None for x in table[:, ~inside].ravel())
+    assert all(x is not None for x in whole.ravel())
+    for c in control[[0, -1, len(control) // 2]]:
+        known = bool(c > end.control)
+        assert (random.region(c, 0.1) is None) == (random.sampler_succeeds(c) is None) == (not known)
+        assert random.first_failure_strength(c) == (planted.first_failure_strength(c) if known else None)
+        assert ("no verdict for the random measure" in random.reason(c)) == (not known)
+        assert "no verdict" not in planted.reason(c)
+    assert random.region(end.control, 0.1) is None
+    assert f"{random.described[0]:.10g} < {model.control}" in random.report()
+    data = json.loads(json.dumps(random.to_dict(), allow_nan=False))
+    assert data["described"] == [random.described[0], None]
+    assert data["target"] == "random"
+
+
+def test_a_special_point_is_on_its_lines(ising):
+    """Within the error bounds of a special point the worse side is meant, beyond them it is not."""
+    special = _PLANTED.thresholds
+    for shift in (-0.9, 0.0, 0.9):
+        dynamical = special.dynamical.control + shift * special.dynamical.error
+        assert _PLANTED.region(dynamical, 0.0) == "easy_metastable"
+        assert _PLANTED.region([dynamical, 0.75], 0.0).tolist() == ["easy_metastable", "easy"]
+        condensation = special.condensation.control + shift * special.condensation.error
+        assert _PLANTED.region(condensation, 0.0) == "hard"
+    assert _PLANTED.region(special.dynamical.control + 1e3 * special.dynamical.error, 0.0) == "easy"
+    assert _PLANTED.region(special.condensation.control + 1e3 * special.condensation.error, 0.0) == "easy_metastable"
+    assert _PLANTED.region(special.tricritical.control, special.tricritical.strength) == "hard"
+    assert ising.sampler_succeeds(special.tricritical.control + 0.5 * special.tricritical.error) is False
+    matrix = at.phase_diagram(at.SpikedMatrix(at.SparseRademacher(0.08)), at.Flow(), points=5)
+    assert matrix.region(matrix.thresholds.algorithmic.control, 0.0) == "hard"
+
+
+# --- what a path meets ----------------------------------------------------------------------------------------
+
+NOISELESS = at.GLM(at.GaussBernoulli(0.2), at.LinearChannel(0.0))
+
+
+@pytest.mark.parametrize(
+    ("model", "path", "control", "empty"),
+    [
+        (at.IsingPSpin(3), at.Flow(), 0.6, {"informed_spinodal": "from the start", "first_order": "hard from the start"}),
+        (at.IsingPSpin(3), at.Flow(), 0.66, {"informed_spinodal": "from the start"}),
+        (at.IsingPSpin(3), at.Flow(), 0.70, {}),
+        (at.IsingPSpin(3), at.Flow(), 0.80, dict.fromkeys(LINES, "one branch only")),
+        (NOISELESS, at.Flow(), 0.3, {"informed_spinodal": "from the start", "first_order": "hard from the start"}),
+        (NOISELESS, at.Flow(), 0.8, dict.fromkeys(LINES, "one branch only")),
+        (NOISELESS, at.Autoregressive(), 0.1, {}),
+    ],
+)  # fmt: skip
+def test_why_a_path_meets_nothing(model, path, control, empty):
+    """Every line without points says why, in Python, in the report and in plain data; and it is true."""
+    found = at.path_transitions(model, path, control)
+    assert set(found.reasons) == set(empty) == {name for name in LINES if not getattr(found, name)}
+    for name, words in empty.items():
+        assert words in found.reasons[name]
+        assert f"none: {found.reasons[name]}" in found.report()
+        assert f"none: {found.reasons[name]}" in found._repr_html_()
+    assert found.to_dict()["reasons"] == found.reasons
+    assert found.to_dict()["target"] == "planted"
+    if "hard" in found.reasons.get("first_order", ""):
+        diagram = at.phase_diagram(model, path, (0.9 * control, 1.1 * control), points=3, target="planted")
+        assert diagram.region(control, 1e-9) == "hard"
+        assert diagram.first_failure_strength(control) == 0.0
+
+
 def test_flow_succeeds_again_below_the_algorithmic_line():
     model = at.SpikedMatrix(at.SparseRademacher(0.08))
     diagram = at.phase_diagram(model, at.Flow())

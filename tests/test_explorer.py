@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from page_in_node import NODE, page_states
 from scipy.interpolate import CubicSpline
 
 import amp_theory as at
@@ -216,6 +217,43 @@ def test_bottom_axis_and_folds(opened, browser):
             for x in (s * (1 - 1e-4), s * (1 + 1e-4))
         ]
         assert counts == [3, 1]
+
+
+@pytest.mark.skipif(NODE is None, reason="node is not installed")
+@pytest.mark.parametrize("target", ["planted", "random"])
+@pytest.mark.parametrize(
+    ("model", "limits"), [(at.IsingPSpin(3), (0.6, 0.77)), (at.SherringtonKirkpatrick(), (0.5, 1.5))]
+)
+def test_page_has_no_region_where_its_target_has_none(model, limits, target, tmp_path):
+    """The script of the page, without a browser: region, verdict and target are the library's."""
+    diagram = at.phase_diagram(model, at.Flow(), limits, points=30, target=target)
+    control, strength = random_points(diagram, 40, 3)
+    states = page_states(diagram, np.stack([control, strength], axis=1).tolist(), tmp_path)
+    assert [s["region"] for s in states] == diagram.region(control, strength).tolist()
+    assert [s["succeeds"] for s in states] == diagram.sampler_succeeds(control).tolist()
+    assert {s["target"] for s in states} == {target}
+    assert (None in {s["region"] for s in states}) == (target == "random")
+    for c, s in zip(control, states, strict=True):
+        assert ("no verdict for the random measure" in s["reason"]) == (s["region"] is None)
+        assert [p["kind"] for p in s["fixed_points"]] == [
+            p.kind for p in at.fixed_points(model, at.Flow(), c, s["strength"])
+        ]
+
+
+@pytest.mark.skipif(NODE is None, reason="node is not installed")
+@pytest.mark.parametrize("noise", [1e-5, 1e-3])
+def test_a_branch_that_knows_nearly_everything(noise, tmp_path):
+    """Where rho - q underflows the informed branch's free entropy is still that of the control, and so is the region."""
+    model = at.GLM(at.Rademacher(), at.LinearChannel(noise))
+    diagram = at.phase_diagram(model, at.Flow(), (0.05, 0.6), points=10)
+    control, strength = random_points(diagram, 30, 5)
+    states = page_states(diagram, np.stack([control, strength], axis=1).tolist(), tmp_path)
+    assert [s["region"] for s in states] == diagram.region(control, strength).tolist()
+    for c, x, state in zip(control, strength, states, strict=True):
+        wanted = [p.free_entropy for p in at.fixed_points(model, at.Flow(), c, x)]
+        assert [p["free_entropy"] for p in state["fixed_points"]] == pytest.approx(
+            wanted, abs=1e-4 * np.ptp([0, *wanted])
+        )
 
 
 def test_verdicts_change_where_thresholds_are():

@@ -62,6 +62,37 @@ def test_scaling_of_the_control():
     assert axes.get_xlim()[0] == pytest.approx(0.980792, abs=1e-6)
 
 
+def test_target_is_named_and_what_it_has_no_answer_for_is_gray():
+    """The same model's pictures for its two targets differ: in a word and in a gray part, which ends at condensation."""
+    from matplotlib.patches import Rectangle
+
+    shown = {}
+    for target in ("planted", "random"):
+        for model, limits in ((at.IsingPSpin(3), (0.6, 0.77)), (at.SherringtonKirkpatrick(), (0.5, 1.5))):
+            diagram = at.phase_diagram(model, at.Flow(), limits, points=20, target=target)
+            axes = diagram.plot()
+            assert axes.get_legend().get_title().get_text() == f"target: {target} measure"
+            gray = [p for p in axes.patches if isinstance(p, Rectangle)]
+            assert ("no answer for this target" in labels(axes)) == bool(gray) == (target == "random")
+            if gray:
+                end = diagram.thresholds.condensation or diagram.thresholds.weak_recovery
+                assert (gray[0].get_x(), gray[0].get_x() + gray[0].get_width()) == pytest.approx(
+                    (limits[0], end.control)
+                )
+            shown[model.name, target] = diagram._repr_html_()
+    assert len(set(shown.values())) == 4
+    beyond = at.phase_diagram(at.IsingPSpin(3), at.Flow(), (0.6, 0.77), points=20)
+    (gray,) = (p for p in at.plot_diagram(beyond, scaling="beta").patches if isinstance(p, Rectangle))
+    assert gray.get_x() == pytest.approx(1 / beyond.thresholds.condensation.control)
+    # the default range begins at condensation: nothing to be seen is gray
+    assert "no answer for this target" not in labels(at.phase_diagram(at.IsingPSpin(3), at.Flow(), points=5).plot())
+    paths = [at.phase_diagram(at.IsingPSpin(3), p, (0.6, 0.77), points=5) for p in (at.Flow(), at.Autoregressive())]
+    assert "no answer for this target" in labels(at.plot_paths(paths))
+    other = at.phase_diagram(at.IsingPSpin(3), at.Flow(), (0.6, 0.77), points=5, target="planted")
+    with pytest.raises(at.InputError, match="one and the same target"):
+        at.plot_paths([paths[0], other])
+
+
 def test_several_loops_and_none():
     model = at.SpikedTensor(3, at.Discrete([-5, -1, 0, 1, 5], [0.0005, 0.05, 0.899, 0.05, 0.0005]))
     axes = at.phase_diagram(model, at.Flow(), (0.0009, 0.0015), points=20).plot()

@@ -118,3 +118,31 @@ def test_numbers_are_ours(text):
     for digits, last in shown:
         unit = 10.0 ** -len(digits.split(".")[1])
         assert np.min(np.abs(ours - float(digits))) <= int(last) * unit, digits
+
+
+def test_introduction_names_the_path_it_speaks_of(text):
+    """Every path has its own end of the hard region; Monte Carlo's is the dynamical point."""
+    model = at.IsingPSpin(3)
+    introduction = " ".join(text.split("## Start")[0].split())
+    numbers = {
+        "0.6816 < T < 0.7410, the traditional sampler wins over the flow": (
+            at.thresholds(model, at.Flow()).dynamical,
+            at.thresholds(model, at.Flow()).tricritical,
+        ),
+        "uniform discrete diffusion works down to T = 0.7392": (
+            at.thresholds(model, at.UniformDiscreteDiffusion()).tricritical,
+        ),
+        "autoregressive generation down to 0.7587 only": (at.thresholds(model, at.Autoregressive()).tricritical,),
+    }
+    for words, points in numbers.items():
+        assert words in introduction
+        shown = re.findall(r"0\.\d{4}", words)
+        assert [f"{point.temperature:.4f}" for point in points] == shown
+
+
+def test_one_strength_at_most(text):
+    """An overlap below that at zero strength would need a negative strength: "at most one" is what holds."""
+    assert "at most one strength makes q a fixed point" in " ".join(text.split())
+    curve = at.equation_of_state(at.IsingPSpin(3), at.Flow(), 0.6)
+    assert curve.overlap[curve.strength > 0].min() < 0.5  # near zero overlap there is a strength ...
+    assert not np.any((curve.overlap > 0.35) & (curve.overlap < 0.9))  # ... within the loop there is none

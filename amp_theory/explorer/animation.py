@@ -20,7 +20,7 @@ from amp_theory.files import check_output
 from amp_theory.fixed_point_solver import fixed_points
 from amp_theory.models import Model
 from amp_theory.paths import Path
-from amp_theory.plotting import BLUE, LABELS, PURPLE, RED, REGIONS, plot_diagram
+from amp_theory.plotting import BLUE, LABELS, NO_ANSWER, NOWHERE, PURPLE, RED, REGIONS, plot_diagram, target_title
 from amp_theory.quadrature import Array
 from amp_theory.results import FixedPoint
 from amp_theory.transitions import thresholds, transitions
@@ -46,7 +46,7 @@ class Animation:
     """What `animate` wrote.
 
     `transition` is the strength of the first-order transition on the path and `jump` the one where the uninformed
-    branch ends; None where there is none.
+    branch ends, both of the planted measure; None where there is none.
     """
 
     file: FilePath
@@ -144,7 +144,7 @@ def _writer(ending: str, speed: float) -> AbstractMovieWriter:
             for k, frame in enumerate(some):
                 sheet.paste(frame, (0, k * height))
             # small marks do not count for much in a picture: their colours are asked for
-            colours = ("white", "black", *COLOURS.values(), BLUE, *(fill for fill, _ in REGIONS.values()))
+            colours = ("white", "black", *COLOURS.values(), BLUE, NOWHERE, *(fill for fill, _ in REGIONS.values()))
             for k, colour in enumerate(colours):
                 sheet.paste(colour, (k * SWATCH, height * len(some), (k + 1) * SWATCH, height * len(some) + SWATCH))
             palette = sheet.quantize(PALETTE)
@@ -296,12 +296,17 @@ class Film:
         left.set_ylabel(r"free entropy $\varphi(q) - \varphi(0)$, nats per variable")
         left.ticklabel_format(axis="y", scilimits=(-1, 3))
         given = ", ".join(f"{name} = {value}" for name, value in model.parameters.items())
-        first = f"{model.name}{f' ({given})' if given else ''}, path {path.name}"
+        first = f"{model.name}{f' ({given})' if given else ''}, path {path.name}, {target_title(self.diagram)}"
         # names are those of users' models: no formula is looked for in them
         figure.suptitle(f"{first}\n{self.sentence()}", fontsize=10.5, parse_math=False)
 
     def sentence(self) -> str:
-        """Return what the film shows, in words."""
+        """Return what the film shows, in words, and whose it is where the diagram's target has no answer."""
+        if self.regions[0] is None:
+            return f"{self._events_in_words()} (planted measure; no answer for the {self.diagram.target} one)"
+        return self._events_in_words()
+
+    def _events_in_words(self) -> str:
         name, strength = self.model.control, self.path.strength
         at = f"{name} = {self.control:.6g}"
         if self.transition is not None and self.jump is not None:
@@ -316,7 +321,7 @@ class Film:
 
     def draw(self, k: int) -> None:
         """Draw picture number k."""
-        strength, region = float(self.strengths[k]), str(self.regions[k])
+        strength, region = float(self.strengths[k]), self.regions[k]
         overlap, height, _ = self.curves[k]
         self.curve.set_data(overlap, height)
         heights = self._heights(k)
@@ -327,10 +332,11 @@ class Film:
         self.mark.set_data([q for q, _ in ball], [h for _, h in ball])
         self.trail.set_data([self.control] * 2, [0, strength])
         self.point.set_data([self.control], [strength])
-        self.label.set_text(f"{self.path.strength} ${self.path.strength_symbol}$ = {strength:.4f}\n{LABELS[region]}")
+        text, colour = (NO_ANSWER, NOWHERE) if region is None else (LABELS[region], REGIONS[region][0])
+        self.label.set_text(f"{self.path.strength} ${self.path.strength_symbol}$ = {strength:.4f}\n{text}")
         patch = self.label.get_bbox_patch()
         if patch is not None:
-            patch.set_facecolor(REGIONS[region][0])
+            patch.set_facecolor(colour)
 
 
 def _write(target: FilePath, writer: AbstractMovieWriter, film: Film) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from amp_theory.diagram import Diagram
 from amp_theory.explorer.tables import Tables, packed
-from amp_theory.plotting import LABELS, REGIONS, STYLES, edges, highest, top_strength
+from amp_theory.plotting import LABELS, NO_ANSWER, NOWHERE, REGIONS, STYLES, edges, highest, top_strength
 from amp_theory.quadrature import Array
 from amp_theory.results import POINTS
 from amp_theory.transitions import transitions
@@ -61,7 +61,9 @@ def page_data(diagram: Diagram) -> dict[str, Any]:
         "control": {"name": model.control, "symbol": plain_symbol(model.control_symbol), "range": [lo, hi],
                     "easier": model.easier},
         "strength": {"name": path.strength, "symbol": plain_symbol(path.strength_symbol), "range": [0.0, top]},
+        "described": [x if np.isfinite(x) else None for x in diagram.described],
         "regions": {name: {"fill": fill, "label": LABELS[name]} for name, (fill, _) in REGIONS.items()},
+        "nowhere": {"fill": NOWHERE, "label": NO_ANSWER},
         "styles": {n: {"dash": dash, "colour": colour, "label": text} for n, (dash, colour, text) in STYLES.items()},
         "lines": {name: _segments(diagram, name) for name in diagram.lines},
         "shading": _shading(diagram, top), "points": _points(diagram, top), "verdicts": verdicts(diagram),
@@ -88,6 +90,7 @@ def _shading(diagram: Diagram, top: float) -> dict[str, Any]:
     c = lo + (hi - lo) * (np.arange(MESH[0]) + 0.5) / MESH[0]
     s = top * (np.arange(MESH[1]) + 0.5) / MESH[1]
     table = diagram.region(c[None, :], s[:, None])
+    # where there is no answer the page covers it
     code = np.select([table == name for name in REGIONS], list(range(len(REGIONS))))
     return {"mesh": list(MESH), "code": "".join(code.astype(int).astype(str).ravel())}
 

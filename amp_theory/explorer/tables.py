@@ -192,6 +192,18 @@ class Tables:
             "free_entropy": None if level is None else packed(shortened(level, 1e-3), wide=True),
         }  # fmt: skip
 
+    def nearly_recovered(self) -> dict[str, Any] | None:
+        """Return phi where rho - q has left the coordinates' range: that of a discrete variable known for sure."""
+        eos, rho = self.eos, np.full(1, self.eos.prior.second_moment)
+        if eos.model.sparse or eos.recovery is not None or np.isinf(eos.prior.entropy):
+            return None
+
+        def level(u: Array, s: Array) -> Array:
+            value = eos.coupling.value(self.intensity(u), rho, 0 * rho) / 2
+            return np.asarray(value + eos.path.evidence(eos.prior, s) - eos.prior.entropy)[None, :]
+
+        return packed(shortened(fitted(level, self.box, (32, 24)), 1e-3), wide=True)
+
     def everything(self) -> dict[str, Any]:
         """Return all tables as JSON."""
         eos = self.eos
@@ -200,5 +212,5 @@ class Tables:
             "log_control": list(self.box[0]), "strength": list(self.box[1]), "rho": eos.prior.second_moment,
             "symmetric": eos.symmetric, "start": float(eos.start) if np.isfinite(eos.start) else None,
             "intensity": packed(lam, wide=True), "free_entropy": self.free_entropy(), "surface": self.surface(),
-            "recovery": self.recovery(),
+            "recovery": self.recovery(), "nearly_recovered": self.nearly_recovered(),
         }  # fmt: skip
