@@ -23,7 +23,7 @@ import numpy as np
 
 from amp_theory.cavity.density_evolution import ROUNDING, TOLERANCE, DensityEvolution
 from amp_theory.errors import NumericalError
-from amp_theory.quadrature import Array
+from amp_theory.quadrature import Array, Bools
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,13 +58,19 @@ class Fixed:
 
     levels are those of the strengths, 0 where factors are left out; kept is the part of the factors that is there;
     free_entropy is the trial free entropy at strength `levels` of the complete graph, free_entropy_s its derivative
-    in the internal strength at constant overlap.
+    in the internal strength at constant overlap.  residual is the last change.
     """
 
     levels: Array
     kept: Array
     free_entropy: Array
     free_entropy_s: Array
+    residual: Array
+
+    @property
+    def converged(self) -> Bools:
+        """Whether the iteration came to rest."""
+        return np.asarray(self.residual < ROUNDING)
 
     @property
     def sign(self) -> Array:
@@ -82,11 +88,24 @@ class FixedDegree:
     degree: int
 
     def solve(self, z: Array) -> Fixed:
-        """Return the fixed points whose overlap is that of a Gaussian channel of snr z, shape (n,)."""
+        """Return the fixed points whose overlap is that of a Gaussian channel of snr z, as far as they converged."""
         gap = self.prior.table(z).mmse
-        unknown, transform, loss, rest = self._solved(gap, self._start(z, gap))
-        levels, kept = np.maximum(unknown, 0), 1 + np.minimum(unknown, 0)
-        return Fixed(levels, kept, *self._free_entropies(levels, kept, transform, loss, rest))
+        # rows on their way to nowhere overflow; they are reported
+        with np.errstate(all="ignore"):
+            unknown, transform, loss, rest, residual = self._solved(gap, self._start(z, gap))
+            levels, kept = np.maximum(unknown, 0), 1 + np.minimum(unknown, 0)
+            return Fixed(levels, kept, *self._free_entropies(levels, kept, transform, loss, rest), residual)
+
+    def solve_all(self, z: Array) -> Fixed:
+        """Return the fixed points at z, all of them converged."""
+        fixed = self.solve(z)
+        if not np.all(fixed.converged):
+            worst = int(np.argmax(np.where(np.isnan(fixed.residual), np.inf, fixed.residual)))
+            raise NumericalError(
+                f"density evolution did not converge: residual {fixed.residual[worst]:.1e} at overlap "
+                f"{float(self.prior.table(z[worst : worst + 1]).overlap[0]):.6g} and degree {self.degree}", partial=fixed,
+            )  # fmt: skip
+        return fixed
 
     def _laws(self, unknown: Array, loss: Array, power: int) -> Array:
         """Return the transform of the side information and of `power` factors."""
@@ -128,8 +147,8 @@ class FixedDegree:
         guess = np.where(known, np.maximum(start, 1e-8), np.where(start < 0, start, -0.1))
         return _decreasing(value, gap, low, high, guess)
 
-    def _solved(self, gap: Array, transform: Array) -> tuple[Array, Array, Array, Array]:
-        """Iterate U and the scalar unknown together until both rest; return it, edges' transforms, U - 1 and R."""
+    def _solved(self, gap: Array, transform: Array) -> tuple[Array, Array, Array, Array, Array]:
+        """Iterate U and the scalar unknown together until both rest; return it, edges' transforms, U - 1, R, changes."""
         n = len(gap)
         loss, rest = self.evolution.clause(transform)
         unknown = np.full(n, 0.1)
@@ -148,16 +167,10 @@ class FixedDegree:
             best[active] = np.where(better, change, best[active])
             since[active] = np.where(better, 0, since[active] + 1)
             resting = (since[active] > PATIENCE) & (change < ROUNDING)
-            active = active[~((change < TOLERANCE) | resting)]
+            active = active[~((change < TOLERANCE) | resting | np.isnan(change))]
             if not len(active):
                 break
-        if not np.all(residual < ROUNDING):
-            worst = int(np.argmax(np.where(np.isnan(residual), np.inf, residual)))
-            raise NumericalError(
-                f"density evolution did not converge: residual {residual[worst]:.1e} at overlap {1 - gap[worst]:.6g} "
-                f"and degree {self.degree}", partial=unknown,
-            )  # fmt: skip
-        return unknown, transform, loss, rest
+        return unknown, transform, loss, rest, residual
 
     def _free_entropies(
         self, levels: Array, kept: Array, transform: Array, loss: Array, rest: Array
