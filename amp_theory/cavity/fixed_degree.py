@@ -36,7 +36,11 @@ MIXING = 0.7
 #: iterations at most, and without progress before a change below ROUNDING is taken for rounding
 ITERATIONS, PATIENCE = 2000, 20
 #: steps of the scalar solvers, and their relative accuracy
-STEPS, ACCURATE = 100, 1e-14
+STEPS, ACCURATE = 100, 1e-9
+#: a part of the factors is sought up to 1 + this where it runs through one
+BEYOND = 0.1
+#: falls of the change before steps are extrapolated, and the largest factor
+FALLS, LONGEST = 3, 8.0
 #: step for derivatives in the strength, in units of max(strength, 0.01)
 STEP = 1e-4
 
@@ -87,18 +91,21 @@ class FixedDegree:
     prior: Prior
     degree: int
 
-    def solve(self, z: Array) -> Fixed:
-        """Return the fixed points whose overlap is that of a Gaussian channel of snr z, as far as they converged."""
+    def solve(self, z: Array, diluted: bool = False) -> Fixed:
+        """Return the fixed points whose overlap is that of a Gaussian channel of snr z, as far as they converged.
+
+        With `diluted` never with side information: `kept` then runs through one up to 1 + BEYOND, analytically.
+        """
         gap = self.prior.table(z).mmse
         # rows on their way to nowhere overflow; they are reported
         with np.errstate(all="ignore"):
-            unknown, transform, loss, rest, residual = self._solved(gap, self._start(z, gap))
-            levels, kept = np.maximum(unknown, 0), 1 + np.minimum(unknown, 0)
+            unknown, transform, loss, rest, residual = self._solved(gap, self._start(z, gap), diluted)
+            levels, kept = (0 * unknown, 1 + unknown) if diluted else (np.maximum(unknown, 0), 1 + np.minimum(unknown, 0))
             return Fixed(levels, kept, *self._free_entropies(levels, kept, transform, loss, rest), residual)
 
-    def solve_all(self, z: Array) -> Fixed:
+    def solve_all(self, z: Array, diluted: bool = False) -> Fixed:
         """Return the fixed points at z, all of them converged."""
-        fixed = self.solve(z)
+        fixed = self.solve(z, diluted)
         if not np.all(fixed.converged):
             worst = int(np.argmax(np.where(np.isnan(fixed.residual), np.inf, fixed.residual)))
             raise NumericalError(
@@ -107,11 +114,12 @@ class FixedDegree:
             )  # fmt: skip
         return fixed
 
-    def _laws(self, unknown: Array, loss: Array, power: int) -> Array:
+    def _laws(self, unknown: Array, loss: Array, power: int, diluted: bool = False) -> Array:
         """Return the transform of the side information and of `power` factors."""
-        side = self.path.tilted_transform(
-            self.evolution.grid.frequency, strength_of(self.path, np.maximum(unknown, 0))
-        )
+        if diluted:
+            return np.asarray((1 + (1 + unknown)[:, None] * loss) ** power)
+        levels = np.maximum(unknown, 0)
+        side = self.path.tilted_transform(self.evolution.grid.frequency, strength_of(self.path, levels))
         return np.asarray(side * (1 + (1 + np.minimum(unknown, 0))[:, None] * loss) ** power)
 
     def _start(self, z: Array, gap: Array) -> Array:
@@ -132,42 +140,47 @@ class FixedDegree:
             change.append(self.evolution.change(new, loss))
         return np.where((change[0] < change[1])[:, None], gaussian, erasure)
 
-    def _unknown(self, loss: Array, gap: Array, start: Array) -> Array:
+    def _unknown(self, loss: Array, gap: Array, start: Array, diluted: bool = False) -> Array:
         """Solve for the level >= 0 of the strength, or minus the part of the factors left out, that gives the gap."""
         functional = self.evolution.grid.gap
-        bare = (1 + loss) ** self.degree @ functional
 
         def value(u: Array, rows: Array) -> Array:
-            return np.asarray(self._laws(u, loss[rows], self.degree) @ functional)
+            return np.asarray(self._laws(u, loss[rows], self.degree, diluted) @ functional)
 
-        known = bare > gap
         # 1 - overlap falls from 1 at -1, where nothing is left, to zero
-        low = np.where(known, 0.0, -1.0)
-        high = np.where(known, np.inf, 0.0)
+        if diluted:
+            return _decreasing(value, gap, np.full_like(gap, -1.0), np.full_like(gap, BEYOND), np.minimum(start, 0.0))
+        known = (1 + loss) ** self.degree @ functional > gap
+        low, high = np.where(known, 0.0, -1.0), np.where(known, np.inf, 0.0)
         guess = np.where(known, np.maximum(start, 1e-8), np.where(start < 0, start, -0.1))
         return _decreasing(value, gap, low, high, guess)
 
-    def _solved(self, gap: Array, transform: Array) -> tuple[Array, Array, Array, Array, Array]:
+    def _solved(
+        self, gap: Array, transform: Array, diluted: bool = False
+    ) -> tuple[Array, Array, Array, Array, Array]:
         """Iterate U and the scalar unknown together until both rest; return it, edges' transforms, U - 1, R, changes."""
         n = len(gap)
         loss, rest = self.evolution.clause(transform)
         unknown = np.full(n, 0.1)
         residual, best, since = np.full(n, np.inf), np.full(n, np.inf), np.zeros(n, dtype=int)
+        mixer = _Mixer(len(self.evolution.grid.frequency) // 3)
         active = np.arange(n)
         for _ in range(ITERATIONS):
-            new = self._unknown(loss[active], gap[active], unknown[active])
-            transform[active] = self._laws(new, loss[active], self.degree - 1)
+            new = self._unknown(loss[active], gap[active], unknown[active], diluted)
+            transform[active] = self._laws(new, loss[active], self.degree - 1, diluted)
             update, rest[active] = self.evolution.clause(transform[active])
             shift = np.abs(new - unknown[active]) / (np.abs(new) + 0.1)
             change = np.maximum(shift, self.evolution.change(update, loss[active]))
             unknown[active] = new
-            loss[active] += MIXING * (update - loss[active])
             residual[active] = change
             better = change < 0.7 * best[active]
             best[active] = np.where(better, change, best[active])
             since[active] = np.where(better, 0, since[active] + 1)
             resting = (since[active] > PATIENCE) & (change < ROUNDING)
-            active = active[~((change < TOLERANCE) | resting | np.isnan(change))]
+            going = ~((change < TOLERANCE) | resting | np.isnan(change))
+            loss[active] = np.where(going[:, None], mixer.next(loss[active], update, change), update)
+            active = active[going]
+            mixer.keep(going)
             if not len(active):
                 break
         return unknown, transform, loss, rest, residual
@@ -198,6 +211,43 @@ class FixedDegree:
 
         at, h = _stencil(self.path, strength)
         return evidence(strength), _slope([evidence(s) for s in at], h, at[0] < strength)
+
+
+class _Mixer:
+    """The next U - 1 from the last ones: a part of the new one, accelerated (Anderson, depth one) behind guards.
+
+    Steps are extrapolated along the last two, row by row, once the change has fallen three times in a row, by a bounded
+    factor; a row whose change grows goes on with plain steps.
+    """
+
+    def __init__(self, low: int) -> None:
+        self.low = low
+        self.last: tuple[Array, Array, Array] | None = None
+        self.falls = np.zeros(0, dtype=int)
+
+    def next(self, old: Array, new: Array, change: Array) -> Array:
+        """Return what to go on with, from the old U - 1, what it maps to, and the size of the change."""
+        step = new - old
+        plain = old + MIXING * step
+        if self.last is None:
+            self.falls = np.zeros(len(old), dtype=int)
+            result = plain
+        else:
+            before, step_before, change_before = self.last
+            self.falls = np.where(change < change_before, self.falls + 1, 0)
+            difference = step[:, : self.low] - step_before[:, : self.low]
+            size = np.sum(difference**2, axis=1)
+            part = np.sum(step[:, : self.low] * difference, axis=1) / np.where(size > 0, size, 1.0)
+            part = np.where((self.falls >= FALLS) & (size > 0), np.clip(part, -LONGEST, LONGEST), 0.0)[:, None]
+            result = plain - part * ((old - before) + MIXING * (step - step_before))
+        self.last = old, step, change
+        return np.asarray(result)
+
+    def keep(self, rows: Bools) -> None:
+        """Forget rows that are done."""
+        assert self.last is not None
+        self.last = tuple(a[rows] for a in self.last)  # type: ignore[assignment]
+        self.falls = self.falls[rows]
 
 
 def _stencil(path: Path, strength: Array) -> tuple[list[Array], Array]:
@@ -247,6 +297,7 @@ def _decreasing(
             outside = ~((new >= bottom) & (new <= top) & (new < 4 * np.abs(at) + 1))
             new = np.where(outside, np.where(np.isfinite(top), 0.5 * (bottom + top), 2 * at + 0.1), new)
             u[active] = new
+            # the slope is right to about 1e-6, so that the next step would be smaller by as much
             active = active[np.abs(new - at) > ACCURATE * (np.abs(new) + 1e-3)]
             if not len(active):
                 break

@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 
 from amp_theory.cavity.chebyshev import ChebyshevCurve, nodes
-from amp_theory.cavity.fixed_degree import FixedDegree, level, strength_of
+from amp_theory.cavity.fixed_degree import BEYOND, FixedDegree, level, strength_of
 from amp_theory.errors import InputError
 from amp_theory.paths import Path
 from amp_theory.quadrature import Array, Bools
@@ -29,7 +29,7 @@ Z0, LEAST, LARGEST = 1.5, 1e-3, 32.0
 #: where the search for the first zero-strength fixed point gives up: below, it is taken for this
 SMALLEST = 1e-9
 #: points of the search for zero-strength fixed points; nodes of a table and points at which it is checked
-SEARCH, NODES, CHECKS = 96, 64, 12
+SEARCH, NODES, CHECKS = 72, 64, 12
 #: bisections and secants of the search, and its accuracy in log z
 STEPS, ACCURATE = 60, 1e-13
 #: smallest slope of the level beyond the table
@@ -48,8 +48,9 @@ BISECTIONS = 60
 class Interval:
     """Overlaps between two zero-strength fixed points, or the ends: coordinates z, allowed or not, tables, errors.
 
-    known is false where nothing but the ends is known.  resolution holds the changes of the functions on a coarser grid of fields at the nodes, shape (functions, nodes),
-    misfit the errors of the tables between the nodes.
+    known is false where nothing but the ends is known.  resolution holds the changes of the functions on a coarser
+    grid of fields at the nodes, shape (functions, nodes), misfit the errors of the tables between the nodes; of the
+    level itself, not over z.
     """
 
     lower: float
@@ -104,6 +105,7 @@ class ZeroStrength:
             below = 0.1 * z[:1]
             z, sign = np.concatenate([below, z]), np.concatenate([self.fine.solve_all(below).sign, sign])
         z, sign = self._refined(z, sign)
+        self._least = 1 + min(float(sign.min()), 0.0)
         change = np.flatnonzero((sign[:-1] < 0) != (sign[1:] < 0))
         found = _crossings(self.fine, z[change], z[change + 1], sign[change], sign[change + 1])
         if (sign[0] >= 0) != self.starts_allowed:
@@ -130,6 +132,12 @@ class ZeroStrength:
     def last_allowed(self) -> bool:
         """Whether the largest overlaps are fixed points; else perfect recovery is one at every strength."""
         return self.starts_allowed == (len(self.ends) % 2 == 0)
+
+    @cached_property
+    def least_kept(self) -> float:
+        """The least part of the factors that makes any overlap of the search a fixed point without side information."""
+        _ = self.ends
+        return self._least
 
     def fixed_points(self) -> tuple[Array, Bools]:
         """Return the fixed points z > 0 and whether they are stable."""
@@ -189,6 +197,7 @@ class IsothermTable:
         values = left + (right - left) * part
         values[LEVEL] = lower * left[LEVEL] * (1 - part) / z
         width = np.repeat(np.abs(right - left), BRIDGE, axis=1)
+        width[LEVEL] *= lower
         return Interval(lower, upper, True, ChebyshevCurve.interpolate(ends, values), width, t, 0 * width[:, 0], False)
 
     def _interval(self, lower: float, upper: float, allowed: bool) -> Interval:
@@ -199,8 +208,12 @@ class IsothermTable:
         other = self._functions(self.coarse, t)
         curve = ChebyshevCurve.interpolate(ends, values)
         check = np.random.default_rng(1).uniform(*ends, CHECKS)
-        misfit = np.max(np.abs(curve(check)[0] - self._functions(self.fine, check)), axis=1)
-        return Interval(lower, upper, allowed, curve, np.abs(values - other), t, misfit)
+        misfit = np.abs(curve(check)[0] - self._functions(self.fine, check))
+        resolution = np.abs(values - other)
+        # errors of the level itself
+        misfit[LEVEL] *= Z0 * np.expm1(check)
+        resolution[LEVEL] *= Z0 * np.expm1(t)
+        return Interval(lower, upper, allowed, curve, resolution, t, np.max(misfit, axis=1))
 
     def _functions(self, evolution: FixedDegree, t: Array) -> Array:
         z = Z0 * np.expm1(t)
@@ -222,7 +235,8 @@ class IsothermTable:
 
     def check_accuracy(self, accuracy: float, spacing: float) -> None:
         """Raise an `InputError` if the two grids of fields disagree by more than an accuracy."""
-        worst = max((float(np.max(i.resolution[LEVEL])) for i in self.intervals if i.allowed and i.known), default=0.0)
+        known = [i for i in self.intervals if i.allowed and i.known]
+        worst = max((float(np.max(i.resolution[LEVEL] / (Z0 * np.exp(i.nodes)))) for i in known), default=0.0)
         if worst > accuracy:
             raise InputError(
                 f"the resolution spacing = {spacing:g} is too coarse for accuracy = {accuracy:g}: its estimated "
@@ -262,7 +276,7 @@ class IsothermTable:
         entropy = f[ENTROPY] + f[SLOPE] * (strength - at_top)
         unit = 0.0 if np.isinf(self.path.limit) else 1.0
         # part = ds/dlevel = 1 - s where there is a limit
-        wrong = part * inner * error[LEVEL]
+        wrong = part * error[LEVEL]
         return np.stack([
             s, part * slope, part * (bend - unit * slope**2), entropy, f[SLOPE], wrong,
             error[ENTROPY] + np.abs(strength - at_top) * error[SLOPE] + np.abs(f[SLOPE]) * wrong, inner * f[SIGNAL],
@@ -299,7 +313,8 @@ class IsothermTable:
 
 def _crossings(evolution: FixedDegree, lower: Array, upper: Array, at_lower: Array, at_upper: Array) -> Array:
     """Return where the sign function changes its sign between lower and upper, by regula falsi (Illinois) in log z."""
-    a, b, fa, fb = np.log(lower), np.log(upper), at_lower.copy(), at_upper.copy()
+    a, b = np.log(lower), np.log(upper)
+    fa, fb = np.minimum(at_lower, BEYOND), np.minimum(at_upper, BEYOND)
     side = np.zeros(len(a))
     active = np.arange(len(a))
     for _ in range(STEPS):
@@ -308,7 +323,8 @@ def _crossings(evolution: FixedDegree, lower: Array, upper: Array, at_lower: Arr
         i = active
         t = (a[i] * fb[i] - b[i] * fa[i]) / (fb[i] - fa[i])
         t = np.clip(t, a[i] + 1e-3 * (b[i] - a[i]), b[i] - 1e-3 * (b[i] - a[i]))
-        f = evolution.solve_all(np.exp(t)).sign
+        # without the corner where side information sets in
+        f = evolution.solve_all(np.exp(t), diluted=True).kept - 1
         left = (f < 0) == (fa[i] < 0)
         # the end that stays twice counts half
         fb[i] = np.where(left & (side[i] > 0), 0.5 * fb[i], fb[i])

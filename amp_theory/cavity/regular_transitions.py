@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 FARTHEST, LEAST_FARTHEST = 4, 64
 #: the largest degree that is looked at
 MOST = 2**20
+#: where the path begins to fail is looked for first, in units of the dynamical degree
+EARLIER = 0.9
 #: degrees that are looked at one by one where no bisection is possible
 SCANNED = 24
 #: relative difference of free entropies that is rounding
@@ -127,9 +129,16 @@ class RegularTransitions(Transitions):
         return float(np.log(2)) / per_factor
 
     @cached_property
+    def _guess(self) -> int:
+        """About the degree at which something but q = 0 is a fixed point at zero strength, from the curve at another."""
+        k = self.model.factor.k
+        other = min(max(round(k * min(self._paramagnet, self.model.weak_recovery)), 3), MOST)
+        return max(1, round(other * zero_strength(self.model, other).least_kept))
+
+    @cached_property
     def dynamical(self) -> int | None:
         """The smallest degree with two stable branches at zero strength."""
-        first = _first(self._informed, 1, self._farthest)
+        first = _first(self._informed, 1, self._farthest, self._guess)
         if first is None:
             return None
         # where q = 0 loses its stability continuously a second branch may come later
@@ -148,7 +157,8 @@ class RegularTransitions(Transitions):
         """The smallest degree from the dynamical one on at which the uninformed branch has gone."""
         if self.dynamical is None or np.isinf(self.model.weak_recovery):
             return None
-        return _first(self._jumped, self.dynamical, self._farthest)
+        guess = int(self.model.factor.k * self.model.weak_recovery) + 1
+        return _first(self._jumped, self.dynamical, self._farthest, guess)
 
     # --- along the path ---
 
@@ -164,7 +174,7 @@ class RegularTransitions(Transitions):
             return self._scanned
         if not self.fails(self.dynamical):
             return None
-        first = _first(self.fails, 1, self.dynamical)
+        first = _first(self.fails, 1, self.dynamical, round(EARLIER * self.dynamical))
         assert first is not None
         return first, None if self.algorithmic is None else self.algorithmic - 1
 
@@ -286,17 +296,22 @@ class RegularTransitions(Transitions):
         )
 
 
-def _first(property_: Callable[[int], bool], low: int, high: int) -> int | None:
+def _first(property_: Callable[[int], bool], low: int, high: int, guess: int | None = None) -> int | None:
     """Return the smallest integer in [low, high] with a property that larger ones keep; None if there is none.
 
-    Steps grow from `low`, then bisection: most special points come early.
+    Steps away from the guess, by default `low`, grow until they bracket it; then bisection.
     """
-    step, top, below = 1, low, low - 1
-    while not property_(top):
-        if top >= high:
-            return None
-        below, top, step = top, min(top + step, high), 2 * step
-    while top - below > 1:
-        middle = (top + below) // 2
-        below, top = (below, middle) if property_(middle) else (middle, top)
-    return top
+    at = min(max(low if guess is None else guess, low), high)
+    below, above, step = low - 1, high + 1, 1
+    while below < at < above:
+        if property_(at):
+            above, at = at, max(at - step, low)
+        else:
+            below, at = at, min(at + step, high)
+        if below >= low and above <= high:
+            break
+        step *= 2
+    while above - below > 1:
+        middle = (above + below) // 2
+        below, above = (below, middle) if property_(middle) else (middle, above)
+    return above if above <= high else None
