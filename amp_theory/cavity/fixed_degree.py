@@ -23,7 +23,7 @@ import numpy as np
 
 from amp_theory.cavity.density_evolution import ROUNDING, TOLERANCE, DensityEvolution
 from amp_theory.errors import NumericalError
-from amp_theory.quadrature import Array, Bools
+from amp_theory.quadrature import Array, Bools, Index
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,14 +33,17 @@ if TYPE_CHECKING:
 
 #: part of the new U that is taken: at large overlap the plain iteration oscillates without end
 MIXING = 0.7
-#: iterations at most, and without progress before a change below ROUNDING is taken for rounding
-ITERATIONS, PATIENCE = 2000, 20
+#: iterations at most, without progress before a change below ROUNDING is taken for rounding, and before giving up,
+#: with plain iterations and accelerated ones
+ITERATIONS, PATIENCE, HOPELESS = 1000, 12, (300, 60)
 #: steps of the scalar solvers, and their relative accuracy
 STEPS, ACCURATE = 100, 1e-9
 #: a part of the factors is sought up to 1 + this where it runs through one
 BEYOND = 0.1
-#: falls of the change before steps are extrapolated, and the largest factor
-FALLS, LONGEST = 3, 8.0
+#: steps that are combined, falls of the change before they are, the largest factor, what is no direction
+DEPTH, FALLS, LONGEST, RIDGE = 5, 3, 100.0, 1e-13
+#: growth of the change beyond its best at which a row starts again
+WORSE = 10.0
 #: step for derivatives in the strength, in units of max(strength, 0.01)
 STEP = 1e-4
 
@@ -72,11 +75,6 @@ class Fixed:
     residual: Array
 
     @property
-    def converged(self) -> Bools:
-        """Whether the iteration came to rest."""
-        return np.asarray(self.residual < ROUNDING)
-
-    @property
     def sign(self) -> Array:
         """The level, or minus the part of the factors that is left out: a continuous function of the overlap."""
         return np.where(self.kept < 1, self.kept - 1, self.levels)
@@ -99,14 +97,23 @@ class FixedDegree:
         gap = self.prior.table(z).mmse
         # rows on their way to nowhere overflow; they are reported
         with np.errstate(all="ignore"):
-            unknown, transform, loss, rest, residual = self._solved(gap, self._start(z, gap), diluted)
+            start = self._start(z, gap)
+            found = self._solved(gap, start, diluted)
+            # where accelerated iterations lose their way plain ones may not
+            bad = np.flatnonzero(~(found[-1] < ROUNDING))
+            if len(bad):
+                again = self._solved(gap[bad], start[bad], diluted, depth=0)
+                better = ~(again[-1] >= found[-1][bad])
+                for old, new in zip(found, again, strict=True):
+                    old[bad[better]] = new[better]
+            unknown, transform, loss, rest, residual = found
             levels, kept = (0 * unknown, 1 + unknown) if diluted else (np.maximum(unknown, 0), 1 + np.minimum(unknown, 0))
             return Fixed(levels, kept, *self._free_entropies(levels, kept, transform, loss, rest), residual)
 
-    def solve_all(self, z: Array, diluted: bool = False) -> Fixed:
-        """Return the fixed points at z, all of them converged."""
+    def solve_all(self, z: Array, diluted: bool = False, accuracy: float = ROUNDING) -> Fixed:
+        """Return the fixed points at z, all of them converged to an accuracy."""
         fixed = self.solve(z, diluted)
-        if not np.all(fixed.converged):
+        if not np.all(fixed.residual < accuracy):
             worst = int(np.argmax(np.where(np.isnan(fixed.residual), np.inf, fixed.residual)))
             raise NumericalError(
                 f"density evolution did not converge: residual {fixed.residual[worst]:.1e} at overlap "
@@ -156,14 +163,17 @@ class FixedDegree:
         return _decreasing(value, gap, low, high, guess)
 
     def _solved(
-        self, gap: Array, transform: Array, diluted: bool = False
+        self, gap: Array, transform: Array, diluted: bool = False, depth: int = DEPTH
     ) -> tuple[Array, Array, Array, Array, Array]:
-        """Iterate U and the scalar unknown together until both rest; return it, edges' transforms, U - 1, R, changes."""
-        n = len(gap)
+        """Iterate U and the scalar unknown together until both rest; return it, edges' transforms, U - 1, R, changes.
+
+        depth is that of the acceleration, zero for plain iterations.
+        """
+        n, transform = len(gap), transform.copy()
         loss, rest = self.evolution.clause(transform)
         unknown = np.full(n, 0.1)
         residual, best, since = np.full(n, np.inf), np.full(n, np.inf), np.zeros(n, dtype=int)
-        mixer = _Mixer(len(self.evolution.grid.frequency) // 3)
+        mixer = _Mixer(len(self.evolution.grid.frequency) // 3, depth)
         active = np.arange(n)
         for _ in range(ITERATIONS):
             new = self._unknown(loss[active], gap[active], unknown[active], diluted)
@@ -177,7 +187,7 @@ class FixedDegree:
             best[active] = np.where(better, change, best[active])
             since[active] = np.where(better, 0, since[active] + 1)
             resting = (since[active] > PATIENCE) & (change < ROUNDING)
-            going = ~((change < TOLERANCE) | resting | np.isnan(change))
+            going = ~((change < TOLERANCE) | resting | (since[active] > HOPELESS[depth > 0]) | np.isnan(change))
             loss[active] = np.where(going[:, None], mixer.next(loss[active], update, change), update)
             active = active[going]
             mixer.keep(going)
@@ -214,40 +224,75 @@ class FixedDegree:
 
 
 class _Mixer:
-    """The next U - 1 from the last ones: a part of the new one, accelerated (Anderson, depth one) behind guards.
+    """The next U - 1 from the last ones: a part of the new one, accelerated (Anderson) behind guards, row by row.
 
-    Steps are extrapolated along the last two, row by row, once the change has fallen three times in a row, by a bounded
-    factor; a row whose change grows goes on with plain steps.
+    Steps are combined with the `depth` last ones so that the changes at low frequencies cancel best, once the change has
+    fallen FALLS times in a row; a row whose change grows much beyond its best forgets what it has and goes on plainly.
     """
 
-    def __init__(self, low: int) -> None:
-        self.low = low
+    def __init__(self, low: int, depth: int) -> None:
+        self.low, self.depth = low, depth
         self.last: tuple[Array, Array, Array] | None = None
-        self.falls = np.zeros(0, dtype=int)
+        #: differences of U - 1 and of steps, shape (rows, depth, frequencies); how many are there
+        self.moves = self.turns = np.zeros(0)
+        self.count = self.falls = np.zeros(0, dtype=int)
+        self.best = np.zeros(0)
 
     def next(self, old: Array, new: Array, change: Array) -> Array:
         """Return what to go on with, from the old U - 1, what it maps to, and the size of the change."""
         step = new - old
-        plain = old + MIXING * step
+        result = old + MIXING * step
+        if self.depth == 0:
+            return np.asarray(result)
         if self.last is None:
-            self.falls = np.zeros(len(old), dtype=int)
-            result = plain
+            self.moves, self.turns = (np.zeros((len(old), self.depth, old.shape[1])) for _ in range(2))
+            self.count, self.falls = (np.zeros(len(old), dtype=int) for _ in range(2))
+            self.best = change.copy()
         else:
             before, step_before, change_before = self.last
-            self.falls = np.where(change < change_before, self.falls + 1, 0)
-            difference = step[:, : self.low] - step_before[:, : self.low]
-            size = np.sum(difference**2, axis=1)
-            part = np.sum(step[:, : self.low] * difference, axis=1) / np.where(size > 0, size, 1.0)
-            part = np.where((self.falls >= FALLS) & (size > 0), np.clip(part, -LONGEST, LONGEST), 0.0)[:, None]
-            result = plain - part * ((old - before) + MIXING * (step - step_before))
+            self.falls = np.where(change < change_before, self.falls + 1, self.falls)
+            lost = change > WORSE * self.best
+            self.count[lost], self.falls[lost] = 0, 0
+            self.best = np.where(lost, change, np.minimum(self.best, change))
+            for kept, latest in ((self.moves, old - before), (self.turns, step - step_before)):
+                kept[:, 1:] = kept[:, :-1]
+                kept[:, 0] = latest
+            self.count = np.minimum(np.where(lost, 0, self.count + 1), self.depth)
+            some = np.flatnonzero((self.falls >= FALLS) & (self.count > 0))
+            if len(some):
+                result[some] = _bounded(result[some] - self._correction(some, step[some]))
         self.last = old, step, change
         return np.asarray(result)
 
+    def _correction(self, rows: Index, step: Array) -> Array:
+        """Return what to subtract from a plain step of some rows."""
+        there = np.arange(self.depth) < self.count[rows][:, None]
+        turns = self.turns[rows] * there[:, :, None]
+        low = turns[:, :, : self.low]
+        square = low @ low.transpose(0, 2, 1)
+        size = np.trace(square, axis1=1, axis2=2)[:, None, None]
+        # directions that are not there, or hardly differ, get no part
+        square = square + np.eye(self.depth) * np.where(size > 0, RIDGE * size, 1.0)
+        right = (low @ step[:, : self.low, None])[:, :, 0]
+        part = np.linalg.solve(square, right[:, :, None])[:, :, 0] * there
+        part *= np.minimum(1.0, LONGEST / np.maximum(np.max(np.abs(part), axis=1), 1e-300))[:, None]
+        return np.asarray(np.einsum("nd,ndf->nf", part, self.moves[rows] + MIXING * turns))
+
     def keep(self, rows: Bools) -> None:
         """Forget rows that are done."""
+        if self.depth == 0 or np.all(rows):
+            return
         assert self.last is not None
-        self.last = tuple(a[rows] for a in self.last)  # type: ignore[assignment]
-        self.falls = self.falls[rows]
+        old, step, change = self.last
+        self.last = old[rows], step[rows], change[rows]
+        for name in ("moves", "turns", "count", "falls", "best"):
+            setattr(self, name, getattr(self, name)[rows])
+
+
+def _bounded(loss: Array) -> Array:
+    """Return U - 1 within abs(U(w)) <= U(0) <= 1, which every law of messages obeys."""
+    top = np.clip(loss[:, :1], -1, 0)
+    return np.clip(loss, -2 - top, top)
 
 
 def _stencil(path: Path, strength: Array) -> tuple[list[Array], Array]:

@@ -30,8 +30,16 @@ Z0, LEAST, LARGEST = 1.5, 1e-3, 32.0
 SMALLEST = 1e-9
 #: points of the search for zero-strength fixed points; nodes of a table and points at which it is checked
 SEARCH, NODES, CHECKS = 72, 64, 12
+#: changes of iterations that are small enough for the sign of what is solved for, and what they leave in it
+LOOSE, AMPLIFIED = 1e-6, 10.0
 #: bisections and secants of the search, and its accuracy in log z
 STEPS, ACCURATE = 60, 1e-13
+#: nodes of the sketch of a forbidden interval
+OUTLINE = 24
+#: z up to which the accuracy asked for is checked
+CHECKED = 24.0
+#: error between the nodes that makes more of them unnecessary
+FITTED = 1e-9
 #: smallest slope of the level beyond the table
 LEAST_SLOPE = 1e-3
 #: nodes left out next to the first that is not found, and of what stands for those
@@ -99,11 +107,11 @@ class ZeroStrength:
     def ends(self) -> list[float]:
         """The fixed points q > 0, ascending in z: where the isotherm enters or leaves forbidden overlaps."""
         z = Z0 * np.expm1(np.linspace(np.log1p(LEAST / Z0), np.log1p(LARGEST / Z0), SEARCH))
-        sign = self.fine.solve_all(z).sign
+        sign = self._sign(z)
         # next to weak recovery, or at huge degrees, the first fixed point lies below
         while (sign[0] >= 0) != self.starts_allowed and z[0] > SMALLEST:
             below = 0.1 * z[:1]
-            z, sign = np.concatenate([below, z]), np.concatenate([self.fine.solve_all(below).sign, sign])
+            z, sign = np.concatenate([below, z]), np.concatenate([self._sign(below), sign])
         z, sign = self._refined(z, sign)
         self._least = 1 + min(float(sign.min()), 0.0)
         change = np.flatnonzero((sign[:-1] < 0) != (sign[1:] < 0))
@@ -111,6 +119,18 @@ class ZeroStrength:
         if (sign[0] >= 0) != self.starts_allowed:
             found = np.concatenate([0.5 * z[:1], found])
         return [float(x) for x in found]
+
+    def _sign(self, z: Array) -> Array:
+        """Return the sign function, to an accuracy that is enough for its sign."""
+        return self.fine.solve_all(z, accuracy=LOOSE).sign
+
+    @cached_property
+    def end_errors(self) -> Array:
+        """Bounds on the part of the factors kept at the fixed points found, which is one: what iterations leave."""
+        if not self.ends:
+            return np.zeros(0)
+        fixed = self.fine.solve_all(np.array(self.ends), diluted=True, accuracy=LOOSE)
+        return np.asarray(np.abs(fixed.kept - 1) + AMPLIFIED * fixed.residual)
 
     def _refined(self, z: Array, sign: Array) -> tuple[Array, Array]:
         """Add points next to extrema close to zero, so that two crossings between neighbours are not overlooked."""
@@ -123,7 +143,7 @@ class ZeroStrength:
             if not len(k):
                 break
             extra = np.unique(np.concatenate([np.sqrt(z[k - 1] * z[k]), np.sqrt(z[k] * z[k + 1])]))
-            z, sign = np.concatenate([z, extra]), np.concatenate([sign, self.fine.solve_all(extra).sign])
+            z, sign = np.concatenate([z, extra]), np.concatenate([sign, self._sign(extra)])
             order = np.argsort(z)
             z, sign = z[order], sign[order]
         return z, sign
@@ -179,7 +199,7 @@ class IsothermTable:
         """Return z up to which all fixed points towards an unstable one at zero strength are found."""
         t = nodes(float(np.log1p(lower / Z0)), float(np.log1p(upper / Z0)), NODES)
         z = Z0 * np.expm1(t)
-        good = self.fine.solve(z).converged & self.coarse.solve(z).converged
+        good = (self.fine.solve(z).residual < LOOSE) & (self.coarse.solve(z).residual < LOOSE)
         if np.all(good):
             return upper
         bad = int(np.argmin(good))
@@ -191,7 +211,7 @@ class IsothermTable:
         t = nodes(*ends, BRIDGE)
         z = Z0 * np.expm1(t)
         part = (z - lower) / (upper - lower)
-        after = self.zero.fine.solve_all(np.array([upper]))
+        after = self.zero.fine.solve_all(np.array([upper]), diluted=True, accuracy=LOOSE)
         right = np.array([[0.0], after.free_entropy, after.free_entropy_s, [1.0]])
         left = 0 * right if before is None else before.curve(np.array([ends[0]]))[0]
         values = left + (right - left) * part
@@ -202,24 +222,53 @@ class IsothermTable:
 
     def _interval(self, lower: float, upper: float, allowed: bool) -> Interval:
         """Return the table of one interval."""
+        if not allowed:
+            return self._outline(lower, upper)
         ends = float(np.log1p(lower / Z0)), float(np.log1p(upper / Z0))
-        t = nodes(*ends, NODES)
-        values = self._functions(self.fine, t)
-        other = self._functions(self.coarse, t)
-        curve = ChebyshevCurve.interpolate(ends, values)
         check = np.random.default_rng(1).uniform(*ends, CHECKS)
-        misfit = np.abs(curve(check)[0] - self._functions(self.fine, check))
-        resolution = np.abs(values - other)
-        # errors of the level itself
-        misfit[LEVEL] *= Z0 * np.expm1(check)
+        exact, left = self._functions(self.fine, check)
+        for number in (NODES, 2 * NODES, 4 * NODES):
+            t = nodes(*ends, number)
+            values, left = self._functions(self.fine, t)
+            curve = ChebyshevCurve.interpolate(ends, values)
+            misfit = np.abs(curve(check)[0] - exact)
+            # errors of the level itself
+            misfit[LEVEL] *= Z0 * np.expm1(check)
+            if np.all(misfit[: SLOPE + 1] < FITTED):
+                break
+        coarse, left_coarse = self._functions(self.coarse, t)
+        resolution = np.abs(values - coarse)
         resolution[LEVEL] *= Z0 * np.expm1(t)
-        return Interval(lower, upper, allowed, curve, resolution, t, np.max(misfit, axis=1))
+        worst = np.max(misfit, axis=1)
+        worst[LEVEL] += self._end_error(lower) + self._end_error(upper) + AMPLIFIED * max(left, left_coarse)
+        return Interval(lower, upper, allowed, curve, resolution, t, worst)
 
-    def _functions(self, evolution: FixedDegree, t: Array) -> Array:
+    def _outline(self, lower: float, upper: float) -> Interval:
+        """Return a sketch of the trial free entropy in a forbidden interval, where nothing is located."""
+        ends = float(np.log1p(lower / Z0)), float(np.log1p(upper / Z0))
+        t = nodes(*ends, OUTLINE)
         z = Z0 * np.expm1(t)
-        fixed = evolution.solve_all(z)
+        fixed = self.fine.solve(z)
+        values = np.stack([0 * z, fixed.free_entropy, fixed.free_entropy_s, 1 + 0 * z])
+        good = fixed.residual < LOOSE
+        if np.any(good):
+            values = np.stack([np.interp(t, t[good], row[good]) for row in values])
+        else:
+            values[:] = 0.0
+        unknown = np.full_like(values, np.inf)
+        return Interval(lower, upper, False, ChebyshevCurve.interpolate(ends, values), unknown, t, 0 * values[:, 0])
+
+    def _end_error(self, end: float) -> float:
+        """Bound the error of a zero-strength fixed point, in the level; zero at other ends."""
+        return float(self.zero.end_errors[self.ends.index(end)]) if end in self.ends else 0.0
+
+    def _functions(self, evolution: FixedDegree, t: Array) -> tuple[Array, float]:
+        """Return the functions at table coordinates, shape (functions, n), and the largest change iterations left."""
+        z = Z0 * np.expm1(t)
+        fixed = evolution.solve_all(z, accuracy=LOOSE)
         signal = self._signals(z, strength_of(self.path, fixed.levels))
-        return np.stack([fixed.levels / z, fixed.free_entropy, fixed.free_entropy_s, signal / z])
+        functions = np.stack([fixed.levels / z, fixed.free_entropy, fixed.free_entropy_s, signal / z])
+        return functions, float(np.max(fixed.residual))
 
     def _signals(self, z: Array, strength: Array) -> Array:
         """Return the snr x of a Gaussian channel that makes up the overlap together with the side information."""
@@ -234,9 +283,17 @@ class IsothermTable:
         return 0.5 * (low + high)
 
     def check_accuracy(self, accuracy: float, spacing: float) -> None:
-        """Raise an `InputError` if the two grids of fields disagree by more than an accuracy."""
-        known = [i for i in self.intervals if i.allowed and i.known]
-        worst = max((float(np.max(i.resolution[LEVEL] / (Z0 * np.exp(i.nodes)))) for i in known), default=0.0)
+        """Raise an `InputError` if the two grids of fields disagree on stable branches by more than an accuracy.
+
+        Not so next to q = 1, where 1 - overlap loses its digits, as errors tell.
+        """
+        worst = 0.0
+        for interval in self.intervals:
+            if interval.allowed and interval.known:
+                z = Z0 * np.expm1(interval.nodes)
+                f, f_t, _ = interval.curve(interval.nodes)
+                stable = (f[LEVEL] + z * f_t[LEVEL] / (z + Z0) > 0) & (z < CHECKED)
+                worst = max(worst, float(np.max((interval.resolution[LEVEL] / (z + Z0))[stable], initial=0.0)))
         if worst > accuracy:
             raise InputError(
                 f"the resolution spacing = {spacing:g} is too coarse for accuracy = {accuracy:g}: its estimated "
@@ -324,7 +381,7 @@ def _crossings(evolution: FixedDegree, lower: Array, upper: Array, at_lower: Arr
         t = (a[i] * fb[i] - b[i] * fa[i]) / (fb[i] - fa[i])
         t = np.clip(t, a[i] + 1e-3 * (b[i] - a[i]), b[i] - 1e-3 * (b[i] - a[i]))
         # without the corner where side information sets in
-        f = evolution.solve_all(np.exp(t), diluted=True).kept - 1
+        f = evolution.solve_all(np.exp(t), diluted=True, accuracy=LOOSE).kept - 1
         left = (f < 0) == (fa[i] < 0)
         # the end that stays twice counts half
         fb[i] = np.where(left & (side[i] > 0), 0.5 * fb[i], fb[i])

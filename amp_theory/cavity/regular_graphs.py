@@ -201,12 +201,25 @@ class RegularIsotherm(RegularEquationOfState):
         far = (z > LARGEST) & (finite | (not self.exact_recovery))
         overlap = np.where(far, overlap + unresolved, overlap)
         entropy = np.where(far, entropy + 2 * LARGEST * unresolved, entropy)
+        entropy = np.minimum(entropy, self._between_bounds(f).ravel())
         size = np.where(finite, z, 1.0)
         columns = (
             f.intensity.ravel() * strength, size * strength, ROUGHNESS * strength, ROUGHNESS**2 * strength / size,
             overlap, entropy,
         )  # fmt: skip
         return Errors(*(np.reshape(c, f.coordinate.shape) for c in columns))
+
+    def _between_bounds(self, f: Surface) -> Array:
+        """Return the largest distance of phi from what the overlap alone says about it.
+
+        Relative to the planted configuration alone log Z is the posterior entropy, at least zero and at most that of
+        independent spins which are wrong with probability (1 - q)/2.
+        """
+        wrong = np.maximum(f.gap, 1e-300) / 2
+        most = wrong * (1 - np.log(wrong))
+        alone = FullRecovery(self.model, self.path).free_entropy(np.full_like(f.strength, self.density), f.strength)
+        above = f.free_entropy - alone
+        return np.asarray(np.maximum(np.abs(above), np.abs(above - most)) + 64 * EPS)
 
     # --- what the geometry of transitions asks for ---
 

@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from amp_theory.along_path import PathTransitions, path_transitions
 from amp_theory.branches import ZeroBranch
-from amp_theory.cavity.isotherm_table import LARGEST
+from amp_theory.cavity.isotherm_table import LARGEST, LOOSE
 from amp_theory.cavity.regular_graphs import FullRecovery, RegularEquationOfState, isotherm, zero_strength
 from amp_theory.equations_of_state import Surface
 from amp_theory.folds import FoldCurve, FoldPiece
 from amp_theory.isotherm import Branch, Crossing, Isotherms, Transitions, joined
+from amp_theory.lines import LINES, Line
 from amp_theory.paths import Flow, Path
 from amp_theory.quadrature import Array
 from amp_theory.results import Located, Origin, Thresholds
@@ -40,6 +42,8 @@ MOST = 2**20
 EARLIER = 0.9
 #: degrees that are looked at one by one where no bisection is possible
 SCANNED = 24
+#: relative distance at which the edge of a range counts as a density, and why a line ends elsewhere
+EDGE, NEXT = 1e-9, "none at the next density"
 #: relative difference of free entropies that is rounding
 LEVEL_NOISE = 1e-12
 
@@ -92,7 +96,7 @@ class RegularTransitions(Transitions):
         found = [(0.0, 0.0)] if zero.starts_allowed else []
         z, stable = zero.fixed_points()
         if np.any(stable):
-            levels = zero.fine.solve_all(z[stable]).free_entropy
+            levels = zero.fine.solve_all(z[stable], diluted=True, accuracy=LOOSE).free_entropy
             found += [(float(a), float(b)) for a, b in zip(z[stable], levels, strict=True)]
         if not zero.last_allowed:
             recovery = FullRecovery(self.model, Flow())
@@ -136,14 +140,21 @@ class RegularTransitions(Transitions):
         return max(1, round(other * zero_strength(self.model, other).least_kept))
 
     @cached_property
+    def _first_informed(self) -> int | None:
+        """The smallest degree at which something but q = 0 is stable at zero strength."""
+        return _first(self._informed, 1, self._farthest, self._guess)
+
+    @property
+    def _scan(self) -> range:
+        """The degrees at which a second branch is looked for."""
+        first = self._first_informed
+        # where q = 0 loses its stability continuously a second branch may come later
+        return range(0) if first is None else range(first, min(first + SCANNED, self._farthest) + 1)
+
+    @cached_property
     def dynamical(self) -> int | None:
         """The smallest degree with two stable branches at zero strength."""
-        first = _first(self._informed, 1, self._farthest, self._guess)
-        if first is None:
-            return None
-        # where q = 0 loses its stability continuously a second branch may come later
-        scan = range(first, min(first + SCANNED, self._farthest))
-        return next((d for d in scan if len(self.coexisting(d)) > 1), None)
+        return next((d for d in self._scan if len(self.coexisting(d)) > 1), None)
 
     @cached_property
     def condensation(self) -> int | None:
@@ -209,6 +220,39 @@ class RegularTransitions(Transitions):
             branches.append(ZeroBranch(LARGEST, np.inf, self.dynamical / k, np.inf))
         return branches
 
+    # --- lines ---
+
+    def lines(self, control_range: tuple[float, float], points: int) -> dict[str, Line]:
+        """Return the lines of a diagram: points at the densities of graphs, at most `points` of them evenly chosen.
+
+        Points of neighbouring densities with the same place in the order of strengths are connected.
+        """
+        k = self.model.factor.k
+        least, most = (k * x for x in control_range)
+        degrees = np.arange(max(1, int(np.ceil(least * (1 - EDGE)))), int(np.floor(most * (1 + EDGE))) + 1)
+        if len(degrees) > points:
+            degrees = degrees[np.unique(np.round(np.linspace(0, len(degrees) - 1, points)).astype(int))]
+        found = [path_transitions(self.model, self.path, float(d) / k) for d in degrees]
+        return {name: self._line(name, found) for name in LINES}
+
+    def _line(self, name: str, found: list[PathTransitions]) -> Line:
+        """Return one line from the transitions at ascending densities."""
+        most = max((len(getattr(f, name)) for f in found), default=0)
+        rows, ends = [], []
+        for place in range(most):
+            here = [i for i, f in enumerate(found) if len(getattr(f, name)) > place]
+            for run in np.split(np.array(here), np.flatnonzero(np.diff(here) > 1) + 1):
+                for i in run:
+                    point = getattr(found[i], name)[place]
+                    lower = found[i].lower_overlaps[place] if name == "first_order" else np.nan
+                    rows.append((point.control, point.strength, point.overlap, lower,
+                                 point.errors[self.path.strength], len(ends)))  # fmt: skip
+                edges = run[0] == 0, run[-1] == len(found) - 1
+                ends.append(tuple("edge of the range" if edge else NEXT for edge in edges))
+        columns = np.array(rows, dtype=float).reshape(-1, 6).T
+        low = columns[3] if name == "first_order" else None
+        return Line(*columns[:3], low, columns[4], columns[5].astype(int), tuple((a, b) for a, b in ends))
+
     # --- special points ---
 
     def _located(self, degree: int, which: int, how: str) -> Located:
@@ -248,7 +292,10 @@ class RegularTransitions(Transitions):
 
     @property
     def _searched(self) -> str:
-        return f"up to degree {self._farthest}"
+        """What was looked at, where no second branch was found."""
+        if self._first_informed is None:
+            return f"up to degree {self._farthest}, as far as was searched"
+        return f"up to degree {self._scan[-1]}, as far as was searched"
 
     def _dynamical(self) -> Located | str:
         if self.dynamical is None:
@@ -261,7 +308,7 @@ class RegularTransitions(Transitions):
         if self.dynamical is None:
             return f"the equilibrium branch does not jump at zero strength on regular graphs, {self._searched}"
         if self.condensation is None:
-            return f"the uninformed branch is the equilibrium on regular graphs {self._searched}"
+            return f"the uninformed branch is the equilibrium on regular graphs up to degree {self._farthest}"
         return self._located(
             self.condensation, -1, "the smallest density at which the uninformed branch is not the equilibrium"
         )
@@ -272,7 +319,7 @@ class RegularTransitions(Transitions):
         if self.dynamical is None:
             return f"the uninformed branch changes continuously on regular graphs, {self._searched}"
         if self.algorithmic is None:
-            return f"the uninformed branch exists on regular graphs {self._searched}"
+            return f"the uninformed branch exists on regular graphs up to degree {self._farthest}"
         return self._located(self.algorithmic, -1, "the smallest density at which the uninformed branch has gone")
 
     def _weak_recovery(self) -> Located | str:
