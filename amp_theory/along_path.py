@@ -103,9 +103,10 @@ def path_transitions(model: Model, path: Path, control: float, digits: int | Non
     0.10139096067490375498
     """
     sharp = sharpener(model, path, digits)
-    tr = transitions(model, path)
     control = as_float(model.control, control)
-    iso = tr.isotherms(model.intensity(model.check_control(control)).reshape(1))
+    intensity = model.intensity(model.check_control(control)).reshape(1)
+    tr = transitions(model, path).at(float(intensity[0]))
+    iso = tr.isotherms(intensity)
     branches = iso.branches[0]
     appears = [_spinodal(tr, control, b, b.start) for b in branches if b.born is not None]
     ends = [_spinodal(tr, control, b, b.stop) for b in branches if b.dies not in (None, RECOVERY)]

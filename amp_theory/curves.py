@@ -83,10 +83,10 @@ def equation_of_state(
     >>> len(curve.folds)
     2
     """
-    tr = transitions(model, path)
     points = integer_between("points", points, 2, MOST_POINTS)
     control = as_float(model.control, control)
     lam = model.intensity(model.check_control(control)).reshape(-1)
+    tr = transitions(model, path).at(float(lam[0]))
     branches = tr.isotherms(lam).branches[0]
     folds = [(b.upper, b.stop) for b in branches if b.dies not in (None, RECOVERY)]
     folds += [(b.lower, b.start) for b in branches if b.born not in (None, RECOVERY)]
@@ -166,8 +166,8 @@ def free_entropy_curve(
 
     Its stationary points are the fixed points (and q = 0 where xi''(0) = 0).
     """
-    eos = transitions(model, path).eos
     lam = model.intensity(model.check_control(as_float(model.control, control)))
+    eos = transitions(model, path).at(float(lam)).eos
     s = path.internal(path.check_strength(as_float(path.strength, strength)))
     q = np.linspace(*eos.overlap_range(float(s)), integer_between("points", points, 2, MOST_POINTS) + 2)[1:-1]
     return q, eos.potential(float(lam), float(s), q)

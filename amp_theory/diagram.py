@@ -131,6 +131,7 @@ class Diagram:
         name, path = self.model.control, self.path
         control = as_float(name, control)
         intensity = self.model.intensity(self.model.check_control(control)).reshape(1)
+        self._transitions.check(intensity)
         if not self._valid(intensity)[0]:
             return f"no verdict for the {self.target} measure at {name} = {float(control):g}: {self._described[1]}"
         start = self._failure(intensity)[0]
@@ -146,6 +147,7 @@ class Diagram:
     def _answer(self, control: npt.ArrayLike, function: Any) -> Any:
         c = self.model.check_control(control)
         intensity = self.model.intensity(c.ravel())
+        self._transitions.check(intensity)
         valid = self._valid(intensity)
         answers = function(intensity)
         result = np.array([a if ok else None for a, ok in zip(answers, valid, strict=True)], dtype=object)
@@ -330,7 +332,10 @@ def phase_diagram(
     lo, hi = check_range(model, control_range) if control_range is not None else default_range(model, special)
     points = integer_between("points", points, 2, MOST_POINTS)
     chosen = model.check_target(target)
-    lines = LineTracer(solver, special, (lo, hi), points).lines()
+    if solver.discrete is not None:
+        lines = solver.discrete.lines((lo, hi), points)
+    else:
+        lines = LineTracer(solver, special, (lo, hi), points).lines()
     return Diagram(model, path, (lo, hi), points, chosen, lines, special, provenance())
 
 

@@ -111,6 +111,8 @@ class Landscape:
 
 def landscape(tr: Transitions, intensity: Array, strength: Array) -> Landscape:
     """Return the stable fixed points at (intensity, strength), shape (n,)."""
+    if tr.discrete is not None:
+        return _landscapes(tr, intensity, strength)
     eos = tr.eos
     z = roots(tr, intensity, strength)
     known = ~np.isnan(z)
@@ -127,6 +129,22 @@ def landscape(tr: Transitions, intensity: Array, strength: Array) -> Landscape:
     count = (~np.isnan(overlap)).sum(axis=1)
     most = int(count.max(initial=1))
     return Landscape(overlap[:, :most], phi[:, :most], error[:, :most], count)
+
+
+def _landscapes(tr: Transitions, intensity: Array, strength: Array) -> Landscape:
+    """Return the stable fixed points where every intensity has an equation of state of its own."""
+    parts = []
+    for value in np.unique(intensity):
+        here = np.flatnonzero(intensity == value)
+        parts.append((here, landscape(tr.at(float(value)), intensity[here], strength[here])))
+    most = max((view.overlap.shape[1] for _, view in parts), default=1)
+    tables = np.full((3, len(intensity), most), np.nan)
+    count = np.zeros(len(intensity), dtype=np.intp)
+    for here, view in parts:
+        columns = (view.overlap, view.free_entropy, view.free_entropy_error)
+        tables[:, here, : view.overlap.shape[1]] = np.stack(columns)
+        count[here] = view.count
+    return Landscape(*tables, count)
 
 
 def points_at(eos: EquationOfState, intensity: Array, coordinate: Array, strength: Array) -> Surface:
@@ -204,6 +222,7 @@ def fixed_points(model: Model, path: Path, control: float, strength: float, digi
             "uninformed_overlap takes arrays"
         )
     lam, internal = intensity.reshape(1), s.reshape(1)
+    tr = tr.at(float(lam[0]))
     z = roots(tr, lam, internal)[0]
     z = z[~np.isnan(z)]
     f = points_at(tr.eos, np.broadcast_to(lam, z.shape), z, np.broadcast_to(internal, z.shape))

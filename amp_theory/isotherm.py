@@ -9,6 +9,7 @@ gains on a lower one, so each pair exchanges stability at most once.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from amp_theory.mixtures import EPS
 from amp_theory.quadrature import Array, Bools, Index
 from amp_theory.recovery import RECOVERY
 from amp_theory.roots import solve_bracketed
+
+if TYPE_CHECKING:
+    from amp_theory.cavity.regular_transitions import RegularTransitions
 
 #: relative interval of strength in which two branches cannot be told apart (next to a tricritical point)
 MERGED = 1e-12
@@ -72,12 +76,24 @@ class Isotherms:
 
 
 class Transitions:
-    """The folds, branches and isotherms of one equation of state."""
+    """The folds, branches and isotherms of one equation of state.
+
+    `discrete` is what answers where the control takes discrete values only, each with an equation of state of its own.
+    """
+
+    discrete: RegularTransitions | None = None
 
     def __init__(self, eos: EquationOfState) -> None:
         self.eos = eos
         self.curve: FoldCurve = fold_curve(eos)
         self.zero, self.zero_folds = zero_branches(eos)
+
+    def at(self, intensity: float) -> Transitions:
+        """Return what answers at one intensity: itself, unless intensities are discrete."""
+        return self
+
+    def check(self, intensity: Array) -> None:
+        """Raise an `InputError` for intensities that do not exist, where they are discrete."""
 
     def isotherms(self, intensity: Array) -> Isotherms:
         """Return the branches and transitions at every intensity, shape (n,)."""

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import sympy
 
     from amp_theory.equations_of_state import EquationOfState
+    from amp_theory.isotherm import Transitions
     from amp_theory.paths import Path
     from amp_theory.results import Thresholds
 
@@ -72,6 +73,12 @@ class Model(ABC):
         from amp_theory.equations_of_state import EquationOfState
 
         return EquationOfState(self, path)
+
+    def geometry(self, path: Path) -> Transitions:
+        """Return the folds and branches of this model along a path."""
+        from amp_theory.isotherm import Transitions
+
+        return Transitions(self.equation_of_state(path))
 
     @property
     def spherical(self) -> bool:

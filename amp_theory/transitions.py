@@ -63,7 +63,7 @@ def check(model: object, path: object) -> None:
 @lru_cache(maxsize=256)
 def solved(model: Model, path: Path) -> Transitions:
     """Return the folds and branches, computed once for equal arguments."""
-    return Transitions(model.equation_of_state(path))
+    return model.geometry(path)
 
 
 def control_error(model: Model, intensity: float, error: float) -> float:
@@ -306,6 +306,8 @@ def thresholds(model: Model, path: Path, digits: int | None = None) -> Threshold
     if isinstance(model, Model) and model.statistical:
         return model.special_points(path)
     tr = transitions(model, path)
+    if tr.discrete is not None:
+        return tr.discrete.thresholds()
     weak = _weak_recovery(tr)
     found: dict[str, Located | str] = {
         "dynamical": _dynamical(tr),

@@ -50,6 +50,24 @@ class ChebyshevTable:
         return {"f": value(0, 0), "x": value(1, 0), "xx": value(2, 0), "y": value(0, 1), "xy": value(1, 1)}
 
 
+@dataclass(frozen=True, eq=False)
+class ChebyshevCurve:
+    """Functions of x in x_range; coefficients of shape (functions, degrees)."""
+
+    x_range: tuple[float, float]
+    coefficients: Array
+
+    @classmethod
+    def interpolate(cls, x_range: tuple[float, float], values: Array) -> ChebyshevCurve:
+        """Interpolate values at the nodes, shape (functions, nodes)."""
+        return cls(x_range, values @ _analysis(values.shape[1]).T)
+
+    def __call__(self, x: Array) -> tuple[Array, Array, Array]:
+        """Return f, f' and f'' at points of shape (n,), each of shape (functions, n)."""
+        zero, one, two = (self.coefficients @ t.T for t in _basis(x, self.x_range, self.coefficients.shape[1], 2))
+        return zero, one, two
+
+
 def _basis(x: Array, limits: tuple[float, float], number: int, orders: int) -> list[Array]:
     """Return Chebyshev polynomials and their first `orders` derivatives at x, each of shape (len(x), number)."""
     scale = 2 / (limits[1] - limits[0])

@@ -6,6 +6,8 @@ and mean degree c = k density,
     Poisson degrees:  nuhat(w) = side(w) exp(c (U(w) - 1)),  the same seen from a variable and from an edge;
     regular degrees:  side(w) U(w)^c for a variable, side(w) U(w)^{c-1} along an edge.
 
+Between integers "regular" means balanced: degrees floor(c) and ceil(c), an ensemble of its own.
+
 Entropies, nats per variable, with S_h = E log(1 + e^{-2h}) of a law and h + u the sum along an edge:
 
     S - S_0 = S_full - log 2 + density R - (density (k - 1)) (S_{h+u} - S_h)
@@ -79,9 +81,13 @@ class DensityEvolution:
         if self.degrees == "poisson":
             law = side * np.exp(degree * loss)
             return law, law
-        # the power is meant for integers; between them any smooth continuation will do
-        edge = side * _power(1 + loss, degree - 1)
-        return edge, edge * (1 + loss)
+        least = np.floor(degree)
+        part, base = degree - least, 1 + loss
+        # degree - 1 other factors; an edge belongs to a variable of degree d with probability proportional to d
+        others = base ** np.maximum(least - 1, 0)
+        share = np.where(degree > 0, (1 - part) * least / np.maximum(degree, TINY), 0.0)
+        edge = side * others * (share + (1 - share) * np.where(least > 0, base, 1.0))
+        return edge, side * base**least * (1 + part * loss)
 
     # --- iterations ---
 
@@ -187,7 +193,7 @@ class DensityEvolution:
             with np.errstate(all="ignore"):
                 _, full = self.variable(side, c[:, None], loss)
                 value = full @ self.grid.gap
-                slope = self._per_degree(full, loss) @ self.grid.gap
+                slope = self._per_degree(side, c[:, None], loss, full) @ self.grid.gap
                 excess = np.log(value / gap)
                 step = -excess * value / slope
             above = ~(excess < 0)
@@ -200,11 +206,11 @@ class DensityEvolution:
                 break
         return c
 
-    def _per_degree(self, full: Array, loss: Array) -> Array:
-        """Return the derivative of a variable's transform in the mean degree."""
+    def _per_degree(self, side: Array, degree: Array, loss: Array, full: Array) -> Array:
+        """Return the derivative of a variable's transform, `full`, in the mean degree, to the right of an integer."""
         if self.degrees == "poisson":
             return full * loss
-        return np.asarray(full * np.log(np.maximum(np.abs(1 + loss), TINY)))
+        return np.asarray(side * (1 + loss) ** np.floor(degree) * loss)
 
     # --- what a fixed point tells ---
 
@@ -217,10 +223,5 @@ class DensityEvolution:
         gain = (laws.transform * laws.loss) @ entropy
         per_clause = laws.rest - (k - 1) * gain
         relative = s_full - np.log(2) + density * per_clause
-        return relative, k * (self._per_degree(full, laws.loss) @ entropy) + per_clause, s_full
+        return relative, k * (self._per_degree(side, laws.degree[:, None], laws.loss, full) @ entropy) + per_clause, s_full
 
-
-def _power(base: Array, exponent: Array) -> Array:
-    """Return base^exponent for integers; Re (base + 0 i)^exponent between them."""
-    size = np.maximum(np.abs(base), TINY) ** np.maximum(exponent, -1)
-    return np.asarray(size * np.where(base < 0, np.cos(np.pi * exponent), 1.0))

@@ -29,10 +29,13 @@ from amp_theory.quadrature import Array
 
 if TYPE_CHECKING:
     from amp_theory.cavity.equation_of_state import SparseEquationOfState
+    from amp_theory.isotherm import Transitions
     from amp_theory.paths import Path
 
 #: spins per factor; grid spacings
 MOST_SPINS, FINEST, COARSEST = 12, 0.05, 0.5
+#: relative deviation of k density from an integer that is taken for rounding
+DEGREE_ROUNDING = 1e-9
 #: width of the second, coarser grid in units of the first
 NARROWER = 0.9
 #: the spacing of the grid unless asked for another
@@ -46,8 +49,9 @@ class SparseModel(Model):
     Parameters
     ----------
     degrees
-        "poisson" or "regular".  Regular graphs exist where k density is an integer; between, the equations
-        are continued analytically.
+        "poisson" or "regular": every spin in the same number of factors.  Regular graphs exist where this number,
+        k density, is an integer; other densities are refused.  Parity checks on them are low-density parity-check
+        codes with k spins per check: the check matrix of a code word at T = 0.
     spacing
         Spacing of the grid of fields (half log-likelihood ratios), 0.05 to 0.5: the resolution.  Errors are
         estimated from a second, coarser one.
@@ -100,8 +104,41 @@ class SparseModel(Model):
     def equation_of_state(self, path: Path) -> SparseEquationOfState:
         """Return the equation of state along a path."""
         from amp_theory.cavity.equation_of_state import SparseEquationOfState
+        from amp_theory.cavity.regular_graphs import RegularEquationOfState
 
-        return SparseEquationOfState(self, path)
+        return RegularEquationOfState(self, path) if self.regular else SparseEquationOfState(self, path)
+
+    @property
+    def regular(self) -> bool:
+        """Whether degrees are regular, so that densities are multiples of 1/k."""
+        return self.degrees == "regular"
+
+    def geometry(self, path: Path) -> Transitions:
+        """Return the folds and branches along a path, of regular graphs degree by degree."""
+        from amp_theory.cavity.regular_transitions import RegularTransitions
+        from amp_theory.isotherm import Transitions
+
+        return RegularTransitions(self, path) if self.regular else Transitions(self.equation_of_state(path))
+
+    def degree(self, density: float) -> int:
+        """Return the degree k density of regular graphs.
+
+        Raises
+        ------
+        InputError
+            If it is no integer >= 1; the message names the nearest densities that are allowed.
+        """
+        k = self.factor.k
+        degree = k * density
+        nearest = round(degree)
+        if nearest >= 1 and abs(degree - nearest) <= DEGREE_ROUNDING * nearest:
+            return nearest
+        below, above = max(math.floor(degree), 0), max(math.ceil(degree), 1)
+        allowed = " and ".join(f"{d}/{k} = {d / k:.15g}" for d in sorted({max(below, 1), above}))
+        raise InputError(
+            f"density = {density:.15g} gives every spin k density = {degree:.15g} factors, on regular graphs it must be "
+            f"an integer >= 1: the nearest densities are {allowed}"
+        )
 
     def check_control(self, control: npt.ArrayLike) -> Array:
         """Return `control` as an array after checking that every value is positive and finite."""
@@ -216,11 +253,6 @@ class XORSAT(SparseModel):
         object.__setattr__(self, "k", integer_between("k", self.k, 3, MOST_SPINS))
         object.__setattr__(self, "temperature", check_temperature(self.temperature))
         super().__post_init__()
-        if self.temperature == 0 and self.degrees == "regular":
-            raise InputError(
-                "XORSAT on regular graphs at temperature 0 is not a smooth equation of state: full recovery is a fixed "
-                "point at every density; give a temperature > 0, or Poisson degrees"
-            )
 
     @property
     def factor(self) -> Factor:

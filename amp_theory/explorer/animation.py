@@ -204,8 +204,8 @@ class Film:
     def __init__(self, diagram: Diagram, control: float, frames: int) -> None:
         self.diagram, self.control = diagram, control
         self.model, self.path = diagram.model, diagram.path
-        self.eos = transitions(self.model, self.path).eos
         self.lam = float(self.model.intensity(np.array(control)))
+        self.eos = transitions(self.model, self.path).at(self.lam).eos
         self.transition, self.jump = self._events()
         top = highest_strength(diagram)
         end = min(BEYOND * self.jump, 0.98 * self.path.limit) if self.jump is not None else PART * top

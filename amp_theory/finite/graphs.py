@@ -4,10 +4,14 @@ A factor gives the weight w_m to a configuration in which m of its k literals si
 random: all-equal factors make not-all-equal satisfiability, which is bicoloring seen from the planted spins, has the
 same cavity equations, and lacks its antiferromagnetic uniform mode, under which parallel belief propagation oscillates.
 Planted instances draw every factor, spins and signs, with probability proportional to its weight at the planted spins.
+On regular graphs every spin is in the same number of factors: which spins meet is independent of the planted ones, the
+signs then are drawn with probability proportional to the weight, which is the same as factors are alike for all spins
+once signs are random.
 """
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 
 import numpy as np
@@ -21,6 +25,8 @@ from amp_theory.models import Model
 from amp_theory.quadrature import Array
 
 Index = npt.NDArray[np.intp]
+#: rounds of exchanges that make the spins of every factor distinct
+MOST_EXCHANGES = 2000
 #: bytes per spin of a factor that an instance and its messages need
 BYTES = 80
 
@@ -88,24 +94,60 @@ def _distinct(rows: int, k: int, size: int, rng: np.random.Generator) -> Index:
         result[bad] = rng.integers(0, size, (len(bad), k))
 
 
+def _regular_factors(model: SparseModel, control: float, size: int) -> int:
+    """Return the number of factors of a regular graph, size d/k, or say which sizes have one."""
+    k, degree = model.factor.k, model.degree(control)
+    if size * degree % k:
+        unit = k // math.gcd(k, degree)
+        below, above = size // unit * unit, -(-size // unit) * unit
+        allowed = " and ".join(str(n) for n in (below, above) if n >= k)
+        raise InputError(
+            f"size = {size} at degree k density = {degree} has no regular graph with {k} spins per factor: "
+            f"size {degree} must be a multiple of {k}; the nearest sizes are {allowed}"
+        )
+    return size * degree // k
+
+
+def _matched(factors: int, k: int, size: int, rng: np.random.Generator) -> Index:
+    """Draw the spins of every factor so that all spins occur equally often, k distinct ones in every factor.
+
+    The configuration model, a random matching of places, then random exchanges of places that undo repetitions.
+    """
+    places = rng.permutation(np.repeat(np.arange(size), factors * k // size)).reshape(factors, k)
+    for _ in range(MOST_EXCHANGES):
+        order = np.argsort(places, axis=1)
+        ordered = np.take_along_axis(places, order, axis=1)
+        row, column = np.nonzero(ordered[:, 1:] == ordered[:, :-1])
+        if not len(row):
+            return np.asarray(places, dtype=np.intp)
+        # one repeated place of every bad factor, with any other place
+        row, first = np.unique(row, return_index=True)
+        at = row * k + order[row, column[first] + 1]
+        flat = places.reshape(-1)
+        for i, j in zip(at, rng.integers(0, flat.size, len(at)), strict=True):
+            flat[[i, j]] = flat[[j, i]]
+    raise InputError(
+        f"size = {size} is too small for a regular graph with {factors} factors of {k} distinct spins: make it larger"
+    )
+
+
 def draw_graph(model: Model, control: float, size: object, rng: np.random.Generator, planted: bool) -> GraphInstance:
     """Draw an instance on a random hypergraph; see `draw_instance`."""
     if not isinstance(model, SparseModel):
         raise InputError(f"finite instances on graphs are those of binary factors, {model!r} has none")
-    if model.degrees != "poisson":
-        raise InputError(f"finite instances have Poisson degrees, got degrees = {model.degrees!r}")
     k = model.factor.k
     n = check_size(size, k)
-    factors = round(control * n)
+    factors = _regular_factors(model, control, n) if model.regular else round(control * n)
     if factors < 1:
         raise InputError(f"density = {control:g} and size = {n} give no factor: make the size larger")
     check_memory(float(BYTES) * factors * k, f"{model!r} with {factors} factors")
     truth = draw_planted(model, n, rng)
     weights = np.array(model.factor.weights) / max(model.factor.weights)
+    fixed = _matched(factors, k, n, rng) if model.regular else None
     spins, signs = np.empty((factors, k), dtype=np.intp), np.ones((factors, k))
     waiting = np.arange(factors)
     while len(waiting):  # rejection: accepted with probability w/w_max
-        trial = _distinct(len(waiting), k, n, rng)
+        trial = _distinct(len(waiting), k, n, rng) if fixed is None else fixed[waiting]
         sign = rng.choice([-1.0, 1.0], (len(waiting), k))
         up = (truth[trial] * sign > 0).sum(axis=1)
         accepted = rng.random(len(waiting)) < weights[up] if planted else np.ones(len(waiting), dtype=bool)
