@@ -48,6 +48,8 @@ PER_DECADE, CHANGE, BELOW = 5, 1e-3, 1e-2
 FARTHEST, SMALLEST_GAP = 1e10, 1e-200
 #: the largest slope of a coupling next to q = rho, and one over the smallest
 LARGEST_SLOPE = 1e200
+#: logarithmic slope of xi' next to q = rho beyond which strengths are searched up to their limit
+NEARLY_SINGULAR = 1e4
 #: overlap over rho from which state evolution starts where q = 0 is unstable
 PUSH = 1e-8
 
@@ -252,7 +254,8 @@ class EquationOfState:
         s = c**5 / (1 - c) ** 3 / self.prior.variance  # dense near zero, and near a finite limit
         if np.isfinite(self.path.limit):
             s = self.path.internal(np.asarray(self.path.limit)) * c**5 / (c**5 + (1 - c) ** 3)
-            if self.recovery is not None:  # folds follow q = rho up to the limit
+            # folds follow q = rho, or what little noise leaves of it, up to the limit
+            if self.recovery is not None or self.coupling.steepest(self.prior.second_moment)[0] > NEARLY_SINGULAR:
                 s = np.concatenate([s, self.path.internal(np.asarray(self.path.limit)) - np.geomspace(1e-5, 1e-14, 10)])
         return z, s
 

@@ -22,9 +22,12 @@ from amp_theory.iteration_limit import error_of_last, stalled
 from amp_theory.mixtures import EPS
 from amp_theory.models import Model
 from amp_theory.paths import Path
-from amp_theory.quadrature import Array
+from amp_theory.quadrature import Array, Bools
 from amp_theory.results import FixedPoint, FixedPoints, Kind
 from amp_theory.transitions import SAFETY, check, sharpener, transitions
+
+#: where next to q = rho roots are looked for, in units of 1/variance
+FARTHEST_ROOT = 1e40
 
 
 def broadcast(model: Model, path: Path, control: npt.ArrayLike, strength: npt.ArrayLike) -> tuple[Array, Array]:
@@ -72,8 +75,23 @@ def roots(tr: Transitions, intensity: Array, strength: Array) -> Array:
         i = here[between]
         rising = (at_left < at_right)[between]
         lower, upper = np.maximum(left[between], np.where(rising, low[i], 0)), np.minimum(right[between], high[i])
+        end_most = np.flatnonzero(last[between])
+        if len(end_most) and eos.recovery is not None:
+            j = i[end_most]
+            upper[end_most] = _far_enough(eos, intensity[j], strength[j], upper[end_most], rising[end_most])
         result[i, k] = follow(eos, intensity[i], strength[i], lower, upper, rising=rising)
     return np.sort(result, axis=1)
+
+
+def _far_enough(eos: EquationOfState, intensity: Array, strength: Array, upper: Array, rising: Bools) -> Array:
+    """Return upper ends of brackets, beyond the grid where q = rho is about to become stable and a root is next to it."""
+    upper = upper.copy()
+    while True:
+        residual = eos.surface(upper, strength, with_energy=False).residual(intensity)
+        short = np.where(rising, residual < 0, residual > 0) & (upper < FARTHEST_ROOT / eos.prior.variance)
+        if not np.any(short):
+            return upper
+        upper[short] *= 1e3
 
 
 def _folds_at(tr: Transitions, strength: Array) -> Array:

@@ -129,13 +129,24 @@ def _fold_table(eos: EquationOfState, z: Array, s: Array) -> Array:
 
 def _refine(eos: EquationOfState, z: Array, s: Array, fold: Array, line: Array) -> tuple[Array, Array]:
     """Move a contour line's vertices, each of which lies on an edge of the grid, onto the exact curve."""
-    nearest = np.round(line)
+    up, nearest = fold > 0, np.round(line)
     line = np.where(np.abs(line - nearest) < 1e-9, nearest, line)
     i, j = np.floor(line).astype(int).T
+    on_row, on_column = line[:, 0] == i, line[:, 1] == j
+    # a vertex that rounds to a corner lies on one of the edges there whose ends differ in sign
+    for k in np.flatnonzero(on_row & on_column):
+        a, b = i[k], j[k]
+        edges = [(a, b, 1), (a, b - 1, 1), (a, b, 0), (a - 1, b, 0)]
+        ends = [(c, d, axis, c + 1 - axis, d + axis) for c, d, axis in edges if min(c, d) >= 0]
+        inside = (e for e in ends if e[3] < len(z) and e[4] < len(s))
+        crossed = next((e for e in inside if up[e[0], e[1]] != up[e[3], e[4]]), None)
+        if crossed is not None:
+            i[k], j[k] = crossed[:2]
+            on_row[k], on_column[k] = crossed[2] == 1, crossed[2] == 0
     zs, ss = z[i].copy(), s[j].copy()
-    k = np.flatnonzero(line[:, 0] > i)
+    k = np.flatnonzero(on_column & ~on_row)
     zs[k] = _solve_coordinate(eos, z[i[k]], z[i[k] + 1], s[j[k]], fold[i[k], j[k]] < 0)
-    k = np.flatnonzero(line[:, 1] > j)
+    k = np.flatnonzero(on_row & ~on_column)
     ss[k] = _solve_strength(eos, z[i[k]], s[j[k]], s[j[k] + 1], fold[i[k], j[k]] < 0)
     return zs, ss
 
@@ -172,15 +183,19 @@ def _project(
     The last Newton step is taken without evaluating again: the surface returned belongs to the points
     before it, whose distance to the curve is below `tolerance`.
     """
+    limit = float(eos.path.internal(np.asarray(eos.path.limit)))
     for _ in range(60):
         f = eos.surface(z, s, with_energy=False)
         with np.errstate(all="ignore"):
-            ds = np.where(fixed_z, -f.fold / f.fold_s, 0.0)
+            ds = np.minimum(np.where(fixed_z, -f.fold / f.fold_s, 0.0), 0.7 * (limit - s))
             dt = np.where(fixed_z, 0.0, np.clip(-f.fold / (z * f.fold_z), -1, 1))
         z, s = z * np.exp(dt), s + ds
         if not np.all(np.isfinite(z) & np.isfinite(s)):
             break
-        if np.all(np.abs(f.fold) < tolerance):
+        # next to the limit of the strength, or in steep places, the rounding of s and z counts
+        with np.errstate(all="ignore"):
+            rounding = 4 * EPS * np.where(fixed_z, np.abs(s * f.fold_s), np.abs(z * f.fold_z))
+        if np.all(np.abs(f.fold) < tolerance + rounding):
             return z, s, f
     raise NumericalError("the fold curve was lost between two of its points", partial=(z, s))
 
@@ -236,7 +251,9 @@ def _locate_inside(
     rising = (v > u) != by_strength
     lower, upper = np.minimum(u, v), np.maximum(u, v)
     accuracy = 4 * EPS * np.where(along, 1.0, upper)
-    solution = solve_bracketed(function, lower, upper, rising, u + part * (v - u), accuracy, 8 * EPS * np.abs(goal))
+    # next to an end at zero strength what is sought may be below the rounding of the segment
+    noise = 4 * EPS * np.maximum(np.abs(key[a]), np.abs(key[a + 1]))
+    solution = solve_bracketed(function, lower, upper, rising, u + part * (v - u), accuracy, noise)
     # the last step was tiny: the curve's tangent completes the point
     rest = other + slope * (solution - last)
     return np.exp(np.where(along, solution, rest)), np.where(along, rest, solution)

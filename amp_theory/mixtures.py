@@ -46,10 +46,12 @@ class Mixture:
 
     @cached_property
     def mean(self) -> float:
-        """E s, exactly zero where it is zero up to rounding."""
+        """E s, exactly zero where it is zero up to the rounding of atoms that have no mirror image."""
         terms = self.probabilities * self.means
-        mean = float(np.sum(terms))
-        return 0.0 if abs(mean) <= 8 * EPS * float(np.abs(terms).sum()) else mean
+        image = (self.means == -self.means[:, None]) & (self.probabilities == self.probabilities[:, None])
+        rest = terms[~image.any(axis=0)]
+        mean = math.fsum(rest)
+        return 0.0 if abs(mean) <= 8 * EPS * float(np.abs(rest).sum()) else mean
 
     @cached_property
     def second_moment(self) -> float:

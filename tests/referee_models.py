@@ -260,7 +260,7 @@ def compare_thresholds(case: Case, report: Report) -> dict[str, float]:
         agree = (value is None) == (theirs is None)
         if agree and value is not None:
             # controls follow from lambda; a mean in doubt moves what hangs on it
-            bound = (2e-9 + 8 * referee.channel.mean_doubt + (3e-6 if vertical else 0)) * theirs + point.error
+            bound = (1e-8 + 8 * referee.channel.mean_doubt + (3e-6 if vertical else 0)) * theirs + point.error
             agree = abs(value - theirs) <= bound
         report.check(name, agree, value, theirs, reason=ours.reasons.get(name))
     return controls
