@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
+#: what helps where a solver gives up
+ADVICE = "a control or strength a little further from a special point, or less extreme parameters, may help"
+
+
 class AmpTheoryError(Exception):
     """Base class of every error this package raises on purpose."""
 

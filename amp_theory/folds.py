@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from amp_theory.equations_of_state import SEARCH_PER_OCTAVE, STRENGTHS, EquationOfState, Surface
-from amp_theory.errors import NumericalError
+from amp_theory.errors import ADVICE, NumericalError
 from amp_theory.mixtures import EPS
 from amp_theory.quadrature import Array, Bools, Index
 from amp_theory.roots import solve_bracketed
@@ -197,7 +197,7 @@ def _project(
             rounding = 4 * EPS * np.where(fixed_z, np.abs(s * f.fold_s), np.abs(z * f.fold_z))
         if np.all(np.abs(f.fold) < tolerance + rounding):
             return z, s, f
-    raise NumericalError("the fold curve was lost between two of its points", partial=(z, s))
+    raise NumericalError(f"the fold curve was lost between two of its points: {ADVICE}", partial=(z, s))
 
 
 def locate(eos: EquationOfState, piece: FoldPiece, target: Array, by_strength: bool = False) -> tuple[Array, Array]:
@@ -285,7 +285,7 @@ def _nearest_fold(eos: EquationOfState, z: Array, s: Array) -> Array:
     up = eos.surface(around, s, with_energy=False).fold > 0
     turns = np.flatnonzero(up[:-1] != up[1:])
     if not len(turns):
-        raise NumericalError("the fold curve was lost between two of its points", partial=(z, s))
+        raise NumericalError(f"the fold curve was lost between two of its points: {ADVICE}", partial=(z, s))
     best = turns[np.argmin(np.abs(k[turns] + 0.5))]
     return _solve_coordinate(eos, around[[best]], around[[best + 1]], s, up[[best + 1]])
 
@@ -325,7 +325,7 @@ def polished(eos: EquationOfState, cusp: Cusp) -> Cusp:
         t, s = t + step[0], s + step[1]
         if np.all(np.abs(step) < CUSP_ACCURACY):
             return Cusp(eos.surface(np.exp(t), s), cusp.merging)
-    raise NumericalError("a cusp was lost on a finer table", partial=cusp)
+    raise NumericalError(f"a cusp was lost on a finer table: {ADVICE}", partial=cusp)
 
 
 class _Vertex(NamedTuple):

@@ -166,7 +166,9 @@ class Transitions:
         rest = every[(first < 0) | born]
         s = pair.start.copy()
         late = rest[first[rest] < 0]
-        if len(late) and not recovery.infinite:  # where another branch takes over first, q = rho is never ahead of this one
+        if (
+            len(late) and not recovery.infinite
+        ):  # where another branch takes over first, q = rho is never ahead of this one
             behind = late[excess(pair.stop[late], late)[0] < 0]
             late, rest = np.setdiff1d(late, behind), np.setdiff1d(rest, behind)
         if len(late):

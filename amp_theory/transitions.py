@@ -233,7 +233,8 @@ def cusp_point(eos: EquationOfState, cusp: Cusp) -> Located:
     z, s = f.coordinate, f.strength
     step = 1e-4
     along_z = (eos.surface(z * (1 + step), s).fold_z - eos.surface(z * (1 - step), s).fold_z) / (2 * step * z)
-    ds = step * np.maximum(np.abs(s), 1e-3 * z)
+    room = float(eos.path.internal(np.asarray(eos.path.limit))) - s
+    ds = np.minimum(step * np.maximum(np.abs(s), 1e-3 * z), 0.01 * room)
     along_s = (eos.surface(z, s + ds).fold_z - eos.surface(z, s - ds).fold_z) / (2 * ds)
     bounds = eos.errors(f)
     s_error = _first(bounds.fold / np.abs(f.fold_s) + 4 * EPS * np.abs(s))
