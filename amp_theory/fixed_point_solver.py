@@ -148,7 +148,7 @@ def _landscapes(tr: Transitions, intensity: Array, strength: Array) -> Landscape
         columns = (view.overlap, view.free_entropy, view.free_entropy_error)
         tables[:, here, : view.overlap.shape[1]] = np.stack(columns)
         count[here] = view.count
-    return Landscape(*tables, count)
+    return Landscape(tables[0], tables[1], tables[2], count)
 
 
 def points_at(eos: EquationOfState, intensity: Array, coordinate: Array, strength: Array) -> Surface:

@@ -86,6 +86,11 @@ class Model(ABC):
         return False
 
     @property
+    def control_note(self) -> str:
+        """What is to be said about the values of the control that exist, if not all do."""
+        return ""
+
+    @property
     def sparse(self) -> bool:
         """Whether variables interact along a sparse random graph."""
         return False

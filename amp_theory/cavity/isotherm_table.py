@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -186,7 +187,7 @@ class IsothermTable:
         """All intervals with their tables."""
         edges = [0.0, *self.ends, LARGEST]
         found = []
-        for k, (a, b) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+        for k, (a, b) in enumerate(pairwise(edges)):
             allowed = self.starts_allowed == (k % 2 == 0)
             last = self._last_found(a, b) if allowed and b < LARGEST else b
             if last > a:

@@ -12,6 +12,7 @@ overlap a fixed point, sigma is negative.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
@@ -49,7 +50,9 @@ def zero_strength(model: SparseModel, degree: int) -> ZeroStrength:
     Erasures are the side information that is easiest on the solver.
     """
     starts_allowed = bool(degree / model.factor.k < model.weak_recovery)
-    return ZeroStrength(FixedDegree(_evolution(model, 1), Autoregressive(), model.variable_prior, degree), starts_allowed)
+    return ZeroStrength(
+        FixedDegree(_evolution(model, 1), Autoregressive(), model.variable_prior, degree), starts_allowed
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -121,7 +124,7 @@ class RegularEquationOfState(SparseEquationOfState):
             "of state that is continuous in the density; ask at one density"
         )
 
-    def state_evolution(self, intensity, strength, start):  # type: ignore[no-untyped-def]
+    def state_evolution(self, intensity: float, strength: float, start: str | float) -> Iterator[tuple[float, float]]:
         """Yield (overlap, 1 - overlap) of belief propagation at an integer degree."""
         degree = self.model.degree(intensity)
         return super().state_evolution(degree / self.factor.k, strength, start)
@@ -182,7 +185,8 @@ class RegularIsotherm(RegularEquationOfState):
         fold, zero = z * v.strength_z, np.zeros_like(z)
         with np.errstate(all="ignore"):
             columns = (
-                z, s, intensity, fold, v.strength_z + z * v.strength_zz, zero, -z, m.overlap, m.slope, zero, m.mmse, v.signal,
+                z, s, intensity, fold, v.strength_z + z * v.strength_zz, zero, -z, m.overlap, m.slope, zero, m.mmse,
+                v.signal,
                 v.free_entropy, v.free_entropy_s, z / intensity, zero, (1 - fold) / (z * m.slope), z,
             )  # fmt: skip
         return Surface(*(np.reshape(c, shape) for c in columns))

@@ -113,6 +113,11 @@ class SparseModel(Model):
         """Whether degrees are regular, so that densities are multiples of 1/k."""
         return self.degrees == "regular"
 
+    @property
+    def control_note(self) -> str:
+        """On regular graphs, that densities are multiples of 1/k."""
+        return f" (a multiple of 1/{self.factor.k}, as the degrees are integers)" if self.regular else ""
+
     def geometry(self, path: Path) -> Transitions:
         """Return the folds and branches along a path, of regular graphs degree by degree."""
         from amp_theory.cavity.regular_transitions import RegularTransitions
@@ -136,8 +141,8 @@ class SparseModel(Model):
         below, above = max(math.floor(degree), 0), max(math.ceil(degree), 1)
         allowed = " and ".join(f"{d}/{k} = {d / k:.15g}" for d in sorted({max(below, 1), above}))
         raise InputError(
-            f"density = {density:.15g} gives every spin k density = {degree:.15g} factors, on regular graphs it must be "
-            f"an integer >= 1: the nearest densities are {allowed}"
+            f"density = {density:.15g} gives every spin k density = {degree:.15g} factors, on regular graphs it must "
+            f"be an integer >= 1: the nearest densities are {allowed}"
         )
 
     def check_control(self, control: npt.ArrayLike) -> Array:
