@@ -63,13 +63,15 @@ def sampled_decoder(d: int, k: int, noise: float, channel: str, size: int, steps
             return 1 / noise**2 + rng.standard_normal(n) / noise
         return np.arctanh(1 - 2 * noise) * np.where(rng.random(n) < noise, -1.0, 1.0)
 
-    h = received(size)
-    for step in range(steps):
-        def sums(number: int) -> np.ndarray:
-            t = np.tanh(h[rng.integers(0, size, (size, number, k - 1))]).prod(axis=2)
-            return np.arctanh(np.clip(t, -1 + 1e-15, 1 - 1e-15)).sum(axis=1)
+    def checks(h: np.ndarray, number: int) -> np.ndarray:
+        """Return the sum of what `number` checks tell, each from k - 1 messages."""
+        t = np.tanh(h[rng.integers(0, size, (size, number, k - 1))]).prod(axis=2)
+        return np.asarray(np.arctanh(np.clip(t, -1 + 1e-15, 1 - 1e-15)).sum(axis=1))
 
-        h, full = received(size) + sums(d - 1), received(size) + sums(d) if step == steps - 1 else None
+    h = received(size)
+    for _ in range(steps - 1):
+        h = received(size) + checks(h, d - 1)
+    full = received(size) + checks(h, d)
     return float(1 - np.mean(np.tanh(full)))
 
 
@@ -174,43 +176,33 @@ def test_fixed_points_are_those_of_belief_propagation(model, degree, path):
     region = "hard" if strength >= crossing else "easy_metastable"
     assert found.region == region
     assert (found[2].free_entropy > found[0].free_entropy) == (region == "hard")
-    above = at.fixed_points(model, path, density, min(1.02 * last.strength, 0.5 + last.strength / 2))
-    assert above.region == "easy"
+    later = 1.02 * last.strength if np.isinf(path.limit) else 0.5 + 0.5 * last.strength
+    beyond = at.fixed_points(model, path, density, later)
+    # perfect recovery leaves q < 1 for good, other branches merge into one
+    assert (beyond.region, len(beyond)) == ("easy", 1)
 
 
 def test_erasure_isotherm_is_exact():
-    """Overlap and free entropy of every fixed point, log 2 per bit: phi = theta - q + alpha terms of erasures."""
+    """Overlap and free entropy of every fixed point: polynomials in the erased part x of messages to checks.
+
+    phi/log 2 = revealed - 1 + d/k + erased bits - d/k (1 - (1-x)^k) + d x (1-x)^(k-1): bits that nothing gives, checks
+    that hold an erased bit, and what edges count twice.
+    """
     d, k = 3, 6
+    poly = np.polynomial.Polynomial
+    check = 1 - poly([1, -1]) ** (k - 1)
     for revealed in (0.2, 0.5, 0.56):
         found = at.fixed_points(code(k), ERASURES, d / k, revealed)
         eps = 1 - revealed
-        poly = np.polynomial.Polynomial
-        check = 1 - poly([1, -1]) ** (k - 1)
         roots = (poly([0, 1]) - eps * check ** (d - 1)).roots()
         x = np.sort([r.real for r in roots if abs(r.imag) < 1e-12 and 1e-9 < r.real <= 1])[::-1]
-        assert [p.overlap for p in found][:-1] == pytest.approx([1 - eps * check(v) ** d for v in x], abs=1e-8)
+        assert len(x) == len(found) - 1
         for v, point in zip(x, found, strict=False):
-            # Bethe entropy of erased bits and checks, relative to that of independent bits and checks
-            entropy = eps * check(v) ** d - (d / k) * (1 - (1 - v) ** k) + d * v * ((1 - v) ** (k - 1) - 1) + d / k
-            value = math.log(2) * (entropy + d * v * 0 - 1 + revealed + d * (check(v) - (1 - v) ** 0) * 0)
-            bethe = bethe_entropy(v, eps, d, k)
-            assert point.free_entropy == pytest.approx(bethe, abs=1e-8), (value, revealed)
+            assert abs(point.overlap - (1 - eps * check(v) ** d)) <= point.errors["overlap"] < 1e-7
+            phi = revealed - 1 + d / k + eps * check(v) ** d - d / k * (1 - (1 - v) ** k) + d * v * (1 - v) ** (k - 1)
+            assert abs(point.free_entropy - phi * math.log(2)) <= point.errors["free_entropy"] < 1e-7
         assert found[-1].overlap == 1.0
         assert found[-1].free_entropy == pytest.approx((d / k - 1 + revealed) * math.log(2), abs=1e-14)
-
-
-def bethe_entropy(x: float, eps: float, d: int, k: int) -> float:
-    """Return the entropy of the posterior, log 2 - its paramagnet's, plus revealed log 2, on an erasure channel.
-
-    Bits add log 2 times the chance that no side gives them, checks minus the chance that they tie an erased bit, and
-    edges correct for what is counted twice.
-    """
-    y = 1 - (1 - x) ** (k - 1)
-    bit = eps * y**d
-    check = 1 - (1 - x) ** k
-    edge = x * y
-    entropy = bit - (d / k) * check + d * (x + y - edge - y) - d * x + d * edge
-    return math.log(2) * (entropy - (1 - d / k) + (1 - eps))
 
 
 # --- thresholds ---------------------------------------------------------------------------------------------
@@ -248,15 +240,19 @@ def test_parity_checks_at_zero_temperature():
 
 def test_diagrams_and_verdicts_agree_with_single_densities():
     model = at.Bicoloring(4, degrees="regular")
-    diagram = at.phase_diagram(model, FLOW, (4.4, 5.1), points=10)
+    diagram = at.phase_diagram(model, FLOW, (4.4, 5.1), points=10, target="planted")
     line = diagram.lines["uninformed_spinodal"]
     assert line.control.tolist() == [4.75]
     (end,) = at.path_transitions(model, FLOW, 4.75).uninformed_spinodal
     assert line.strength[0] == end.snr
     assert diagram.sampler_succeeds(4.5) is True
-    failure = diagram.first_failure_strength(4.75)
-    assert diagram.sampler_succeeds(4.75) is (None if failure is None else False)
-    assert diagram.region(4.75, 0.99 * end.snr) == "hard"
+    assert diagram.sampler_succeeds(4.75) is False
+    (jump,) = at.path_transitions(model, FLOW, 4.75).first_order
+    assert diagram.first_failure_strength(4.75) == pytest.approx(jump.snr, abs=jump.errors["snr"])
+    between = 0.5 * (jump.snr + end.snr)
+    assert diagram.region(4.75, [0.5 * jump.snr, between, 1.1 * end.snr]).tolist() == [
+        "easy_metastable", "hard", "easy"
+    ]  # fmt: skip
     verdicts = at.compare_samplers(model)
     assert "multiple of 1/4" in verdicts.title
     with pytest.raises(at.InputError, match="nearest densities are 18/4 = 4.5 and 19/4 = 4.75"):
@@ -286,13 +282,17 @@ def test_cold_checks_end_at_zero_temperature():
     ],
 )
 def test_densities_without_graphs_are_refused(ask):
-    with pytest.raises(at.InputError, match=r"density = 0\.55 .* the nearest densities are 3/6 = 0\.5 and 4/6 = 0\.666"):
+    with pytest.raises(
+        at.InputError, match=r"density = 0\.55 .* the nearest densities are 3/6 = 0\.5 and 4/6 = 0\.666"
+    ):
         ask(code(6))
 
 
 def test_rounding_of_the_density_is_no_refusal():
-    third = at.path_transitions(code(3), FLOW, 5 / 3)
-    assert at.path_transitions(code(3), FLOW, 1.66666666667).uninformed_spinodal == third.uninformed_spinodal
+    (exact,), (rounded,) = (
+        at.path_transitions(code(3), FLOW, density).uninformed_spinodal for density in (5 / 3, 1.66666666667)
+    )
+    assert abs(rounded.snr - exact.snr) <= exact.errors["snr"]
     with pytest.raises(at.InputError, match="nearest densities are 1/6"):
         at.path_transitions(code(6), FLOW, 0.01)
 
@@ -316,8 +316,8 @@ def test_acceleration_of_linear_iterations():
     """Diagonal linear maps with factors up to 0.95, and -0.99: far fewer steps than plain ones, same end."""
     rng = np.random.default_rng(0)
     factor = np.concatenate([[0.95, -0.99], rng.uniform(-0.5, 0.5, 28)])[None, :]
-    shift = -rng.uniform(0.0, 0.01, (1, 30))
-    exact = shift / (1 - factor)
+    exact = np.concatenate([[-0.01], -rng.uniform(0.02, 0.5, 29)])[None, :]  # U - 1, largest at frequency zero
+    shift = (1 - factor) * exact
 
     def steps(depth: int) -> int:
         mixer, loss = Mixer(30, depth), np.zeros((1, 30))
@@ -361,12 +361,16 @@ def test_instances_are_regular(model, degree, size):
 
 @pytest.mark.slow
 def test_belief_propagation_on_a_regular_graph():
-    """On one graph with 24000 bits: the overlap of the decoder, 5 standard deviations of independent bits."""
-    model = code(6)
-    instance = at.draw_instance(model, 0.5, 24_000, 3)
-    run = at.run_bp(instance, ERASURES, 0.5, seed=1)
+    """On one graph with 24000 bits, half of them revealed: 5 standard deviations of independent bits."""
+    model, size = code(6), 24_000
+    instance = at.draw_instance(model, 0.5, size, 3)
+    side = ERASURES.observe(instance.planted[None], 0.5, np.random.default_rng(4))
+    run = at.run_bp(instance, side, options=at.MessagePassingOptions(tolerance=1e-13, max_iterations=200))
+    overlap = float(np.mean(run.mean[0] * instance.planted))
     expected = float(at.uninformed_overlap(model, ERASURES, 0.5, 0.5))
-    assert abs(run.overlap - expected) < 5 * math.sqrt((1 - expected) / 24_000) + 1e-3
+    # what is drawn differs in the number revealed, and a bit revealed helps to find others
+    assert abs(overlap - expected) < 10 * math.sqrt(expected * (1 - expected) / size)
+    assert expected < 0.7
 
 
 @pytest.mark.slow

@@ -22,6 +22,7 @@ import numpy as np
 from amp_theory.cavity.equation_of_state import COARSENING, SparseEquationOfState
 from amp_theory.cavity.fixed_degree import FixedDegree
 from amp_theory.cavity.isotherm_table import LARGEST, IsothermTable, ZeroStrength
+from amp_theory.cavity.sparse_models import DEGREE_ROUNDING
 from amp_theory.equations_of_state import TINY, Errors, Surface
 from amp_theory.errors import InputError
 from amp_theory.isotherm import Transitions
@@ -197,7 +198,8 @@ class RegularIsotherm(RegularEquationOfState):
         finite = np.isfinite(z)
         strength, entropy, overlap = np.zeros(len(z)), np.zeros(len(z)), np.zeros(len(z))
         v = self.table(z[finite], s[finite])
-        strength[finite] = v.strength_error + 16 * EPS * (1 + np.abs(v.strength))
+        # a density that deviates from d/k by rounding moves the strength by as much
+        strength[finite] = v.strength_error + DEGREE_ROUNDING + 16 * EPS * np.abs(v.strength)
         entropy[finite] = v.free_entropy_error + 64 * EPS
         overlap[finite] = EPS * f.overlap.ravel()[finite]
         # beyond the table the overlap is only known to lie between its last value and one

@@ -222,17 +222,21 @@ class RegularTransitions(Transitions):
 
     # --- lines ---
 
-    def lines(self, control_range: tuple[float, float], points: int) -> dict[str, Line]:
-        """Return the lines of a diagram: points at the densities of graphs, at most `points` of them evenly chosen.
-
-        Points of neighbouring densities with the same place in the order of strengths are connected.
-        """
+    def densities(self, control_range: tuple[float, float], points: int) -> Array:
+        """Return the densities of graphs in a range, at most `points` of them evenly chosen."""
         k = self.model.factor.k
         least, most = (k * x for x in control_range)
         degrees = np.arange(max(1, int(np.ceil(least * (1 - EDGE)))), int(np.floor(most * (1 + EDGE))) + 1)
         if len(degrees) > points:
             degrees = degrees[np.unique(np.round(np.linspace(0, len(degrees) - 1, points)).astype(int))]
-        found = [path_transitions(self.model, self.path, float(d) / k) for d in degrees]
+        return np.asarray(degrees / k)
+
+    def lines(self, control_range: tuple[float, float], points: int) -> dict[str, Line]:
+        """Return the lines of a diagram: points at the densities of graphs, at most `points` of them evenly chosen.
+
+        Points of neighbouring densities with the same place in the order of strengths are connected.
+        """
+        found = [path_transitions(self.model, self.path, float(x)) for x in self.densities(control_range, points)]
         return {name: self._line(name, found) for name in LINES}
 
     def _line(self, name: str, found: list[PathTransitions]) -> Line:

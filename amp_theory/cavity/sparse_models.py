@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 #: spins per factor; grid spacings
 MOST_SPINS, FINEST, COARSEST = 12, 0.05, 0.5
 #: relative deviation of k density from an integer that is taken for rounding
-DEGREE_ROUNDING = 1e-9
+DEGREE_ROUNDING = 4e-12
 #: width of the second, coarser grid in units of the first
 NARROWER = 0.9
 #: the spacing of the grid unless asked for another
