@@ -288,6 +288,20 @@ def test_densities_without_graphs_are_refused(ask):
         ask(code(6))
 
 
+def test_formulas_of_poisson_degrees_are_not_applied():
+    for ask in (
+        lambda m: at.thresholds(m, ERASURES, digits=20),
+        lambda m: at.path_transitions(m, ERASURES, 0.5, digits=20),
+        lambda m: at.fixed_points(m, ERASURES, 0.5, 0.2, digits=20),
+    ):
+        with pytest.raises(at.InputError, match="digits"):
+            ask(code(6))
+    with pytest.raises(at.InputError, match="multiple of 1/6"):
+        at.tricritical_expansion(code(6), ERASURES)
+    with pytest.raises(at.InputError, match="integer degree"):
+        code(6).equation_of_state(FLOW).surface(np.ones(1), 0.0)
+
+
 def test_rounding_of_the_density_is_no_refusal():
     (exact,), (rounded,) = (
         at.path_transitions(code(3), FLOW, density).uninformed_spinodal for density in (5 / 3, 1.66666666667)
