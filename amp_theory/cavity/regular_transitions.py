@@ -21,7 +21,7 @@ import numpy as np
 
 from amp_theory.along_path import PathTransitions, path_transitions
 from amp_theory.branches import ZeroBranch
-from amp_theory.cavity.isotherm_table import LARGEST, LOOSE
+from amp_theory.cavity.isotherm_table import LARGEST, LOOSE_END
 from amp_theory.cavity.regular_graphs import FullRecovery, RegularEquationOfState, isotherm, zero_strength
 from amp_theory.equations_of_state import Surface
 from amp_theory.folds import FoldCurve, FoldPiece
@@ -96,7 +96,7 @@ class RegularTransitions(Transitions):
         found = [(0.0, 0.0)] if zero.starts_allowed else []
         z, stable = zero.fixed_points()
         if np.any(stable):
-            levels = zero.fine.solve_all(z[stable], diluted=True, accuracy=LOOSE).free_entropy
+            levels = zero.fine.solve_all(z[stable], diluted=True, accuracy=LOOSE_END).free_entropy
             found += [(float(a), float(b)) for a, b in zip(z[stable], levels, strict=True)]
         if not zero.last_allowed:
             recovery = FullRecovery(self.model, Flow())
