@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,6 +30,9 @@ from amp_theory.models import Model
 from amp_theory.paths import Path
 from amp_theory.quadrature import Array, Bools, Index
 from amp_theory.recovery import Recovery
+
+if TYPE_CHECKING:
+    from amp_theory.isotherm import Transitions
 
 #: resolution of the coordinate grid, points per factor of two: at least, and per unit of sharpness
 PER_OCTAVE, PER_SHARPNESS = 12, 1.5
@@ -119,6 +123,12 @@ class EquationOfState:
         self.prior = model.variable_prior
         self.coupling = model.coupling
         path.check_prior(self.prior)
+
+    def geometry(self) -> Transitions:
+        """Return the folds and branches of this equation of state."""
+        from amp_theory.isotherm import Transitions
+
+        return Transitions(self)
 
     @cached_property
     def recovery(self) -> Recovery | None:

@@ -103,6 +103,23 @@ class DensityEvolution:
 
     # --- iterations ---
 
+    def start(self, x: Array, side: Array, gap: Array) -> tuple[Array, Array]:
+        """Return laws to start from, side information with a Gaussian or an erasure channel: what changes less.
+
+        x is the snr of the Gaussian channel, gap the 1 - overlap of both; mean degrees come with the laws.
+        """
+        w = self.grid.frequency
+        gaussian = side * np.exp(-x[:, None] * (1 + w**2) / 2)
+        erasure = side * (gap / (side @ self.grid.gap))[:, None]
+        degree = np.maximum(x, 0.01)
+        change = []
+        for law in (gaussian, erasure):
+            loss, _ = self.clause(law)
+            degree = self.solve_degree(side, gap, loss, degree)
+            after, _ = self.variable(side, degree[:, None], loss)
+            change.append(self.change(self.clause(after)[0], loss))
+        return np.where((change[0] <= change[1])[:, None], gaussian, erasure), degree
+
     def iterate(self, side: Array, degree: float, transform: Array) -> Iterator[tuple[Array, Array]]:
         """Yield the transforms of a variable and along an edge in successive iterations at a mean degree."""
         c = np.array([[degree]])

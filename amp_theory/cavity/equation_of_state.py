@@ -115,25 +115,11 @@ class SparseEquationOfState(EquationOfState):
         response = self.path.response(self.prior, self.path.coordinate(x, s), s)
         w = evolution.grid.frequency
         side = self.path.tilted_transform(w, s)
-        start, degree = self._start(evolution, x, side, response.gap)
+        start, degree = evolution.start(x, side, response.gap)
         laws = evolution.at_overlap(side, response.gap, start, degree)
         entropy, per_density, _ = evolution.entropies(side, laws)
         evidence = self.path.evidence(self.prior, self.path.public(s))
         return Point(laws.degree / self.factor.k, entropy + evidence, per_density, laws)
-
-    def _start(self, evolution: DensityEvolution, x: Array, side: Array, gap: Array) -> tuple[Array, Array]:
-        """Return laws to start from, side information with a Gaussian or an erasure channel: what changes less."""
-        w = evolution.grid.frequency
-        gaussian = side * np.exp(-x[:, None] * (1 + w**2) / 2)
-        erasure = side * (gap / (side @ evolution.grid.gap))[:, None]
-        degree = np.maximum(x, 0.01)
-        change = []
-        for law in (gaussian, erasure):
-            loss, _ = evolution.clause(law)
-            degree = evolution.solve_degree(side, gap, loss, degree)
-            after, _ = evolution.variable(side, degree[:, None], loss)
-            change.append(evolution.change(evolution.clause(after)[0], loss))
-        return np.where((change[0] <= change[1])[:, None], gaussian, erasure), degree
 
     # --- tables ---
 

@@ -113,6 +113,12 @@ class FullRecovery:
 class RegularEquationOfState(SparseEquationOfState):
     """What regular graphs of all degrees have in common; fixed points belong to one degree."""
 
+    def geometry(self) -> Transitions:
+        """Return what answers for all densities, one by one."""
+        from amp_theory.cavity.regular_transitions import RegularTransitions
+
+        return RegularTransitions(self.model, self.path)
+
     @cached_property
     def evolution(self) -> DensityEvolution:
         """Density evolution on the model's grid."""

@@ -29,7 +29,6 @@ from amp_theory.quadrature import Array
 
 if TYPE_CHECKING:
     from amp_theory.cavity.equation_of_state import SparseEquationOfState
-    from amp_theory.isotherm import Transitions
     from amp_theory.paths import Path
 
 #: spins per factor; grid spacings
@@ -114,16 +113,9 @@ class SparseModel(Model):
         return self.degrees == "regular"
 
     @property
-    def control_note(self) -> str:
+    def control_note(self) -> str:  # type: ignore[override]
         """On regular graphs, that densities are multiples of 1/k."""
         return f" (a multiple of 1/{self.factor.k}, as the degrees are integers)" if self.regular else ""
-
-    def geometry(self, path: Path) -> Transitions:
-        """Return the folds and branches along a path, of regular graphs degree by degree."""
-        from amp_theory.cavity.regular_transitions import RegularTransitions
-        from amp_theory.isotherm import Transitions
-
-        return RegularTransitions(self, path) if self.regular else Transitions(self.equation_of_state(path))
 
     def degree(self, density: float) -> int:
         """Return the degree k density of regular graphs.
