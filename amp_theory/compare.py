@@ -175,7 +175,8 @@ class Comparison:
     @property
     def title(self) -> str:
         """The model, whose measure is sampled, and its control."""
-        return f"{self.model!r}, samplers of the {self.target} measure, by {self.model.control}"
+        control = self.model.control + self.model.control_note
+        return f"{self.model!r}, samplers of the {self.target} measure, by {control}"
 
 
 def _plain(lo: float, hi: float) -> list[float | None]:

@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -31,6 +32,9 @@ from amp_theory.models import LARGEST_SNR, Model
 from amp_theory.paths import Path, Response
 from amp_theory.quadrature import Array, Bools, Index
 from amp_theory.recovery import Recovery
+
+if TYPE_CHECKING:
+    from amp_theory.isotherm import Transitions
 
 #: resolution of the coordinate grid, points per factor of two: at least, and per unit of sharpness
 PER_OCTAVE, PER_SHARPNESS = 12, 1.5
@@ -141,6 +145,12 @@ class EquationOfState:
                 f"{self.model!r} is beyond double precision: the part of xi' that {self.model.control} scales is "
                 f"{slope:.3g} at q = 0.9 E s^2, E s^2 = {rho[0]:.3g}; choose units of s in which E s^2 is of order one"
             )
+
+    def geometry(self) -> Transitions:
+        """Return the folds and branches of this equation of state."""
+        from amp_theory.isotherm import Transitions
+
+        return Transitions(self)
 
     @cached_property
     def recovery(self) -> Recovery | None:

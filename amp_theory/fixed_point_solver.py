@@ -102,7 +102,7 @@ def _folds_at(tr: Transitions, strength: Array) -> Array:
         inside = np.flatnonzero((strength > 0) & (strength >= piece.strength[-1]) & (strength <= piece.strength[0]))
         if len(inside):
             column[inside], _ = locate(tr.eos, piece, strength[inside], by_strength=True)
-        if not piece.appears and piece.limit > piece.intensity[-1]:
+        if not piece.appears and piece.leaves:
             # below the grid the fold's coordinate follows a power of the strength, its control runs to the limit
             below = (strength > 0) & (strength < piece.strength[-1])
             power = 1.0 if np.isinf(piece.limit) else 0.5
@@ -162,7 +162,7 @@ def _landscapes(tr: Transitions, intensity: Array, strength: Array) -> Landscape
         columns = (view.overlap, view.free_entropy, view.free_entropy_error)
         tables[:, here, : view.overlap.shape[1]] = np.stack(columns)
         count[here] = view.count
-    return Landscape(*tables, count)
+    return Landscape(tables[0], tables[1], tables[2], count)
 
 
 def points_at(eos: EquationOfState, intensity: Array, coordinate: Array, strength: Array) -> Surface:

@@ -27,6 +27,8 @@ H, CUSP_ACCURACY = 1e-5, 1e-11
 NEIGHBOURS = 400
 #: how often a segment is halved to tell a cusp from a turn in the coordinate
 SHORTEN = 40
+#: in units of the strength of the next vertex: below, a fold's coordinate is its limit's and a linear term
+NEAR_END = 1e-9
 #: relative size of F below which it counts as rounding
 SURE = 1e-12
 
@@ -38,7 +40,7 @@ class FoldPiece:
     `appears` tells whether an upper stable branch begins here (informed spinodal) or a lower one ends
     (uninformed spinodal); `cusps` tells for both ends whether they are cusps.  A piece that leaves the
     coordinate grid towards z = 0 has strength zero and the intensity `limit` there; else `limit` is its
-    largest intensity.  `least` is its smallest intensity, or that of q = rho if it leaves the grid towards it.
+    largest intensity; `leaves` tells whether it does.  `least` is its smallest intensity, or that of q = rho if it leaves the grid towards it.
     """
 
     coordinate: Array
@@ -48,6 +50,7 @@ class FoldPiece:
     cusps: tuple[bool, bool]
     limit: float
     least: float
+    leaves: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,7 +212,13 @@ def locate(eos: EquationOfState, piece: FoldPiece, target: Array, by_strength: b
     goal = -target if by_strength else target
     at_end = np.where(goal == key[0], 0, np.where(goal == key[-1], -1, 1))
     z, s = piece.coordinate[np.minimum(at_end, 0)], piece.strength[np.minimum(at_end, 0)]
-    inner = np.flatnonzero(at_end == 1)
+    inner = at_end == 1
+    if by_strength and piece.strength[-1] == 0 < len(piece.strength) - 1:
+        near = inner & (target < NEAR_END * piece.strength[-2])
+        if np.any(near):  # so close to the end at zero strength that the curve is straight
+            f = eos.surface(piece.coordinate[-1:], 0.0, with_energy=False)
+            z[near], s[near] = f.coordinate - target[near] * f.fold_s / f.fold_z, target[near]
+            inner &= ~near
     z[inner], s[inner] = _locate_inside(eos, piece, key, goal[inner], by_strength)
     return z, s
 
@@ -398,7 +407,7 @@ def _piece(eos: EquationOfState, section: list[_Vertex]) -> FoldPiece:
     limit_s = eos.path.internal(np.asarray(eos.path.limit))
     least = float(eos.last_intensity(limit_s)) if to_recovery else float(intensity[0])
     ends = (section[0].cusp, section[-1].cusp)
-    return FoldPiece(z[keep], s[keep], intensity[keep], appears, ends, limit, least)
+    return FoldPiece(z[keep], s[keep], intensity[keep], appears, ends, limit, least, bool(leaves and s[-1] > 0))
 
 
 def fold_curve(eos: EquationOfState) -> FoldCurve:

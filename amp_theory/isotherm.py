@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from amp_theory.branches import Pair, equal_free_entropy, follow, zero_branches
+from amp_theory.branches import Pair, ZeroBranch, equal_free_entropy, follow, zero_branches
 from amp_theory.equations_of_state import EquationOfState, Surface
 from amp_theory.errors import NumericalError
 from amp_theory.folds import FoldCurve, fold_curve, locate
@@ -86,6 +86,7 @@ class Transitions:
     def __init__(self, eos: EquationOfState) -> None:
         self.eos = eos
         self.curve: FoldCurve = fold_curve(eos)
+        self.zero: list[ZeroBranch]
         self.zero, self.zero_folds = zero_branches(eos)
 
     def at(self, intensity: float) -> Transitions:

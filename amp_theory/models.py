@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     import sympy
 
     from amp_theory.equations_of_state import EquationOfState
-    from amp_theory.isotherm import Transitions
     from amp_theory.paths import Path
     from amp_theory.results import Thresholds
 
@@ -57,6 +56,8 @@ class Model(ABC):
     control: ClassVar[str]
     control_symbol: ClassVar[str]
     easier: ClassVar[Literal["up", "down"]] = "down"
+    #: what is to be said about the values of the control that exist, if not all do
+    control_note = ""
 
     @property
     @abstractmethod
@@ -73,12 +74,6 @@ class Model(ABC):
         from amp_theory.equations_of_state import EquationOfState
 
         return EquationOfState(self, path)
-
-    def geometry(self, path: Path) -> Transitions:
-        """Return the folds and branches of this model along a path."""
-        from amp_theory.isotherm import Transitions
-
-        return Transitions(self.equation_of_state(path))
 
     @property
     def spherical(self) -> bool:

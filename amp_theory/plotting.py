@@ -21,6 +21,7 @@ from amp_theory.models import Model
 from amp_theory.paths import Path
 from amp_theory.quadrature import Array
 from amp_theory.results import Located
+from amp_theory.transitions import transitions
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,6 +53,8 @@ AXES = ("strength", "time", "information")
 LOWEST = 0.005
 #: controls at which the regions are shaded, and strengths where they are sampled
 COLUMNS, ROWS = 400, 160
+#: width of bars where controls are discrete, in units of their distance
+BAR = 0.6
 
 
 def _axes(axes: Axes | None) -> Axes:
@@ -209,6 +212,10 @@ def _shade(axes: Axes, diagram: Diagram, view: View, shown: tuple[float, float])
     bottom, top = shown
     c = np.linspace(*diagram.control_range, COLUMNS)
     x = np.asarray(view.control(c))
+    discrete = transitions(diagram.model, diagram.path).discrete
+    if discrete is not None:
+        _shade_bars(axes, diagram, view, shown, discrete.densities(diagram.control_range, diagram.points))
+        return
     axes.set_facecolor(REGIONS["easy"][0])
     if all(len(line.ends) <= 1 for line in diagram.lines.values()):
         informed, first, uninformed = (np.maximum(edge, bottom) for edge in edges(diagram, c, top))
@@ -227,6 +234,22 @@ def _shade(axes: Axes, diagram: Diagram, view: View, shown: tuple[float, float])
     axes.pcolormesh(
         x, np.asarray(view.strength(s)), code, cmap=fills, vmin=0, vmax=2, shading="nearest", rasterized=True
     )
+
+
+def _shade_bars(axes: Axes, diagram: Diagram, view: View, shown: tuple[float, float], controls: Array) -> None:
+    """Fill the regions in a bar at every control that exists; between them is nothing."""
+    from matplotlib.colors import ListedColormap
+
+    fills = ListedColormap([fill for fill, _ in REGIONS.values()])
+    ends = np.linspace(*shown, ROWS + 1)
+    gaps = np.diff(controls)
+    width = BAR * float(gaps.min()) if len(gaps) else BAR * (diagram.control_range[1] - diagram.control_range[0])
+    for control in controls:
+        table = diagram.region(float(control), 0.5 * (ends[1:] + ends[:-1]))
+        code = np.select([table == name for name in REGIONS], list(range(len(REGIONS))))
+        sides = np.asarray(view.control(control + width * np.array([-0.5, 0.5])))
+        axes.pcolormesh(sides, np.asarray(view.strength(ends)), code[:, None], cmap=fills, vmin=0, vmax=2,
+                        shading="flat", rasterized=True)  # fmt: skip
 
 
 def _legend(axes: Axes, diagram: Diagram, gray: bool) -> None:

@@ -63,7 +63,7 @@ def check(model: object, path: object) -> None:
 @lru_cache(maxsize=256)
 def solved(model: Model, path: Path) -> Transitions:
     """Return the folds and branches, computed once for equal arguments."""
-    return model.geometry(path)
+    return model.equation_of_state(path).geometry()
 
 
 def control_error(model: Model, intensity: float, error: float) -> float:
@@ -311,11 +311,9 @@ def thresholds(model: Model, path: Path, digits: int | None = None) -> Threshold
         return tr.discrete.thresholds()
     weak = _weak_recovery(tr)
     found: dict[str, Located | str] = {
-        "dynamical": _dynamical(tr),
-        "condensation": _condensation(tr),
-        "algorithmic": _algorithmic(tr, weak),
+        "dynamical": _dynamical(tr), "condensation": _condensation(tr), "algorithmic": _algorithmic(tr, weak),
         "weak_recovery": weak,
-    }
+    }  # fmt: skip
     cusps = [replace(cusp_point(tr.eos, c), origin=Origin(model, path, "tricritical")) for c in tricritical_cusps(tr)]
     # the first is the one at the least signal, up to which coexistence extends
     cusps.sort(key=lambda point: point.control, reverse=model.easier == "down")

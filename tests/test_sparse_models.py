@@ -303,12 +303,21 @@ def test_a_factor_of_ones_own():
 
 
 def test_regular_graphs():
+    """More in test_regular_graphs.py."""
     found = at.thresholds(at.Bicoloring(4, degrees="regular"), at.Flow())
     # (degree - 1)(k - 1) response^2 = 1
     assert found.weak_recovery.density == pytest.approx((49 / 3 + 1) / 4, rel=1e-13)
-    assert found.dynamical.density < found.condensation.density
-    with pytest.raises(at.InputError, match="regular graphs at temperature 0"):
-        at.XORSAT(3, degrees="regular")
+    assert (found.dynamical.density, found.condensation.density) == (19 / 4, 20 / 4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("k", [3, 6])
+def test_cold_parity_checks_with_revealed_spins(k):
+    """Messages close to erasures change their shape slowly; in the cold limit all is that of erasures."""
+    cold, zero = (at.thresholds(at.XORSAT(k, t), at.Autoregressive()) for t in (0.1, 0.0))
+    for name in ("dynamical", "condensation", "tricritical"):
+        assert getattr(cold, name).density == pytest.approx(getattr(zero, name).density, rel=2e-3)
+        assert getattr(cold, name).density > getattr(zero, name).density
 
 
 # --- input -------------------------------------------------------------------------------------------------

@@ -30,11 +30,13 @@ import numpy as np
 from amp_theory.cavity.factors import Decomposition, Enumeration, Factor
 from amp_theory.cavity.field_grid import FieldGrid
 from amp_theory.errors import NumericalError
-from amp_theory.quadrature import Array
+from amp_theory.quadrature import Array, Bools, Index
 
 Degrees = Literal["poisson", "regular"]
 #: iterations at most, change at which they stop, and residual up to which stagnation is accepted as rounding
 ITERATIONS, TOLERANCE, ROUNDING = 500, 1e-13, 1e-9
+#: residual up to which a fixed point is returned after all, for its user to count among the errors
+LOOSE = 1e-6
 #: iterations without progress before a change below ROUNDING is taken for rounding; restarts from neighbours
 PATIENCE, RESTARTS = 6, 8
 #: part of the new U that is taken after a restart
@@ -58,6 +60,11 @@ class Laws:
     rest: Array
     residual: Array
 
+    def replace(self, rows: Index, other: Laws, of: Bools | slice = slice(None)) -> None:
+        """Put rows of another solution in the place of some."""
+        for name in ("degree", "transform", "loss", "rest", "residual"):
+            getattr(self, name)[rows] = getattr(other, name)[of]
+
 
 @dataclass(frozen=True)
 class DensityEvolution:
@@ -71,6 +78,11 @@ class DensityEvolution:
     def decomposition(self) -> Decomposition | Enumeration:
         """What gives U - 1 and R."""
         return self.factor.decomposition(self.grid)
+
+    @property
+    def erasures(self) -> bool:
+        """Whether messages that are certain or absent stay so."""
+        return isinstance(self.decomposition, Decomposition) and self.decomposition.erasures
 
     def clause(self, transform: Array) -> tuple[Array, Array]:
         """Return U - 1 and R for laws along edges, shape (n, frequencies)."""
@@ -90,6 +102,23 @@ class DensityEvolution:
         return edge, side * base**least * (1 + part * loss)
 
     # --- iterations ---
+
+    def start(self, x: Array, side: Array, gap: Array) -> tuple[Array, Array]:
+        """Return laws to start from, side information with a Gaussian or an erasure channel: what changes less.
+
+        x is the snr of the Gaussian channel, gap the 1 - overlap of both; mean degrees come with the laws.
+        """
+        w = self.grid.frequency
+        gaussian = side * np.exp(-x[:, None] * (1 + w**2) / 2)
+        erasure = side * (gap / (side @ self.grid.gap))[:, None]
+        degree = np.maximum(x, 0.01)
+        change = []
+        for law in (gaussian, erasure):
+            loss, _ = self.clause(law)
+            degree = self.solve_degree(side, gap, loss, degree)
+            after, _ = self.variable(side, degree[:, None], loss)
+            change.append(self.change(self.clause(after)[0], loss))
+        return np.where((change[0] <= change[1])[:, None], gaussian, erasure), degree
 
     def iterate(self, side: Array, degree: float, transform: Array) -> Iterator[tuple[Array, Array]]:
         """Yield the transforms of a variable and along an edge in successive iterations at a mean degree."""
@@ -134,7 +163,7 @@ class DensityEvolution:
         # rows on their way to nowhere overflow; they are started again, or reported
         with np.errstate(all="ignore"):
             laws = self._converged(side, gap, transform, degree)
-        if not np.all(laws.residual < ROUNDING):
+        if not np.all(laws.residual < LOOSE):
             worst = int(np.argmax(np.where(np.isnan(laws.residual), np.inf, laws.residual)))
             raise NumericalError(
                 f"density evolution did not converge: residual {laws.residual[worst]:.1e} at overlap "
@@ -153,8 +182,15 @@ class DensityEvolution:
             # start again from the law of the nearest overlap, moved to the new one by a power
             near = good[np.argmin(np.abs(np.log(gap[bad])[:, None] - np.log(gap[good])), axis=1)]
             again = self._at_overlap(side[bad], gap[bad], laws.transform[near], laws.degree[near], MIXING)
-            for name in ("degree", "transform", "loss", "rest", "residual"):
-                getattr(laws, name)[bad] = getattr(again, name)
+            laws.replace(bad, again)
+        bad = np.flatnonzero(~(laws.residual < ROUNDING))
+        if len(bad):
+            # messages that are nearly erasures change their shape slowly: begin with erasures
+            erasures = side[bad] * (gap[bad] / (side[bad] @ self.grid.gap))[:, None]
+            begin = np.where(np.isfinite(laws.degree[bad]), laws.degree[bad], degree[bad])
+            again = self._at_overlap(side[bad], gap[bad], erasures, begin)
+            better = ~(again.residual >= laws.residual[bad])
+            laws.replace(bad[better], again, better)
         return laws
 
     def _at_overlap(self, side: Array, gap: Array, transform: Array, degree: Array, mixing: float = 1.0) -> Laws:
@@ -223,5 +259,8 @@ class DensityEvolution:
         gain = (laws.transform * laws.loss) @ entropy
         per_clause = laws.rest - (k - 1) * gain
         relative = s_full - np.log(2) + density * per_clause
-        return relative, k * (self._per_degree(side, laws.degree[:, None], laws.loss, full) @ entropy) + per_clause, s_full
-
+        return (
+            relative,
+            k * (self._per_degree(side, laws.degree[:, None], laws.loss, full) @ entropy) + per_clause,
+            s_full,
+        )

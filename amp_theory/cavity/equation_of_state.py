@@ -26,10 +26,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from amp_theory.cavity.chebyshev import ChebyshevTable, nodes
-from amp_theory.cavity.density_evolution import DensityEvolution, Laws
+from amp_theory.cavity.density_evolution import ROUNDING, DensityEvolution, Laws
 from amp_theory.cavity.tables import CheckedTable
 from amp_theory.equations_of_state import TINY, EquationOfState, Errors, Surface
-from amp_theory.errors import InputError
+from amp_theory.errors import InputError, NumericalError
 from amp_theory.mixtures import EPS
 from amp_theory.paths import Response
 from amp_theory.quadrature import Array
@@ -54,6 +54,8 @@ COARSENING = 1.3
 SEARCH, STRENGTHS = 60, 48
 #: points between the nodes at which a table is checked
 CHECKS = 64
+#: errors in units of the changes that iterations left
+AMPLIFIED = 10.0
 #: what a derivative loses
 ROUGHNESS = 30.0
 #: size of a local table relative to (x + x0, s + s0)
@@ -113,25 +115,11 @@ class SparseEquationOfState(EquationOfState):
         response = self.path.response(self.prior, self.path.coordinate(x, s), s)
         w = evolution.grid.frequency
         side = self.path.tilted_transform(w, s)
-        start, degree = self._start(evolution, x, side, response.gap)
+        start, degree = evolution.start(x, side, response.gap)
         laws = evolution.at_overlap(side, response.gap, start, degree)
         entropy, per_density, _ = evolution.entropies(side, laws)
         evidence = self.path.evidence(self.prior, self.path.public(s))
         return Point(laws.degree / self.factor.k, entropy + evidence, per_density, laws)
-
-    def _start(self, evolution: DensityEvolution, x: Array, side: Array, gap: Array) -> tuple[Array, Array]:
-        """Return laws to start from, side information with a Gaussian or an erasure channel: what changes less."""
-        w = evolution.grid.frequency
-        gaussian = side * np.exp(-x[:, None] * (1 + w**2) / 2)
-        erasure = side * (gap / (side @ evolution.grid.gap))[:, None]
-        degree = np.maximum(x, 0.01)
-        change = []
-        for law in (gaussian, erasure):
-            loss, _ = evolution.clause(law)
-            degree = evolution.solve_degree(side, gap, loss, degree)
-            after, _ = evolution.variable(side, degree[:, None], loss)
-            change.append(evolution.change(evolution.clause(after)[0], loss))
-        return np.where((change[0] <= change[1])[:, None], gaussian, erasure), degree
 
     # --- tables ---
 
@@ -145,8 +133,10 @@ class SparseEquationOfState(EquationOfState):
         """Return a table from the nodes x and s, and its errors."""
         xx, ss = (a.ravel() for a in np.meshgrid(x, s, indexing="ij"))
         shape = (3, len(x), len(s))
-        values = self._values(xx, ss, False).reshape(shape)
-        other = self._values(xx, ss, True).reshape(shape)
+        points = [self.solve(xx, ss, coarse) for coarse in (False, True)]
+        values, other = (self._functions(p, xx, ss).reshape(shape) for p in points)
+        # what iterations left where they did not come to rest
+        left = sum(np.where(p.laws.residual > ROUNDING, AMPLIFIED * p.laws.residual, 0.0) for p in points)
         table = ChebyshevTable.interpolate(x_range, s_range, values)
         # between the nodes, where Chebyshev interpolation is worst
         rng = np.random.default_rng(1)
@@ -154,11 +144,22 @@ class SparseEquationOfState(EquationOfState):
         v = rng.uniform(*s_range, CHECKS) if len(s) > 1 else np.zeros(CHECKS)
         exact = self._values(X0 * np.expm1(u), S0 * np.expm1(v), False)
         misfit = np.abs(table(u, v)["f"] - exact)
-        return CheckedTable(table, np.abs(values - other), np.log1p(x / X0), np.log1p(s / S0), misfit, u, v)
+        return CheckedTable(
+            table,
+            np.abs(values - other) + np.reshape(left, shape[1:]),
+            np.log1p(x / X0),
+            np.log1p(s / S0),
+            misfit,
+            u,
+            v,
+        )
 
     def _values(self, x: Array, s: Array, coarse: bool) -> Array:
         """Return g, phi and d phi/d alpha at (x, s), shape (3, n)."""
-        p = self.solve(x, s, coarse)
+        return self._functions(self.solve(x, s, coarse), x, s)
+
+    def _functions(self, p: Point, x: Array, s: Array) -> Array:
+        """Return g, phi and d phi/d alpha of fixed points at (x, s), shape (3, n)."""
         q = self.path.response(self.prior, self.path.coordinate(x, s), s).overlap
         g = np.log(p.density * self.factor.k / x) + self.factor.order * np.log(q)
         return np.stack([g, p.free_entropy, p.free_entropy_density])
@@ -408,7 +409,8 @@ class SparseEquationOfState(EquationOfState):
     def state_evolution(self, intensity: float, strength: float, start: str | float) -> Iterator[tuple[float, float]]:
         """Yield (overlap, 1 - overlap) of belief propagation, iteration after iteration, from a start on.
 
-        An overlap given as the start stands for messages from a Gaussian channel with this overlap.
+        An overlap given as the start stands for messages from a Gaussian channel with this overlap, or from an erasure
+        channel where all messages are erasures: parity checks at T = 0, some spins revealed.
         """
         evolution = self.evolution
         w = evolution.grid.frequency
@@ -423,10 +425,15 @@ class SparseEquationOfState(EquationOfState):
             x = self.signal_at(np.array([float(start)]), 0.0)
             x = np.where(np.isnan(x), 0.0 if float(start) < 0.5 else LARGEST_X, x)
             law = np.exp(-x[:, None] * (1 + w**2) / 2)
+            if evolution.erasures and np.ptp(side) == 0:
+                # erasures stay erasures, and other laws would become them too slowly for doubles
+                law = np.full_like(side, 1 - float(start))
         gap = float((law @ evolution.grid.gap)[0])
         yield 1 - gap, gap
         for full, _ in evolution.iterate(side, intensity * self.factor.k, law):
             gap = float((full @ evolution.grid.gap)[0])
+            if not np.isfinite(gap):
+                raise NumericalError("belief propagation left the range of numbers: start elsewhere", partial=full)
             yield 1 - gap, gap
 
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from amp_theory.cavity.density_evolution import ROUNDING, TOLERANCE, DensityEvolution
+from amp_theory.cavity.mixing import DEPTH, Mixer
 from amp_theory.errors import NumericalError
 from amp_theory.quadrature import Array, Bools, Index
 
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from amp_theory.paths import Path
     from amp_theory.priors import Prior
 
-#: part of the new U that is taken: at large overlap the plain iteration oscillates without end
-MIXING = 0.7
 #: iterations at most, without progress before a change below ROUNDING is taken for rounding, and before giving up,
 #: with plain iterations and accelerated ones
 ITERATIONS, PATIENCE, HOPELESS = 1000, 12, (300, 60)
@@ -40,10 +39,6 @@ ITERATIONS, PATIENCE, HOPELESS = 1000, 12, (300, 60)
 STEPS, ACCURATE = 100, 1e-9
 #: a part of the factors is sought up to 1 + this where it runs through one
 BEYOND = 0.1
-#: steps that are combined, falls of the change before they are, the largest factor, what is no direction
-DEPTH, FALLS, LONGEST, RIDGE = 5, 3, 100.0, 1e-13
-#: growth of the change beyond its best at which a row starts again
-WORSE = 10.0
 #: step for derivatives in the strength, in units of max(strength, 0.01)
 STEP = 1e-4
 
@@ -56,7 +51,6 @@ def level(path: Path, strength: Array) -> Array:
 def strength_of(path: Path, levels: Array) -> Array:
     """Return the internal strength of a level."""
     return levels if np.isinf(path.limit) else np.asarray(-np.expm1(-levels))
-
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +101,9 @@ class FixedDegree:
                 for old, new in zip(found, again, strict=True):
                     old[bad[better]] = new[better]
             unknown, transform, loss, rest, residual = found
-            levels, kept = (0 * unknown, 1 + unknown) if diluted else (np.maximum(unknown, 0), 1 + np.minimum(unknown, 0))
+            levels, kept = (
+                (0 * unknown, 1 + unknown) if diluted else (np.maximum(unknown, 0), 1 + np.minimum(unknown, 0))
+            )
             return Fixed(levels, kept, *self._free_entropies(levels, kept, transform, loss, rest), residual)
 
     def solve_all(self, z: Array, diluted: bool = False, accuracy: float = ROUNDING) -> Fixed:
@@ -117,7 +113,9 @@ class FixedDegree:
             worst = int(np.argmax(np.where(np.isnan(fixed.residual), np.inf, fixed.residual)))
             raise NumericalError(
                 f"density evolution did not converge: residual {fixed.residual[worst]:.1e} at overlap "
-                f"{float(self.prior.table(z[worst : worst + 1]).overlap[0]):.6g} and degree {self.degree}", partial=fixed,
+                f"{float(self.prior.table(z[worst : worst + 1]).overlap[0]):.6g} and degree {self.degree}; "
+                "messages close to erasures converge slowly: take temperature 0 for a low one, or a higher one",
+                partial=fixed,
             )  # fmt: skip
         return fixed
 
@@ -151,7 +149,7 @@ class FixedDegree:
         """Solve for the level >= 0 of the strength, or minus the part of the factors left out, that gives the gap."""
         functional = self.evolution.grid.gap
 
-        def value(u: Array, rows: Array) -> Array:
+        def value(u: Array, rows: Index) -> Array:
             return np.asarray(self._laws(u, loss[rows], self.degree, diluted) @ functional)
 
         # 1 - overlap falls from 1 at -1, where nothing is left, to zero
@@ -173,7 +171,7 @@ class FixedDegree:
         loss, rest = self.evolution.clause(transform)
         unknown = np.full(n, 0.1)
         residual, best, since = np.full(n, np.inf), np.full(n, np.inf), np.zeros(n, dtype=int)
-        mixer = _Mixer(len(self.evolution.grid.frequency) // 3, depth)
+        mixer = Mixer(len(self.evolution.grid.frequency) // 3, depth)
         active = np.arange(n)
         for _ in range(ITERATIONS):
             new = self._unknown(loss[active], gap[active], unknown[active], diluted)
@@ -223,78 +221,6 @@ class FixedDegree:
         return evidence(strength), _slope([evidence(s) for s in at], h, at[0] < strength)
 
 
-class _Mixer:
-    """The next U - 1 from the last ones: a part of the new one, accelerated (Anderson) behind guards, row by row.
-
-    Steps are combined with the `depth` last ones so that the changes at low frequencies cancel best, once the change has
-    fallen FALLS times in a row; a row whose change grows much beyond its best forgets what it has and goes on plainly.
-    """
-
-    def __init__(self, low: int, depth: int) -> None:
-        self.low, self.depth = low, depth
-        self.last: tuple[Array, Array, Array] | None = None
-        #: differences of U - 1 and of steps, shape (rows, depth, frequencies); how many are there
-        self.moves = self.turns = np.zeros(0)
-        self.count = self.falls = np.zeros(0, dtype=int)
-        self.best = np.zeros(0)
-
-    def next(self, old: Array, new: Array, change: Array) -> Array:
-        """Return what to go on with, from the old U - 1, what it maps to, and the size of the change."""
-        step = new - old
-        result = old + MIXING * step
-        if self.depth == 0:
-            return np.asarray(result)
-        if self.last is None:
-            self.moves, self.turns = (np.zeros((len(old), self.depth, old.shape[1])) for _ in range(2))
-            self.count, self.falls = (np.zeros(len(old), dtype=int) for _ in range(2))
-            self.best = change.copy()
-        else:
-            before, step_before, change_before = self.last
-            self.falls = np.where(change < change_before, self.falls + 1, self.falls)
-            lost = change > WORSE * self.best
-            self.count[lost], self.falls[lost] = 0, 0
-            self.best = np.where(lost, change, np.minimum(self.best, change))
-            for kept, latest in ((self.moves, old - before), (self.turns, step - step_before)):
-                kept[:, 1:] = kept[:, :-1]
-                kept[:, 0] = latest
-            self.count = np.minimum(np.where(lost, 0, self.count + 1), self.depth)
-            some = np.flatnonzero((self.falls >= FALLS) & (self.count > 0))
-            if len(some):
-                result[some] = _bounded(result[some] - self._correction(some, step[some]))
-        self.last = old, step, change
-        return np.asarray(result)
-
-    def _correction(self, rows: Index, step: Array) -> Array:
-        """Return what to subtract from a plain step of some rows."""
-        there = np.arange(self.depth) < self.count[rows][:, None]
-        turns = self.turns[rows] * there[:, :, None]
-        low = turns[:, :, : self.low]
-        square = low @ low.transpose(0, 2, 1)
-        size = np.trace(square, axis1=1, axis2=2)[:, None, None]
-        # directions that are not there, or hardly differ, get no part
-        square = square + np.eye(self.depth) * np.where(size > 0, RIDGE * size, 1.0)
-        right = (low @ step[:, : self.low, None])[:, :, 0]
-        part = np.linalg.solve(square, right[:, :, None])[:, :, 0] * there
-        part *= np.minimum(1.0, LONGEST / np.maximum(np.max(np.abs(part), axis=1), 1e-300))[:, None]
-        return np.asarray(np.einsum("nd,ndf->nf", part, self.moves[rows] + MIXING * turns))
-
-    def keep(self, rows: Bools) -> None:
-        """Forget rows that are done."""
-        if self.depth == 0 or np.all(rows):
-            return
-        assert self.last is not None
-        old, step, change = self.last
-        self.last = old[rows], step[rows], change[rows]
-        for name in ("moves", "turns", "count", "falls", "best"):
-            setattr(self, name, getattr(self, name)[rows])
-
-
-def _bounded(loss: Array) -> Array:
-    """Return U - 1 within abs(U(w)) <= U(0) <= 1, which every law of messages obeys."""
-    top = np.clip(loss[:, :1], -1, 0)
-    return np.clip(loss, -2 - top, top)
-
-
 def _stencil(path: Path, strength: Array) -> tuple[list[Array], Array]:
     """Return three strengths a step apart within the path's range, around a strength or to the right of it."""
     h = STEP * np.maximum(strength, 0.01)
@@ -305,7 +231,7 @@ def _stencil(path: Path, strength: Array) -> tuple[list[Array], Array]:
     return [first + j * h for j in range(3)], h
 
 
-def _slope(values: list[Array], h: Array, central: Array) -> Array:
+def _slope(values: list[Array], h: Array, central: Bools) -> Array:
     """Return the derivative at the middle of three points (`central`) or at the first."""
     shape = (slice(None),) + (None,) * (values[0].ndim - 1)
     low, middle, high = values
@@ -319,9 +245,7 @@ def side_slope(path: Path, frequency: Array, strength: Array) -> Array:
     return _slope([path.tilted_transform(frequency, s) for s in at], h, at[0] < strength)
 
 
-def _decreasing(
-    value: Callable[[Array, Array], Array], gap: Array, low: Array, high: Array, start: Array
-) -> Array:
+def _decreasing(value: Callable[[Array, Index], Array], gap: Array, low: Array, high: Array, start: Array) -> Array:
     """Solve value(u) = gap for u in (low, high), value decreasing, by Newton's method within brackets.
 
     value is called with positions and the numbers of their rows.

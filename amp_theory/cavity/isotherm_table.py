@@ -15,12 +15,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
 from amp_theory.cavity.chebyshev import ChebyshevCurve, nodes
 from amp_theory.cavity.fixed_degree import BEYOND, FixedDegree, level, strength_of
-from amp_theory.errors import InputError
+from amp_theory.errors import InputError, NumericalError
 from amp_theory.paths import Path
 from amp_theory.quadrature import Array, Bools
 
@@ -32,10 +33,14 @@ SMALLEST = 1e-9
 SEARCH, NODES, CHECKS = 72, 64, 12
 #: changes of iterations that are small enough for the sign of what is solved for, and what they leave in it
 LOOSE, AMPLIFIED = 1e-6, 10.0
+#: the same at zero-strength fixed points, and what is large enough to have a sure sign, in units of the change
+LOOSE_END, SURE = 1e-3, 100.0
+#: the part of an interval next to an end that an error of the end concerns
+NEAR = 0.05
 #: bisections and secants of the search, and its accuracy in log z
 STEPS, ACCURATE = 60, 1e-13
 #: nodes of the sketch of a forbidden interval
-OUTLINE = 24
+OUTLINE = 48
 #: z up to which the accuracy asked for is checked
 CHECKED = 24.0
 #: error between the nodes that makes more of them unnecessary
@@ -122,14 +127,18 @@ class ZeroStrength:
 
     def _sign(self, z: Array) -> Array:
         """Return the sign function, to an accuracy that is enough for its sign."""
-        return self.fine.solve_all(z, accuracy=LOOSE).sign
+        fixed = self.fine.solve(z)
+        doubtful = ~((fixed.residual < LOOSE) | (np.abs(fixed.sign) > SURE * fixed.residual))
+        if np.any(doubtful):
+            self.fine.solve_all(z[doubtful], accuracy=LOOSE)
+        return fixed.sign
 
     @cached_property
     def end_errors(self) -> Array:
         """Bounds on the part of the factors kept at the fixed points found, which is one: what iterations leave."""
         if not self.ends:
             return np.zeros(0)
-        fixed = self.fine.solve_all(np.array(self.ends), diluted=True, accuracy=LOOSE)
+        fixed = self.fine.solve_all(np.array(self.ends), diluted=True, accuracy=LOOSE_END)
         return np.asarray(np.abs(fixed.kept - 1) + AMPLIFIED * fixed.residual)
 
     def _refined(self, z: Array, sign: Array) -> tuple[Array, Array]:
@@ -186,7 +195,7 @@ class IsothermTable:
         """All intervals with their tables."""
         edges = [0.0, *self.ends, LARGEST]
         found = []
-        for k, (a, b) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+        for k, (a, b) in enumerate(pairwise(edges)):
             allowed = self.starts_allowed == (k % 2 == 0)
             last = self._last_found(a, b) if allowed and b < LARGEST else b
             if last > a:
@@ -211,9 +220,17 @@ class IsothermTable:
         t = nodes(*ends, BRIDGE)
         z = Z0 * np.expm1(t)
         part = (z - lower) / (upper - lower)
-        after = self.zero.fine.solve_all(np.array([upper]), diluted=True, accuracy=LOOSE)
+        after = self.zero.fine.solve_all(np.array([upper]), diluted=True, accuracy=LOOSE_END)
         right = np.array([[0.0], after.free_entropy, after.free_entropy_s, [1.0]])
-        left = 0 * right if before is None else before.curve(np.array([ends[0]]))[0]
+        left = 0 * right
+        if before is not None:
+            left, slope, _ = before.curve(np.array([ends[0]]))
+            if left[LEVEL, 0] * (lower + Z0) + lower * slope[LEVEL, 0] > 0:
+                raise NumericalError(
+                    "density evolution finds no fixed points from before the end of a stable branch on: messages close "
+                    f"to erasures converge too slowly at degree {self.fine.degree} along {self.path.name}; take "
+                    "temperature 0, of which low temperatures differ by exp(-1/T), or a higher one", partial=before,
+                )  # fmt: skip
         values = left + (right - left) * part
         values[LEVEL] = lower * left[LEVEL] * (1 - part) / z
         width = np.repeat(np.abs(right - left), BRIDGE, axis=1)
@@ -240,7 +257,9 @@ class IsothermTable:
         resolution = np.abs(values - coarse)
         resolution[LEVEL] *= Z0 * np.expm1(t)
         worst = np.max(misfit, axis=1)
-        worst[LEVEL] += self._end_error(lower) + self._end_error(upper) + AMPLIFIED * max(left, left_coarse)
+        worst[LEVEL] += AMPLIFIED * max(left, left_coarse)
+        for end, at in ((lower, ends[0]), (upper, ends[1])):
+            resolution[LEVEL, np.abs(t - at) < NEAR * (ends[1] - ends[0])] += self._end_error(end)
         return Interval(lower, upper, allowed, curve, resolution, t, worst)
 
     def _outline(self, lower: float, upper: float) -> Interval:
@@ -381,7 +400,7 @@ def _crossings(evolution: FixedDegree, lower: Array, upper: Array, at_lower: Arr
         t = (a[i] * fb[i] - b[i] * fa[i]) / (fb[i] - fa[i])
         t = np.clip(t, a[i] + 1e-3 * (b[i] - a[i]), b[i] - 1e-3 * (b[i] - a[i]))
         # without the corner where side information sets in
-        f = evolution.solve_all(np.exp(t), diluted=True, accuracy=LOOSE).kept - 1
+        f = evolution.solve_all(np.exp(t), diluted=True, accuracy=LOOSE_END).kept - 1
         left = (f < 0) == (fa[i] < 0)
         # the end that stays twice counts half
         fb[i] = np.where(left & (side[i] > 0), 0.5 * fb[i], fb[i])

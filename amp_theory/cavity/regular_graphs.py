@@ -12,6 +12,7 @@ overlap a fixed point, sigma is negative.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ import numpy as np
 from amp_theory.cavity.equation_of_state import COARSENING, SparseEquationOfState
 from amp_theory.cavity.fixed_degree import FixedDegree
 from amp_theory.cavity.isotherm_table import LARGEST, IsothermTable, ZeroStrength
+from amp_theory.cavity.sparse_models import DEGREE_ROUNDING
 from amp_theory.equations_of_state import TINY, Errors, Surface
 from amp_theory.errors import InputError
 from amp_theory.isotherm import Transitions
@@ -49,7 +51,9 @@ def zero_strength(model: SparseModel, degree: int) -> ZeroStrength:
     Erasures are the side information that is easiest on the solver.
     """
     starts_allowed = bool(degree / model.factor.k < model.weak_recovery)
-    return ZeroStrength(FixedDegree(_evolution(model, 1), Autoregressive(), model.variable_prior, degree), starts_allowed)
+    return ZeroStrength(
+        FixedDegree(_evolution(model, 1), Autoregressive(), model.variable_prior, degree), starts_allowed
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -109,6 +113,12 @@ class FullRecovery:
 class RegularEquationOfState(SparseEquationOfState):
     """What regular graphs of all degrees have in common; fixed points belong to one degree."""
 
+    def geometry(self) -> Transitions:
+        """Return what answers for all densities, one by one."""
+        from amp_theory.cavity.regular_transitions import RegularTransitions
+
+        return RegularTransitions(self.model, self.path)
+
     @cached_property
     def evolution(self) -> DensityEvolution:
         """Density evolution on the model's grid."""
@@ -121,7 +131,7 @@ class RegularEquationOfState(SparseEquationOfState):
             "of state that is continuous in the density; ask at one density"
         )
 
-    def state_evolution(self, intensity, strength, start):  # type: ignore[no-untyped-def]
+    def state_evolution(self, intensity: float, strength: float, start: str | float) -> Iterator[tuple[float, float]]:
         """Yield (overlap, 1 - overlap) of belief propagation at an integer degree."""
         degree = self.model.degree(intensity)
         return super().state_evolution(degree / self.factor.k, strength, start)
@@ -182,7 +192,8 @@ class RegularIsotherm(RegularEquationOfState):
         fold, zero = z * v.strength_z, np.zeros_like(z)
         with np.errstate(all="ignore"):
             columns = (
-                z, s, intensity, fold, v.strength_z + z * v.strength_zz, zero, -z, m.overlap, m.slope, zero, m.mmse, v.signal,
+                z, s, intensity, fold, v.strength_z + z * v.strength_zz, zero, -z, m.overlap, m.slope, zero, m.mmse,
+                v.signal,
                 v.free_entropy, v.free_entropy_s, z / intensity, zero, (1 - fold) / (z * m.slope), z,
             )  # fmt: skip
         return Surface(*(np.reshape(c, shape) for c in columns))
@@ -193,7 +204,8 @@ class RegularIsotherm(RegularEquationOfState):
         finite = np.isfinite(z)
         strength, entropy, overlap = np.zeros(len(z)), np.zeros(len(z)), np.zeros(len(z))
         v = self.table(z[finite], s[finite])
-        strength[finite] = v.strength_error + 16 * EPS * (1 + np.abs(v.strength))
+        # a density that deviates from d/k by rounding moves the strength by as much
+        strength[finite] = v.strength_error + DEGREE_ROUNDING + 16 * EPS * np.abs(v.strength)
         entropy[finite] = v.free_entropy_error + 64 * EPS
         overlap[finite] = EPS * f.overlap.ravel()[finite]
         # beyond the table the overlap is only known to lie between its last value and one

@@ -21,7 +21,7 @@ import numpy as np
 
 from amp_theory.along_path import PathTransitions, path_transitions
 from amp_theory.branches import ZeroBranch
-from amp_theory.cavity.isotherm_table import LARGEST, LOOSE
+from amp_theory.cavity.isotherm_table import LARGEST, LOOSE_END
 from amp_theory.cavity.regular_graphs import FullRecovery, RegularEquationOfState, isotherm, zero_strength
 from amp_theory.equations_of_state import Surface
 from amp_theory.folds import FoldCurve, FoldPiece
@@ -58,7 +58,7 @@ class RegularTransitions(Transitions):
 
     @property
     def discrete(self) -> RegularTransitions:  # type: ignore[override]
-        """This."""
+        """Itself."""
         return self
 
     # --- one density ---
@@ -91,12 +91,12 @@ class RegularTransitions(Transitions):
     # --- zero strength ---
 
     def coexisting(self, degree: int) -> list[tuple[float, float]]:
-        """Return (z, free entropy) of the stable branches at zero strength, ascending; z = 0 is q = 0, infinity q = 1."""
+        """Return (z, free entropy) of the stable branches at zero strength, ascending; 0 is q = 0, infinity q = 1."""
         zero = zero_strength(self.model, degree)
         found = [(0.0, 0.0)] if zero.starts_allowed else []
         z, stable = zero.fixed_points()
         if np.any(stable):
-            levels = zero.fine.solve_all(z[stable], diluted=True, accuracy=LOOSE).free_entropy
+            levels = zero.fine.solve_all(z[stable], diluted=True, accuracy=LOOSE_END).free_entropy
             found += [(float(a), float(b)) for a, b in zip(z[stable], levels, strict=True)]
         if not zero.last_allowed:
             recovery = FullRecovery(self.model, Flow())
@@ -134,7 +134,7 @@ class RegularTransitions(Transitions):
 
     @cached_property
     def _guess(self) -> int:
-        """About the degree at which something but q = 0 is a fixed point at zero strength, from the curve at another."""
+        """About the degree at which fixed points q > 0 appear at zero strength, from the curve at another."""
         k = self.model.factor.k
         other = min(max(round(k * min(self._paramagnet, self.model.weak_recovery)), 3), MOST)
         return max(1, round(other * zero_strength(self.model, other).least_kept))
@@ -180,7 +180,7 @@ class RegularTransitions(Transitions):
 
     @cached_property
     def failing(self) -> tuple[int, int | None] | None:
-        """The first and last degree at which the path crosses a first-order transition; no last one if it never ends."""
+        """The first and last degree at which the path crosses a first-order transition; None if there is no last."""
         if self.dynamical is None:
             return self._scanned
         if not self.fails(self.dynamical):
@@ -201,7 +201,7 @@ class RegularTransitions(Transitions):
     # --- for verdicts over all densities ---
 
     @cached_property
-    def curve(self) -> FoldCurve:
+    def curve(self) -> FoldCurve:  # type: ignore[override]
         """The densities at which the path crosses a first-order transition, as one piece of a fold curve."""
         if self.failing is None:
             return FoldCurve((), ())
@@ -212,7 +212,7 @@ class RegularTransitions(Transitions):
         return FoldCurve((piece,), ())
 
     @cached_property
-    def zero(self) -> list[ZeroBranch]:
+    def zero(self) -> list[ZeroBranch]:  # type: ignore[override]
         """The branches at zero strength as far as verdicts ask: q = 0, and the first other one."""
         k = self.model.factor.k
         branches = [ZeroBranch(0.0, 0.0, 0.0, self.eos.start, null=True)]
@@ -222,23 +222,28 @@ class RegularTransitions(Transitions):
 
     # --- lines ---
 
-    def lines(self, control_range: tuple[float, float], points: int) -> dict[str, Line]:
-        """Return the lines of a diagram: points at the densities of graphs, at most `points` of them evenly chosen.
-
-        Points of neighbouring densities with the same place in the order of strengths are connected.
-        """
+    def densities(self, control_range: tuple[float, float], points: int) -> Array:
+        """Return the densities of graphs in a range, at most `points` of them evenly chosen."""
         k = self.model.factor.k
         least, most = (k * x for x in control_range)
         degrees = np.arange(max(1, int(np.ceil(least * (1 - EDGE)))), int(np.floor(most * (1 + EDGE))) + 1)
         if len(degrees) > points:
             degrees = degrees[np.unique(np.round(np.linspace(0, len(degrees) - 1, points)).astype(int))]
-        found = [path_transitions(self.model, self.path, float(d) / k) for d in degrees]
+        return np.asarray(degrees / k)
+
+    def lines(self, control_range: tuple[float, float], points: int) -> dict[str, Line]:
+        """Return the lines of a diagram: points at the densities of graphs, at most `points` of them evenly chosen.
+
+        Points of neighbouring densities with the same place in the order of strengths are connected.
+        """
+        found = [path_transitions(self.model, self.path, float(x)) for x in self.densities(control_range, points)]
         return {name: self._line(name, found) for name in LINES}
 
     def _line(self, name: str, found: list[PathTransitions]) -> Line:
         """Return one line from the transitions at ascending densities."""
         most = max((len(getattr(f, name)) for f in found), default=0)
-        rows, ends = [], []
+        rows: list[tuple[float, ...]] = []
+        ends: list[tuple[str, str]] = []
         for place in range(most):
             here = [i for i, f in enumerate(found) if len(getattr(f, name)) > place]
             for run in np.split(np.array(here), np.flatnonzero(np.diff(here) > 1) + 1):
@@ -247,11 +252,13 @@ class RegularTransitions(Transitions):
                     lower = found[i].lower_overlaps[place] if name == "first_order" else np.nan
                     rows.append((point.control, point.strength, point.overlap, lower,
                                  point.errors[self.path.strength], len(ends)))  # fmt: skip
-                edges = run[0] == 0, run[-1] == len(found) - 1
-                ends.append(tuple("edge of the range" if edge else NEXT for edge in edges))
+                first, last = (
+                    "edge of the range" if run[i] == edge else NEXT for i, edge in ((0, 0), (-1, len(found) - 1))
+                )
+                ends.append((first, last))
         columns = np.array(rows, dtype=float).reshape(-1, 6).T
         low = columns[3] if name == "first_order" else None
-        return Line(*columns[:3], low, columns[4], columns[5].astype(int), tuple((a, b) for a, b in ends))
+        return Line(columns[0], columns[1], columns[2], low, columns[4], columns[5].astype(int), tuple(ends))
 
     # --- special points ---
 
@@ -280,14 +287,14 @@ class RegularTransitions(Transitions):
         }  # fmt: skip
         reasons = {name: point for name, point in found.items() if isinstance(point, str)}
         reasons["tricritical"] = self._no_tricritical()
-        points = {
-            n: replace(p, origin=Origin(self.model, self.path, n)) if isinstance(p, Located) else None
+        dynamical, condensation, algorithmic, weak = (
+            replace(p, origin=Origin(self.model, self.path, n)) if isinstance(p, Located) else None
             for n, p in found.items()
-        }
+        )
         model = self.model
         return Thresholds(
-            model.name, self.path.name, model.control, self.path.strength, model.parameters, tricritical=None,
-            reasons=reasons, bounds=model.bounds, **points,
+            model.name, self.path.name, model.control, self.path.strength, model.parameters, dynamical, condensation,
+            algorithmic, weak, None, reasons, bounds=model.bounds,
         )  # fmt: skip
 
     @property
@@ -300,9 +307,7 @@ class RegularTransitions(Transitions):
     def _dynamical(self) -> Located | str:
         if self.dynamical is None:
             return f"no second branch exists at zero strength on regular graphs, {self._searched}"
-        return self._located(
-            self.dynamical, 1, "the smallest density with a second stable branch at zero strength"
-        )
+        return self._located(self.dynamical, 1, "the smallest density with a second stable branch at zero strength")
 
     def _condensation(self) -> Located | str:
         if self.dynamical is None:

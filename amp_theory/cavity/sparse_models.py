@@ -29,13 +29,12 @@ from amp_theory.quadrature import Array
 
 if TYPE_CHECKING:
     from amp_theory.cavity.equation_of_state import SparseEquationOfState
-    from amp_theory.isotherm import Transitions
     from amp_theory.paths import Path
 
 #: spins per factor; grid spacings
 MOST_SPINS, FINEST, COARSEST = 12, 0.05, 0.5
 #: relative deviation of k density from an integer that is taken for rounding
-DEGREE_ROUNDING = 1e-9
+DEGREE_ROUNDING = 4e-12
 #: width of the second, coarser grid in units of the first
 NARROWER = 0.9
 #: the spacing of the grid unless asked for another
@@ -113,12 +112,10 @@ class SparseModel(Model):
         """Whether degrees are regular, so that densities are multiples of 1/k."""
         return self.degrees == "regular"
 
-    def geometry(self, path: Path) -> Transitions:
-        """Return the folds and branches along a path, of regular graphs degree by degree."""
-        from amp_theory.cavity.regular_transitions import RegularTransitions
-        from amp_theory.isotherm import Transitions
-
-        return RegularTransitions(self, path) if self.regular else Transitions(self.equation_of_state(path))
+    @property
+    def control_note(self) -> str:  # type: ignore[override]
+        """On regular graphs, that densities are multiples of 1/k."""
+        return f" (a multiple of 1/{self.factor.k}, as the degrees are integers)" if self.regular else ""
 
     def degree(self, density: float) -> int:
         """Return the degree k density of regular graphs.
@@ -136,8 +133,8 @@ class SparseModel(Model):
         below, above = max(math.floor(degree), 0), max(math.ceil(degree), 1)
         allowed = " and ".join(f"{d}/{k} = {d / k:.15g}" for d in sorted({max(below, 1), above}))
         raise InputError(
-            f"density = {density:.15g} gives every spin k density = {degree:.15g} factors, on regular graphs it must be "
-            f"an integer >= 1: the nearest densities are {allowed}"
+            f"density = {density:.15g} gives every spin k density = {degree:.15g} factors, on regular graphs it must "
+            f"be an integer >= 1: the nearest densities are {allowed}"
         )
 
     def check_control(self, control: npt.ArrayLike) -> Array:

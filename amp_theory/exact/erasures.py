@@ -55,11 +55,12 @@ def erasure_form(model: Model, path: Path) -> GeneralCoupling:
     Raises
     ------
     InputError
-        For all but XORSAT at temperature 0 on the autoregressive path.
+        For all but XORSAT at temperature 0 with Poisson degrees on the autoregressive path.
     """
-    if type(model) is XORSAT and model.temperature == 0 and type(path) is Autoregressive:
+    if type(model) is XORSAT and model.temperature == 0 and not model.regular and type(path) is Autoregressive:
         return PolynomialCoupling(((model.k, Fraction(1)),))
     raise InputError(
         f"digits beyond double precision are not there for {model!r} along {path.name}: its messages are laws on a "
-        "grid or populations; dense models have them, and XORSAT at temperature 0 on the autoregressive path"
+        "grid or populations; dense models have them, and XORSAT at temperature 0 with Poisson degrees on the "
+        "autoregressive path"
     )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from amp_theory.diagram import Diagram
+from amp_theory.errors import InputError
 from amp_theory.explorer.tables import Tables, packed
 from amp_theory.plotting import LABELS, NO_ANSWER, NOWHERE, REGIONS, STYLES, edges, highest, top_strength
 from amp_theory.quadrature import Array
@@ -52,6 +53,11 @@ def highest_strength(diagram: Diagram) -> float:
 def page_data(diagram: Diagram) -> dict[str, Any]:
     """Return everything the page needs, as JSON without NaN or infinity."""
     model, path = diagram.model, diagram.path
+    if transitions(model, path).discrete is not None:
+        raise InputError(
+            f"the explorer moves through a continuous {model.control}, that of {model!r} is discrete"
+            f"{model.control_note}: plot the diagram, or ask path_transitions at single values"
+        )
     top = highest_strength(diagram)
     tables = Tables(transitions(model, path).eos, diagram.control_range, top)
     lo, hi = diagram.control_range

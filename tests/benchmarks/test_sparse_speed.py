@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import resource
 import sys
+import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -43,6 +44,16 @@ def test_thresholds(benchmark, name):
     """At most 15 s."""
     found = benchmark.pedantic(fresh_thresholds, (at.Bicoloring(5), PATHS[name]), rounds=1)
     assert found.tricritical.error < 1e-6
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_regular_graphs(benchmark, name):
+    """One density at most 10 s; thresholds at most 30 s."""
+    codes, model = at.XORSAT(6, temperature=0.2, degrees="regular"), at.Bicoloring(5, degrees="regular")
+    benchmark.pedantic(fresh_thresholds, (model, PATHS[name]), rounds=1)
+    start = time.perf_counter()
+    assert at.path_transitions(codes, PATHS[name], 4 / 6).first_order
+    benchmark.extra_info["one density, s"] = time.perf_counter() - start
 
 
 @pytest.mark.parametrize("name", PATHS)
