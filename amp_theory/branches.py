@@ -10,12 +10,13 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from amp_theory.equations_of_state import TINY, EquationOfState, Surface
+from amp_theory.equations_of_state import TINY, EquationOfState
 from amp_theory.errors import NumericalError
 from amp_theory.folds import zero_strength_folds
 from amp_theory.mixtures import EPS
 from amp_theory.quadrature import Array, Bools, Index
 from amp_theory.roots import solve_bracketed
+from amp_theory.surface import Surface
 
 #: iterations of the simultaneous Newton method, and the accuracy of its start in units of the brackets
 NEWTON, COARSE = 12, 2e-3

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.equations_of_state import Surface
 from amp_theory.errors import as_float, integer_between
 from amp_theory.files import check_output, write_text
 from amp_theory.fixed_point_solver import roots
@@ -21,6 +20,7 @@ from amp_theory.paths import Path
 from amp_theory.quadrature import Array, Index
 from amp_theory.recovery import RECOVERY
 from amp_theory.roots import solve_bracketed
+from amp_theory.surface import Surface
 from amp_theory.transitions import transitions
 
 #: points of a curve

@@ -19,7 +19,6 @@ Source: theory of arXiv:2308.14085, its equations of state solved for the contro
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -30,8 +29,9 @@ from amp_theory.errors import InputError
 from amp_theory.mixtures import EPS
 from amp_theory.models import LARGEST_SNR, Model
 from amp_theory.paths import Path, Response
-from amp_theory.quadrature import Array, Bools, Index
+from amp_theory.quadrature import Array
 from amp_theory.recovery import Recovery
+from amp_theory.surface import Errors, Surface
 
 if TYPE_CHECKING:
     from amp_theory.isotherm import Transitions
@@ -56,72 +56,6 @@ LARGEST_SLOPE = 1e200
 NEARLY_SINGULAR = 1e4
 #: overlap over rho from which state evolution starts where q = 0 is unstable
 PUSH = 1e-8
-
-
-@dataclass(frozen=True, slots=True)
-class Surface:
-    """Fixed points at coordinates z and internal strengths s: arrays that broadcast to one shape.
-
-    fold is F, drift is A' d intensity/ds; overlap and its derivatives, gap rho - q, signal x; free entropy
-    phi and its derivative at constant intensity.  Of the coupling's scaled part A it holds A', A/A', A''/A'
-    and intensity A' = x - B', which stay finite where A' underflows.
-    """
-
-    coordinate: Array
-    strength: Array
-    intensity: Array
-    fold: Array
-    fold_z: Array
-    fold_s: Array
-    drift: Array
-    overlap: Array
-    overlap_z: Array
-    overlap_s: Array
-    gap: Array
-    signal: Array
-    free_entropy: Array
-    free_entropy_s: Array
-    scaled_slope: Array
-    scaled_ratio: Array
-    scaled_curvature: Array
-    scaled_signal: Array
-
-    @property
-    def intensity_z(self) -> Array:
-        """D intensity/dz = F/A'."""
-        with np.errstate(all="ignore"):
-            return np.asarray(self.fold / self.scaled_slope)
-
-    @property
-    def intensity_s(self) -> Array:
-        """D intensity/ds, negative."""
-        with np.errstate(all="ignore"):
-            return np.asarray(self.drift / self.scaled_slope)
-
-    @property
-    def scaled(self) -> Array:
-        """A(q)."""
-        return self.scaled_ratio * self.scaled_slope
-
-    def residual(self, intensity: Array) -> Array:
-        """Return A' times the excess of the surface's intensity over a given one, x - xi'(q)."""
-        return self.scaled_signal - intensity * self.scaled_slope
-
-    def take(self, index: Index | Bools) -> Surface:
-        """Return the entries `index`."""
-        return Surface(*(getattr(self, name)[index] for name in Surface.__slots__))
-
-
-@dataclass(frozen=True, slots=True)
-class Errors:
-    """Absolute bounds on a surface's intensity, F, dF/dz, overlap and free entropy; signal is A' times the first."""
-
-    intensity: Array
-    signal: Array
-    fold: Array
-    fold_z: Array
-    overlap: Array
-    free_entropy: Array
 
 
 class EquationOfState:
@@ -287,6 +221,11 @@ class EquationOfState:
             return np.maximum(lower * (1 - 1e-9), TINY), np.full_like(intensity, self.grid[-1])
         upper = self.path.coordinate(self.coupling.signal(intensity, rho, zero), strength)
         return np.maximum(lower * (1 - 1e-9), TINY), upper * (1 + 1e-9)
+
+    @property
+    def open_ended(self) -> bool:
+        """Whether fixed points come as close to q = rho as controls demand, beyond any grid."""
+        return self.coupling.singularity is not None
 
     @property
     def farthest(self) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from amp_theory.branches import follow
-from amp_theory.equations_of_state import TINY, EquationOfState, Errors, Surface
+from amp_theory.equations_of_state import TINY, EquationOfState
 from amp_theory.errors import InputError, NumericalError, as_float, integer_between, positive, unknown_name
 from amp_theory.folds import locate
 from amp_theory.isotherm import Transitions, joined
@@ -24,6 +24,7 @@ from amp_theory.models import Model
 from amp_theory.paths import Path
 from amp_theory.quadrature import Array, Bools
 from amp_theory.results import FixedPoint, FixedPoints, Kind
+from amp_theory.surface import Errors, Surface
 from amp_theory.transitions import SAFETY, check, sharpener, transitions
 
 #: where next to q = rho roots are looked for, in units of 1/variance
@@ -76,7 +77,7 @@ def roots(tr: Transitions, intensity: Array, strength: Array) -> Array:
         rising = (at_left < at_right)[between]
         lower, upper = np.maximum(left[between], np.where(rising, low[i], 0)), np.minimum(right[between], high[i])
         end_most = np.flatnonzero(last[between])
-        if len(end_most) and eos.recovery is not None:
+        if len(end_most) and eos.open_ended:
             j = i[end_most]
             upper[end_most] = _far_enough(eos, intensity[j], strength[j], upper[end_most], rising[end_most])
         result[i, k] = follow(eos, intensity[i], strength[i], lower, upper, rising=rising)
@@ -84,7 +85,7 @@ def roots(tr: Transitions, intensity: Array, strength: Array) -> Array:
 
 
 def _far_enough(eos: EquationOfState, intensity: Array, strength: Array, upper: Array, rising: Bools) -> Array:
-    """Return upper ends of brackets, beyond the grid where q = rho is about to become stable and a root is next to it."""
+    """Return upper ends of brackets, beyond the grid where a root is next to q = rho."""
     upper = upper.copy()
     while True:
         residual = eos.surface(upper, strength, with_energy=False).residual(intensity)

@@ -15,11 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from amp_theory.equations_of_state import SEARCH_PER_OCTAVE, STRENGTHS, EquationOfState, Surface
+from amp_theory.equations_of_state import SEARCH_PER_OCTAVE, STRENGTHS, EquationOfState
 from amp_theory.errors import ADVICE, NumericalError
 from amp_theory.mixtures import EPS
 from amp_theory.quadrature import Array, Bools, Index
 from amp_theory.roots import solve_bracketed
+from amp_theory.surface import Surface
 
 #: step in log z for the derivative that only steers the cusp's Newton iteration, and the accuracy of log z there
 H, CUSP_ACCURACY = 1e-5, 1e-11
@@ -27,7 +28,7 @@ H, CUSP_ACCURACY = 1e-5, 1e-11
 NEIGHBOURS = 400
 #: how often a segment is halved to tell a cusp from a turn in the coordinate
 SHORTEN = 40
-#: in units of the strength of the next vertex: below, a fold's coordinate is its limit's and a linear term
+#: part of the next vertex's strength below which a fold follows its tangent at zero strength
 NEAR_END = 1e-9
 #: relative size of F below which it counts as rounding
 SURE = 1e-12
@@ -38,9 +39,9 @@ class FoldPiece:
     """A monotone piece of the fold curve: vertices in order of rising intensity, falling strength.
 
     `appears` tells whether an upper stable branch begins here (informed spinodal) or a lower one ends
-    (uninformed spinodal); `cusps` tells for both ends whether they are cusps.  A piece that leaves the
+    (uninformed spinodal); `cusps` tells for both ends whether they are cusps.  A piece that `leaves` the
     coordinate grid towards z = 0 has strength zero and the intensity `limit` there; else `limit` is its
-    largest intensity; `leaves` tells whether it does.  `least` is its smallest intensity, or that of q = rho if it leaves the grid towards it.
+    largest intensity.  `least` is its smallest intensity, or that of q = rho if it leaves the grid towards it.
     """
 
     coordinate: Array
@@ -134,18 +135,15 @@ def _refine(eos: EquationOfState, z: Array, s: Array, fold: Array, line: Array) 
     """Move a contour line's vertices, each of which lies on an edge of the grid, onto the exact curve."""
     up, nearest = fold > 0, np.round(line)
     line = np.where(np.abs(line - nearest) < 1e-9, nearest, line)
-    i, j = np.floor(line).astype(int).T
+    i, j = (np.floor(x).astype(int) for x in line.T)
     on_row, on_column = line[:, 0] == i, line[:, 1] == j
-    # a vertex that rounds to a corner lies on one of the edges there whose ends differ in sign
     for k in np.flatnonzero(on_row & on_column):
-        a, b = i[k], j[k]
-        edges = [(a, b, 1), (a, b - 1, 1), (a, b, 0), (a - 1, b, 0)]
-        ends = [(c, d, axis, c + 1 - axis, d + axis) for c, d, axis in edges if min(c, d) >= 0]
-        inside = (e for e in ends if e[3] < len(z) and e[4] < len(s))
-        crossed = next((e for e in inside if up[e[0], e[1]] != up[e[3], e[4]]), None)
-        if crossed is not None:
-            i[k], j[k] = crossed[:2]
-            on_row[k], on_column[k] = crossed[2] == 1, crossed[2] == 0
+        row, column = int(i[k]), int(j[k])
+        for r, c, axis in ((row, column, 1), (row, column - 1, 1), (row, column, 0), (row - 1, column, 0)):
+            end = r + 1 - axis, c + axis
+            if min(r, c) >= 0 and end[0] < len(z) and end[1] < len(s) and up[r, c] != up[end]:
+                i[k], j[k], on_row[k], on_column[k] = r, c, axis == 1, axis == 0
+                break
     zs, ss = z[i].copy(), s[j].copy()
     k = np.flatnonzero(on_column & ~on_row)
     zs[k] = _solve_coordinate(eos, z[i[k]], z[i[k] + 1], s[j[k]], fold[i[k], j[k]] < 0)
@@ -214,9 +212,9 @@ def locate(eos: EquationOfState, piece: FoldPiece, target: Array, by_strength: b
     z, s = piece.coordinate[np.minimum(at_end, 0)], piece.strength[np.minimum(at_end, 0)]
     inner = at_end == 1
     if by_strength and piece.strength[-1] == 0 < len(piece.strength) - 1:
-        near = inner & (target < NEAR_END * piece.strength[-2])
-        if np.any(near):  # so close to the end at zero strength that the curve is straight
-            f = eos.surface(piece.coordinate[-1:], 0.0, with_energy=False)
+        f = eos.surface(piece.coordinate[-1:], 0.0, with_energy=False)
+        near = inner & (target < np.maximum(NEAR_END * piece.strength[-2], 64 * EPS / np.abs(f.fold_s)))
+        if np.any(near):  # so close to the end at zero strength that the curve is straight, up to rounding
             z[near], s[near] = f.coordinate - target[near] * f.fold_s / f.fold_z, target[near]
             inner &= ~near
     z[inner], s[inner] = _locate_inside(eos, piece, key, goal[inner], by_strength)
@@ -232,6 +230,11 @@ def _locate_inside(
     # a segment is walked in the variable that changes more, in units of the search grid
     by_z = np.abs(np.diff(t)) * SEARCH_PER_OCTAVE >= np.abs(np.diff(s**0.25)) * STRENGTHS
     along = by_z[a]
+    k = np.flatnonzero(along)
+    if len(k):  # strength and intensity are monotone along a piece; the coordinate turns round where F_s changes sign
+        ends = np.stack([a[k], a[k] + 1])
+        turned = eos.surface(piece.coordinate[ends], s[ends], with_energy=False).fold_s
+        along[k] = turned[0] * turned[1] > 0
     u = np.where(along, t[a], s[a])
     v = np.where(along, t[a + 1], s[a + 1])
     part = np.clip((goal - key[a]) / (key[a + 1] - key[a]), 0, 1)

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from amp_theory.branches import Pair, ZeroBranch, equal_free_entropy, follow, zero_branches
-from amp_theory.equations_of_state import EquationOfState, Surface
+from amp_theory.equations_of_state import EquationOfState
 from amp_theory.errors import NumericalError
 from amp_theory.folds import FoldCurve, fold_curve, locate
 from amp_theory.mixtures import EPS
 from amp_theory.quadrature import Array, Bools, Index
 from amp_theory.recovery import RECOVERY
 from amp_theory.roots import solve_bracketed
+from amp_theory.surface import Surface
 
 if TYPE_CHECKING:
     from amp_theory.cavity.regular_transitions import RegularTransitions

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from amp_theory.branches import close_pairs
-from amp_theory.equations_of_state import EquationOfState, Surface
+from amp_theory.equations_of_state import EquationOfState
 from amp_theory.fixed_point_solver import landscape
 from amp_theory.folds import FoldPiece, locate
 from amp_theory.isotherm import Branch, Isotherms, Transitions
 from amp_theory.mixtures import EPS
 from amp_theory.quadrature import Array
 from amp_theory.results import Thresholds
+from amp_theory.surface import Surface
 from amp_theory.transitions import SAFETY
 
 LINES = ("informed_spinodal", "first_order", "uninformed_spinodal")

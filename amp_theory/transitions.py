@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from amp_theory.branches import ZeroBranch
-from amp_theory.equations_of_state import EquationOfState, Surface
+from amp_theory.equations_of_state import EquationOfState
 from amp_theory.errors import InputError
 from amp_theory.folds import CUSP_ACCURACY, Cusp, polished
 from amp_theory.isotherm import Transitions
@@ -32,6 +32,7 @@ from amp_theory.models import Model
 from amp_theory.paths import Path
 from amp_theory.quadrature import Array
 from amp_theory.results import Located, Origin, Thresholds
+from amp_theory.surface import Surface
 from amp_theory.zero_crossings import always_ahead, crossing, null_crossing, on_branch
 
 if TYPE_CHECKING:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from amp_theory.branches import ZeroBranch, follow
-from amp_theory.equations_of_state import TINY, EquationOfState, Surface
+from amp_theory.equations_of_state import TINY, EquationOfState
 from amp_theory.mixtures import EPS
 from amp_theory.quadrature import Array, Index
 from amp_theory.roots import solve_bracketed
+from amp_theory.surface import Surface
 
 
 def always_ahead(eos: EquationOfState, branch: ZeroBranch) -> bool:

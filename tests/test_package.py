@@ -36,6 +36,7 @@ FLOORS = [
     {"output_channels"},
     {"output_likelihood"},
     {"generalised_linear", "rotational_sensing"},
+    {"surface"},
     {"equations_of_state", "cavity.factors", "cavity.tables"},
     {"cavity.density_evolution", "cavity.sweep", "iteration_limit"},
     {"cavity.fixed_degree"},

@@ -28,11 +28,12 @@ import numpy as np
 from amp_theory.cavity.chebyshev import ChebyshevTable, nodes
 from amp_theory.cavity.density_evolution import ROUNDING, DensityEvolution, Laws
 from amp_theory.cavity.tables import CheckedTable
-from amp_theory.equations_of_state import TINY, EquationOfState, Errors, Surface
+from amp_theory.equations_of_state import TINY, EquationOfState
 from amp_theory.errors import InputError, NumericalError
 from amp_theory.mixtures import EPS
 from amp_theory.paths import Response
 from amp_theory.quadrature import Array
+from amp_theory.surface import Errors, Surface
 
 if TYPE_CHECKING:
     from amp_theory.cavity.sparse_models import SparseModel
@@ -93,10 +94,8 @@ class SparseEquationOfState(EquationOfState):
         """Infinite: the model has every density."""
         return float("inf")
 
-    @property
-    def recovery(self) -> None:
-        """None: the messages' laws are those of finite overlap."""
-        return None
+    #: the messages' laws are those of finite overlap
+    open_ended, recovery = False, None
 
     # --- density evolution at given (x, s) ---
 

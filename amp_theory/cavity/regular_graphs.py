@@ -23,12 +23,13 @@ from amp_theory.cavity.equation_of_state import COARSENING, SparseEquationOfStat
 from amp_theory.cavity.fixed_degree import FixedDegree
 from amp_theory.cavity.isotherm_table import LARGEST, IsothermTable, ZeroStrength
 from amp_theory.cavity.sparse_models import DEGREE_ROUNDING
-from amp_theory.equations_of_state import TINY, Errors, Surface
+from amp_theory.equations_of_state import TINY
 from amp_theory.errors import InputError
 from amp_theory.isotherm import Transitions
 from amp_theory.mixtures import EPS
 from amp_theory.paths import Autoregressive, Path
 from amp_theory.quadrature import Array
+from amp_theory.surface import Errors, Surface
 
 if TYPE_CHECKING:
     from amp_theory.cavity.density_evolution import DensityEvolution

@@ -23,13 +23,13 @@ from amp_theory.along_path import PathTransitions, path_transitions
 from amp_theory.branches import ZeroBranch
 from amp_theory.cavity.isotherm_table import LARGEST, LOOSE_END
 from amp_theory.cavity.regular_graphs import FullRecovery, RegularEquationOfState, isotherm, zero_strength
-from amp_theory.equations_of_state import Surface
 from amp_theory.folds import FoldCurve, FoldPiece
 from amp_theory.isotherm import Branch, Crossing, Isotherms, Transitions, joined
 from amp_theory.lines import LINES, Line
 from amp_theory.paths import Flow, Path
 from amp_theory.quadrature import Array
 from amp_theory.results import Located, Origin, Thresholds
+from amp_theory.surface import Surface
 
 if TYPE_CHECKING:
     from amp_theory.cavity.sparse_models import SparseModel
