@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from amp_theory.equations_of_state import SEARCH_PER_OCTAVE, STRENGTHS, EquationOfState
+from amp_theory.equations_of_state import SEARCH_PER_OCTAVE, STRENGTHS, TINY, EquationOfState
 from amp_theory.errors import ADVICE, NumericalError
 from amp_theory.mixtures import EPS
 from amp_theory.quadrature import Array, Bools, Index
@@ -137,12 +137,12 @@ def _refine(eos: EquationOfState, z: Array, s: Array, fold: Array, line: Array) 
     line = np.where(np.abs(line - nearest) < 1e-9, nearest, line)
     i, j = (np.floor(x).astype(int) for x in line.T)
     on_row, on_column = line[:, 0] == i, line[:, 1] == j
-    for k in np.flatnonzero(on_row & on_column):
-        row, column = int(i[k]), int(j[k])
+    for corner in np.flatnonzero(on_row & on_column):
+        row, column = int(i[corner]), int(j[corner])
         for r, c, axis in ((row, column, 1), (row, column - 1, 1), (row, column, 0), (row - 1, column, 0)):
             end = r + 1 - axis, c + axis
             if min(r, c) >= 0 and end[0] < len(z) and end[1] < len(s) and up[r, c] != up[end]:
-                i[k], j[k], on_row[k], on_column[k] = r, c, axis == 1, axis == 0
+                i[corner], j[corner], on_row[corner], on_column[corner] = r, c, axis == 1, axis == 0
                 break
     zs, ss = z[i].copy(), s[j].copy()
     k = np.flatnonzero(on_column & ~on_row)
@@ -213,8 +213,9 @@ def locate(eos: EquationOfState, piece: FoldPiece, target: Array, by_strength: b
     inner = at_end == 1
     if by_strength and piece.strength[-1] == 0 < len(piece.strength) - 1:
         f = eos.surface(piece.coordinate[-1:], 0.0, with_energy=False)
-        near = inner & (target < np.maximum(NEAR_END * piece.strength[-2], 64 * EPS / np.abs(f.fold_s)))
-        if np.any(near):  # so close to the end at zero strength that the curve is straight, up to rounding
+        rounding, after = 64 * EPS / max(abs(float(f.fold_s[0])), TINY), float(piece.strength[-2])
+        near = inner & (target < max(NEAR_END * after, min(rounding, after)))
+        if np.any(near):  # the curve is straight, up to rounding
             z[near], s[near] = f.coordinate - target[near] * f.fold_s / f.fold_z, target[near]
             inner &= ~near
     z[inner], s[inner] = _locate_inside(eos, piece, key, goal[inner], by_strength)
@@ -284,8 +285,7 @@ def _along_z(eos: EquationOfState, z: Array, s: Array) -> tuple[Array, Array]:
         new_z = _nearest_fold(eos, np.sqrt(z[:1] * z[1:]), new_s)
         slope = eos.surface(new_z, new_s, with_energy=False).fold_z[0]
         end = 0 if slope * f.fold_z[0] > 0 else 1
-        z, s = z.copy(), s.copy()
-        z[end], s[end] = new_z[0], new_s[0]
+        z, s = np.where(np.arange(2) == end, new_z, z), np.where(np.arange(2) == end, new_s, s)
     return z, s
 
 
@@ -295,7 +295,7 @@ def _nearest_fold(eos: EquationOfState, z: Array, s: Array) -> Array:
     k = np.arange(-NEIGHBOURS, NEIGHBOURS + 1)
     around = z * np.exp(step * k)
     up = eos.surface(around, s, with_energy=False).fold > 0
-    turns = np.flatnonzero(up[:-1] != up[1:])
+    turns = np.flatnonzero(np.diff(up))
     if not len(turns):
         raise NumericalError(f"the fold curve was lost between two of its points: {ADVICE}", partial=(z, s))
     best = turns[np.argmin(np.abs(k[turns] + 0.5))]
