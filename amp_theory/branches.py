@@ -158,7 +158,7 @@ def equal_free_entropy(eos: EquationOfState, pair: Pair, guess: Array) -> tuple[
     b, c = eos.surface(zb, s), eos.surface(zc, s)
     close = np.flatnonzero(close_pairs(b, c))
     if len(close):
-        gain = (c.free_entropy_s - b.free_entropy_s)[close]
+        gain = eos.gain(b, c)[close]
         s[close] -= eos.free_entropy_difference(pair.intensity[close], b.take(close), c.take(close)) / gain
     return s, b, c
 
@@ -204,7 +204,7 @@ def _newton_step(eos: EquationOfState, pair: Pair, z: Array, s: Array) -> tuple[
     with np.errstate(all="ignore"):
         r = f.residual(np.concatenate([pair.intensity, pair.intensity]))
         level = f.free_entropy - 0.5 * f.scaled_ratio * r
-        gain = f.free_entropy_s[n:] - f.free_entropy_s[:n]
+        gain = eos.gain(f.take(np.arange(n)), f.take(np.arange(n, 2 * n)))
         ds = -(level[n:] - level[:n]) / gain
         noise = 8 * EPS * (np.abs(f.free_entropy[n:]) + f.overlap[n:] * f.signal[n:]) / gain
         new = np.clip(s + ds, s + 0.8 * (pair.start - s), s + 0.8 * (pair.stop - s))
@@ -244,7 +244,7 @@ def _nested(eos: EquationOfState, pair: Pair) -> tuple[Array, Array, Array]:
 
     def function(s: Array, i: Index) -> tuple[Array, Array]:
         b, c = both(s, i)
-        return c.free_entropy - b.free_entropy, c.free_entropy_s - b.free_entropy_s
+        return c.free_entropy - b.free_entropy, eos.gain(b, c)
 
     b, c = both(0.5 * (pair.start + pair.stop), np.arange(len(pair.start)))
     noise = eos.errors(b).free_entropy + eos.errors(c).free_entropy

@@ -266,9 +266,15 @@ class EquationOfState:
         response = self.path.response(self.prior, coordinate, np.broadcast_to(b.strength, q.shape), with_energy=False)
         return np.asarray(0.25 * width * (weight @ (curvature * (response.overlap - q))))
 
+    def gain(self, b: Surface, c: Surface) -> Array:
+        """Return d(phi_c - phi_b)/d strength at constant control; next to q = rho only rho - q keeps its digits."""
+        if self.open_ended and self.path.strength_is_snr:
+            return np.where(c.gap < c.overlap, b.gap - c.gap, c.overlap - b.overlap) / 2
+        return np.asarray(c.free_entropy_s - b.free_entropy_s)
+
     def difference_error(self, b: Surface, c: Surface) -> Array:
         """Bound the error of `free_entropy_difference` from xi'' times the error of q."""
-        with np.errstate(divide="ignore", invalid="ignore"):  # q = rho, never close to another
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # next to q = rho, never close to another
             slope = (1 - np.minimum(c.fold, b.fold)) / np.minimum(c.overlap_z, b.overlap_z)
             return np.asarray((c.overlap - b.overlap) * slope * self.errors(c).overlap + 4 * EPS * np.abs(c.strength))
 

@@ -92,7 +92,9 @@ def crossing_error(eos: EquationOfState, lower: Surface, upper: Surface) -> Arra
     noise = noise + 0.5 * (upper.scaled_ratio * above.signal + lower.scaled_ratio * below.signal)
     # of close branches the difference of free entropies was integrated
     noise = np.where(close_pairs(lower, upper), np.minimum(noise, eos.difference_error(lower, upper)), noise)
-    return np.asarray(noise / (upper.free_entropy_s - lower.free_entropy_s))
+    gain = eos.gain(lower, upper)
+    with np.errstate(divide="ignore"):  # nothing is known where rounding has taken the slope away
+        return np.where(gain > 0, noise / np.where(gain > 0, gain, 1.0), np.inf)
 
 
 class LineTracer:
@@ -273,6 +275,8 @@ class LineTracer:
 
         The line's points are given from that end on.
         """
+        if not np.isfinite(at):
+            return None, "edge of the range"
         # where the line's first two points lead to
         slope = (strength[1] - strength[0]) / (intensity[1] - intensity[0]) if len(intensity) > 1 else 0.0
         leads_to = strength[0] + slope * (at - intensity[0])

@@ -82,6 +82,8 @@ class Path(ABC):
     strength_symbol: ClassVar[str]
     limit: ClassVar[float]
     schedules: ClassVar[tuple[type[Schedule], ...]]
+    #: whether the strength is the snr of a Gaussian channel, so that dPsi/d strength = G/2
+    strength_is_snr: ClassVar[bool] = False
     #: whether the overlap depends on the coordinate alone
     explicit_folds: ClassVar[bool] = False
     schedule: Schedule
@@ -173,6 +175,7 @@ class Flow(Path):
     strength: ClassVar[str] = "snr"
     strength_symbol: ClassVar[str] = r"\gamma^2"
     limit: ClassVar[float] = np.inf
+    strength_is_snr: ClassVar[bool] = True
     explicit_folds: ClassVar[bool] = True
     schedules: ClassVar[tuple[type[Schedule], ...]] = (
         LinearInterpolant,

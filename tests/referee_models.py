@@ -303,7 +303,7 @@ def doubtful(case: Case, name: str, point: Any, theirs: float | None) -> str:
     if name == "tricritical" and point is not None and theirs is None:
         if case.path.limit - point.strength < END * case.path.limit:
             return "beyond the referee's scan of strengths"
-        if rho - point.overlap < 1e-9 * rho:
+        if rho - point.overlap < 1e-8 * rho:
             return "a cusp of the last digits of rho - q"
     if point is not None and theirs is not None:
         try:
