@@ -296,7 +296,7 @@ def _sparse(centred: Mixture, where: Index, result: dict[str, Array]) -> None:
 
     sums, errors = _gather(own, len(x), _norm(centred), *trapezoid(integrand, rows, (0, 1), len(centred.means), own))
     known, gain = result["relative_error"][where], result["overlap_gain"][where]
-    _store(result, where, free_entropy_gain=sums[0],
+    _store(result, where, free_entropy_gain=sums[0], information=0.5 * x * centred.variance - sums[0],
            overlap_gain=np.where(gain > KNOWN * centred.variance, gain, sums[1]),
            relative_error=np.maximum(known, _relative(errors, sums) + _rounding(centred)))  # fmt: skip
 
