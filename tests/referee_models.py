@@ -306,6 +306,8 @@ def doubtful(case: Case, name: str, point: Any, theirs: float | None) -> str:
         if rho - point.overlap < 1e-8 * rho:
             return "a cusp of the last digits of rho - q"
     if point is not None and theirs is not None:
+        if not isinstance(case.model, at.GLM):  # only the referee's response of a channel loses digits
+            return ""
         try:
             sharp = at.thresholds(case.model, case.path, digits=12)
         except at.AmpTheoryError:

@@ -18,6 +18,7 @@ def test_bounds_do_not_grow_with_little_noise(noise):
         assert point.error <= 4e-12 * point.control, name
 
 
+@pytest.mark.slow
 def test_condensation_at_little_noise_has_the_digits_it_states():
     model = at.GLM(at.Rademacher(), at.LinearChannel(1e-8))
     point = at.thresholds(model, FLOW).condensation

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 
 import mpmath
 import numpy as np
@@ -385,15 +384,3 @@ def test_belief_propagation_on_a_regular_graph():
     # what is drawn differs in the number revealed, and a bit revealed helps to find others
     assert abs(overlap - expected) < 10 * math.sqrt(expected * (1 - expected) / size)
     assert expected < 0.7
-
-
-@pytest.mark.slow
-def test_times():
-    """One density at most 10 s, thresholds at most 30 s, on a core of its own; here with room for a busy machine."""
-    for path in PATHS:
-        start = time.perf_counter()
-        at.path_transitions(at.XORSAT(6, temperature=0.2, degrees="regular"), path, 4 / 6)
-        assert time.perf_counter() - start < 30
-        start = time.perf_counter()
-        at.thresholds(at.Bicoloring(5, temperature=0.1, degrees="regular"), path)
-        assert time.perf_counter() - start < 90

@@ -65,8 +65,8 @@ def test_the_example_with_a_mean_of_three_in_a_hundred_thousand():
 
 
 @pytest.mark.parametrize("path", [FLOW, REVEALED])
-@pytest.mark.parametrize("mean", [1e-2, 1e-4, 1e-7, 1e-10, 1e-14])
-@pytest.mark.parametrize("p", [3, 4, 7])
+@pytest.mark.parametrize("mean", [1e-2, 1e-7, 1e-14])
+@pytest.mark.parametrize("p", [3, 7])
 def test_thresholds_are_continuous_in_the_mean(path, mean, p):
     near = at.thresholds(at.SpikedTensor(p, shifted(mean)), path)
     limit = at.thresholds(at.SpikedTensor(p, at.Discrete(*CENTRED)), path)
@@ -106,7 +106,7 @@ def test_rounding_of_a_mean_loses_nothing():
             assert getattr(a, name).control == pytest.approx(getattr(b, name).control, rel=1e-9)
 
 
-@pytest.mark.parametrize("field", [1e-30, 1e-20, 1e-10, 1e-6, 1e-4])
+@pytest.mark.parametrize("field", [1e-30, 1e-10, 1e-4])
 @pytest.mark.parametrize("path", [FLOW, REVEALED, FLIPS])
 def test_tiny_fields_keep_every_branch(field, path):
     model = at.MixedPSpin(f"{field!r}*q + q**3/2")

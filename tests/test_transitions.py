@@ -232,11 +232,12 @@ def test_coupling_of_ones_own_scales_as_it_must():
         assert abs((1 - point.revealed) / noise - (1 - points[0].revealed) / 1e-4) <= bound
 
 
-def test_end_of_the_search_is_not_called_the_end_of_the_line():
-    """At tiny noise the tricritical point has revealed so close to one that it is not looked for there."""
-    found = at.thresholds(CompressedSensing(1e-9), at.Autoregressive())
-    assert found.tricritical is None
-    assert "within the range searched, up to sampling_ratio = " in found.reasons["tricritical"]
+def test_lines_are_followed_to_where_hardly_anything_is_hidden():
+    """At tiny noise the tricritical point scales with it: control and hidden part are the noise times constants."""
+    points = [at.thresholds(CompressedSensing(noise), at.Autoregressive()).tricritical for noise in (1e-8, 1e-10)]
+    ratios = [(p.control / noise, (1 - p.revealed) / noise) for p, noise in zip(points, (1e-8, 1e-10), strict=True)]
+    bound = points[1].error / points[1].control + points[1].errors["revealed"] / (1 - points[1].revealed)
+    assert ratios[1] == pytest.approx(ratios[0], rel=1e-5 + bound)
 
 
 def test_control_that_makes_inference_easier_upwards():

@@ -125,6 +125,11 @@ class RegularEquationOfState(SparseEquationOfState):
         """Density evolution on the model's grid."""
         return _evolution(self.model, 1)
 
+    @cached_property
+    def reach(self) -> float:
+        """Infinite: every density is solved for itself."""
+        return float("inf")
+
     def surface(self, coordinate: Array, strength: Array | float, with_energy: bool = True) -> Surface:
         """Raise an `InputError`: there is no surface over all densities."""
         raise InputError(

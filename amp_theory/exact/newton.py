@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 
@@ -22,6 +23,8 @@ FAR, FAINT = 0.1, 1e-9
 ROUGH, MOST_LOST = 34, 330
 MOST_STEPS = 30
 #: numbers of panels of the second rule, tried in turn
+#: relative distance of two overlaps that are close
+CLOSE = 0.1
 PANELS = (8, 16, 32, 64, 128, 256)
 
 
@@ -96,10 +99,15 @@ def confirmed(function: Callable[[Rule], list[Real]], digits: int, size: float =
 
 
 def _lost_digits(start: Sequence[float | Real], rho: float) -> int:
-    """Return the digits that cancel in rho - q next to q = rho, and the size of the smallest unknown."""
+    """Return the digits that cancel in rho - q next to q = rho, the size of the smallest unknown, and close overlaps.
+
+    Of two overlaps next to a tricritical point the free entropies differ by the cube of their distance.
+    """
     values = _doubles(start)
     small = [abs(v) for v in values if v != 0] + [abs(1 - v / rho) for v in values if v != rho]
-    return min(MOST_LOST, max(0, int(-mp.log10(min(small)))))
+    apart = [abs(a / b - 1) for a, b in itertools.pairwise(values) if 0 < abs(a - b) < CLOSE * abs(b)]
+    lost = max(0, int(-mp.log10(min(small)))) + (3 * int(-mp.log10(min(apart))) if apart else 0)
+    return min(MOST_LOST, lost)
 
 
 def _jacobian(system: System, at: list[Real]) -> Real:
