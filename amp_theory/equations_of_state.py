@@ -192,7 +192,9 @@ class EquationOfState:
     def search_grid(self) -> tuple[Array, Array]:
         """Return coordinates and internal strengths over which folds are looked for if they are not explicit."""
         outer, dense = self._next_to_zero[:-1], self._next_to_zero[-1]
-        start = dense if len(outer) else SEARCH_FROM * dense
+        start = SEARCH_FROM * dense
+        if len(outer):  # down there everything is scale-free
+            outer = np.append(outer, np.geomspace(dense, start, PER_DECADE, endpoint=False))
         z = np.concatenate([outer, self.geometric(start, self.grid[-1], SEARCH_PER_OCTAVE)])
         c = np.linspace(0, 1, STRENGTHS + 1)[:-1]
         s = c**5 / (1 - c) ** 3 / self.prior.variance  # dense near zero, and near a finite limit

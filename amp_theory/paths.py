@@ -45,6 +45,8 @@ from amp_theory.schedules import (
 from amp_theory.side_information import SideInformation
 from amp_theory.uniform_channel import uniform_channel
 
+#: snr at which nothing is left to learn about a spin: rho - G has underflowed, and what flips tell is constant
+SATURATED = 1e4
 #: strengths too small for their square roots and powers to be told from zero
 NEGLIGIBLE = 1e-280
 #: strengths beyond which doubles cannot tell the snr from the other variables
@@ -297,7 +299,7 @@ class UniformDiscreteDiffusion(Path):
         coordinate, strength = np.broadcast_arrays(coordinate, strength)
         if not np.any(strength):
             return self._without_information(prior, coordinate)
-        values = uniform_channel(coordinate, strength, with_energy)
+        values = uniform_channel(np.minimum(coordinate, SATURATED), strength, with_energy)
         zero = np.zeros_like(values.overlap)
         psi = prior.table(coordinate)
         return Response(

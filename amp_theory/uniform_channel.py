@@ -63,7 +63,7 @@ def uniform_channel(x: Array, v: Array, with_entropy: bool = True) -> UniformVal
     step = 2 * np.pi * strip / (STRIP + strip**2 / (2 * x))
     # c/D falls off like exp(-2 h) only where c is below 1 - v; at small x it is not needed
     upper = x + np.sqrt(2 * CUT * x)
-    upper = np.where(x < 1, upper, np.minimum(upper, np.sqrt(x * (x + 2 * (CUT + np.log(4 / (1 - v))))) - x))
+    upper = np.where(x < 1, upper, np.minimum(upper, np.sqrt(x) * np.sqrt(x + 2 * (CUT + np.log(4 / (1 - v)))) - x))
     result = np.zeros((len(fields(UniformValues)), len(x)))
     # at small x step and window are proportional to sqrt(x)
     scaled = np.flatnonzero(x < SCALED)
