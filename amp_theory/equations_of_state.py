@@ -47,7 +47,9 @@ TINY = 1e-290
 #: in units of 1/variance: the coordinate grid starts here, or lower down where F still changes, from the floor on
 NEAREST, FLOOR = 1e-9, 1e-120
 #: points per decade of that search, change of F that counts, and the part of its coordinate at which the grid starts
-PER_DECADE, CHANGE, BELOW = 5, 1e-3, 1e-2
+LOOKS, CHANGE, BELOW = 2, 1e-3, 1e-2
+#: points per decade where folds are scale-free
+PER_DECADE = 5
 #: with a singular coupling the coordinates end here in units of 1/variance, or where rho - q has become this small
 FARTHEST, SMALLEST_GAP = 1e10, 1e-200
 #: the largest slope of a coupling next to q = rho, and one over the smallest
@@ -385,7 +387,7 @@ class EquationOfState:
         stable, folds go on for ever, scale-free, at ever larger intensities: the grid holds those of allowed controls.
         """
         unit = 1 / self.prior.variance
-        z = np.geomspace(FLOOR * unit, NEAREST * unit, int(PER_DECADE * np.log10(NEAREST / FLOOR)))
+        z = np.geomspace(FLOOR * unit, NEAREST * unit, int(LOOKS * np.log10(NEAREST / FLOOR)))
         f = self.surface(z, 0.0, with_energy=False)
         changed = np.abs(f.fold - f.fold[0]) > CHANGE * max(1.0, abs(float(f.fold[0])))
         dense = float(BELOW * z[np.argmax(changed)]) if np.any(changed) else NEAREST * unit
@@ -394,8 +396,9 @@ class EquationOfState:
             with np.errstate(all="ignore"):
                 allowed = f.intensity / (1 - f.fold) <= self.most  # False where the intensity overflows
             first = max(int(np.argmax(allowed)) - 1, 0) if np.any(allowed) else len(z)
-        outer = z[first:]
-        return np.append(outer[outer < 0.8 * dense], dense)
+        if first == len(z) or z[first] > 0.8 * dense:
+            return np.array([dense])
+        return np.geomspace(z[first], dense, int(PER_DECADE * np.log10(dense / z[first])) + 2)
 
     def _farthest_regular(self, unit: float) -> float:
         """Return the coordinate up to which rho - q is not too small for a singular coupling."""
