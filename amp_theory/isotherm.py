@@ -143,10 +143,12 @@ class Transitions:
         null = symmetric & np.array([branches[i][j].lower == 0 for i, j, _ in which])
 
         stops = np.array([branches[i][j].stop for i, j, _ in which])
+        starts = np.array([np.nan if branches[i][j].born is None else branches[i][j].start for i, j, _ in which])
 
         def lower_branch(s: Array, i: Index) -> Surface:
-            z = pair.b_upper[i].copy()  # at the fold where it ends
-            inside = np.flatnonzero(s != stops[i])
+            # at the fold where it begins, or that where it ends
+            z = np.where(s == starts[i], pair.b_lower[i], pair.b_upper[i])
+            inside = np.flatnonzero((s != stops[i]) & (s != starts[i]))
             n = i[inside]
             z[inside] = follow(self.eos, pair.intensity[n], s[inside], pair.b_lower[n], top[n])
             return self.eos.surface(z, s)
