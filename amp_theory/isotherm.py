@@ -9,7 +9,7 @@ gains on a lower one, so each pair exchanges stability at most once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -20,11 +20,9 @@ from amp_theory.folds import FoldCurve, fold_curve, locate
 from amp_theory.mixtures import EPS
 from amp_theory.quadrature import Array, Bools, Index
 from amp_theory.recovery import RECOVERY
+from amp_theory.results import Thresholds
 from amp_theory.roots import solve_bracketed
 from amp_theory.surface import Surface
-
-if TYPE_CHECKING:
-    from amp_theory.cavity.regular_transitions import RegularTransitions
 
 #: relative interval of strength in which two branches cannot be told apart (next to a tricritical point)
 MERGED = 1e-12
@@ -76,13 +74,26 @@ class Isotherms:
     upper: Surface
 
 
+class Discrete(Protocol):
+    """What answers where the control takes discrete values only."""
+
+    def densities(self, control_range: tuple[float, float], points: int) -> Array:
+        """Return the controls that exist in a range."""
+
+    def lines(self, control_range: tuple[float, float], points: int) -> dict[str, Any]:
+        """Return the lines of a diagram by name."""
+
+    def thresholds(self) -> Thresholds:
+        """Return the special points."""
+
+
 class Transitions:
     """The folds, branches and isotherms of one equation of state.
 
     `discrete` is what answers where the control takes discrete values only, each with an equation of state of its own.
     """
 
-    discrete: RegularTransitions | None = None
+    discrete: Discrete | None = None
 
     def __init__(self, eos: EquationOfState) -> None:
         self.eos = eos
@@ -170,9 +181,8 @@ class Transitions:
         rest = every[(first < 0) | born]
         s = pair.start.copy()
         late = rest[first[rest] < 0]
-        if (
-            len(late) and not recovery.infinite
-        ):  # where another branch takes over first, q = rho is never ahead of this one
+        if len(late) and not recovery.infinite:
+            # where another branch takes over first, q = rho is never ahead of this one
             behind = late[excess(pair.stop[late], late)[0] < 0]
             late, rest = np.setdiff1d(late, behind), np.setdiff1d(rest, behind)
         if len(late):

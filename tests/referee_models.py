@@ -210,6 +210,15 @@ def small_noise(case: Case) -> bool:
     return 0 < getattr(case.referee.coupling, "noise", 1.0) < 1e-6 * case.referee.rho
 
 
+def sharp_failure(case: Case, control: float, first: float) -> float:
+    """Return how far the strength of a first failure is from that with many digits."""
+    try:
+        met = at.path_transitions(case.model, case.path, control, digits=12).first_order
+    except at.AmpTheoryError:
+        return math.inf
+    return min((abs(float(p.decimals[case.path.strength]) - first) for p in met), default=math.inf)
+
+
 def on_a_line(case: Case, special: list[float], control: float, s: float) -> bool:
     """Tell whether a control is a special point, or that at which q = rho becomes stable, up to what can be told."""
     if vertical_line(case):
@@ -283,7 +292,7 @@ def compare_thresholds(case: Case, report: Report) -> dict[str, float]:
         agree = (value is None) == (theirs is None)
         if agree and value is not None:
             # controls follow from lambda; a mean in doubt moves what hangs on it
-            bound = (1e-8 + 8 * referee.channel.mean_doubt + (3e-6 if vertical else 0)) * theirs + point.error
+            bound = (2e-9 + 8 * referee.channel.mean_doubt + (3e-6 if vertical else 0)) * theirs + point.error
             agree = abs(value - theirs) <= bound
         doubt = "" if agree else doubtful(case, name, point, theirs)
         if doubt:
@@ -406,10 +415,10 @@ def compare_verdict(case: Case, report: Report, control: float, failure: float |
             if agree and failure is not None:
                 # where q = rho appears at alpha = d exactly, the referee sees it to the end of its grid
                 blur = 1e-4 if vertical_line(case) else 1e-7
-                blur = max(blur, 1e-5 if small_noise(case) else 0)
                 met = at.path_transitions(case.model, case.path, control).first_order
                 stated = max((p.errors[case.path.strength] for p in met), default=0.0)
                 agree = abs(first - failure) <= blur * failure + 1e-9 * case.referee.channel.unit + stated
+                agree = agree or (small_noise(case) and sharp_failure(case, control, first) <= stated)
             report.check("first_failure_strength", agree, first, failure, control=control)
     spinodals = report.judge("spinodals", lambda: case.referee.spinodals(case.lam(control)))
     ours = report.ask("path_transitions", lambda: at.path_transitions(case.model, case.path, control), control=control)

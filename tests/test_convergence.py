@@ -8,7 +8,7 @@ from finite_oracle import goodness_of_fit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_message_passing import tree
-from test_random_models import PATHS, random_model
+from test_random_models import PATHS, is_allowed, random_model
 
 import amp_theory as at
 from amp_theory.finite.denoisers import CheckedDenoiser, Denoised, ExactDenoiser
@@ -67,15 +67,6 @@ def test_bottlenecks_are_no_fixed_points(model, path, beyond):
     assert there.converged
     found = float(at.informed_overlap(model, path, point.control * (1 - 1e-3), 0.0))
     assert abs(there.overlap[-1] - found) <= there.error + 1e-10 * rho
-
-
-def is_allowed(model: at.Model, control: float) -> bool:
-    """Tell whether a control is within the documented limits."""
-    try:
-        model.check_control(control)
-    except at.InputError:
-        return False
-    return True
 
 
 def check_against_solver(seed: int) -> tuple[int, int]:

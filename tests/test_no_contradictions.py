@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from page_in_node import NODE, page_states
-from test_random_models import random_model, random_prior
+from test_random_models import is_allowed, random_model, random_prior
 
 import amp_theory as at
 from amp_theory.cli import main
@@ -67,15 +67,6 @@ def any_model(rng: np.random.Generator) -> at.Model:
             return (at.IsingPSpin(p), at.SphericalPSpin(p), at.SherringtonKirkpatrick(), at.MixedPSpin("q**2/8 + q**4/2"))[
                 rng.integers(4)
             ]  # fmt: skip
-
-
-def is_allowed(model: at.Model, control: float) -> bool:
-    """Tell whether a control is within the documented limits; special points may lie beyond."""
-    try:
-        model.check_control(control)
-    except at.InputError:
-        return False
-    return True
 
 
 def allowed(model: at.Model, control: float, factor: float) -> float:
