@@ -30,7 +30,7 @@ LATTICE = (
 )
 
 
-def farthest(points: list[Located], model: Model) -> float:
+def least_intensity(points: list[Located], model: Model) -> float:
     """Return the least intensity that may be at one of the points, given their error bounds; infinite without any."""
     ends = [p.control + (1 if model.easier == "down" else -1) * p.error for p in points]
     return min((float(model.intensity(np.array(end))) for end in ends), default=np.inf)
@@ -38,7 +38,7 @@ def farthest(points: list[Located], model: Model) -> float:
 
 def contiguous_up_to(model: Model, special: Thresholds) -> float:
     """Return the intensity up to which a random measure, if there is one, is contiguous to the planted one."""
-    return farthest([p for p in (special.condensation, special.weak_recovery) if p is not None], model)
+    return least_intensity([p for p in (special.condensation, special.weak_recovery) if p is not None], model)
 
 
 def described_up_to(model: Model, eos: EquationOfState, special: Thresholds, target: Target) -> tuple[float, str]:
