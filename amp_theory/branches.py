@@ -60,10 +60,11 @@ def _check_folds(eos: EquationOfState, folds: Surface) -> None:
     in between stable and unstable parts alternate.  At intensities <= 0 there is no model.
     """
     ends = np.sign(folds.fold_z)
-    first = eos.surface(eos.grid[:1], 0.0, with_energy=False)
     wrong = "one fold between two others is missing" if np.any(ends[1:] * ends[:-1] >= 0) else ""
-    if not eos.symmetric and first.fold[0] <= 0 and first.intensity[0] > 0:
-        wrong = "a fold next to q = 0 is missing"
+    if not eos.symmetric:
+        first = eos.surface(eos.grid[:1], 0.0, with_energy=False)
+        if first.fold[0] <= 0 and first.intensity[0] > 0:
+            wrong = "a fold next to q = 0 is missing"
     if eos.recovery is None and len(ends) and ends[-1] < 0:
         wrong = "a fold next to q = rho is missing"
     if np.any(np.isinf(folds.intensity[ends > 0])):

@@ -47,7 +47,7 @@ TINY = 1e-290
 #: in units of 1/variance: the coordinate grid starts here, or lower down where F still changes, from the floor on
 NEAREST, FLOOR = 1e-9, 1e-120
 #: points per decade of that search, change of F that counts, and the part of its coordinate at which the grid starts
-LOOKS, CHANGE, BELOW = 2, 1e-3, 1e-2
+LOOKS, CHANGE, BELOW = 1, 1e-3, 1e-3
 #: points per decade where folds are scale-free
 PER_DECADE = 5
 #: with a singular coupling the coordinates end here in units of 1/variance, or where rho - q has become this small
@@ -137,7 +137,7 @@ class EquationOfState:
                 -((c.curvature_q * r.overlap_s + c.curvature_x * r.signal_s) * q_z + c.curvature * r.overlap_zs),
                 r.signal_s - c.curvature * r.overlap_s,
                 q, q_z, r.overlap_s, r.gap, r.signal,
-                self._free_entropy(r, c),
+                self._free_entropy(r, c) if with_energy else r.free_entropy,
                 r.free_entropy_s, c.slope, c.ratio, c.curvature_x, c.scaled_signal,
             )  # fmt: skip
 

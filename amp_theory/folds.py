@@ -17,6 +17,7 @@ import numpy as np
 
 from amp_theory.equations_of_state import SEARCH_PER_OCTAVE, STRENGTHS, TINY, EquationOfState
 from amp_theory.errors import ADVICE, NumericalError
+from amp_theory.fold_search import HALVINGS, SURE, explicit_curve, searched_curve, solve_coordinate, sure_of_sign
 from amp_theory.mixtures import EPS
 from amp_theory.quadrature import Array, Bools, Index
 from amp_theory.roots import solve_bracketed
@@ -26,12 +27,8 @@ from amp_theory.surface import Surface
 H, CUSP_ACCURACY = 1e-5, 1e-11
 #: steps to either side, quarters of the search grid's, in which the curve is looked for
 NEIGHBOURS = 400
-#: how often a segment is halved to tell a cusp from a turn in the coordinate
-SHORTEN = 40
 #: part of the next vertex's strength below which a fold follows its tangent at zero strength
 NEAR_END = 1e-9
-#: relative size of F below which it counts as rounding
-SURE = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,106 +71,7 @@ class FoldCurve:
     cusps: tuple[Cusp, ...]
 
 
-# --- finding the curve -------------------------------------------------------------------------------------
-
-
-def _explicit_curve(eos: EquationOfState) -> list[tuple[Array, Array]]:
-    """Return the fold curve where the overlap depends on the coordinate alone, so that F is affine in s."""
-    f = eos.surface(eos.grid, 0.0)
-    # where F vanishes faster than z, or next to z = 0 changes its sign, rounding makes folds up
-    sure = _sure(f.fold)
-    z, f = eos.grid[sure], f.take(sure)
-    with np.errstate(all="ignore"):
-        s = -f.fold / f.fold_s
-        finite = np.isfinite(s) & np.isfinite(eos.surface(z, s).intensity)
-    # a steep curve may cross zero strength within one step of the grid
-    above = np.append(s > 0, False)
-    good = finite & ((s > -z) | np.roll(above, 1)[:-1] | above[1:])
-    runs = np.split(np.flatnonzero(good), np.flatnonzero(np.diff(np.flatnonzero(good)) > 1) + 1)
-    return [(z[run], s[run]) for run in runs if len(run) > 1]
-
-
-def _sure(fold: Array) -> Bools:
-    """Tell where the sign of F = 1 - K dq/dz is not just rounding."""
-    with np.errstate(invalid="ignore"):
-        return np.abs(fold) > SURE * (1 + np.abs(1 - fold))
-
-
-def _searched_curve(eos: EquationOfState) -> list[tuple[Array, Array]]:
-    """Return the fold curve found as the zero contour of F over a grid of coordinates and strengths."""
-    from contourpy import contour_generator
-
-    z, s = eos.search_grid()
-    # a change of sign hidden by rounding lies between the coordinates around it
-    sure = _sure(eos.surface(z, 0.0, with_energy=False).fold)
-    z = z[sure | (np.arange(len(z)) < np.argmax(sure))]
-    fold = _fold_table(eos, z, s)
-    for _ in range(SHORTEN):
-        # in a cell whose corners alternate in sign it is open which of its edges belong together
-        up = fold > 0
-        saddle = (up[1:, 1:] == up[:-1, :-1]) & (up[1:, :-1] == up[:-1, 1:]) & (up[1:, 1:] != up[1:, :-1])
-        known = ~np.isnan(fold)
-        saddle &= known[1:, 1:] & known[:-1, :-1] & known[1:, :-1] & known[:-1, 1:]
-        j = np.flatnonzero(saddle.any(axis=0) & (np.diff(s) > 4 * EPS * s[1:]))
-        if not len(j):
-            break
-        between = 0.5 * (s[j] + s[j + 1])
-        s, fold = np.insert(s, j + 1, between), np.insert(fold, j + 1, _fold_table(eos, z, between), axis=1)
-    lines = contour_generator(z=np.ma.masked_invalid(fold.T)).lines(0.0)
-    return [_refine(eos, z, s, fold, np.asarray(line)) for line in lines if len(line) > 1]
-
-
-def _fold_table(eos: EquationOfState, z: Array, s: Array) -> Array:
-    """Return F at all pairs of coordinates and strengths."""
-    fold = eos.surface(z[:, None], s[None, :], with_energy=False).fold
-    # where F vanishes faster than z, its sign next to z = 0 is the first one that is not rounding
-    first = np.maximum(np.arange(len(z))[:, None], _sure(fold).argmax(axis=0))
-    return np.asarray(np.take_along_axis(fold, first, axis=0))
-
-
-def _refine(eos: EquationOfState, z: Array, s: Array, fold: Array, line: Array) -> tuple[Array, Array]:
-    """Move a contour line's vertices, each of which lies on an edge of the grid, onto the exact curve."""
-    up, nearest = fold > 0, np.round(line)
-    line = np.where(np.abs(line - nearest) < 1e-9, nearest, line)
-    i, j = (np.floor(x).astype(int) for x in line.T)
-    on_row, on_column = line[:, 0] == i, line[:, 1] == j
-    for corner in np.flatnonzero(on_row & on_column):
-        row, column = int(i[corner]), int(j[corner])
-        for r, c, axis in ((row, column, 1), (row, column - 1, 1), (row, column, 0), (row - 1, column, 0)):
-            end = r + 1 - axis, c + axis
-            if min(r, c) >= 0 and end[0] < len(z) and end[1] < len(s) and up[r, c] != up[end]:
-                i[corner], j[corner], on_row[corner], on_column[corner] = r, c, axis == 1, axis == 0
-                break
-    zs, ss = z[i].copy(), s[j].copy()
-    k = np.flatnonzero(on_column & ~on_row)
-    zs[k] = _solve_coordinate(eos, z[i[k]], z[i[k] + 1], s[j[k]], fold[i[k], j[k]] < 0)
-    k = np.flatnonzero(on_row & ~on_column)
-    ss[k] = _solve_strength(eos, z[i[k]], s[j[k]], s[j[k] + 1], fold[i[k], j[k]] < 0)
-    return zs, ss
-
-
-# --- solving on the curve ----------------------------------------------------------------------------------
-
-
-def _solve_coordinate(eos: EquationOfState, lower: Array, upper: Array, s: Array, rising: Bools) -> Array:
-    """Solve F(z, s) = 0 for z at given s, in log z."""
-
-    def function(t: Array, i: Index) -> tuple[Array, Array]:
-        z = np.exp(t)
-        f = eos.surface(z, s[i], with_energy=False)
-        return f.fold, z * f.fold_z
-
-    return np.exp(solve_bracketed(function, np.log(lower), np.log(upper), rising, absolute=4 * EPS, noise=4 * EPS))
-
-
-def _solve_strength(eos: EquationOfState, z: Array, lower: Array, upper: Array, rising: Bools) -> Array:
-    """Solve F(z, s) = 0 for s at given z."""
-
-    def function(s: Array, i: Index) -> tuple[Array, Array]:
-        f = eos.surface(z[i], s, with_energy=False)
-        return f.fold, f.fold_s
-
-    return solve_bracketed(function, lower, upper, rising, noise=4 * EPS)
+# --- on the curve ------------------------------------------------------------------------------------------
 
 
 def _project(
@@ -277,7 +175,7 @@ def _locate_inside(
 
 def _along_z(eos: EquationOfState, z: Array, s: Array) -> tuple[Array, Array]:
     """Shorten a segment with a cusp until the coordinate is monotone on it: until F_s has one sign."""
-    for _ in range(SHORTEN):
+    for _ in range(HALVINGS):
         f = eos.surface(z, s, with_energy=False)
         if f.fold_s[0] * f.fold_s[1] > 0:
             break
@@ -299,7 +197,7 @@ def _nearest_fold(eos: EquationOfState, z: Array, s: Array) -> Array:
     if not len(turns):
         raise NumericalError(f"the fold curve was lost between two of its points: {ADVICE}", partial=(z, s))
     best = turns[np.argmin(np.abs(k[turns] + 0.5))]
-    return _solve_coordinate(eos, around[[best]], around[[best + 1]], s, up[[best + 1]])
+    return solve_coordinate(eos, around[[best]], around[[best + 1]], s, up[[best + 1]])
 
 
 def _cusp(eos: EquationOfState, z: Array, s: Array) -> Cusp:
@@ -353,8 +251,8 @@ class _Vertex(NamedTuple):
 
 def _vertices(positions: Iterable[float], f: Surface, cusp: bool = False) -> list[_Vertex]:
     """Return the points of a surface as vertices."""
-    rows = zip(positions, f.coordinate, f.strength, f.intensity, f.fold_z, strict=True)
-    return [_Vertex(float(k), float(z), float(s), float(x), float(slope), cusp) for k, z, s, x, slope in rows]
+    columns = (column.tolist() for column in (f.coordinate, f.strength, f.intensity, f.fold_z))
+    return [_Vertex(k, z, s, x, slope, cusp) for k, z, s, x, slope in zip(positions, *columns, strict=True)]
 
 
 def _split(eos: EquationOfState, z: Array, s: Array) -> tuple[list[FoldPiece], list[Cusp]]:
@@ -376,7 +274,7 @@ def _split(eos: EquationOfState, z: Array, s: Array) -> tuple[list[FoldPiece], l
         if before.strength * after.strength < 0:
             lower, upper = (np.array([end]) for end in sorted((before.coordinate, after.coordinate)))
             rising = eos.surface(lower, 0.0, with_energy=False).fold < 0
-            zero = eos.surface(_solve_coordinate(eos, lower, upper, np.zeros(1), rising), 0.0, with_energy=False)
+            zero = eos.surface(solve_coordinate(eos, lower, upper, np.zeros(1), rising), 0.0, with_energy=False)
             points += _vertices([after.position - 0.25], zero)
     points.sort()
     cuts = {k for k, point in enumerate(points) if point.cusp or point.strength == 0}
@@ -415,7 +313,7 @@ def _piece(eos: EquationOfState, section: list[_Vertex]) -> FoldPiece:
 
 def fold_curve(eos: EquationOfState) -> FoldCurve:
     """Find all folds and cusps of an equation of state."""
-    curves = _explicit_curve(eos) if eos.explicit_folds else _searched_curve(eos)
+    curves = explicit_curve(eos) if eos.explicit_folds else searched_curve(eos)
     pieces: list[FoldPiece] = []
     cusps: list[Cusp] = []
     for z, s in curves:
@@ -445,6 +343,6 @@ def zero_strength_folds(eos: EquationOfState) -> Surface:
         extrema = solve_bracketed(function, lower, upper, slope[k] < 0, absolute=CUSP_ACCURACY)
         z = np.sort(np.concatenate([z, np.exp(extrema)]))
     fold = eos.surface(z, 0.0, with_energy=False).fold
-    z, fold = z[_sure(fold)], fold[_sure(fold)]
+    z, fold = z[sure_of_sign(fold)], fold[sure_of_sign(fold)]
     k = np.flatnonzero(np.sign(fold[:-1]) * np.sign(fold[1:]) < 0)
-    return eos.surface(_solve_coordinate(eos, z[k], z[k + 1], np.zeros(len(k)), fold[k] < 0), 0.0)
+    return eos.surface(solve_coordinate(eos, z[k], z[k + 1], np.zeros(len(k)), fold[k] < 0), 0.0)

@@ -41,15 +41,17 @@ def null_crossing(eos: EquationOfState, c: ZeroBranch, stop: float) -> tuple[Sur
         upper = min(2 * c.lower, eos.farthest)
         while eos.surface(np.array([upper]), 0.0).free_entropy[0] < 0 and upper < eos.farthest:
             upper = min(2 * upper, eos.farthest)
-    ends = eos.surface(np.array([c.lower, upper]), 0.0).free_entropy
-    if not ends[0] < 0 < ends[1]:
+    ends = eos.surface(np.array([c.lower, upper]), 0.0)
+    if not ends.free_entropy[0] < 0 < ends.free_entropy[1]:
         return None
+    # a few roundings of the terms that phi is the sum of
+    noise = 8 * EPS * float(np.max(np.minimum(ends.overlap, ends.gap) * ends.signal))
 
     def function(t: Array, _: Index) -> tuple[Array, Array]:
         f = eos.surface(np.exp(t), 0.0)
         return f.free_entropy, 0.5 * f.scaled_ratio * f.fold * f.coordinate
 
-    root = solve_bracketed(function, np.log([c.lower]), np.log([upper]), True, absolute=4 * EPS)
+    root = solve_bracketed(function, np.log([c.lower]), np.log([upper]), True, absolute=4 * EPS, noise=noise)
     point = eos.surface(np.exp(root), 0.0)
     return (point, None) if point.intensity[0] <= stop else None
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 import amp_theory as at
 from amp_theory.equations_of_state import EquationOfState
 from amp_theory.errors import NumericalError
-from amp_theory.folds import _explicit_curve, _searched_curve, _split, fold_curve, locate, zero_strength_folds
+from amp_theory.fold_search import explicit_curve, searched_curve
+from amp_theory.folds import _split, fold_curve, locate, zero_strength_folds
 from amp_theory.roots import solve_bracketed
 
 
@@ -66,8 +67,8 @@ def test_ends_of_a_piece_are_returned_exactly():
 def test_search_finds_what_is_explicit(model):
     """The flow's curve, explicit in the coordinate, against the contour search used for other paths."""
     eos = EquationOfState(model, at.Flow())
-    explicit = [c for z, s in _explicit_curve(eos) for c in _split(eos, z, s)[1] if c.surface.strength[0] > 0]
-    searched = [c for z, s in _searched_curve(eos) for c in _split(eos, z, s)[1] if c.surface.strength[0] > 0]
+    explicit = [c for z, s in explicit_curve(eos) for c in _split(eos, z, s)[1] if c.surface.strength[0] > 0]
+    searched = [c for z, s in searched_curve(eos) for c in _split(eos, z, s)[1] if c.surface.strength[0] > 0]
     assert len(explicit) == len(searched) == 1
     assert searched[0].surface.strength[0] == pytest.approx(explicit[0].surface.strength[0], rel=1e-11)
     assert searched[0].surface.intensity[0] == pytest.approx(explicit[0].surface.intensity[0], rel=1e-12)

@@ -75,6 +75,7 @@ FLOORS = [
     {"finite.monte_carlo"},
     {"finite.tempering", "finite.judging"},
     {"finite.simulation"},
+    {"fold_search"},
     {"folds"},
     {"branches"},
     {"isotherm", "zero_crossings"},
