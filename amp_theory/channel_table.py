@@ -22,6 +22,8 @@ from amp_theory.scalar_channel import UNDERFLOW, ChannelValues
 #: Chebyshev nodes of a panel, x_0 in units of 1/size, tail of the coefficients that is negligible
 NODES, FIRST, TAIL = 20, 1 / 16, 2e-14
 SPLITS = 12
+#: octaves whose ends are evaluated together
+TOGETHER = 16
 #: the largest error that may be rounding
 NOISE = 1e-12
 #: log(mmse/Var s) below which nothing is left of it
@@ -117,9 +119,13 @@ class ChannelTable:
         edges = [(0.0, self._first)] if self._end == 0 else []
         end = max(self._end, self._first)
         while end <= largest and not self._saturated:
-            edges.append((end, 2 * end))
-            end *= 2
-            self._saturated = bool(self._evaluate(np.array([end])).log_mmse[0] - np.log(self._variance) < UNDERFLOWN)
+            octaves = min(int(np.log2(largest / end)) + 1, TOGETHER)
+            ends = np.ldexp(end, np.arange(1, octaves + 1))
+            gone = self._evaluate(ends).log_mmse - np.log(self._variance) < UNDERFLOWN
+            self._saturated = bool(gone.any())
+            ends = ends[: gone.argmax() + 1] if self._saturated else ends
+            edges += zip(ends / 2, ends, strict=True)
+            end = float(ends[-1])
         parts = self._panels(np.array(edges), SPLITS, np.full(len(edges), np.inf))
         lower = np.concatenate([self._lower, *(p[0] for p in parts)])
         order = np.argsort(lower)

@@ -77,19 +77,18 @@ def channel(mixture: Mixture, snr: Array) -> ChannelValues:
     if len(snr) > most:
         parts = [channel(mixture, snr[i : i + most]) for i in range(0, len(snr), most)]
         return ChannelValues(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(ChannelValues)))
+    if len(mixture.means) == 1:
+        return _one_component(mixture, snr)
     result = {f.name: np.zeros_like(snr) for f in fields(ChannelValues)}
     result["snr"] = snr
-    if len(mixture.means) == 1:
-        _one_component(mixture, snr, result)
-    else:
-        wide = snr * mixture.centred.size <= WIDE
-        _small(mixture.centred, np.flatnonzero(wide & (snr > 0)), result)
-        _large(mixture, np.flatnonzero(~wide), result)
-        little = ~wide & (snr * mixture.variance < LITTLE)
-        known = result["overlap_gain"] > KNOWN * mixture.variance
-        little &= ~known | (mixture.entropy > CANCEL * result["free_entropy_gain"])
-        _sparse(mixture.centred, np.flatnonzero(little), result)
-        _zero(mixture, np.flatnonzero(snr == 0), result)
+    wide = snr * mixture.centred.size <= WIDE
+    _small(mixture.centred, np.flatnonzero(wide & (snr > 0)), result)
+    _large(mixture, np.flatnonzero(~wide), result)
+    little = ~wide & (snr * mixture.variance < LITTLE)
+    known = result["overlap_gain"] > KNOWN * mixture.variance
+    little &= ~known | (mixture.entropy > CANCEL * result["free_entropy_gain"])
+    _sparse(mixture.centred, np.flatnonzero(little), result)
+    _zero(mixture, np.flatnonzero(snr == 0), result)
     result["overlap"] = mixture.mean**2 + result["overlap_gain"]
     result["free_entropy"] = 0.5 * snr * mixture.mean**2 + result["free_entropy_gain"]
     rest = result["information"] == 0
@@ -100,20 +99,21 @@ def channel(mixture: Mixture, snr: Array) -> ChannelValues:
     return ChannelValues(**result)
 
 
-def _one_component(mixture: Mixture, x: Array, result: dict[str, Array]) -> None:
+def _one_component(mixture: Mixture, x: Array) -> ChannelValues:
     """Gaussian prior N(s_0, v): psi = (x (s_0^2 + v) - log(1 + x v))/2, mmse = v/(1 + x v)."""
-    v = mixture.variances[0]
+    v, square = mixture.variances[0], mixture.mean**2
     w = x * v
+    logarithm, mmse = np.log1p(w), v / (1 + w)
     # x v - log(1 + x v) without cancellation: the series of -log1p from its second term
-    tail = np.where(w < 0.1, _x_minus_log1p_series(np.minimum(w, 0.1)), w - np.log1p(w))
-    result["free_entropy_gain"] = 0.5 * tail
-    result["information"] = 0.5 * np.log1p(w)
-    result["overlap_gain"] = v * w / (1 + w)
-    result["mmse"] = v / (1 + w)
-    result["log_mmse"] = np.log(v) - np.log1p(w)
-    result["overlap_slope"] = result["mmse"] ** 2
-    result["overlap_curvature"] = -2 * result["mmse"] ** 3
-    result["relative_error"] = np.full_like(x, 8 * EPS)
+    gain = 0.5 * np.where(w < 0.1, _x_minus_log1p_series(np.minimum(w, 0.1)), w - logarithm)
+    overlap_gain, slope = v * w / (1 + w), mmse**2
+    return ChannelValues(
+        snr=x, free_entropy=0.5 * x * square + gain, overlap=square + overlap_gain,
+        mmse=mmse, log_mmse=np.log(v) - logarithm,
+        overlap_slope=slope, overlap_curvature=-2 * slope * mmse, slope_ratio=mmse, curvature_ratio=-2 * slope,
+        overlap_gain=overlap_gain, free_entropy_gain=gain, information=0.5 * logarithm,
+        relative_error=np.full_like(x, 8 * EPS),
+    )  # fmt: skip
 
 
 def _x_minus_log1p_series(w: Array) -> Array:
