@@ -27,7 +27,7 @@ import numpy as np
 from amp_theory.ageing import Ageing
 from amp_theory.couplings import PolynomialCoupling
 from amp_theory.equations_of_state import EquationOfState
-from amp_theory.errors import positive, unknown_name
+from amp_theory.errors import as_float, unknown_name
 from amp_theory.isotherm import Transitions
 from amp_theory.markup import table
 from amp_theory.mixtures import EPS
@@ -64,12 +64,13 @@ class Verdict:
 
 @dataclass(frozen=True)
 class SamplerVerdicts:
-    """The verdicts on one sampler, by rising control.
+    """The verdicts on one sampler of a model, by rising control.
 
     resolution holds, for the end of every verdict but the last, how far from it a control counts as on it.
     """
 
     sampler: str
+    model: Model
     verdicts: tuple[Verdict, ...]
     resolution: tuple[float, ...] = ()
 
@@ -95,7 +96,7 @@ class SamplerVerdicts:
 
     def at(self, control: float) -> Verdict:
         """Return the verdict at one control; on a boundary, to within `resolution`, the less favourable one."""
-        number = positive("control", control)
+        number = float(self.model.check_control(as_float(self.model.control, control)))
         around = [*self.resolution, *[0.0] * (len(self.verdicts) - len(self.resolution))]
         below = [0.0, *around]
         here = [
@@ -262,7 +263,7 @@ class _Judge:
         # the end of what the equations describe has its error bound subtracted already
         end = self._control(self.limit)
         around = tuple(0.0 if v.hi == end else _resolution(v.hi, special) for v in verdicts[:-1])
-        return SamplerVerdicts(sampler, tuple(verdicts), around)
+        return SamplerVerdicts(sampler, self.model, tuple(verdicts), around)
 
     def _verdict(self, algorithm: Algorithm, answer: Answer, lo: float = 0.0, hi: float = float("inf")) -> Verdict:
         exceptions = "" if answer[0] else self.exceptions
@@ -319,7 +320,7 @@ class _Judge:
         return self._none(UniformDiscreteDiffusion.name, "message passing", "defined for unbiased +-1 variables only")
 
     def _none(self, sampler: str, algorithm: Algorithm, reason: str) -> SamplerVerdicts:
-        return SamplerVerdicts(sampler, (self._verdict(algorithm, (None, _UNKNOWN, reason)),))
+        return SamplerVerdicts(sampler, self.model, (self._verdict(algorithm, (None, _UNKNOWN, reason)),))
 
     # --- dynamics ---
 
@@ -334,7 +335,7 @@ class _Judge:
         """Judge Langevin dynamics as Monte Carlo, for continuous variables."""
         if np.isfinite(self.prior.entropy):
             return self._none("langevin", "local moves", "the variables are discrete: there is no Langevin dynamics")
-        return SamplerVerdicts("langevin", local.verdicts, local.resolution)
+        return SamplerVerdicts("langevin", self.model, local.verdicts, local.resolution)
 
     @property
     def _pair_curvature(self) -> float:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.errors import InputError, as_float, integer_between, unknown_name
+from amp_theory.errors import ADVICE, InputError, NumericalError, as_float, integer_between, unknown_name
 from amp_theory.files import check_output, to_json, write_text
 from amp_theory.fixed_point_solver import broadcast, regions
-from amp_theory.isotherm import MERGED, Branch, Transitions
+from amp_theory.isotherm import MERGED, Isotherms, Transitions
 from amp_theory.lines import Line, LineTracer
 from amp_theory.mixtures import EPS
 from amp_theory.models import Model, Target
@@ -131,7 +131,6 @@ class Diagram:
         name, path = self.model.control, self.path
         control = as_float(name, control)
         intensity = self.model.intensity(self.model.check_control(control)).reshape(1)
-        self._transitions.check(intensity)
         if not self._valid(intensity)[0]:
             return f"no verdict for the {self.target} measure at {name} = {float(control):g}: {self._described[1]}"
         start = self._failure(intensity)[0]
@@ -147,7 +146,6 @@ class Diagram:
     def _answer(self, control: npt.ArrayLike, function: Any) -> Any:
         c = self.model.check_control(control)
         intensity = self.model.intensity(c.ravel())
-        self._transitions.check(intensity)
         valid = self._valid(intensity)
         answers = function(intensity)
         result = np.array([a if ok else None for a, ok in zip(answers, valid, strict=True)], dtype=object)
@@ -185,24 +183,29 @@ class Diagram:
         result: list[float | None] = [None] * len(intensity)
         iso = self._transitions.isotherms(intensity[failing])
         for k, i in enumerate(failing):
-            jumps = [(j.b, iso.strength[j.index]) for j in iso.crossings[k]]
-            result[i] = self._first_failure(iso.branches[k], jumps, float(intensity[i]))
+            result[i] = self._first_failure(iso, k)
         return result
 
-    def _first_failure(self, branches: list[Branch], jumps: list[tuple[int, float]], intensity: float) -> float:
-        """Return where the equilibrium branch first differs from the uninformed one."""
-        for b, strength in jumps:
-            if b == 0:
-                return float(self.path.public(np.array(strength)))
-        if len(branches) == 1 or 0 < branches[0].stop * (1 - MERGED) <= branches[1].start:
-            # the branches merge: this is a tricritical point
-            cusps = [c.surface for c in self._transitions.curve.cusps if c.merging]
-            if not cusps:  # next to q = rho the lower branch ends beyond the grid
-                ends = [p for p in self._transitions.curve.pieces if not p.appears and p.least != p.intensity[0]]
-                return 0.0 if branches[0].start == 0 else float(self.path.public(ends[0].strength[:1])[0])
-            point = min(cusps, key=lambda f: abs(float(f.intensity[0]) - intensity))
-            return float(self.path.public(point.strength)[0])
-        return 0.0
+    def _first_failure(self, iso: Isotherms, k: int) -> float:
+        """Return where the equilibrium branch of isotherm k first differs from the uninformed one."""
+        branches, intensity = iso.branches[k], float(iso.intensity[k])
+        if iso.first[k] > 0:
+            return 0.0
+        for jump in iso.crossings[k]:
+            return float(self.path.public(iso.strength[jump.index]))
+        if len(branches) > 1 and not 0 < branches[0].stop * (1 - MERGED) <= branches[1].start:
+            raise NumericalError(
+                f"the free entropies of the branches at {self.model.control} = "
+                f"{self.model.from_intensity(iso.intensity[k]):.10g} could not be told apart: {ADVICE}",
+                partial=branches,
+            )
+        # the branches merge: this is a tricritical point
+        cusps = [c.surface for c in self._transitions.curve.cusps if c.merging]
+        if not cusps:  # next to q = rho the lower branch ends beyond the grid
+            ends = [p for p in self._transitions.curve.pieces if not p.appears and p.least != p.intensity[0]]
+            return 0.0 if branches[0].start == 0 else float(self.path.public(ends[0].strength[:1])[0])
+        point = min(cusps, key=lambda f: abs(float(f.intensity[0]) - intensity))
+        return float(self.path.public(point.strength)[0])
 
     # --- output ---
 

@@ -62,12 +62,14 @@ class Crossing:
 class Isotherms:
     """Branches and equilibrium transitions of many isotherms.
 
-    branches and crossings have one list per isotherm, ascending in overlap and strength; strength, lower
-    and upper hold the strengths of all crossings and the two branches there.
+    branches and crossings have one list per isotherm, ascending in overlap and strength, `first` the number of the
+    branch in equilibrium at the smallest strength; strength, lower and upper hold the strengths of all crossings and
+    the two branches there.
     """
 
     intensity: Array
     branches: list[list[Branch]]
+    first: list[int]
     crossings: list[list[Crossing]]
     strength: Array
     lower: Surface
@@ -105,9 +107,6 @@ class Transitions:
         """Return what answers at one intensity: itself, unless intensities are discrete."""
         return self
 
-    def check(self, intensity: Array) -> None:
-        """Raise an `InputError` for intensities that do not exist, where they are discrete."""
-
     def isotherms(self, intensity: Array) -> Isotherms:
         """Return the branches and transitions at every intensity, shape (n,)."""
         branches = self.branches(intensity)
@@ -132,13 +131,14 @@ class Transitions:
         crossings: list[dict[tuple[int, int], int]] = [{} for _ in branches]
         for n, (i, b, c) in enumerate(cross):
             crossings[i][b, c] = n
-        jumps = []
-        for i, (here, found) in enumerate(zip(branches, crossings, strict=True)):
+        first = []
+        for i, here in enumerate(branches):
             best = 0
             for c in range(1, len(here)):
                 best = c if (i, best, c) in ahead else best
-            jumps.append(_equilibrium(best, found, strength))
-        return Isotherms(intensity, branches, jumps, strength, lower, upper)
+            first.append(best)
+        jumps = [_equilibrium(best, found, strength) for best, found in zip(first, crossings, strict=True)]
+        return Isotherms(intensity, branches, first, jumps, strength, lower, upper)
 
     def _with_recovery(
         self, intensity: Array, branches: list[list[Branch]], which: list[tuple[int, int, int]],
@@ -177,14 +177,18 @@ class Transitions:
         if not recovery.infinite:
             first = excess(pair.start, every)[0]
         born = np.array([branches[i][k].born == RECOVERY for i, _, k in which])
+        takes_over = np.array([_takes_over(branches[i], j, k) for i, j, k in which])
         ahead = {which[n] for n in every[(first >= 0) & ~born]}
         rest = every[(first < 0) | born]
         s = pair.start.copy()
         late = rest[first[rest] < 0]
         if len(late) and not recovery.infinite:
-            # where another branch takes over first, q = rho is never ahead of this one
-            behind = late[excess(pair.stop[late], late)[0] < 0]
+            # where another branch takes over, q = rho may never be ahead of this one
+            behind = late[(excess(pair.stop[late], late)[0] < 0) & ~takes_over[late]]
             late, rest = np.setdiff1d(late, behind), np.setdiff1d(rest, behind)
+            # closer to the end of the lower branch than rounding can tell
+            lost = late[excess(pair.stop[late], late)[0] < 0]
+            s[lost], late = pair.stop[lost], np.setdiff1d(late, lost)
         if len(late):
             s[late] = solve_bracketed(
                 lambda s, i: excess(s, late[i]), pair.start[late], pair.stop[late], True, absolute=2 * EPS
@@ -277,7 +281,7 @@ class Transitions:
             guess[n] = 0.5 * (start + stop)
             if not (k == j + 1 and c.born is not None and start == c.start):
                 rest.append((0, n, i, b, c, start))
-            if k == j + 1 and stop == b.stop:
+            if _takes_over(branches[i], j, k):
                 ahead[1, n] = True
             else:
                 rest.append((1, n, i, b, c, stop))
@@ -311,6 +315,12 @@ class Transitions:
         f = self.eos.surface(z[known], strength[known])
         level[:, known] = f.free_entropy, f.free_entropy_s
         return level
+
+
+def _takes_over(branches: list[Branch], b: int, c: int) -> bool:
+    """Tell whether c is the next branch above b where b ends: there the potential rises from b to c."""
+    end = branches[b].stop
+    return next((k for k in range(b + 1, len(branches)) if branches[k].start < end < branches[k].stop), None) == c
 
 
 def joined(first: Surface, second: Surface) -> Surface:

@@ -84,6 +84,7 @@ def test_other_models():
 
 @given(snr=st.floats(0.05, 8), case=st.sampled_from(range(4)))
 @settings(max_examples=12, deadline=None)
+@pytest.mark.slow
 def test_enclosures_hold_the_channel(snr, case):
     prior = (
         at.Rademacher(), at.SparseRademacher(0.08), at.Discrete([-1, 0, 2], [0.3, 0.55, 0.15]), at.Gaussian()
@@ -243,6 +244,7 @@ def forged(model, path, point, centre):
         return _prove(Problem(model, path, point), mp.mpf(centre))
 
 
+@pytest.mark.slow
 def test_equations_that_are_not_of_the_point():
     """The same equation has other solutions: they are not the point that is claimed."""
     # the lower fold of the sparse matrix is where the uninformed branch ends, not where a branch appears

@@ -106,6 +106,7 @@ def test_other_commands(capsys, tmp_path):
     assert json.loads(out)["target"] == "planted"
 
 
+@pytest.mark.slow
 def test_reproduce(capsys, tmp_path):
     code, out, err = run(capsys, "reproduce", "--folder", str(tmp_path / "figures"), "--json")
     assert (code, err) == (0, "")

@@ -90,6 +90,7 @@ def test_nishimori():
     assert abs(late.mean()) < 4 * late.std() / np.sqrt(len(late) / 5) + 1e-4
 
 
+@pytest.mark.slow
 def test_free_entropy_is_stationary():
     """D phi/d density along c(overlap) is the edge term, within the errors."""
     model = Coloring(5, population=5000, sweeps=80, runs=2)
@@ -172,6 +173,7 @@ print(json.dumps([[p.density, p.free_entropy, p.density_error] for p in points])
 """
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_bit_for_bit(tmp_path):
     """Killed at a random moment, and again, then resumed in a new process."""
     rng = np.random.default_rng(time.time_ns())
@@ -324,6 +326,7 @@ def test_bad_input(make, message):
         make()
 
 
+@pytest.mark.slow
 def test_command_line(tmp_path, capsys):
     from amp_theory.cli import main
 

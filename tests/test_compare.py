@@ -332,3 +332,23 @@ def test_bad_targets():
         at.compare_samplers(at.IsingPSpin(3), "randm")
     with pytest.raises(at.InputError, match="no random counterpart"):
         at.compare_samplers(at.SpikedMatrix(at.Gaussian()), "random")
+
+
+@pytest.mark.parametrize(
+    ("model", "control"),
+    [
+        (at.XORSAT(3, degrees="regular"), 0.51),
+        (at.XORSAT(3), -1.0),
+        (at.IsingPSpin(3), float("nan")),
+        (at.RowOrthogonalSensing(at.SparseRademacher(0.1), 1e-3), 1.5),
+    ],
+)
+def test_no_verdict_at_a_control_that_no_model_has(model, control):
+    """Each question about one control refuses it in the same words."""
+    result = at.compare_samplers(model)
+    with pytest.raises(at.InputError) as refused:
+        at.path_transitions(model, at.Flow(), control)
+    for sampler in SAMPLERS:
+        with pytest.raises(at.InputError) as error:
+            result[sampler].at(control)
+        assert str(error.value) == str(refused.value)

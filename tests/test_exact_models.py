@@ -135,6 +135,7 @@ def test_bessel_functions():
 
 
 @pytest.mark.parametrize("prior", [at.Rademacher(), at.Gaussian(), at.GaussBernoulli(0.3)], ids=lambda p: p.name)
+@pytest.mark.slow
 def test_phase_retrieval_thresholds(prior):
     points = agree(at.GLM(prior, at.AbsChannel()), FLOW, (20, 30))
     assert Decimal(points.weak_recovery.decimals["sampling_ratio"]) == Decimal("0.5")
@@ -195,6 +196,7 @@ def test_groups_agree_with_doubles(k, snr):
                for a, b in zip(channel_columns(other), channel_columns(exact), strict=True))  # fmt: skip
 
 
+@pytest.mark.slow
 def test_group_derivatives():
     channel, x = PottsChannel(5), mp.mpf("0.8")
     with mp.workdps(40):
@@ -287,6 +289,7 @@ def test_orthogonal_rows_with_every_measurement():
     assert abs(second) < mp.mpf("1e-26") > abs(third)
 
 
+@pytest.mark.slow
 def test_rotational_thresholds():
     agree(at.RowOrthogonalSensing(at.Rademacher(), 0.1), ORDER, (20,))
 

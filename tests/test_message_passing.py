@@ -228,6 +228,7 @@ def test_interpolants_place_steps_only():
         assert goodness_of_fit(enumeration.probabilities()[0], enumeration, run.configurations) > 0.001
 
 
+@pytest.mark.slow
 def test_samplers_with_message_passing():
     """At high temperature AMP is a good denoiser: energies are those of the planted configuration."""
     instance = at.draw_instance(at.IsingPSpin(3), 1.2, 60, 3)

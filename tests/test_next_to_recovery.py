@@ -97,6 +97,40 @@ def test_perfect_recovery_need_not_overtake_a_branch_that_another_one_ends():
     assert found.first_order[0].overlap < found.first_order[1].overlap <= prior.second_moment
 
 
+@pytest.mark.parametrize(
+    ("prior", "channel", "control"),
+    [
+        (
+            at.Discrete(
+                (-2.1916488670466845, 2.1916488670466845, 1.133688596560877),
+                (0.49999999999999994, 0.49999999999999994, 1.0564432589542959e-16),
+            ),
+            at.DoorChannel(0.9971319939435889),
+            2.7650542648975885e-07,
+        ),
+        (
+            at.Discrete(
+                (-0.865627279304519, 0.865627279304519, 0.39158840985362775),
+                (0.49999999999999734, 0.49999999999999734, 5.308230930583379e-15),
+            ),
+            at.SignChannel(),
+            1e-6,
+        ),
+    ],
+)
+def test_the_uninformed_branch_leads_nearly_to_the_end_of_the_path(prior, channel, control):
+    """A branch of the rare atom ends before the uninformed one, which perfect recovery takes over from at the end."""
+    model = at.GLM(prior, channel)
+    found = at.path_transitions(model, REVEALED, control)
+    diagram = at.phase_diagram(model, REVEALED, (0.99 * control, 1.01 * control), points=2)
+    first = diagram.first_failure_strength(control)
+    assert found.first_order[0].strength == first
+    assert 1 - 1e-9 < first < 1
+    assert diagram.sampler_succeeds(control) is False
+    before = at.fixed_points(model, REVEALED, control, 1 - 1e-9)
+    assert before.equilibrium.overlap == before.uninformed.overlap
+
+
 @pytest.mark.parametrize("spectrum", [((0.0, 59.0), (0.5, 0.5)), ((1.0,), (1.0,)), ((1.0, 3.0), (0.3, 0.7))])
 @pytest.mark.parametrize("path", [FLOW, REVEALED])
 def test_rotationally_invariant_matrices_with_little_noise(spectrum, path):

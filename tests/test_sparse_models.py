@@ -100,6 +100,7 @@ def test_enumeration_agrees_with_products():
     [(PATHS[0], (8.413387, 0.291777)), (PATHS[1], (8.179816, 0.193181))],
     ids=["flow", "autoregressive"],
 )
+@pytest.mark.slow
 def test_bicoloring_5(path, tricritical):
     found = at.thresholds(at.Bicoloring(5), path)
     assert found.dynamical.density == pytest.approx(9.463706, abs=1e-6)
@@ -113,6 +114,7 @@ def test_bicoloring_5(path, tricritical):
     assert found.dynamical.density < found.condensation.density < found.bounds["satisfiability"]
 
 
+@pytest.mark.slow
 def test_bicoloring_3_and_4():
     three, four = (at.thresholds(at.Bicoloring(k), at.Flow()) for k in (3, 4))
     assert three.weak_recovery.density == pytest.approx(1.5, abs=1e-12)
@@ -189,6 +191,7 @@ def test_coarse_grids_say_so():
 
 @pytest.mark.parametrize("path", PATHS[:2], ids=lambda p: p.name)
 @pytest.mark.parametrize("model", [at.Bicoloring(5), at.Bicoloring(4, temperature=0.5), at.XORSAT(3, temperature=0.4)])
+@pytest.mark.slow
 def test_entropy_derivatives(model, path):
     """dS/dsnr = -(1 - q)/2, dS/dtheta = -S_h/(1 - theta) at constant density.
 
@@ -270,6 +273,7 @@ def test_paramagnet_and_large_strength():
         at.fixed_points(model, at.Flow(), control=1000.0, strength=0.1)
 
 
+@pytest.mark.slow
 def test_zero_temperature_is_a_limit():
     cold, zero = (at.thresholds(at.Bicoloring(5, temperature=t), at.Flow()) for t in (0.05, 0.0))
     assert abs(cold.dynamical.density / zero.dynamical.density - 1) < 1e-7
@@ -278,6 +282,7 @@ def test_zero_temperature_is_a_limit():
     assert warm.bounds == {}
 
 
+@pytest.mark.slow
 def test_verdicts():
     result = at.compare_samplers(at.Bicoloring(5))
     assert result.target == "random"
@@ -375,6 +380,7 @@ def test_own_paths_say_what_they_need():
 
 @pytest.mark.parametrize("k", [3, 4, 6])
 @pytest.mark.parametrize("revealed", [1e-10, 1e-6, 1e-3, 0.1])
+@pytest.mark.slow
 def test_weak_side_information(k, revealed):
     """The snr from the factors vanishes as q^(k-1): theta = 1 - (1 - q) exp(alpha k q^(k-1)) for XORSAT."""
     point = at.fixed_points(at.XORSAT(k), at.Autoregressive(), 0.3, revealed).informed

@@ -48,6 +48,7 @@ def test_belief_propagation_on_graphs(case):
 
 
 @pytest.mark.parametrize("model", [at.Bicoloring(5), at.XORSAT(3), at.Bicoloring(4, temperature=0.5)], ids=str)
+@pytest.mark.slow
 def test_one_iteration_without_a_population(model):
     """From messages that know the side information only, by plain sampling: 4 standard errors."""
     snr, density, n = 0.4, 2.0, 400_000

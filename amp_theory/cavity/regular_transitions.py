@@ -67,11 +67,6 @@ class RegularTransitions(Transitions):
         """Return the folds and branches at one density with an integer degree."""
         return isotherm(self.model, self.path, self.model.degree(intensity))
 
-    def check(self, intensity: Array) -> None:
-        """Raise an `InputError` for a density without an integer degree."""
-        for value in np.ravel(intensity):
-            self.model.degree(float(value))
-
     def branches(self, intensity: Array) -> list[list[Branch]]:
         """Return the stable branches at strength >= 0 of every isotherm."""
         return [self.at(float(x)).branches(np.array([x]))[0] for x in intensity]
@@ -86,7 +81,8 @@ class RegularTransitions(Transitions):
             strength = np.concatenate([strength, part.strength])
             lower, upper = joined(lower, part.lower), joined(upper, part.upper)
             count += len(part.strength)
-        return Isotherms(intensity, [p.branches[0] for p in parts], crossings, strength, lower, upper)
+        branches, first = [p.branches[0] for p in parts], [p.first[0] for p in parts]
+        return Isotherms(intensity, branches, first, crossings, strength, lower, upper)
 
     # --- zero strength ---
 

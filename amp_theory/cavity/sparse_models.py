@@ -138,11 +138,14 @@ class SparseModel(Model):
         )
 
     def check_control(self, control: npt.ArrayLike) -> Array:
-        """Return `control` as an array after checking that every value is positive and finite."""
+        """Return `control` as an array after checking that graphs of every density exist."""
         values = as_array(self.control, control, "> 0")
         if not np.all(np.isfinite(values) & (values > 0)):
             bad = values[~(np.isfinite(values) & (values > 0))].ravel()[0]
             raise InputError(f"{self.control} must be finite and > 0, got {bad:g}")
+        if self.regular:
+            for value in np.unique(values).tolist():
+                self.degree(value)
         return values
 
     @property
