@@ -71,7 +71,7 @@ def _check_folds(eos: EquationOfState, folds: Surface) -> None:
         wrong = "a fold's control is beyond the range of double precision"
     if wrong:
         raise NumericalError(
-            f"{eos.model!r} at zero strength: {wrong}, so that nothing would be sure; "
+            f"{eos.model!r} at zero strength: {wrong}, so that nothing would be sure",
             "choose units in which E s^2 is of order one, or parameters that are less extreme",
             partial=folds,
         )

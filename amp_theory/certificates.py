@@ -158,11 +158,17 @@ def _total_snr(problem: Problem, threshold: Located, origin: Origin) -> Any:
 def _prove(problem: Problem, centre: Any) -> Certificate:
     rule = _rule(problem, centre)
     if not _affordable(problem, rule):
-        raise NumericalError(f"a proof for {problem.model!r} would take hours: too many atoms, or too large an snr")
+        raise NumericalError(
+            f"a proof for {problem.model!r} would take hours",
+            "prove it for fewer atoms or a smaller snr, or ask for digits=",
+        )
     solution = next((ends for ends in map(_around(centre), RADII) if _changes_sign(problem, ends, rule)), None)
     region = next((ends for ends in map(_around(centre), REGIONS) if _is_monotone(problem, ends, rule)), None)
     if solution is None or region is None:
-        raise NumericalError(f"no proof for the {problem.point} point of {problem.model!r}: the intervals are too wide")
+        raise NumericalError(
+            f"no proof for the {problem.point} point of {problem.model!r}: the intervals are too wide",
+            "a point further from another one, or digits=, may do",
+        )
     found = _values(problem, solution, rule)
     if not _exists(found):
         raise InputError(f"{problem.model!r} has no {problem.point} point at a strength within the path")
@@ -242,7 +248,10 @@ def _check_tight(certificate: Certificate) -> None:
     for name, (low, high) in certificate.values.items():
         a, b = Fraction(low), Fraction(high)
         if b - a > TIGHT * max(abs(a), abs(b)):
-            raise NumericalError(f"the certified interval of {name} is too wide: {low} to {high}")
+            raise NumericalError(
+                f"the certified interval of {name} is too wide, {low} to {high}",
+                "a point further from another one, or digits=, may do",
+            )
 
 
 def verify(certificate: Certificate | Mapping[str, Any] | str | os.PathLike[str]) -> Certificate:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from amp_theory.errors import ADVICE, NumericalError
+from amp_theory.errors import NumericalError
 from amp_theory.mixtures import EPS
 from amp_theory.quadrature import Array
 from amp_theory.scalar_channel import UNDERFLOW, ChannelValues
@@ -174,7 +174,7 @@ class ChannelTable:
             if splits == 0:
                 raise NumericalError(
                     f"the prior's channel functions could not be interpolated to {TAIL:g} near "
-                    f"x = {x.reshape(-1, NODES)[rough].mean():.6g}: {ADVICE}"
+                    f"x = {x.reshape(-1, NODES)[rough].mean():.6g}"
                 )
             middle = 0.5 * (lower + upper)[rough]
             halves = np.concatenate(

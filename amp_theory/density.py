@@ -221,7 +221,10 @@ class Density(Prior):
         lower, upper = self._panels.T
         pieces = np.maximum(np.ceil((upper - lower) * math.sqrt(x) / WIDEST), 1).astype(int)
         if pieces.sum() > MOST_PIECES:
-            raise NumericalError(f"snr {x:g} is too large for a density: its channel would need {pieces.sum()} panels")
+            raise NumericalError(
+                f"snr {x:g} is too large for a density: its channel would need {pieces.sum()} panels",
+                "give its atoms as a discrete prior, or ask for a smaller snr",
+            )
         if np.all(pieces == 1):
             p, s = self._values.ravel(), _nodes(self._panels)[0].ravel()
         else:

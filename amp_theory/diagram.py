@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.errors import ADVICE, InputError, NumericalError, as_float, integer_between, unknown_name
+from amp_theory.errors import InputError, NumericalError, as_float, integer_between, unknown_name
 from amp_theory.files import check_output, to_json, write_text
 from amp_theory.fixed_point_solver import broadcast, regions
 from amp_theory.isotherm import MERGED, Isotherms, Transitions
@@ -196,7 +196,7 @@ class Diagram:
         if len(branches) > 1 and not 0 < branches[0].stop * (1 - MERGED) <= branches[1].start:
             raise NumericalError(
                 f"the free entropies of the branches at {self.model.control} = "
-                f"{self.model.from_intensity(iso.intensity[k]):.10g} could not be told apart: {ADVICE}",
+                f"{self.model.from_intensity(iso.intensity[k]):.10g} could not be told apart",
                 partial=branches,
             )
         # the branches merge: this is a tricritical point

@@ -14,10 +14,35 @@ if TYPE_CHECKING:
 
 #: what helps where a solver gives up
 ADVICE = "a control or strength a little further from a special point, or less extreme parameters, may help"
+#: the longest message, and what stands for the middle of a longer one
+LONGEST, CUT = 280, " [...] "
+
+
+def shown(text: str, longest: int = LONGEST) -> str:
+    r"""Return a text as one printable line of at most so many characters, cut in its middle.
+
+    Examples
+    --------
+    >>> print(shown("two\nlines with a \0"))
+    two lines with a \x00
+    >>> shown("x" * 1000, 20)
+    'xxxxxxxx [...] xxxxx'
+    """
+    # far more than is kept, so that a long text takes no time
+    if len(text) > 8 * longest:
+        text = text[: 4 * longest] + text[-4 * longest :]
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(text.split()))
+    if len(line) <= longest:
+        return line
+    tail = (longest - len(CUT)) * 2 // 5
+    return line[: longest - len(CUT) - tail] + CUT + line[len(line) - tail :]
 
 
 class AmpTheoryError(Exception):
-    """Base class of every error this package raises on purpose."""
+    """Base class of every error this package raises on purpose: its message is one short line."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(shown(message))
 
 
 class InputError(AmpTheoryError, ValueError):
@@ -33,11 +58,25 @@ class FileError(AmpTheoryError, OSError):
 
 
 class NumericalError(AmpTheoryError, ArithmeticError):
-    """A solver did not reach its accuracy; `partial` holds what it had when it stopped."""
+    """A solver did not reach its accuracy.
 
-    def __init__(self, message: str, partial: Any = None) -> None:
-        super().__init__(message)
-        self.partial = partial
+    Parameters
+    ----------
+    found
+        What happened, with the value at which it did.
+    advice
+        What to do next.
+    partial
+        What the solver had when it stopped.
+    """
+
+    def __init__(self, found: str, advice: str = ADVICE, partial: Any = None) -> None:
+        super().__init__(f"{shown(found, LONGEST - len(advice) - 2)}: {advice}")
+        self.found, self.advice, self.partial = found, advice, partial
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what makes the error again in another process."""
+        return type(self), (self.found, self.advice, self.partial)
 
 
 def unknown_name(kind: str, given: object, known: Iterable[str]) -> UnknownNameError:

@@ -392,7 +392,8 @@ def state_evolution(
         if not (math.isfinite(q) and math.isfinite(rest)):
             partial = StateEvolution(np.array(overlap), np.array(gap), False, str(start))
             raise NumericalError(
-                f"state evolution of {model!r} is not finite after {len(overlap)} steps; fixed_points does not need it",
+                f"state evolution of {model!r} is not finite after {len(overlap)} steps",
+                "fixed_points does not need its steps",
                 partial=partial,
             )
         overlap.append(q)

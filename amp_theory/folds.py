@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from amp_theory.equations_of_state import SEARCH_PER_OCTAVE, STRENGTHS, TINY, EquationOfState
-from amp_theory.errors import ADVICE, NumericalError
+from amp_theory.errors import NumericalError
 from amp_theory.fold_search import HALVINGS, SURE, explicit_curve, searched_curve, solve_coordinate, sure_of_sign
 from amp_theory.mixtures import EPS
 from amp_theory.quadrature import Array, Bools, Index
@@ -96,7 +96,7 @@ def _project(
             rounding = 4 * EPS * np.where(fixed_z, np.abs(s * f.fold_s), np.abs(z * f.fold_z))
         if np.all(np.abs(f.fold) < tolerance + rounding):
             return z, s, f
-    raise NumericalError(f"the fold curve was lost between two of its points: {ADVICE}", partial=(z, s))
+    raise NumericalError("the fold curve was lost between two of its points", partial=(z, s))
 
 
 def locate(eos: EquationOfState, piece: FoldPiece, target: Array, by_strength: bool = False) -> tuple[Array, Array]:
@@ -195,7 +195,7 @@ def _nearest_fold(eos: EquationOfState, z: Array, s: Array) -> Array:
     up = eos.surface(around, s, with_energy=False).fold > 0
     turns = np.flatnonzero(np.diff(up))
     if not len(turns):
-        raise NumericalError(f"the fold curve was lost between two of its points: {ADVICE}", partial=(z, s))
+        raise NumericalError("the fold curve was lost between two of its points", partial=(z, s))
     best = turns[np.argmin(np.abs(k[turns] + 0.5))]
     return solve_coordinate(eos, around[[best]], around[[best + 1]], s, up[[best + 1]])
 
@@ -235,7 +235,7 @@ def polished(eos: EquationOfState, cusp: Cusp) -> Cusp:
         t, s = t + step[0], s + step[1]
         if np.all(np.abs(step) < CUSP_ACCURACY):
             return Cusp(eos.surface(np.exp(t), s), cusp.merging)
-    raise NumericalError(f"a cusp was lost on a finer table: {ADVICE}", partial=cusp)
+    raise NumericalError("a cusp was lost on a finer table", partial=cusp)
 
 
 class _Vertex(NamedTuple):

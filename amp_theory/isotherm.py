@@ -229,7 +229,8 @@ class Transitions:
                 if begin is not None and begin[2] is not None:
                     raise NumericalError(
                         f"two branches in a row begin, at intensity {intensity:.6g} of {self.eos.model!r}: a fold "
-                        "between them was missed; ask for another control",
+                        "between them was missed",
+                        "ask for another control",
                         partial=folds,
                     )
                 begin = (coordinate, strength, number)

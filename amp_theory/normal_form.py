@@ -280,6 +280,7 @@ def _coefficients(eos: EquationOfState, cusp: Cusp) -> tuple[Coefficient, Coeffi
     if not np.all(np.isfinite(parts) & (parts > 0)):
         raise NumericalError(
             f"no loop opens at the tricritical point of {eos.model!r}: {dict(zip(PARTS, parts, strict=True))}",
+            "parameters a little further from those of a higher-order point may help",
             partial=parts,
         )
     values = FACTORS * np.exp(POWERS @ np.log(parts))
@@ -290,8 +291,8 @@ def _coefficients(eos: EquationOfState, cusp: Cusp) -> tuple[Coefficient, Coeffi
     error = np.abs(values) * (np.abs(POWERS) @ relative + 16 * EPS)
     if np.any(error > WORST * np.abs(values)):
         raise NumericalError(
-            f"the coefficients at the tricritical point of {eos.model!r} are known to {error / np.abs(values)} only, "
-            "relative: its loop is nearly of higher order, or its equation of state too coarse",
+            f"the coefficients at the tricritical point of {eos.model!r} are known only up to {error / np.abs(values)}",
+            "change a parameter if its loop is nearly of higher order, or the accuracy of its equation of state",
             partial=values,
         )
     a, b, c = (Coefficient(float(v), float(SAFETY * e)) for v, e in zip(values, error, strict=True))

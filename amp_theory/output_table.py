@@ -280,8 +280,8 @@ def _interpolate(functions: Callable[[Array], Array], edges: Array, splits: int)
             break
         if left == 0:
             raise NumericalError(
-                f"the channel's response could not be interpolated to {TAIL:g} near {x[rough].mean():.6g} of [0, 1]: "
-                "a smoother likelihood, or one with its kinks stated, may help"
+                f"the channel's response could not be interpolated to {TAIL:g} near {x[rough].mean():.6g} of [0, 1]",
+                "a smoother likelihood, or one with its kinks stated, may help",
             )
         middle = 0.5 * (lower + upper)[rough]
         panels = np.concatenate([np.stack([lower[rough], middle], axis=1), np.stack([middle, upper[rough]], axis=1)])

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from amp_theory.errors import ADVICE, NumericalError
+from amp_theory.errors import NumericalError
 from amp_theory.quadrature import Array, Bools, Index
 
 EPS = float(np.finfo(float).eps)
@@ -94,9 +94,7 @@ def solve_bracketed(
         active = active[~finished]
         if not len(active):
             return x
-    raise NumericalError(
-        f"{len(active)} of {len(x)} roots did not converge after {ITERATIONS} steps: {ADVICE}", partial=x
-    )
+    raise NumericalError(f"{len(active)} of {len(x)} roots did not converge after {ITERATIONS} steps", partial=x)
 
 
 def _check_signs(
@@ -107,4 +105,4 @@ def _check_signs(
         below, above = (sign[which] * function(end[which], which)[0] for end in (lower, upper))
     lost = (below > noise[which]) | (above < -noise[which])
     if np.any(lost):
-        raise NumericalError(f"{lost.sum()} of {len(x)} brackets hold no change of sign: {ADVICE}", partial=x)
+        raise NumericalError(f"{lost.sum()} of {len(x)} brackets hold no change of sign", partial=x)

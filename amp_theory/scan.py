@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from amp_theory.equations_of_state import EquationOfState
-from amp_theory.errors import ADVICE, InputError, NumericalError, as_float, unknown_name
+from amp_theory.errors import InputError, NumericalError, as_float, unknown_name
 from amp_theory.folds import Cusp, fold_curve
 from amp_theory.models import Model
 from amp_theory.paths import Flow, Path
@@ -142,9 +142,7 @@ def _end(model_of: Callable[[float], Model], bracket: tuple[float, float]) -> Sc
             break
     found = _merging_cusp(model_of(inside))
     if found is None or not np.isfinite(s_out):
-        raise NumericalError(
-            f"the end of the threshold between {bracket[0]:g} and {bracket[1]:g} was not found: {ADVICE}"
-        )
+        raise NumericalError(f"the end of the threshold between {bracket[0]:g} and {bracket[1]:g} was not found")
     point = cusp_point(*found)
     step = SLOPE_STEP * (inside - outside) / abs(inside - outside) * abs(inside)
     slope = (strength(inside + step) - s_in) / step

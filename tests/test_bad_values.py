@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import amp_theory as at
+from amp_theory.errors import LONGEST
 from amp_theory.finite.dense import Term
 from amp_theory.finite.graphs import GraphInstance
 from amp_theory.finite.linear_instances import GLMInstance
@@ -191,3 +196,26 @@ def test_tiny_strengths(path, p):
         alone = strength**2 if path.name == "uniform-diffusion" else strength
         assert found.uninformed.overlap == pytest.approx(alone, rel=2 * strength + 1e-13)
         assert found.region == "easy"
+
+
+@given(st.text(max_size=2000))
+def test_messages_are_one_short_printable_line(text):
+    """Whatever a value given holds, and however much of it."""
+    for kind in (at.InputError, at.FileError, at.UnknownNameError):
+        message = str(kind(text))
+        assert len(message) <= LONGEST
+        assert message.isprintable()
+        assert pickle.loads(pickle.dumps(kind(text))).args == (message,)
+    error = at.NumericalError(text, "try another control", partial=[1.0])
+    assert len(str(error)) <= LONGEST
+    assert str(error).isprintable()
+    assert str(error).endswith(": try another control")
+    again = pickle.loads(pickle.dumps(error))
+    assert (str(again), again.partial) == (str(error), [1.0])
+
+
+def test_a_long_value_is_cut_in_its_middle():
+    message = str(at.InputError(f"the size {'9' * 500} is too large: take less"))
+    assert message.startswith("the size 999")
+    assert message.endswith("99 is too large: take less")
+    assert " [...] " in message

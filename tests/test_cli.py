@@ -225,11 +225,11 @@ def test_numerical_failure_is_exit_code_one(capsys, monkeypatch):
     from amp_theory import transitions
 
     def fail(*_):
-        raise at.NumericalError("no luck\nat all", partial=3)
+        raise at.NumericalError("no luck\nat all", "try again", partial=3)
 
     monkeypatch.setattr(transitions, "thresholds", fail)
     code, out, err = run(capsys, "thresholds", "ising-p-spin", "--set", "p=3")
-    assert (code, out, err) == (1, "", "amp-theory: error: no luck at all\n")
+    assert (code, out, err) == (1, "", "amp-theory: error: no luck at all: try again\n")
 
 
 def test_interruption_is_quiet(capsys, monkeypatch):

@@ -167,8 +167,10 @@ class DensityEvolution:
             worst = int(np.argmax(np.where(np.isnan(laws.residual), np.inf, laws.residual)))
             raise NumericalError(
                 f"density evolution did not converge: residual {laws.residual[worst]:.1e} at overlap "
-                f"{1 - gap[worst]:.6g}", partial=laws,
-            )  # fmt: skip
+                f"{1 - gap[worst]:.6g}",
+                "messages close to erasures converge slowly: take temperature 0 for a low one, or a higher one",
+                partial=laws,
+            )
         return laws
 
     def _converged(self, side: Array, gap: Array, transform: Array, degree: Array) -> Laws:

@@ -432,7 +432,7 @@ class SparseEquationOfState(EquationOfState):
         for full, _ in evolution.iterate(side, intensity * self.factor.k, law):
             gap = float((full @ evolution.grid.gap)[0])
             if not np.isfinite(gap):
-                raise NumericalError("belief propagation left the range of numbers: start elsewhere", partial=full)
+                raise NumericalError("belief propagation left the range of numbers", "start elsewhere", partial=full)
             yield 1 - gap, gap
 
 

@@ -113,10 +113,10 @@ class FixedDegree:
             worst = int(np.argmax(np.where(np.isnan(fixed.residual), np.inf, fixed.residual)))
             raise NumericalError(
                 f"density evolution did not converge: residual {fixed.residual[worst]:.1e} at overlap "
-                f"{float(self.prior.table(z[worst : worst + 1]).overlap[0]):.6g} and degree {self.degree}; "
+                f"{float(self.prior.table(z[worst : worst + 1]).overlap[0]):.6g} and degree {self.degree}",
                 "messages close to erasures converge slowly: take temperature 0 for a low one, or a higher one",
                 partial=fixed,
-            )  # fmt: skip
+            )
         return fixed
 
     def _laws(self, unknown: Array, loss: Array, power: int, diluted: bool = False) -> Array:

@@ -228,9 +228,10 @@ class IsothermTable:
             if left[LEVEL, 0] * (lower + Z0) + lower * slope[LEVEL, 0] > 0:
                 raise NumericalError(
                     "density evolution finds no fixed points from before the end of a stable branch on: messages close "
-                    f"to erasures converge too slowly at degree {self.fine.degree} along {self.path.name}; take "
-                    "temperature 0, of which low temperatures differ by exp(-1/T), or a higher one", partial=before,
-                )  # fmt: skip
+                    f"to erasures converge too slowly at degree {self.fine.degree} along {self.path.name}",
+                    "take temperature 0, from which low ones differ by exp(-1/T), or a higher one",
+                    partial=before,
+                )
         values = left + (right - left) * part
         values[LEVEL] = lower * left[LEVEL] * (1 - part) / z
         width = np.repeat(np.abs(right - left), BRIDGE, axis=1)

@@ -27,6 +27,8 @@ Result = dict[str, list[float]]
 FORMAT, VERSION = "amp_theory sweep", 1
 #: steps of a task between two checkpoints
 EVERY = 10
+#: what to do after a failure
+AGAIN, RESUME = "run them again, with a checkpoint that keeps those that are done", "run the same again to resume"
 
 
 class Task(Protocol):
@@ -122,7 +124,11 @@ def run_tasks(
     results = [kept.results.get(n) for n in numbered]
     if failures:
         n, error = min(failures.items())
-        raise NumericalError(f"{len(failures)} of {len(tasks)} tasks failed, the first, {n}: {error}", partial=results)
+        raise NumericalError(
+            f"{len(failures)} of {len(tasks)} tasks failed, the first, {n}: {error}",
+            AGAIN if checkpoint is None else RESUME,
+            partial=results,
+        )
     return [r for r in results if r is not None]
 
 

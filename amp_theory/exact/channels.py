@@ -268,7 +268,9 @@ def _panels(prior: Density) -> list[tuple[Real, Real]]:
         else:
             pending += [(a, middle), (middle, b)]
         if len(pending) + len(done) > MOST_PANELS:
-            raise NumericalError(f"the density is too rough to integrate to {mp.dps} digits")
+            raise NumericalError(
+                f"the density is too rough to integrate to {mp.dps} digits", "ask for fewer digits, or state its kinks"
+            )
     return sorted(done)
 
 
@@ -284,7 +286,9 @@ def _tail(prior: Density, edge: Real, sign: int) -> Real:
         if _density(prior, edge) * (1 + edge**2) * width < tiny:
             return edge
         edge, width = edge + sign * width, 1.2 * width
-    raise NumericalError(f"the density decays too slowly for {mp.dps} digits")
+    raise NumericalError(
+        f"the density decays too slowly for {mp.dps} digits", "ask for fewer digits, or give the density finite ends"
+    )
 
 
 def _density(prior: Density, s: Real) -> Real:

@@ -121,6 +121,6 @@ def called(function: Callable[[Any], Any], value: Any) -> Any:
         if after >= precision:
             return result if number is None else from_raw(number)
     raise NumericalError(
-        f"mpmath.mp.dps is lowered by another thread whenever {function!r} is called with {mp.dps} digits: leave "
-        "it alone while digits are computed, or use a context mpmath.MPContext() there"
+        f"mpmath.mp.dps is lowered by another thread whenever {function!r} is called with {mp.dps} digits",
+        "leave it alone while digits are computed, or use a context mpmath.MPContext() there",
     )

@@ -75,7 +75,9 @@ class Equations:
             If the overlap is negative, where a step of Newton's method may lead.
         """
         if overlap < 0:
-            raise NumericalError("Newton's method leads to a negative overlap")
+            raise NumericalError(
+                "Newton's method leads to a negative overlap", "ask for fewer digits, or another control"
+            )
         xi, x, second, third = self._exact_coupling().at(intensity, overlap, rule)
         g = self.response.at(x, strength, rule)
         return Point(

@@ -96,7 +96,9 @@ class PottsChannel(UnitAtoms):
             zero, one = mp.mpf(0), mp.mpf(1)
             return ChannelValues(zero, zero, one, one / (k - 1), mp.mpf(k - 4) / (k - 1) ** 2)
         if snr * k / (k - 1) > MOST_KNOWN:
-            raise NumericalError(f"at the snr {mp.nstr(snr, 6)} {k} groups are known to more than 60 digits")
+            raise NumericalError(
+                f"at the snr {mp.nstr(snr, 6)} {k} groups are known to more than 60 digits", "ask for fewer digits"
+            )
         # psi is of order t^2, and products of k small factors lose digits
         lost = math.log10(k) + max(0.0, -2 * float(mp.log10(snr)))
         with mp.workdps(mp.dps + STEP_DIGITS * math.ceil(lost / STEP_DIGITS)):

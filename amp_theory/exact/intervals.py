@@ -161,7 +161,7 @@ def _errors(channel: MixtureChannel, m: Fraction, x: Interval, rule: Rule) -> li
     strip = iv.mpf((interval(PHASE) / (largest * half)).a)
     phase = largest * strip * half
     if not phase < iv.pi / 2:
-        raise NumericalError("the strip of analyticity is too wide")
+        raise NumericalError("the strip of analyticity is too wide", "a point at a smaller snr, or digits=, may do")
     inverse = 1 / iv.cos(phase)
     moments = [half**n * inverse for n in (1, 2, 3, 4)]
     # about the middle of the range; cumulants do not depend on the origin

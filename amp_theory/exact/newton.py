@@ -22,10 +22,12 @@ FAR, FAINT = 0.1, 1e-9
 #: working digits at which the Jacobian is computed by differences, and most digits that a double can hide
 ROUGH, MOST_LOST = 34, 330
 MOST_STEPS = 30
-#: numbers of panels of the second rule, tried in turn
 #: relative distance of two overlaps that are close
 CLOSE = 0.1
+#: numbers of panels of the second rule, tried in turn
 PANELS = (8, 16, 32, 64, 128, 256)
+#: what helps where digits are not reached
+FEWER = "fewer digits, or a point a little further from another one, may do"
 
 
 def solve(
@@ -48,7 +50,9 @@ def solve(
     with mp.workdps(digits + SPARE + lost):
         root, jacobian = _root(system, [mp.mpf(v) for v in start], jacobian, digits + SPARE // 2)
         if any(abs(r - v) > FAR * abs(v) + FAINT * second_moment for r, v in zip(root, start, strict=True)):
-            raise NumericalError(f"Newton's method leads from {_doubles(start)} to another solution, {_doubles(root)}")
+            raise NumericalError(
+                f"Newton's method leads from {_doubles(start)} to another solution, {_doubles(root)}", FEWER
+            )
     with mp.workdps(digits + SPARE + lost + MORE):
         wanted = [mp.mpf(10) ** (-digits - 1) * abs(value) for value in root]
         error = [mp.inf] * len(root)
@@ -62,6 +66,7 @@ def solve(
     raise NumericalError(
         f"a second quadrature rule does not confirm {digits} digits: {mp.nstr(root[0], 20)} is off by "
         f"{mp.nstr(error[0], 3)} according to it",
+        FEWER,
         partial=[float(v) for v in root],
     )
 
@@ -95,7 +100,7 @@ def confirmed(function: Callable[[Rule], list[Real]], digits: int, size: float =
                     break  # the second rule has converged: the working digits were too few
                 last = others
     shown = ", ".join(mp.nstr(value, 10) for value in values)
-    raise NumericalError(f"a second quadrature rule does not confirm {digits} digits of {shown}")
+    raise NumericalError(f"a second quadrature rule does not confirm {digits} digits of {shown}", FEWER)
 
 
 def _lost_digits(start: Sequence[float | Real], rho: float) -> int:
@@ -134,7 +139,7 @@ def _step(system: System, at: list[Real], jacobian: Real, rule: Rule) -> list[Re
         return [-unit * value for unit, value in zip(units, mp.lu_solve(scaled, right), strict=True)]
     except ZeroDivisionError:
         where = _doubles(at)
-        raise NumericalError(f"the equations next to {where} are degenerate: Newton's method has no step") from None
+        raise NumericalError(f"the equations next to {where} leave Newton's method no step", FEWER) from None
 
 
 def _doubles(at: Sequence[float | Real]) -> list[float]:
@@ -175,4 +180,4 @@ def _chord(system: System, start: list[Real], jacobian: Real, digits: int) -> li
         if size > last / 2:
             break
         last = size
-    raise NumericalError(f"Newton's method does not converge to {digits} digits from {_doubles(start)}")
+    raise NumericalError(f"Newton's method does not converge to {digits} digits from {_doubles(start)}", FEWER)

@@ -105,4 +105,7 @@ class ExactSpectrum(ExactCoupling):
             place += step
             if abs(step) <= place * mp.mpf(10) ** (-0.7 * mp.dps):
                 return place
-        raise NumericalError(f"the transform of the spectrum does not reach {mp.nstr(goal, 10)}")
+        raise NumericalError(
+            f"the transform of the spectrum does not reach {mp.nstr(goal, 10)}",
+            "ask for fewer digits, or another control",
+        )

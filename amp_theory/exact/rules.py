@@ -58,7 +58,9 @@ def trapezoid(integrand: Integrand, reach: Real, even: bool = False) -> Values:
             return [step / 2 * value for value in finer]
         total, step, nodes = finer, step / 2, 2 * nodes
         if nodes > MOST_NODES:
-            raise NumericalError(f"an integral to {mp.dps} digits needs more than {MOST_NODES} nodes")
+            raise NumericalError(
+                f"an integral to {mp.dps} digits needs more than {MOST_NODES} nodes", "ask for fewer digits"
+            )
 
 
 def _sum(integrand: Integrand, start: Real, step: Real, reach: Real, even: bool) -> Values:

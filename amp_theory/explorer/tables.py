@@ -40,7 +40,9 @@ def packed(values: Array, wide: bool = False) -> dict[str, Any]:
     kind = "<f8" if wide else "<f4"
     data = np.ascontiguousarray(values, dtype=kind)
     if not np.all(np.isfinite(data)):
-        raise NumericalError("the explorer's tables hold values that are not finite: choose a smaller range of control")
+        raise NumericalError(
+            "the explorer's tables hold values that are not finite", "choose a smaller range of control"
+        )
     return {"shape": list(data.shape), "bytes": data.itemsize, "data": base64.b64encode(data.tobytes()).decode()}
 
 
@@ -113,8 +115,8 @@ class Tables:
                 break
         if not error < ALLOWED:
             raise NumericalError(
-                f"the explorer's table of the free entropy has a relative error of {error:.1g}, more than {ALLOWED:g}: "
-                "choose a smaller range of control"
+                f"the explorer's table of the free entropy has a relative error of {error:.1g}, more than {ALLOWED:g}",
+                "choose a smaller range of control",
             )
 
         def known(_: Array, s: Array) -> Array:

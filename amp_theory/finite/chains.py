@@ -41,7 +41,11 @@ def _checked(records: Array) -> Array:
             f"records must be finite with shape (chains, at least {FEWEST_RECORDS}), got shape {values.shape}"
         )
     if np.ptp(values) == 0:
-        raise NumericalError("all records are equal: their autocorrelation is not defined", partial=values)
+        raise NumericalError(
+            "all records are equal: their autocorrelation is not defined",
+            "record more sweeps, or a quantity that changes",
+            partial=values,
+        )
     return values
 
 

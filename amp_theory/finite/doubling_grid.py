@@ -232,4 +232,8 @@ def _advance(
         if size < 4 * EPS or (size < 1e-9 and size > 0.5 * previous):
             return new
         previous = size
-    raise NumericalError(f"Newton's method did not converge at the rescaled time {start:g}", partial=known)
+    raise NumericalError(
+        f"Newton's method did not converge at the rescaled time {start:g}",
+        "more nodes, or a shorter time, may help",
+        partial=known,
+    )

@@ -147,7 +147,9 @@ def _denoised(instance: GLMInstance, run: MeanIterates, omega: Array, variance: 
     try:
         return instance.output.denoise(instance.measurements, omega, variance)
     except NumericalError as error:
-        raise NumericalError(str(error), partial=run.result() if run.record.residuals else None) from None
+        raise NumericalError(
+            error.found, error.advice, partial=run.result() if run.record.residuals else None
+        ) from None
 
 
 def run_message_passing(

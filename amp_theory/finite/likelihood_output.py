@@ -120,7 +120,7 @@ def posterior_of_w(log_weight: LogWeight, edges: Array) -> tuple[Array, Array]:
         if nothing or len(whole.row) > MOST_PANELS * len(np.unique(whole.row)):
             break
     raise NumericalError(
-        f"an output is impossible given what is known of z, or its likelihood too rough to integrate: {IMPOSSIBLE}"
+        "an output is impossible given what is known of z, or its likelihood too rough to integrate", IMPOSSIBLE
     )
 
 
@@ -169,7 +169,7 @@ class LikelihoodOutput(OutputFunction):
 
         mean, variance = posterior_of_w(log_weight, np.sort(edges, axis=1))
         if np.any(np.abs(mean) > REACH):
-            raise NumericalError(f"the output {y:g} is too improbable given what is known of z: {IMPOSSIBLE}")
+            raise NumericalError(f"the output {y:g} is too improbable given what is known of z", IMPOSSIBLE)
         return mean, variance
 
     def log_likelihood(self, y: Array, z: Array) -> Array:

@@ -223,8 +223,8 @@ def equilibrium_correlation(
     worst = float(np.max(error))
     if not worst <= asked:
         raise NumericalError(
-            f"the correlation is known to {worst:.1g} only, more than the tolerance {asked:g}; rounding limits it "
-            f"next to the dynamical temperature, more nodes help elsewhere",
+            f"the correlation is known to {worst:.1g} only, more than the tolerance {asked:g}",
+            "more nodes help, next to the dynamical temperature only a larger tolerance",
             partial=result,
         )
     return result

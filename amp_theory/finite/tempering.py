@@ -180,7 +180,7 @@ def automatic_factors(instance: Instance, side: SideInformation | None, rng: np.
         replicas = max(2, math.ceil(barrier[-1] / REJECTION) + 1)
         if replicas > MOST_REPLICAS:
             raise NumericalError(
-                f"parallel tempering of {instance!r} needs {replicas} replicas, more than {MOST_REPLICAS}: "
+                f"parallel tempering of {instance!r} needs {replicas} replicas, more than {MOST_REPLICAS}",
                 "give the factors, or a smaller size",
                 partial=factors,
             )
