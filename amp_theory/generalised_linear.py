@@ -15,9 +15,9 @@ from typing import ClassVar, Literal
 
 from amp_theory.couplings import Coupling
 from amp_theory.errors import InputError
-from amp_theory.models import Model, check_prior
+from amp_theory.models import Model
 from amp_theory.output_channels import OutputChannel, OutputCoupling, SymmetricPerceptron
-from amp_theory.priors import Prior
+from amp_theory.priors import Prior, check_prior
 
 
 @lru_cache(maxsize=64)

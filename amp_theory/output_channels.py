@@ -352,7 +352,7 @@ class DoorChannel(_Door):
     def free_entropy_at_zero(self, second_moment: float) -> float:
         """Return Psi_out(0) = f_0 log f_0 + (1 - f_0) log(1 - f_0), f_0 = P(|z| <= kappa)."""
         self.check(second_moment)
-        ratio = self.kappa / math.sqrt(second_moment)
+        ratio = self.kappa / math.sqrt(float(second_moment))
         outside = math.erfc(ratio / math.sqrt(2))
         return _inside(ratio) * _log_inside(ratio) + outside * math.log(outside)
 
@@ -380,7 +380,7 @@ class SymmetricPerceptron(_Door):
     def free_entropy_at_zero(self, second_moment: float) -> float:
         """Return Psi_out(0) = log f_0, f_0 = P(|z| <= kappa)."""
         self.check(second_moment)
-        return _log_inside(self.kappa / math.sqrt(second_moment))
+        return _log_inside(self.kappa / math.sqrt(float(second_moment)))
 
 
 def _log_inside(kappa: float) -> float:

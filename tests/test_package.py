@@ -25,7 +25,7 @@ FLOORS = [
         "cavity.chebyshev",
         "cavity.mixing",
     },
-    {"mixtures", "files", "expressions", "results", "roots", "schedules", "side_information", "components"},
+    {"mixtures", "files", "expressions", "results", "roots", "schedules", "sheets", "side_information", "components"},
     {"scalar_channel", "uniform_channel", "couplings"},
     {"channel_table", "group_channel"},
     {"priors"},

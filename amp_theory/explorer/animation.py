@@ -20,10 +20,21 @@ from amp_theory.files import check_output
 from amp_theory.fixed_point_solver import fixed_points
 from amp_theory.models import Model
 from amp_theory.paths import Path
-from amp_theory.plotting import BLUE, LABELS, NO_ANSWER, NOWHERE, PURPLE, RED, REGIONS, plot_diagram, target_title
+from amp_theory.plotting import (
+    BLUE,
+    LABELS,
+    NO_ANSWER,
+    NOWHERE,
+    PURPLE,
+    RED,
+    REGIONS,
+    as_diagram,
+    plot_diagram,
+    target_title,
+)
 from amp_theory.quadrature import Array
 from amp_theory.results import FixedPoint
-from amp_theory.transitions import thresholds, transitions
+from amp_theory.transitions import check, thresholds, transitions
 
 if TYPE_CHECKING:
     from matplotlib.animation import AbstractMovieWriter
@@ -115,6 +126,7 @@ def animate(
     FileError
         If the file exists already (without `overwrite`) or cannot be written; nothing is left behind.
     """
+    check(model, path)
     target = check_output(file, [".gif", ".mp4"], overwrite)
     frames = integer_between("frames", frames, 2, MOST_FRAMES)
     speed = positive("frames_per_second", frames_per_second)
@@ -160,7 +172,7 @@ def _writer(ending: str, speed: float) -> AbstractMovieWriter:
 
 def _prepare(model: Model, path: Path, control: float | None, diagram: Diagram | None) -> tuple[Diagram, float]:
     """Return the diagram and a control within its range."""
-    if diagram is not None and (diagram.model != model or diagram.path != path):
+    if diagram is not None and (as_diagram(diagram).model != model or diagram.path != path):
         raise InputError(f"the diagram is that of {diagram.model!r} along {diagram.path!r}, not of {model!r}, {path!r}")
     if control is None:
         control = _default_control(model, path)

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from amp_theory.cavity.sweep import Result, State, run_tasks
-from amp_theory.errors import InputError, integer_between
+from amp_theory.errors import InputError, as_list, integer_between, told
 from amp_theory.finite.dense import DenseInstance
 from amp_theory.finite.generalised_amp import run_message_passing
 from amp_theory.finite.instances import draw_instance
@@ -197,9 +197,9 @@ def amp_against_state_evolution(
     """
     steps = integer_between("iterations", iterations, 2, 10**6)
     number = integer_between("instances", instances, 10, 10**6)
-    ns = tuple(integer_between("sizes", n, 2, 10**7) for n in sizes)
+    ns = tuple(integer_between("sizes", n, 2, 10**7) for n in as_list("sizes", sizes))
     if len(set(ns)) < 3:
-        raise InputError(f"sizes must be at least three different numbers, got {sizes!r}")
+        raise InputError(f"sizes must be at least three different numbers, got {told(sizes)}")
     theory = state_evolution(model, path, control, strength, max_steps=steps, tolerance=NEVER).overlap[1:]
     if len(theory) < steps:
         raise InputError(

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from amp_theory.errors import InputError, integer_between, positive
+from amp_theory.errors import InputError, as_flag, integer_between, positive
 from amp_theory.finite.dense import DenseInstance
 from amp_theory.finite.instances import Instance
 from amp_theory.finite.starts import generators, start_configurations
@@ -187,7 +187,7 @@ def langevin(
     length = time / steps
     energy, correlation, overlap, s = _records(instance, begin, steps, length, spacing, seed, halved=False)
     error = None
-    if check_step:
+    if as_flag("check_step", check_step):
         finer = _records(instance, begin, steps, length, spacing, seed, halved=True)
         pairs = {"energy": (energy, finer[0]), "correlation": (correlation, finer[1])}
         error = {name: 2 * float(np.abs((a - b).mean(axis=0)).max()) for name, (a, b) in pairs.items()}

@@ -40,6 +40,8 @@ FEWEST, MOST, FEWER = 8, 32, 4
 NOISE = 256 * EPS
 #: neighbours that share a polynomial, Gauss nodes per panel, and panels per e-fold of time, of the residual
 NEIGHBOURS, PANEL_NODES, PANELS = 10, 8, 2.5
+#: a rescaled time before which nothing has happened
+SOONEST = 1e-200
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +123,7 @@ class EquilibriumCorrelation:
     def _residual_at(self, t: float) -> float:
         """Return the residual at one rescaled time."""
         value, slope = (float(x[0]) for x in self._interpolate(np.array([t])))
-        if t == 0:
+        if t < SOONEST:
             return slope + value
         least = min(self._pieces[0], t) / 64
         panels = math.ceil(PANELS * math.log(0.5 * t / least))

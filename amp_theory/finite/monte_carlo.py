@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from amp_theory.errors import InputError, integer_between
+from amp_theory.errors import InputError, as_flag, integer_between
 from amp_theory.finite.chains import MarkovChains
 from amp_theory.finite.dense import DenseInstance
 from amp_theory.finite.dense_sweeps import DenseSweeper
@@ -62,7 +62,7 @@ class Recorder:
         self._energy = np.empty((chains, records))
         self._overlap = None if instance.planted is None else np.empty((chains, records))
         self._samples = None
-        if keep_samples:
+        if as_flag("keep_samples", keep_samples):
             shape = (chains, records, instance.size)
             check_memory(8.0 * float(np.prod(shape, dtype=float)), f"keeping {records} samples of {chains} chains")
             self._samples = np.empty(shape)

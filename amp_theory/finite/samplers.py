@@ -24,9 +24,9 @@ from typing import Any
 
 import numpy as np
 
-from amp_theory.errors import InputError, as_array, as_float, integer_between, unknown_name
+from amp_theory.errors import InputError, as_array, as_float, integer_between, one_of
 from amp_theory.finite.denoisers import Denoised, Denoiser, as_denoiser
-from amp_theory.finite.instances import Instance, check_seed
+from amp_theory.finite.instances import Instance, as_instance, check_seed
 from amp_theory.paths import Autoregressive, Flow, Path, UniformDiscreteDiffusion
 from amp_theory.quadrature import Array
 from amp_theory.side_information import Mask, SideInformation
@@ -265,10 +265,8 @@ def draw_samples(
     >>> draw_samples(instance, "autoregressive", batch=5, seed=1, denoiser="exact").configurations.shape
     (5, 8)
     """
-    if not isinstance(instance, Instance):
-        raise InputError(f"instance must come from draw_instance, got {instance!r}")
-    if sampler not in SAMPLERS:
-        raise unknown_name("sampler", sampler, SAMPLERS)
+    as_instance(instance)
+    one_of("sampler", sampler, SAMPLERS)
     step, kind = SAMPLERS[sampler]
     way = kind() if path is None else path
     if not isinstance(way, kind):

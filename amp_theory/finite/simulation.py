@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from amp_theory.cavity.sweep import Result, State, run_tasks
-from amp_theory.errors import InputError, as_float, integer_between, positive, unknown_name
+from amp_theory.errors import InputError, as_float, as_list, integer_between, one_of, positive
 from amp_theory.finite.dense import DenseInstance
 from amp_theory.finite.graphs import GraphInstance
 from amp_theory.finite.instances import LARGEST_SIZE, Instance, check_seed, draw_instance, draw_planted
@@ -44,7 +44,7 @@ from amp_theory.finite.langevin import langevin
 from amp_theory.finite.monte_carlo import heat_bath
 from amp_theory.finite.samplers import SAMPLERS, draw_samples
 from amp_theory.finite.tempering import parallel_tempering
-from amp_theory.models import Model, Target
+from amp_theory.models import Model, Target, as_model
 from amp_theory.quadrature import Array
 
 #: length of a Langevin step in units of 1/T
@@ -117,8 +117,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         for name in self.samplers:
-            if name not in SAMPLERS and name not in CHAINS:
-                raise unknown_name("sampler", name, [*SAMPLERS, *CHAINS])
+            one_of("sampler", name, [*SAMPLERS, *CHAINS])
         if not self.samplers or len(set(self.samplers)) != len(self.samplers):
             raise InputError(f"samplers must be different names, at least one, got {self.samplers!r}")
 
@@ -396,9 +395,8 @@ def simulate(
     >>> sorted(found.samplers)
     ['flow', 'heat-bath']
     """
-    if not isinstance(model, Model):
-        raise InputError(f"model must be a model such as IsingPSpin(p=3), got {model!r}")
-    chosen = ("flow", baseline(model)) if samplers is None else tuple(samplers)
+    as_model(model)
+    chosen = ("flow", baseline(model)) if samplers is None else tuple(as_list("samplers", samplers, "names"))
     value = float(model.check_control(as_float(model.control, control)))
     numbers = (integer_between("size", size, 1, LARGEST_SIZE), chosen, integer_between("batch", batch, FEWEST, 10**6))
     plan = Plan(

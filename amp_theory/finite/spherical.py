@@ -8,7 +8,7 @@ import numpy as np
 
 from amp_theory.couplings import PolynomialCoupling
 from amp_theory.errors import InputError, positive
-from amp_theory.models import Model
+from amp_theory.models import Model, as_model
 from amp_theory.priors import Gaussian
 from amp_theory.quadrature import Array, Index
 from amp_theory.roots import EPS, solve_bracketed
@@ -24,8 +24,7 @@ class Landscape:
     @classmethod
     def of(cls, model: Model, control: float) -> Landscape:
         """Return the landscape of a model, or raise an `InputError` if it is not a spherical polynomial one."""
-        if not isinstance(model, Model):
-            raise InputError(f"model must be a model such as SphericalPSpin(3), got {model!r}")
+        as_model(model)
         if model.sparse or not isinstance(model.variable_prior, Gaussian):
             raise InputError(
                 f"the Langevin theory is that of spherical models, SphericalPSpin(p) or MixedPSpin(xi, Gaussian()), "

@@ -250,7 +250,8 @@ def langevin_correlations(
     worst = max(errors, key=lambda name: errors[name])
     advice = f"take more than {count} steps to end_time = {end:g}"
     if not all(np.isfinite(x) for x in errors.values()):
-        raise NumericalError("the steps are so long that the solution grows without bounds", advice, partial=result)
+        found = f"steps of {end / count:g} are so long that the solution grows without bounds"
+        raise NumericalError(found, advice, partial=result)
     if errors[worst] > asked:
         raise NumericalError(
             f"the {worst} is known to {errors[worst]:.1g} only, more than the tolerance {asked:g}",
