@@ -28,7 +28,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.cavity.sweep import Result, State, random_stream, run_tasks
+from amp_theory.cavity.sweep import random_stream, run_tasks
+from amp_theory.checkpoints import Result, State
 from amp_theory.couplings import Coupling
 from amp_theory.errors import InputError, as_array, as_float, integer_between, unknown_name
 from amp_theory.models import Model

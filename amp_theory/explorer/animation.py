@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
@@ -16,7 +14,7 @@ from amp_theory.diagram import Diagram, default_range, phase_diagram
 from amp_theory.errors import FileError, InputError, as_float, integer_between, positive
 from amp_theory.explorer.data import highest_strength
 from amp_theory.explorer.tables import known_overlaps
-from amp_theory.files import check_output
+from amp_theory.files import check_output, replacing
 from amp_theory.fixed_point_solver import fixed_points
 from amp_theory.models import Model
 from amp_theory.paths import Path
@@ -340,24 +338,11 @@ class Film:
 
 
 def _write(target: FilePath, writer: AbstractMovieWriter, film: Film) -> None:
-    """Write a film under a temporary name in the same folder and rename it into place."""
+    """Write a film aside and rename it into place; writers choose the format by the name's ending."""
     try:
-        # writers choose the format by the name's ending
-        handle, name = tempfile.mkstemp(prefix=f".{target.stem}.", suffix=target.suffix, dir=target.parent)
-        os.close(handle)
-    except OSError as error:
-        raise FileError(f"cannot write {str(target)!r}: {error.strerror}") from error
-    try:
-        with writer.saving(film.figure, name, DOTS):
+        with replacing(target, target.suffix) as aside, writer.saving(film.figure, str(aside), DOTS):
             for k in range(len(film.strengths)):
                 film.draw(k)
                 writer.grab_frame()
-        os.chmod(name, 0o644)
-        os.replace(name, target)
-    except OSError as error:
-        raise FileError(f"cannot write {str(target)!r}: {error.strerror or error}") from error
     except subprocess.CalledProcessError as error:
         raise FileError(f"cannot write {str(target)!r}: ffmpeg failed with exit code {error.returncode}") from error
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)

@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from amp_theory.cavity.sweep import Result, State, run_tasks
+from amp_theory.cavity.sweep import run_tasks
+from amp_theory.checkpoints import Result, State
 from amp_theory.errors import InputError, integer_between
 from amp_theory.finite.dense import DenseInstance
 from amp_theory.finite.generalised_amp import run_message_passing
