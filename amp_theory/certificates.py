@@ -18,15 +18,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from pathlib import Path as FilePath
 from typing import Any
 
-from amp_theory.errors import FileError, InputError, NumericalError
+from amp_theory.errors import InputError, NumericalError
 from amp_theory.exact.contexts import interval_digits, iv, mp
 from amp_theory.exact.intervals import Interval, Rule, enclose, hull
 from amp_theory.exact.points import Sharpener
 from amp_theory.exact.reduction import EQUATIONS, Problem
-from amp_theory.files import check_output, to_json, write_text
+from amp_theory.files import check_output, read_bytes, to_json, write_text
 from amp_theory.markup import table
 from amp_theory.registry import MODELS, build_model, build_path
 from amp_theory.results import Located, Origin
@@ -318,10 +317,9 @@ def _load(source: Mapping[str, Any] | str | os.PathLike[str]) -> Mapping[str, An
         return source
     if not isinstance(source, str | os.PathLike):
         raise InputError(f"verify takes a certificate, its data or a file name, got {source!r}")
+    content = read_bytes(source)
     try:
-        data = json.loads(FilePath(source).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FileError(f"cannot read {os.fspath(source)!r}: {error.strerror}") from None
+        data = json.loads(content)
     except (ValueError, RecursionError):
         raise InputError(f"{os.fspath(source)!r} is not a certificate: it is no JSON") from None
     if not isinstance(data, dict):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import re
+import signal
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, Any, NoReturn
 
 from amp_theory import __version__, commands
-from amp_theory.errors import AmpTheoryError, InputError, NumericalError, unknown_name
+from amp_theory.errors import AmpTheoryError, FileError, InputError, NumericalError, shown, unknown_name
 
 
 class _Once(argparse.Action):
@@ -35,7 +38,12 @@ class _Parser(argparse.ArgumentParser):
         self.set_defaults(given=set())
 
     def error(self, message: str) -> NoReturn:
+        """Raise an `InputError`."""
         raise InputError(message)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print help or version; an output that is full is an error as everywhere."""
+        _print(message, file or sys.stdout, end="")
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -53,28 +61,90 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit code: 0 success, 1 numerical failure, 2 bad input."""
+    """Run the command line and return the exit code: 0 success, 1 numerical or system failure, 2 bad input.
+
+    It is 130 after Ctrl-C and 143 if another program ended it.
+    """
+    options = argparse.Namespace()
     try:
-        options = _parse(sys.argv[1:] if arguments is None else arguments)
-        result, text = options.run(options)
-        print(json.dumps(result, indent=1, allow_nan=False) if options.json else text)
-        sys.stdout.flush()
+        with _surroundings():
+            options = _parse(sys.argv[1:] if arguments is None else arguments)
+            result, text = options.run(options)
+            _print(json.dumps(result, indent=1, allow_nan=False) if options.json else text, sys.stdout)
     except NumericalError as error:
-        return _fail(error, 1)
+        return _fail(str(error), 1)
     except AmpTheoryError as error:
-        return _fail(error, 2)
+        return _fail(str(error), 2)
     except BrokenPipeError:  # the reader closed the pipe: nothing more to say to it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence(1)
     except OSError as error:  # standard output is full, say
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _fail(error, 1)
-    except KeyboardInterrupt:
-        return 130
+        _silence(1)
+        return _fail(str(error), 1)
+    except MemoryError:
+        return _fail("there is not enough memory for this: ask for a smaller size, or fewer points", 1)
+    except KeyboardInterrupt as interruption:
+        if getattr(options, "checkpoint", None) is not None:
+            _say(f"amp-theory: interrupted: the same command again resumes from {options.checkpoint!r}")
+        return interruption.code if isinstance(interruption, _Ended) else 130
     return 0
 
 
-def _fail(error: Exception, code: int) -> int:
-    print(f"amp-theory: error: {' '.join(str(error).split())}", file=sys.stderr)
+class _Ended(KeyboardInterrupt):
+    """Another program asked this one to end: what was begun is tidied up as after Ctrl-C."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.code = 128 + number
+
+
+@contextlib.contextmanager
+def _surroundings() -> Iterator[None]:
+    """Make sure of the streams, of what draws, and that a request to end lets everything be tidied up."""
+    # a file opened later would get the number of a stream that is closed
+    while (handle := os.open(os.devnull, os.O_RDWR)) < 3:
+        pass
+    os.close(handle)
+    if sys.stdout is None:
+        raise FileError("standard output is closed: send it to a file, or to /dev/null")
+    if "matplotlib" not in sys.modules:
+        os.environ["MPLBACKEND"] = "agg"  # no window is ever opened
+
+    def end(number: int, _: object) -> NoReturn:
+        raise _Ended(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _print(text: str, stream: IO[str], end: str = "\n") -> None:
+    """Print text; what a terminal has no character for is written as its code."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), end=end, file=stream, flush=True)
+
+
+def _silence(stream: int) -> None:
+    """Let nothing more fail at what is still to be written to a stream."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+
+
+def _say(text: str) -> None:
+    """Print to standard error, if there is one that takes it."""
+    if sys.stderr is None:
+        return
+    try:
+        _print(text, sys.stderr)
+    except OSError:
+        _silence(2)
+
+
+def _fail(message: str, code: int) -> int:
+    _say(f"amp-theory: error: {shown(message)}")
     return code
 
 

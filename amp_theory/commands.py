@@ -145,7 +145,7 @@ def run_thresholds(options: argparse.Namespace) -> Result:
 
 def _progress(done: int, of: int) -> None:
     """Show on a terminal how far a long run is."""
-    if sys.stderr.isatty():
+    if sys.stderr is not None and sys.stderr.isatty():
         print(f"\r{done} of {of} runs", end="\n" if done == of else "", file=sys.stderr, flush=True)
 
 
@@ -350,40 +350,34 @@ def run_compare(options: argparse.Namespace) -> Result:
 
 def run_simulate(options: argparse.Namespace) -> Result:
     """Run samplers on finite instances."""
-    from concurrent.futures import ProcessPoolExecutor
-
     from amp_theory.finite.simulation import baseline, simulate
+    from amp_theory.workers import workers
 
     model, path = _model(options), _path(options)
     whole = {n: _whole(n, getattr(options, n)) for n in ("size", "instances", "seed", "batch", "steps", "sweeps")}
     samplers = [path.name, baseline(model)] if options.samplers is None else options.samplers.split(",")
-    workers = integer_between("--workers", options.workers, 1, 1024)
-    executor = ProcessPoolExecutor(workers) if workers > 1 else None
-    try:
+    number = integer_between("--workers", options.workers, 1, 1024)
+    with workers(number) as executor:
         found = simulate(
             model, _number(model.control, options.control), samplers=samplers, target=options.target,
             executor=executor, checkpoint=options.checkpoint, progress=_progress,
             margin=None if options.margin is None else _number("margin", options.margin), **whole,
         )  # fmt: skip
-    finally:
-        if executor is not None:
-            executor.shutdown(cancel_futures=True)
     return found.to_dict(), found.report()
 
 
 def _whole(name: str, text: str) -> int:
     """Read an integer."""
-    try:
-        return int(text)
-    except ValueError:
-        raise InputError(f"--{name} must be an integer, got {text!r}") from None
+    if not re.fullmatch(r"[+-]?[0-9]{1,30}", text.strip()):
+        raise InputError(f"--{name} must be an integer, got {text!r}")
+    return int(text)
 
 
 def run_reproduce(options: argparse.Namespace) -> Result:
     """Draw the paper's figures."""
     from amp_theory.reproduction import as_dict, reproduce, table
 
-    terminal = sys.stderr.isatty()
+    terminal = sys.stderr is not None and sys.stderr.isatty()
     rows = reproduce(options.folder, options.force, (lambda name: print(name, file=sys.stderr)) if terminal else None)
     data = {"folder": str(options.folder), "key_points": [as_dict(row) for row in rows]}
     return data, table(rows) + f"written to {options.folder}"

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from amp_theory.channel_table import ChannelTable
-from amp_theory.errors import InputError, NumericalError, as_array, as_support, called, not_negative
+from amp_theory.errors import InputError, NumericalError, as_array, as_support, called, not_negative, told
 from amp_theory.mixtures import EPS, Components, Mixture, Moments, defining_integrands, small_integrand
 from amp_theory.priors import Prior, Table, check_scale
 from amp_theory.quadrature import TARGET, Array, Index, Rows, trapezoid
@@ -78,7 +78,7 @@ class Density(Prior):
 
     def __init__(self, function: Callable[[Array], npt.ArrayLike], support: Sequence[float]) -> None:
         if not callable(function):
-            raise InputError(f"function must be callable, got {function!r}")
+            raise InputError(f"function must be callable, got {told(function)}")
         object.__setattr__(self, "function", function)
         object.__setattr__(self, "support", as_support(support))
         panels = self._resolve(self._first_panels())

@@ -189,12 +189,17 @@ def as_array(name: str, value: Any, allowed: str) -> npt.NDArray[np.float64]:
 
 def as_support(value: Any) -> tuple[float, ...]:
     """Return the places of a support, at least two increasing numbers, or raise an `InputError`."""
-    items = as_list("support", value)
-    ends = {k for k in (0, len(items) - 1) if isinstance(items[k:] and items[k], float) and math.isinf(items[k])}
-    places = tuple(float(x) if k in ends else as_float("every place of the support", x) for k, x in enumerate(items))
+    error = InputError(
+        f"support must be a list of numbers such as (-1, 1), at least two, increasing, got {told(value)}"
+    )
+    try:
+        items = as_list("support", value)
+        places = [float(x) if x in (-math.inf, math.inf) else as_float("support", x) for x in items]
+    except (InputError, ValueError):
+        raise error from None
     if len(places) < 2 or any(not a < b for a, b in itertools.pairwise(places)):
-        raise InputError(f"support must be at least two increasing numbers such as (-1, 1), got {told(value)}")
-    return places
+        raise error
+    return tuple(places)
 
 
 def as_real(name: str, value: Any) -> npt.NDArray[np.float64]:

@@ -341,8 +341,9 @@ def check_arguments(overlap: npt.ArrayLike, gap: npt.ArrayLike) -> tuple[Array, 
     except ValueError:
         raise InputError(f"overlap and gap must broadcast, got shapes {q.shape} and {d.shape}") from None
     total = q + d
-    if np.any(total < LEAST):
+    least = total.min(initial=LEAST)
+    if least < LEAST:
         raise InputError(
-            f"overlap + gap is the second moment, at least {LEAST:g}, got {total[total < LEAST].ravel()[0]:g}"
+            f"overlap + gap is the second moment, which must be positive, at least {LEAST:g}, got {least:g}"
         )
     return q, d

@@ -164,7 +164,7 @@ def _limit(path: Path, limit: float) -> float:
     """Return the largest strength shown that a caller asks for."""
     top = positive("limit", limit)
     if not LEAST_LIMIT <= top <= min(path.limit, LARGEST):
-        raise InputError(f"limit must lie between {LEAST_LIMIT:g} and {min(path.limit, LARGEST):g}, got {limit!r}")
+        raise InputError(f"limit must lie between {LEAST_LIMIT:g} and {min(path.limit, LARGEST):g}, got {told(limit)}")
     return top
 
 
@@ -396,6 +396,8 @@ def plot_free_entropy(
     point.
     """
     levels = [as_float("every one of strengths", s) for s in as_list("strengths", strengths)]
+    if not levels:
+        raise InputError("plot_free_entropy needs at least one strength")
     check(model, path)
     control = float(model.check_control(as_float(model.control, control)))
     path.check_strength(levels)

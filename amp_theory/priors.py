@@ -48,7 +48,7 @@ def check_fraction(rho: object) -> float:
     """Return the fraction of non-zero variables after checking that it is in (0, 1], and not below 1e-8."""
     number = in_unit_interval("rho", rho)
     if number < SPARSEST:
-        raise InputError(f"rho must be at least {SPARSEST:g} for double precision, got {rho!r}")
+        raise InputError(f"rho must be at least {SPARSEST:g} for double precision, got {told(rho)}")
     return number
 
 
@@ -379,6 +379,8 @@ class Discrete(MixturePrior):
             raise InputError(f"probabilities must sum to one, got {weights} with sum {sum(weights):.12g}")
         if sum(w > 0 for w in weights) < 2:
             raise InputError(f"the prior must have positive variance: all weight is on one atom of {atoms}")
+        if max(map(abs, atoms)) > LARGEST:  # whose square could be too much even for the next check
+            raise InputError(f"values must be at most {LARGEST:g}, got {told(atoms)}: choose other units")
         object.__setattr__(self, "values", atoms)
         object.__setattr__(self, "probabilities", weights)
         check_scale(self.mixture.variance, self.mixture.size)

@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.errors import InputError, as_array, called
+from amp_theory.errors import InputError, as_array, called, told
 from amp_theory.quadrature import Array
 
 #: ratio of signal to noise that counts as unbounded
@@ -243,7 +243,7 @@ class Interpolant(Schedule):
 
     def _ratio(self, time: Array) -> Array:
         if not (callable(self.noise) and callable(self.signal)):
-            raise InputError(f"noise and signal must be functions of time, got {self.noise!r} and {self.signal!r}")
+            raise InputError(f"noise and signal must be functions of time, got {told(self.noise)} and {self.signal!r}")
         allowed = "one real value per time"
         signal, noise = (
             as_array(n, called(n, f, time), allowed) for n, f in (("signal", self.signal), ("noise", self.noise))

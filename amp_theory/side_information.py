@@ -62,7 +62,7 @@ class SideInformation:
         if not np.all(np.isfinite(field)) or not np.all(np.isfinite(values[known])):
             raise InputError("field and the values of known variables must be finite")
         if precision < 0:
-            raise InputError(f"precision must be finite and >= 0, got {self.precision!r}")
+            raise InputError(f"precision must be finite and >= 0, got {told(self.precision)}")
         for name, value in (("field", field), ("precision", precision), ("known", known), ("values", values)):
             object.__setattr__(self, name, value)
 

@@ -24,9 +24,10 @@ FLOORS = [
         "cavity.field_grid",
         "cavity.chebyshev",
         "cavity.mixing",
+        "workers",
     },
     {"mixtures", "files", "expressions", "results", "roots", "schedules", "sheets", "side_information", "components"},
-    {"scalar_channel", "uniform_channel", "couplings"},
+    {"scalar_channel", "uniform_channel", "couplings", "checkpoints"},
     {"channel_table", "group_channel"},
     {"priors"},
     {"ageing", "density", "models", "paths", "recovery"},
@@ -92,6 +93,7 @@ FLOORS = [
     {"explorer.animation", "explorer.page"},
     {"commands"},
     {"cli"},
+    {"__main__"},
 ]
 
 

@@ -583,6 +583,7 @@ def without_early_energies(file: Path) -> None:
     for result in header["results"].values():
         for name in [n for n in result if n.endswith(" early")]:
             del result[name]
+    header["version"] = 1
     np.savez(file, header=np.array(json.dumps(header)))
 
 

@@ -28,7 +28,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.cavity.sweep import Result, State, random_stream, run_tasks
+from amp_theory.cavity.sweep import random_stream, run_tasks
+from amp_theory.checkpoints import Result, State
 from amp_theory.couplings import Coupling
 from amp_theory.errors import InputError, as_array, as_float, as_list, integer_between, one_of, told
 from amp_theory.models import Model
@@ -352,7 +353,7 @@ def population_isotherm(
     check_coloring(model, path)
     wanted = [as_float("overlap", q, "in (0, 1)") for q in as_list("overlaps", overlaps)]
     if not wanted or not all(0 < q < 1 for q in wanted):
-        raise InputError(f"overlaps must be numbers in (0, 1), got {overlaps!r}")
+        raise InputError(f"overlaps must be numbers in (0, 1), got {told(overlaps)}")
     level = float(path.check_strength(as_float(path.strength, strength)))
     run = PopulationRun(model, path, {"strength": level, "overlaps": wanted}, executor, checkpoint, progress)
     return run.points([(q, level) for q in wanted])

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from amp_theory.cavity.density_evolution import DensityEvolution
 from amp_theory.cavity.factors import AllEqual, Factor, Parity
 from amp_theory.cavity.field_grid import FieldGrid
-from amp_theory.errors import InputError, as_array, as_float, integer_between, one_of, positive
+from amp_theory.errors import InputError, as_array, as_float, integer_between, one_of, positive, told
 from amp_theory.models import Model
 from amp_theory.priors import Prior, Rademacher
 from amp_theory.quadrature import Array
@@ -131,7 +131,7 @@ class SparseModel(Model):
         density = as_float("density", density, "> 0")
         degree = k * density
         if not 0 < degree <= k * DENSEST:
-            raise InputError(f"density must lie in (0, {DENSEST:g}], got {density!r}")
+            raise InputError(f"density must lie in (0, {DENSEST:g}], got {told(density)}")
         nearest = round(degree)
         if nearest >= 1 and abs(degree - nearest) <= DEGREE_ROUNDING * nearest:
             return nearest
@@ -197,7 +197,7 @@ def check_temperature(value: Any) -> float:
     """Return a temperature >= 0 at which a factor still has an effect that doubles can tell."""
     number = as_float("temperature", value, "in [0, 100]")
     if not 0 <= number <= 100:
-        raise InputError(f"temperature must lie in [0, 100], got {value!r}")
+        raise InputError(f"temperature must lie in [0, 100], got {told(value)}")
     return number
 
 

@@ -8,23 +8,16 @@ the executor nor on interruptions.
 
 from __future__ import annotations
 
-import json
 import os
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, as_completed
-from pathlib import Path
+from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from amp_theory.errors import FileError, InputError, NumericalError
-from amp_theory.files import as_path, write
+from amp_theory.checkpoints import Checkpoint, Result, State
+from amp_theory.errors import InputError, NumericalError
 
-State = dict[str, npt.NDArray[Any]]
-Result = dict[str, list[float]]
-FORMAT, VERSION = "amp_theory sweep", 1
 #: steps of a task between two checkpoints
 EVERY = 10
 #: what to do after a failure
@@ -98,7 +91,7 @@ def run_tasks(
     """
     if executor is not None and not hasattr(executor, "submit"):
         raise InputError(f"executor must have a method submit like concurrent.futures.Executor, got {executor!r}")
-    kept = _Checkpoint(None if checkpoint is None else as_path(checkpoint), dict(problem) | {"seed": seed})
+    kept = Checkpoint(checkpoint, dict(problem) | {"seed": seed})
     numbered = {first + k: task for k, task in enumerate(tasks)}
     waiting = [n for n in numbered if n not in kept.results]
 
@@ -113,7 +106,12 @@ def run_tasks(
             kept.finish(n, _run_here(numbered[n], seed, n, kept))
             report()
     else:
-        futures = {executor.submit(run_task, numbered[n], seed, n): n for n in waiting}
+        futures: dict[Future[Result], int] = {}
+        for n in waiting:
+            try:
+                futures[executor.submit(run_task, numbered[n], seed, n)] = n
+            except BrokenExecutor as broken:  # a worker was killed already
+                failures[n] = broken
         for future in as_completed(futures):
             error = future.exception()
             if error is not None:
@@ -132,7 +130,7 @@ def run_tasks(
     return [r for r in results if r is not None]
 
 
-def _run_here(task: Task, seed: int, number: int, kept: _Checkpoint) -> Result:
+def _run_here(task: Task, seed: int, number: int, kept: Checkpoint) -> Result:
     """Run a task in this process, from the checkpoint if it holds this task's state."""
     rng = random_stream(seed, number)
     state = kept.resume(number, rng)
@@ -145,64 +143,3 @@ def _run_here(task: Task, seed: int, number: int, kept: _Checkpoint) -> Result:
         if steps % EVERY == 0:
             kept.interrupt(number, state, rng)
     return task.result(state)
-
-
-class _Checkpoint:
-    """Results of finished tasks and the state of the current one, in memory and in a file."""
-
-    def __init__(self, file: Path | None, problem: dict[str, Any]) -> None:
-        self.file, self.problem = file, json.loads(json.dumps(problem))
-        self.results: dict[int, Result] = {}
-        self._current: tuple[int, State, Any] | None = None
-        if file is not None and file.exists():
-            self._read(file)
-
-    def _read(self, file: Path) -> None:
-        try:
-            with np.load(file, allow_pickle=False) as data:
-                header = json.loads(str(data["header"]))
-                state = {name[6:]: data[name] for name in data.files if name.startswith("state_")}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise FileError(f"the checkpoint {str(file)!r} is damaged, or is none: {error}") from error
-        if not isinstance(header, dict) or (header.get("format"), header.get("version")) != (FORMAT, VERSION):
-            raise FileError(f"{str(file)!r} is not a checkpoint of this version")
-        stored = header["problem"]
-        for name in sorted({*stored, *self.problem}):
-            if stored.get(name) != self.problem.get(name):
-                raise FileError(
-                    f"the checkpoint {str(file)!r} is of another problem: {name} is {stored.get(name)!r} there, "
-                    f"{self.problem.get(name)!r} here"
-                )
-        self.results = {int(n): r for n, r in header["results"].items()}
-        if header["current"] is not None:
-            self._current = header["current"], state, header["random"]
-
-    def resume(self, number: int, rng: np.random.Generator) -> State | None:
-        """Return the state kept of a task, after setting its random stream; None if there is none."""
-        if self._current is None or self._current[0] != number:
-            return None
-        rng.bit_generator.state = self._current[2]
-        return self._current[1]
-
-    def interrupt(self, number: int, state: State, rng: np.random.Generator) -> None:
-        """Keep the state of a task that goes on."""
-        self._current = number, state, rng.bit_generator.state
-        self._write()
-
-    def finish(self, number: int, result: Result) -> None:
-        """Keep the result of a task."""
-        self.results[number] = result
-        if self._current is not None and self._current[0] == number:
-            self._current = None
-        self._write()
-
-    def _write(self) -> None:
-        if self.file is None:
-            return
-        current, state, random = self._current or (None, {}, None)
-        header = {
-            "format": FORMAT, "version": VERSION, "problem": self.problem, "current": current, "random": random,
-            "results": self.results,
-        }  # fmt: skip
-        arrays: dict[str, Any] = {"header": np.array(json.dumps(header))} | {f"state_{n}": a for n, a in state.items()}
-        write(self.file, lambda stream: np.savez(stream, **arrays))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
@@ -13,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from amp_theory.diagram import Diagram, default_range, phase_diagram
-from amp_theory.errors import FileError, InputError, as_float, integer_between, positive
+from amp_theory.errors import FileError, InputError, as_float, integer_between, positive, told
 from amp_theory.explorer.data import highest_strength
 from amp_theory.explorer.tables import known_overlaps
-from amp_theory.files import check_output
+from amp_theory.files import check_output, replacing
 from amp_theory.fixed_point_solver import fixed_points
 from amp_theory.models import Model
 from amp_theory.paths import Path
@@ -40,7 +38,7 @@ if TYPE_CHECKING:
     from matplotlib.animation import AbstractMovieWriter
     from matplotlib.figure import Figure
 
-MOST_FRAMES, FASTEST = 1000, 60.0
+MOST_FRAMES, SLOWEST, FASTEST = 1000, 0.01, 60.0
 #: inches and dots per inch: 960 x 450 pixels, even numbers as .mp4 wants them
 SIZE, DOTS = (9.6, 4.5), 100
 #: colours of a GIF, and pixels of the patches that ask for one
@@ -110,7 +108,7 @@ def animate(
     frames
         Number of pictures, 2 to 1000.
     frames_per_second
-        Pictures per second, > 0, at most 60.
+        Pictures per second, 0.01 to 60.
     overwrite
         Whether an existing file is replaced.
 
@@ -130,8 +128,8 @@ def animate(
     target = check_output(file, [".gif", ".mp4"], overwrite)
     frames = integer_between("frames", frames, 2, MOST_FRAMES)
     speed = positive("frames_per_second", frames_per_second)
-    if speed > FASTEST:
-        raise InputError(f"frames_per_second must be at most {FASTEST:g}, got {frames_per_second!r}")
+    if not SLOWEST <= speed <= FASTEST:
+        raise InputError(f"frames_per_second must lie in [{SLOWEST:g}, {FASTEST:g}], got {told(frames_per_second)}")
     writer = _writer(target.suffix.lower(), speed)
     film = Film(*_prepare(model, path, control, diagram), frames)
     _write(target, writer, film)
@@ -352,24 +350,11 @@ class Film:
 
 
 def _write(target: FilePath, writer: AbstractMovieWriter, film: Film) -> None:
-    """Write a film under a temporary name in the same folder and rename it into place."""
+    """Write a film aside and rename it into place; writers choose the format by the name's ending."""
     try:
-        # writers choose the format by the name's ending
-        handle, name = tempfile.mkstemp(prefix=f".{target.stem}.", suffix=target.suffix, dir=target.parent)
-        os.close(handle)
-    except OSError as error:
-        raise FileError(f"cannot write {str(target)!r}: {error.strerror}") from error
-    try:
-        with writer.saving(film.figure, name, DOTS):
+        with replacing(target, target.suffix) as aside, writer.saving(film.figure, str(aside), DOTS):
             for k in range(len(film.strengths)):
                 film.draw(k)
                 writer.grab_frame()
-        os.chmod(name, 0o644)
-        os.replace(name, target)
-    except OSError as error:
-        raise FileError(f"cannot write {str(target)!r}: {error.strerror or error}") from error
     except subprocess.CalledProcessError as error:
         raise FileError(f"cannot write {str(target)!r}: ffmpeg failed with exit code {error.returncode}") from error
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)

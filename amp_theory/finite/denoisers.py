@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from amp_theory.errors import InputError, as_array, as_flag, called
+from amp_theory.errors import InputError, as_array, as_flag, called, told
 from amp_theory.finite.exact import Enumeration
 from amp_theory.finite.generalised_amp import run_message_passing
 from amp_theory.finite.instances import Instance, as_instance
@@ -167,10 +167,10 @@ def as_denoiser(instance: Instance, denoiser: object) -> Denoiser:
         return MessagePassingDenoiser(instance)
     if isinstance(denoiser, str):
         if denoiser != "exact":
-            raise InputError(f"denoiser must be None, 'exact' or a function, got {denoiser!r}")
+            raise InputError(f"denoiser must be None, 'exact' or a function, got {told(denoiser)}")
         return ExactDenoiser(Enumeration(instance))
     if isinstance(denoiser, ExactDenoiser | MessagePassingDenoiser | CheckedDenoiser):
         return denoiser
     if not callable(denoiser):
-        raise InputError(f"denoiser must be None, 'exact' or a function of side information, got {denoiser!r}")
+        raise InputError(f"denoiser must be None, 'exact' or a function of side information, got {told(denoiser)}")
     return CheckedDenoiser(denoiser)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -125,6 +126,14 @@ def check_seed(seed: object) -> np.random.SeedSequence:
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise InputError(f"seed must be an integer >= 0, got {told(seed)}")
     return np.random.SeedSequence(int(seed))
+
+
+def check_master_seed(seed: Any) -> int:
+    """Return the seed of a run of many tasks, which its checkpoint keeps: an integer >= 0."""
+    if isinstance(seed, np.random.SeedSequence):
+        raise InputError(f"seed must be an integer >= 0, got {told(seed)}")
+    check_seed(seed)
+    return int(seed)
 
 
 def draw_planted(model: Model, size: int, rng: np.random.Generator) -> Array:

@@ -110,7 +110,7 @@ class MessagePassingOptions:
 
     def __post_init__(self) -> None:
         if not 0 <= as_float("damping", self.damping, "in [0, 1)") < 1:
-            raise InputError(f"damping must lie in [0, 1), got {self.damping!r}")
+            raise InputError(f"damping must lie in [0, 1), got {told(self.damping)}")
         positive("tolerance", self.tolerance)
         integer_between("max_iterations", self.max_iterations, 1, 10**9)
         as_flag("keep_iterates", self.keep_iterates)
@@ -127,7 +127,7 @@ def first_means(instance: Instance, side: SideInformation, start: str | Array) -
         if start == "uninformed":
             return np.full((side.batch, side.size), instance.variables.mean)
         if start != "informed":
-            raise InputError(f"start must be 'uninformed', 'informed' or an array, got {start!r}")
+            raise InputError(f"start must be 'uninformed', 'informed' or an array, got {told(start)}")
         if instance.planted is None:
             raise InputError("a random instance has no planted configuration to start from")
         return np.tile(instance.planted, (side.batch, 1))

@@ -27,7 +27,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.errors import InputError, NumericalError, as_array, in_unit_interval, integer_between, positive
+from amp_theory.errors import InputError, NumericalError, as_array, in_unit_interval, integer_between, positive, told
 from amp_theory.finite.doubling_grid import Solution, solve
 from amp_theory.finite.spherical import Landscape
 from amp_theory.models import Model
@@ -204,11 +204,13 @@ def equilibrium_correlation(
     """
     landscape = Landscape.of(model, control)
     if landscape.field:
-        raise InputError(f"the equilibrium correlation is that of models without a field (linear term), got {model!r}")
+        raise InputError(
+            f"the equilibrium correlation is that of models without a field (linear term), got {told(model)}"
+        )
     last, asked = positive("end_time", end_time), positive("tolerance", tolerance)
     threshold = in_unit_interval("level", level)
     if threshold == 1:
-        raise InputError(f"level must lie between 0 and 1, where the correlation begins, got {level!r}")
+        raise InputError(f"level must lie between 0 and 1, where the correlation begins, got {told(level)}")
     n = integer_between("nodes", nodes, FEWEST, MOST)
     # the solution with fewer nodes also has its coupling off by many times what rounding can do to an equation
     perturbed = replace(landscape, terms=tuple((k, c * (1 + NOISE)) for k, c in landscape.terms))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from amp_theory.errors import InputError, as_array
+from amp_theory.errors import InputError, as_array, told
 from amp_theory.finite.instances import Instance, check_seed, draw_planted, fitting_side
 from amp_theory.quadrature import Array, Index
 from amp_theory.side_information import SideInformation
@@ -57,7 +57,7 @@ def start_configurations(instance: Instance, start: Any, chains: int, rng: np.ra
         if start == "random":
             return np.array([draw_planted(instance.model, instance.size, rng) for _ in range(chains)])
         if start != "planted":
-            raise InputError(f"start must be 'random', 'planted' or an array, got {start!r}")
+            raise InputError(f"start must be 'random', 'planted' or an array, got {told(start)}")
         if instance.planted is None:
             raise InputError("a random instance has no planted configuration to start from")
         return np.tile(instance.planted, (chains, 1))

@@ -1,0 +1,45 @@
+"""Worker processes that end with the process that started them, however that ends."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from multiprocessing.connection import Connection, wait
+
+
+@contextlib.contextmanager
+def workers(number: int) -> Iterator[Executor | None]:
+    """Give an executor of so many processes, or None for one: then work is done here.
+
+    The workers end at once when the block is left by an exception, an interruption or the death of this process,
+    whatever they are doing: each watches a pipe whose other end this process alone holds open.
+    """
+    if number == 1:
+        yield None
+        return
+    here, there = multiprocessing.Pipe(duplex=False)
+    # new processes, rather than copies of this one: threads of numerical libraries do not survive copying
+    executor = ProcessPoolExecutor(number, multiprocessing.get_context("spawn"), _begin, (here,))
+    try:
+        with there, here:
+            yield executor
+            executor.shutdown()
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def _begin(pipe: Connection) -> None:
+    """Begin a worker: leave interruptions to the parent, and end with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(pipe,), daemon=True).start()
+
+
+def _end_with(pipe: Connection) -> None:
+    """End this process when the other end of a pipe is closed."""
+    wait([pipe])
+    os._exit(1)
