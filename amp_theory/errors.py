@@ -187,16 +187,17 @@ def as_array(name: str, value: Any, allowed: str) -> npt.NDArray[np.float64]:
     return array.astype(float)
 
 
-def as_support(value: Any) -> tuple[float, ...]:
-    """Return the places of a support, at least two increasing numbers, or raise an `InputError`."""
-    error = InputError(
-        f"support must be a list of numbers such as (-1, 1), at least two, increasing, got {told(value)}"
-    )
+def as_support(value: Any, optional: bool = False) -> tuple[float, ...]:
+    """Return the places of a support, at least two increasing numbers (or none), or raise an `InputError`."""
+    wanted = "a list of numbers such as (-1, 1), at least two increasing numbers"
+    error = InputError(f"support must be {wanted}, got {told(value)}")
     try:
         items = as_list("support", value)
         places = [float(x) if x in (-math.inf, math.inf) else as_float("support", x) for x in items]
-    except (InputError, ValueError):
+    except (InputError, TypeError, ValueError):
         raise error from None
+    if optional and not places:
+        return ()
     if len(places) < 2 or any(not a < b for a, b in itertools.pairwise(places)):
         raise error
     return tuple(places)

@@ -103,7 +103,7 @@ class Channel(OutputChannel):
         object.__setattr__(self, "outcomes", _distinct("outcomes", outcomes))
         object.__setattr__(self, "likelihood", likelihood)
         object.__setattr__(self, "density", density)
-        object.__setattr__(self, "support", as_support(support) if as_list("support", support) else ())
+        object.__setattr__(self, "support", as_support(support, optional=True))
         object.__setattr__(self, "breakpoints", tuple(sorted(_distinct("breakpoints", breakpoints))))
         self._check_arguments()
         total = self._tabulate(PLACES, 1.0)

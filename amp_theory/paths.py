@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from amp_theory.errors import InputError, as_array, as_float, as_generator, as_real, told
 from amp_theory.mixtures import EPS
-from amp_theory.priors import Prior, check_prior
+from amp_theory.priors import UNBOUNDED, Prior, check_prior
 from amp_theory.quadrature import Array
 from amp_theory.schedules import (
     FlipProbability,
@@ -51,6 +51,8 @@ SATURATED = 1e4
 NEGLIGIBLE = 1e-280
 #: strengths beyond which doubles cannot tell the snr from the other variables
 LARGEST = 1e12
+#: the largest modulus of a variable that is observed
+LARGEST_VALUE = 1e30
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +165,10 @@ class Path(ABC):
 
     def _strengths(self, strength: npt.ArrayLike) -> Array:
         """Return strengths from zero to the limit as an array."""
-        allowed = f"in [0, {self.limit:g}]"
+        most = min(self.limit, UNBOUNDED)
+        allowed = f"in [0, {most:g}]"
         values = as_array(self.strength, strength, allowed)
-        if not np.all((values >= 0) & (values <= self.limit)):
+        if not np.all((values >= 0) & (values <= most)):
             raise InputError(f"{self.strength} must be {allowed}, got {told(strength)}")
         return values
 
@@ -174,8 +177,8 @@ class Path(ABC):
         as_generator("rng", rng)
         level = float(self._strengths(as_float(self.strength, strength)))
         s = as_real("truth", truth)
-        if not np.all(np.isfinite(s)):
-            raise InputError(f"truth must be finite, got {told(truth)}")
+        if not np.all(np.abs(s) <= LARGEST_VALUE):
+            raise InputError(f"truth must be finite, of modulus up to {LARGEST_VALUE:g}, got {told(truth)}")
         return s, level
 
 
@@ -367,6 +370,8 @@ class UniformDiscreteDiffusion(Path):
     def observe(self, truth: Array, strength: float, rng: np.random.Generator) -> SideInformation:
         """Return the fields +-atanh(retention) of spins that were flipped with probability (1 - retention)/2."""
         s, kept = self._observed(truth, strength, rng)
+        if kept == 1:
+            raise InputError(f"{self.strength} must be in [0, 1): a spin that is known has no finite field")
         seen = np.where(rng.random(s.shape) < (1 + kept) / 2, s, -s)
         return SideInformation.from_field(np.arctanh(kept) * seen)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from amp_theory.errors import integer_between, one_of
+from amp_theory.errors import InputError, one_of, told
 from amp_theory.markup import table
 
 Kind = Literal["uninformed", "informed", "intermediate", "unstable"]
@@ -229,8 +229,12 @@ class FixedPoints:
         return len(self.points)
 
     def __getitem__(self, index: int) -> FixedPoint:
-        number = integer_between("index", index, -len(self.points), len(self.points) - 1)
-        return self.points[number]
+        try:
+            return self.points[index]
+        except (IndexError, TypeError):
+            raise InputError(
+                f"index must be an integer below {len(self.points)}, the number of points, got {told(index)}"
+            ) from None
 
     @property
     def stable(self) -> tuple[FixedPoint, ...]:

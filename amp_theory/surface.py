@@ -52,7 +52,8 @@ class Surface:
     @property
     def scaled(self) -> Array:
         """A(q)."""
-        return self.scaled_ratio * self.scaled_slope
+        with np.errstate(invalid="ignore"):  # infinite times zero where a root next to q = rho underflows
+            return self.scaled_ratio * self.scaled_slope
 
     def residual(self, intensity: Array) -> Array:
         """Return A' times the excess of the surface's intensity over a given one, x - xi'(q)."""

@@ -275,7 +275,7 @@ def test_own_denoisers():
         ({"seed": -3}, "seed must be an integer >= 0"),
         ({"instance": 3}, "must come from draw_instance"),
         ({"path": at.Autoregressive()}, "follows the path 'flow'"),
-        ({"end_strength": -1.0}, r"end_strength must lie in \(0, inf\]"),
+        ({"end_strength": -1.0}, r"end_strength must lie in \(0, 1e\+18\]"),
         ({"sampler": "autoregressive", "order": [0, 1]}, "order must be a permutation"),
         ({"denoiser": "exat"}, "denoiser must be None, 'exact' or a function"),
         ({"denoiser": 3}, "denoiser must be None, 'exact' or a function"),

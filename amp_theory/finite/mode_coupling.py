@@ -40,8 +40,8 @@ FEWEST, MOST, FEWER = 8, 32, 4
 NOISE = 256 * EPS
 #: neighbours that share a polynomial, Gauss nodes per panel, and panels per e-fold of time, of the residual
 NEIGHBOURS, PANEL_NODES, PANELS = 10, 8, 2.5
-#: a rescaled time before which nothing has happened
-SOONEST = 1e-200
+#: a time before which nothing has happened, and the latest that may be asked for
+SOONEST, LATEST = 1e-200, 1e100
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,6 +208,8 @@ def equilibrium_correlation(
             f"the equilibrium correlation is that of models without a field (linear term), got {told(model)}"
         )
     last, asked = positive("end_time", end_time), positive("tolerance", tolerance)
+    if not SOONEST <= last <= LATEST:
+        raise InputError(f"end_time is too {'short' if last < SOONEST else 'long'}, got {told(end_time)}")
     threshold = in_unit_interval("level", level)
     if threshold == 1:
         raise InputError(f"level must lie between 0 and 1, where the correlation begins, got {told(level)}")

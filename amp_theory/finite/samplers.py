@@ -290,9 +290,10 @@ def _end(path: Path, instance: Instance, given: float | None) -> float:
         if np.isinf(path.limit):
             return _last_snr(instance)
         return LAST_RETENTION if isinstance(path, UniformDiscreteDiffusion) else 1.0
-    end = as_float("end_strength", given, f"in (0, {path.limit:g}]")
-    if not 0 < end <= path.limit:
-        raise InputError(f"end_strength must lie in (0, {path.limit:g}], got {told(given)}")
+    most = min(path.limit, instance.model.variable_prior.largest_snr)
+    end = as_float("end_strength", given, f"in (0, {most:g}]")
+    if not 0 < end <= most:
+        raise InputError(f"end_strength must lie in (0, {most:g}], got {told(given)}")
     return min(end, LAST_RETENTION) if isinstance(path, UniformDiscreteDiffusion) else end
 
 

@@ -62,9 +62,9 @@ def start_configurations(instance: Instance, start: Any, chains: int, rng: np.ra
             raise InputError("a random instance has no planted configuration to start from")
         return np.tile(instance.planted, (chains, 1))
     shape = (chains, instance.size)
-    if np.shape(start) != shape:
-        raise InputError(f"start must have shape (chains, size) = {shape}, got {np.shape(start)}")
     values = as_array("start", start, "finite")
+    if values.shape != shape:
+        raise InputError(f"start must have shape (chains, size) = {shape}, got {values.shape}")
     if not np.all(np.isfinite(values)):
         raise InputError("start must be finite")
     if instance.model.spherical:
