@@ -18,7 +18,7 @@ from amp_theory.paths import Path
 from amp_theory.quadrature import Array
 from amp_theory.recovery import RECOVERY
 from amp_theory.results import Located
-from amp_theory.transitions import SAFETY, sharpener, transitions
+from amp_theory.transitions import SAFETY, check, sharpener, transitions
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,7 @@ def path_transitions(model: Model, path: Path, control: float, digits: int | Non
     >>> print(path_transitions(IsingPSpin(p=3), Flow(), control=0.70, digits=20).first_order[0].decimals["snr"])
     0.10139096067490375498
     """
+    check(model, path)
     sharp = sharpener(model, path, digits)
     control = as_float(model.control, control)
     intensity = model.intensity(model.check_control(control)).reshape(1)

@@ -27,7 +27,7 @@ import numpy as np
 from amp_theory.ageing import Ageing
 from amp_theory.couplings import PolynomialCoupling
 from amp_theory.equations_of_state import EquationOfState
-from amp_theory.errors import as_float, unknown_name
+from amp_theory.errors import as_float, one_of
 from amp_theory.isotherm import Transitions
 from amp_theory.markup import table
 from amp_theory.mixtures import EPS
@@ -119,10 +119,8 @@ class Comparison:
     samplers: tuple[SamplerVerdicts, ...]
 
     def __getitem__(self, name: str) -> SamplerVerdicts:
-        for sampler in self.samplers:
-            if sampler.sampler == name:
-                return sampler
-        raise unknown_name("sampler", name, SAMPLERS)
+        found = {sampler.sampler: sampler for sampler in self.samplers}
+        return found[one_of("sampler", name, found)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data; an infinite end of an interval becomes None."""

@@ -18,7 +18,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from amp_theory.errors import InputError
+from amp_theory.errors import InputError, told
 from amp_theory.quadrature import Array
 
 Four = tuple[Array, Array, Array, Array]
@@ -240,17 +240,19 @@ def mixture_terms(
     """
     terms = tuple(sorted((k, float(c)) for k, c in coefficients.items() if c != 0))
     if any(not np.isfinite(c) for _, c in terms):
-        raise InputError(f"the coefficients of xi must be finite, got {text!r}")
+        raise InputError(f"the coefficients of xi must be finite, got {told(text)}")
     if any(c < 0 for _, c in terms):
-        raise InputError(f"xi must have coefficients >= 0 to be a covariance, got {text!r}")
+        raise InputError(f"xi must have coefficients >= 0 to be a covariance, got {told(text)}")
     if any(k == 0 for k, _ in terms):
-        raise InputError(f"xi must not have a constant term (it shifts all energies alike), got {text!r}")
+        raise InputError(f"xi must not have a constant term (it shifts all energies alike), got {told(text)}")
     if any(k > MOST_BODIES for k, _ in terms):
-        raise InputError(f"xi must not have powers beyond {MOST_BODIES}, got {text!r}")
+        raise InputError(f"xi must not have powers beyond {MOST_BODIES}, got {told(text)}")
     with np.errstate(over="ignore", under="ignore"):
         sizes = [float(np.float64(second_moment) ** k * c) for k, c in terms]
     if not all(1 / LARGEST <= size <= LARGEST for size in sizes):
-        raise InputError(f"the terms of xi at q = rho must lie between {1 / LARGEST:g} and {LARGEST:g}, got {text!r}")
+        raise InputError(
+            f"the terms of xi at q = rho must lie between {1 / LARGEST:g} and {LARGEST:g}, got {told(text)}"
+        )
     if not any(k >= 2 for k, _ in terms):
-        raise InputError(f"xi must contain a power q**2 or higher, got {text!r}")
+        raise InputError(f"xi must contain a power q**2 or higher, got {told(text)}")
     return terms

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from dataclasses import dataclass
 
@@ -20,8 +18,9 @@ from amp_theory.paths import Path
 from amp_theory.quadrature import Array, Index
 from amp_theory.recovery import RECOVERY
 from amp_theory.roots import solve_bracketed
+from amp_theory.sheets import csv_text
 from amp_theory.surface import Surface
-from amp_theory.transitions import transitions
+from amp_theory.transitions import check, transitions
 
 #: points of a curve
 MOST_POINTS = 100_000
@@ -49,14 +48,11 @@ class Isotherm:
     folds: tuple[tuple[float, float], ...]
 
     def to_csv(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
-        """Write the curve as a table with a header line."""
+        """Write the curve as a table with a header line, as `sheets.csv_text` says."""
         target = check_output(path, [".csv"], overwrite)
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["overlap", self.strength_name, "free_entropy", "mmse", "stable"])
-        for row in zip(self.overlap, self.strength, self.free_entropy, self.mmse, self.stable, strict=True):
-            writer.writerow([*(repr(float(x)) for x in row[:4]), int(row[4])])
-        write_text(target, text.getvalue())
+        header = ["overlap", self.strength_name, "free_entropy", "mmse", "stable"]
+        columns = zip(self.overlap, self.strength, self.free_entropy, self.mmse, self.stable, strict=True)
+        write_text(target, csv_text(header, ([*map(float, row[:4]), int(row[4])] for row in columns)))
 
 
 def equation_of_state(
@@ -83,6 +79,7 @@ def equation_of_state(
     >>> len(curve.folds)
     2
     """
+    check(model, path)
     points = integer_between("points", points, 2, MOST_POINTS)
     control = as_float(model.control, control)
     lam = model.intensity(model.check_control(control)).reshape(-1)
@@ -112,7 +109,7 @@ def _end(tr: Transitions, folds: list[tuple[float, float]], max_strength: float 
     """Return the internal strength at which the curve ends."""
     path = tr.eos.path
     if max_strength is not None:
-        return float(path.internal(path.check_strength(max_strength)))
+        return float(path.internal(path.check_strength(as_float(path.strength, max_strength))))
     if np.isfinite(path.limit):
         return float(path.internal(np.asarray(path.limit * (1 - 1e-6))))
     return 1.5 * max((s for _, s in folds), default=2.67 / tr.eos.prior.second_moment)
@@ -166,6 +163,7 @@ def free_entropy_curve(
 
     Its stationary points are the fixed points (and q = 0 where xi''(0) = 0).
     """
+    check(model, path)
     lam = model.intensity(model.check_control(as_float(model.control, control)))
     eos = transitions(model, path).at(float(lam)).eos
     s = path.internal(path.check_strength(as_float(path.strength, strength)))

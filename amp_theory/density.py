@@ -19,13 +19,15 @@ import numpy as np
 import numpy.typing as npt
 
 from amp_theory.channel_table import ChannelTable
-from amp_theory.errors import InputError, NumericalError, as_array
+from amp_theory.errors import InputError, NumericalError, as_array, as_support, called, not_negative, told
 from amp_theory.mixtures import EPS, Components, Mixture, Moments, defining_integrands, small_integrand
 from amp_theory.priors import Prior, Table, check_scale
 from amp_theory.quadrature import TARGET, Array, Index, Rows, trapezoid
 from amp_theory.scalar_channel import MEASURES, ChannelValues
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
+#: the snr, in units of 1/variance, below which the first terms in it are exact
+FAINTEST = 1e-30
 #: a panel is accepted when halving it changes its integrals by less, relative to the whole
 RESOLVED = 1e-15
 DEPTH, MOST_PANELS = 40, 4000
@@ -76,9 +78,9 @@ class Density(Prior):
 
     def __init__(self, function: Callable[[Array], npt.ArrayLike], support: Sequence[float]) -> None:
         if not callable(function):
-            raise InputError(f"function must be callable, got {function!r}")
+            raise InputError(f"function must be callable, got {told(function)}")
         object.__setattr__(self, "function", function)
-        object.__setattr__(self, "support", _check_support(support))
+        object.__setattr__(self, "support", as_support(support))
         panels = self._resolve(self._first_panels())
         object.__setattr__(self, "_panels", panels)
         s, weight = _nodes(panels)
@@ -100,7 +102,7 @@ class Density(Prior):
     def _evaluate(self, s: Array) -> Array:
         """Return the density at s of any shape, checked."""
         with np.errstate(under="ignore"):
-            raw = self.function(s.ravel())
+            raw = called("the density", self.function, s.ravel())
         values = as_array("the density", raw, "one real value per point")
         if values.shape != (s.size,):
             raise InputError(
@@ -211,7 +213,7 @@ class Density(Prior):
 
     def resolved(self, snr: float) -> Mixture:
         """Return quadrature nodes as atoms, fine enough for observations of this snr."""
-        p, s = self._atoms(snr)
+        p, s = self._atoms(not_negative("snr", snr))
         return Mixture(p / p.sum(), s, np.zeros_like(s))
 
     # --- the channel ---
@@ -219,12 +221,13 @@ class Density(Prior):
     def _atoms(self, x: float) -> tuple[Array, Array]:
         """Return Gauss-Legendre nodes fine enough for the channel at snr x, as probabilities and places of atoms."""
         lower, upper = self._panels.T
-        pieces = np.maximum(np.ceil((upper - lower) * math.sqrt(x) / WIDEST), 1).astype(int)
-        if pieces.sum() > MOST_PIECES:
+        needed = np.maximum(np.ceil((upper - lower) * math.sqrt(x) / WIDEST), 1)
+        if needed.sum() > MOST_PIECES:
             raise NumericalError(
-                f"snr {x:g} is too large for a density: its channel would need {pieces.sum()} panels",
+                f"snr {x:g} is too large for a density: its channel would need {needed.sum():.0f} panels",
                 "give its atoms as a discrete prior, or ask for a smaller snr",
             )
+        pieces = needed.astype(int)
         if np.all(pieces == 1):
             p, s = self._values.ravel(), _nodes(self._panels)[0].ravel()
         else:
@@ -252,9 +255,9 @@ class Density(Prior):
         p, s = self._atoms(x)
         s = s - self.mean
         s -= p @ s
-        if x == 0:
-            third = float((p * s**3).sum())
-            return 0.0, 0.0, self.variance, self.variance**2, third**2 - 2 * self.variance**3, 16 * EPS
+        if x * self.variance < FAINTEST:
+            third, v = float((p * s**3).sum()), self.variance
+            return (x * v / 2) ** 2, x * v * v, v, v * v, third**2 - 2 * v**3, 16 * EPS
         p, s = (a[:, None, None] for a in (p, s))
         atoms = Components(p, np.log(p), s, None)
         centre = math.sqrt(x) * atoms.means.ravel()
@@ -355,15 +358,3 @@ def _nodes(panels: Array) -> tuple[Array, Array]:
     """Return Gauss-Legendre nodes and weights of panels, both of shape (panels, 16)."""
     half = 0.5 * (panels[:, 1] - panels[:, 0])[:, None]
     return panels.mean(axis=1)[:, None] + half * NODES, half * WEIGHTS
-
-
-def _check_support(support: Sequence[float]) -> tuple[float, ...]:
-    try:
-        places = tuple(float(x) for x in support)
-    except (TypeError, ValueError):
-        raise InputError(f"support must be a list of numbers such as (-1, 1), got {support!r}") from None
-    if len(places) < 2 or any(not a < b for a, b in itertools.pairwise(places)):
-        raise InputError(f"support must be at least two increasing numbers, got {support!r}")
-    if any(math.isinf(x) for x in places[1:-1]):
-        raise InputError(f"only the ends of the support may be infinite, got {support!r}")
-    return places

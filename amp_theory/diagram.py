@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import datetime
-import io
 import os
 import platform
 from collections.abc import Mapping
@@ -14,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.errors import InputError, NumericalError, as_float, integer_between, unknown_name
+from amp_theory.errors import InputError, NumericalError, as_float, as_list, integer_between, one_of, told
 from amp_theory.files import check_output, to_json, write_text
 from amp_theory.fixed_point_solver import broadcast, regions
 from amp_theory.isotherm import MERGED, Isotherms, Transitions
@@ -24,6 +22,7 @@ from amp_theory.models import Model, Target
 from amp_theory.paths import Path
 from amp_theory.quadrature import Array
 from amp_theory.results import POINTS, Thresholds
+from amp_theory.sheets import csv_text
 from amp_theory.targets import described_up_to, known_exceptions
 from amp_theory.transitions import thresholds, transitions
 
@@ -211,9 +210,7 @@ class Diagram:
 
     def line(self, name: str) -> Line:
         """Return one of the three lines."""
-        if name not in self.lines:
-            raise unknown_name("line", name, self.lines)
-        return self.lines[name]
+        return self.lines[one_of("line", name, self.lines)]
 
     def report(self) -> str:
         """Return a readable text: special points, lines and where they end."""
@@ -255,18 +252,18 @@ class Diagram:
         write_text(check_output(path, [".json"], overwrite), to_json(self.to_dict()))
 
     def to_csv(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
-        """Write the lines as one table: line, segment, control, strength, overlaps, error of the strength."""
+        """Write the lines as one table: line, segment, control, strength, overlaps, error of the strength.
+
+        Cells and names are written as `sheets.csv_text` says.
+        """
         target = check_output(path, [".csv"], overwrite)
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        columns = ["overlap", "lower_overlap", f"error_of_{self.path.strength}"]
-        writer.writerow(["line", "segment", self.model.control, self.path.strength, *columns])
+        header = ["line", "segment", self.model.control, self.path.strength, "overlap", "lower_overlap"]
+        rows: list[list[str | float | int | None]] = []
         for name, line in self.lines.items():
             lower = line.lower_overlap if line.lower_overlap is not None else [None] * len(line)
             for row in zip(line.segment, line.control, line.strength, line.overlap, lower, line.error, strict=True):
-                cells = ["" if x is None else repr(float(x)) for x in row[1:]]
-                writer.writerow([name, int(row[0]), *cells])
-        write_text(target, text.getvalue())
+                rows.append([name, int(row[0]), *(None if x is None else float(x) for x in row[1:])])
+        write_text(target, csv_text([*header, f"error_of_{self.path.strength}"], rows))
 
     def plot(self, axes: Axes | None = None, axis: str = "strength") -> Axes:
         """Draw the diagram with matplotlib; see `plotting.plot_diagram`."""
@@ -344,13 +341,10 @@ def phase_diagram(
 
 def check_range(model: Model, given: Any) -> tuple[float, float]:
     """Return (lo, hi) after checking that 0 < lo < hi."""
-    try:
-        lo, hi = given
-    except (TypeError, ValueError):
-        raise InputError(f"the range must be two numbers (lo, hi), got {given!r}") from None
-    if isinstance(given, str):
-        raise InputError(f"the range must be two numbers (lo, hi), got {given!r}")
-    lo, hi = (as_float(f"the range of {model.control}", x) for x in (lo, hi))
+    ends = as_list(f"the range of {model.control}", given, "two numbers (lo, hi)")
+    if len(ends) != 2:
+        raise InputError(f"the range of {model.control} must be two numbers (lo, hi), got {told(given)}")
+    lo, hi = (as_float(f"the range of {model.control}", x) for x in ends)
     if not 0 < lo < hi:
         raise InputError(f"the range of {model.control} must satisfy 0 < lo < hi, got ({lo:g}, {hi:g})")
     return lo, hi

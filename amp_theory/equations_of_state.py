@@ -28,7 +28,7 @@ from amp_theory.couplings import CouplingPoint
 from amp_theory.errors import InputError
 from amp_theory.mixtures import EPS
 from amp_theory.models import LARGEST_SNR, Model
-from amp_theory.paths import Path, Response
+from amp_theory.paths import Path, Response, as_path
 from amp_theory.quadrature import Array
 from amp_theory.recovery import Recovery
 from amp_theory.surface import Errors, Surface
@@ -68,7 +68,7 @@ class EquationOfState:
         self.path = path
         self.prior = model.variable_prior
         self.coupling = model.coupling
-        path.check_prior(self.prior)
+        as_path(path).check_prior(self.prior)
         self.check_scale()
 
     def check_scale(self) -> None:

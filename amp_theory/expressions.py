@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from amp_theory.errors import InputError
+from amp_theory.errors import InputError, told
 
 if TYPE_CHECKING:
     import sympy
@@ -88,7 +88,7 @@ def _from_sympy(expression: sympy.Expr, variable: str) -> Coefficients:
     """Return the coefficients of a sympy expression, which may hold any real constants."""
     import sympy
 
-    message = f"xi must be a string or a sympy expression, a polynomial in {variable}, got {expression!r}"
+    message = f"xi must be a string or a sympy expression, a polynomial in {variable}, got {told(expression)}"
     if not isinstance(expression, sympy.Expr):
         raise InputError(message)
     symbols = {s.name: s for s in expression.free_symbols if isinstance(s, sympy.Symbol)}

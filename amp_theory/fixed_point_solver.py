@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from amp_theory.branches import follow
 from amp_theory.equations_of_state import TINY, EquationOfState
-from amp_theory.errors import InputError, NumericalError, as_float, integer_between, positive, unknown_name
+from amp_theory.errors import InputError, NumericalError, as_float, integer_between, positive, told, unknown_name
 from amp_theory.folds import locate
 from amp_theory.isotherm import Transitions, joined
 from amp_theory.iteration_limit import error_of_last, stalled
@@ -237,7 +237,7 @@ def fixed_points(model: Model, path: Path, control: float, strength: float, digi
     intensity, s = broadcast(model, path, control, strength)
     if intensity.ndim:
         raise InputError(
-            f"fixed_points takes one control and one strength, got {control!r} and {strength!r}; "
+            f"fixed_points takes one control and one strength, got {told(control)} and {strength!r}; "
             "uninformed_overlap takes arrays"
         )
     lam, internal = intensity.reshape(1), s.reshape(1)
@@ -380,7 +380,7 @@ def state_evolution(
     eos: EquationOfState = model.equation_of_state(path)
     intensity, s = broadcast(model, path, control, strength)
     if intensity.ndim:
-        raise InputError(f"state_evolution takes one control and one strength, got {control!r} and {strength!r}")
+        raise InputError(f"state_evolution takes one control and one strength, got {told(control)} and {strength!r}")
     begin = _checked_start(start, eos.prior.second_moment)
     tolerance = positive("tolerance", tolerance)
     lam, internal = float(intensity), float(s)
@@ -416,5 +416,5 @@ def _checked_start(start: str | float, rho: float) -> str | float:
         return start
     begin = as_float("start", start, f"in [0, {rho:g}] (or uninformed, informed)")
     if not 0 <= begin <= rho:
-        raise InputError(f"start must be uninformed, informed or an overlap in [0, {rho:g}], got {start!r}")
+        raise InputError(f"start must be uninformed, informed or an overlap in [0, {rho:g}], got {told(start)}")
     return begin

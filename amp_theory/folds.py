@@ -96,7 +96,7 @@ def _project(
             rounding = 4 * EPS * np.where(fixed_z, np.abs(s * f.fold_s), np.abs(z * f.fold_z))
         if np.all(np.abs(f.fold) < tolerance + rounding):
             return z, s, f
-    raise NumericalError("the fold curve was lost between two of its points", partial=(z, s))
+    raise _lost(z, s)
 
 
 def locate(eos: EquationOfState, piece: FoldPiece, target: Array, by_strength: bool = False) -> tuple[Array, Array]:
@@ -187,6 +187,12 @@ def _along_z(eos: EquationOfState, z: Array, s: Array) -> tuple[Array, Array]:
     return z, s
 
 
+def _lost(z: Array, s: Array) -> NumericalError:
+    """Return the error of a fold that is not found, with the first place where it was looked for."""
+    where = f"coordinate {np.ravel(z)[0]:g}, strength {np.ravel(s)[0]:g}"
+    return NumericalError(f"the fold curve was lost between two of its points, near {where}", partial=(z, s))
+
+
 def _nearest_fold(eos: EquationOfState, z: Array, s: Array) -> Array:
     """Return the coordinate next to z, arrays of shape (1,), at which F vanishes at strength s."""
     step = np.diff(np.log(eos.search_grid()[0])).min() / 4
@@ -195,7 +201,7 @@ def _nearest_fold(eos: EquationOfState, z: Array, s: Array) -> Array:
     up = eos.surface(around, s, with_energy=False).fold > 0
     turns = np.flatnonzero(np.diff(up))
     if not len(turns):
-        raise NumericalError("the fold curve was lost between two of its points", partial=(z, s))
+        raise _lost(z, s)
     best = turns[np.argmin(np.abs(k[turns] + 0.5))]
     return solve_coordinate(eos, around[[best]], around[[best + 1]], s, up[[best + 1]])
 
@@ -235,7 +241,8 @@ def polished(eos: EquationOfState, cusp: Cusp) -> Cusp:
         t, s = t + step[0], s + step[1]
         if np.all(np.abs(step) < CUSP_ACCURACY):
             return Cusp(eos.surface(np.exp(t), s), cusp.merging)
-    raise NumericalError("a cusp was lost on a finer table", partial=cusp)
+    where = f"coordinate {cusp.surface.coordinate[0]:g}, strength {cusp.surface.strength[0]:g}"
+    raise NumericalError(f"the cusp at {where} was lost on a finer table", partial=cusp)
 
 
 class _Vertex(NamedTuple):

@@ -14,10 +14,10 @@ from functools import lru_cache
 from typing import ClassVar, Literal
 
 from amp_theory.couplings import Coupling
-from amp_theory.errors import InputError
-from amp_theory.models import Model, check_prior
+from amp_theory.errors import InputError, told
+from amp_theory.models import Model
 from amp_theory.output_channels import OutputChannel, OutputCoupling, SymmetricPerceptron
-from amp_theory.priors import Prior
+from amp_theory.priors import Prior, check_prior
 
 
 @lru_cache(maxsize=64)
@@ -61,7 +61,7 @@ class GLM(Model):
     def __post_init__(self) -> None:
         check_prior(self.prior)
         if not isinstance(self.channel, OutputChannel):
-            raise InputError(f"channel must be an output channel such as SignChannel(), got {self.channel!r}")
+            raise InputError(f"channel must be an output channel such as SignChannel(), got {told(self.channel)}")
         self.channel.check(self.prior.second_moment)
 
     @property

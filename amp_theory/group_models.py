@@ -23,7 +23,7 @@ from typing import ClassVar
 
 from amp_theory.channel_table import ChannelTable
 from amp_theory.couplings import Coupling, PolynomialCoupling
-from amp_theory.errors import InputError, as_float, integer_between
+from amp_theory.errors import InputError, as_float, integer_between, told
 from amp_theory.group_channel import potts_channel
 from amp_theory.mixtures import Mixture
 from amp_theory.models import Model
@@ -191,7 +191,7 @@ def two_groups(minority: float) -> Discrete:
     """
     r = as_float("minority", minority, "in (0, 1/2]")
     if not 0 < r <= 0.5:
-        raise InputError(f"minority must lie in (0, 1/2], got {minority!r}")
+        raise InputError(f"minority must lie in (0, 1/2], got {told(minority)}")
     if r < SPARSEST:
-        raise InputError(f"minority must be at least {SPARSEST:g} for double precision, got {minority!r}")
+        raise InputError(f"minority must be at least {SPARSEST:g} for double precision, got {told(minority)}")
     return Discrete([math.sqrt((1 - r) / r), -math.sqrt(r / (1 - r))], [r, 1 - r])

@@ -22,9 +22,9 @@ import numpy.typing as npt
 
 from amp_theory.components import Component
 from amp_theory.couplings import MOST_BODIES, Coupling, GeneralCoupling, PolynomialCoupling, mixture_terms
-from amp_theory.errors import InputError, as_array, integer_between, positive, unknown_name
+from amp_theory.errors import InputError, as_array, integer_between, one_of, positive, told
 from amp_theory.expressions import exact, format_polynomial, parse_polynomial
-from amp_theory.priors import Gaussian, Prior, Rademacher, standard_normal
+from amp_theory.priors import Gaussian, Prior, Rademacher, check_prior, standard_normal
 from amp_theory.quadrature import Array
 
 if TYPE_CHECKING:
@@ -131,8 +131,7 @@ class Model(ABC):
         """Return `target`, by default the model's own, after checking that the model has it."""
         if target is None:
             return self.target
-        if not isinstance(target, str) or target not in ("planted", "random"):
-            raise unknown_name("target", target, ["planted", "random"])
+        one_of("target", target, ["planted", "random"])
         if target == "random" and not self.random_counterpart:
             raise InputError(f"{self!r} has no random counterpart: its verdicts are those of the planted measure")
         return "random" if target == "random" else "planted"
@@ -192,17 +191,22 @@ class Model(ABC):
         1.5
         """
         known = self.scalings()
-        for name in (source, to):
-            if name not in known:
-                raise unknown_name("scaling", name, known)
+        source, to = (one_of("scaling", name, known) for name in (source, to))
         values = as_array(source, value, "> 0")
         if not np.all((values > 0) & np.isfinite(values)):
-            raise InputError(f"{source} must be finite and > 0, got {value!r}")
+            raise InputError(f"{source} must be finite and > 0, got {told(value)}")
         factor, power = known[source]
         with np.errstate(over="ignore", under="ignore"):
             control = self.check_control((values / factor) ** (1 / power))
         factor, power = known[to]
         return np.asarray(factor * control**power)
+
+
+def as_model(model: object) -> Model:
+    """Return `model` if it is one, else raise an `InputError` that shows how to make one."""
+    if not isinstance(model, Model):
+        raise InputError(f"model must be a model such as IsingPSpin(p=3), got {told(model)}")
+    return model
 
 
 class _TemperatureModel(Model):
@@ -363,15 +367,6 @@ class MixedPSpin(_TemperatureModel):
         """Whether there is no field and all configurations have equal weight before the coupling."""
         fixed_norm = self.prior.unbiased_sign or standard_normal(self.prior)
         return fixed_norm and 1 not in parse_polynomial(self.xi, "q")
-
-
-def check_prior(prior: object) -> Prior:
-    """Return `prior` if it is one, else raise an `InputError` that shows how to make one."""
-    if not isinstance(prior, Prior):
-        raise InputError(
-            f"prior must be a Prior such as Rademacher() or Discrete(values, probabilities), got {prior!r}"
-        )
-    return prior
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ import numpy as np
 import numpy.typing as npt
 
 from amp_theory.equations_of_state import EquationOfState
-from amp_theory.errors import InputError, NumericalError, as_array, integer_between
+from amp_theory.errors import InputError, NumericalError, as_array, as_float, integer_between
 from amp_theory.folds import CUSP_ACCURACY, Cusp, polished
 from amp_theory.mixtures import EPS
 from amp_theory.models import Model
@@ -59,6 +59,8 @@ LEAST_STEP, MOST_STEP, STRENGTH_STEP, CONTROL_STEP = 5e-4, 4e-3, 2e-3, 2e-3
 SHIFT = 1e-3
 #: relative error of a coefficient beyond which it is not returned
 WORST = 0.05
+#: the largest control at which the lines are evaluated
+FARTHEST = 1e100
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ class Coefficient:
 
     def times(self, factor: float) -> Coefficient:
         """Return a multiple."""
-        return Coefficient(factor * self.value, abs(factor) * self.error)
+        number = as_float("factor", factor)
+        return Coefficient(number * self.value, abs(number) * self.error)
 
 
 @dataclass(frozen=True)
@@ -151,9 +154,10 @@ class TricriticalExpansion:
         side = "<=" if self.direction < 0 else ">="
         values = as_array(self.control, control, f"{side} {self.point.control:.12g}")
         epsilon = self.direction * (values - self.point.control)
-        if not np.all(epsilon >= 0):
-            bad = values[~(epsilon >= 0)].ravel()[0]
-            raise InputError(f"transitions are at {self.control} {side} {self.point.control:.12g} only, got {bad!r}")
+        good = (epsilon >= 0) & (values > 0) & (values <= FARTHEST)
+        if not np.all(good):
+            bad = values[~good].ravel()[0]
+            raise InputError(f"transitions are at {self.control} {side} {self.point.control:.12g} only, got {bad:g}")
         assert self.point.strength is not None
         middle = self.point.strength + self.strength_slope.value * epsilon
         split = self.strength_opening.value * epsilon**self.strength_exponent

@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.errors import InputError, as_float, positive
+from amp_theory.errors import InputError, as_float, positive, told
 from amp_theory.output_base import OutputChannel, OutputCoupling
 from amp_theory.output_door import door_response
 from amp_theory.output_formulas import abs_free_entropy, abs_response, sign_free_entropy, sign_response
@@ -94,7 +94,7 @@ class LinearChannel(OutputChannel):
     def __post_init__(self) -> None:
         noise = as_float("noise", self.noise, ">= 0")
         if noise < 0:
-            raise InputError(f"noise is a variance and must be >= 0, got {self.noise!r}")
+            raise InputError(f"noise is a variance and must be >= 0, got {told(self.noise)}")
         object.__setattr__(self, "noise", noise)
 
     discrete_output = property(lambda self: False)
@@ -352,7 +352,7 @@ class DoorChannel(_Door):
     def free_entropy_at_zero(self, second_moment: float) -> float:
         """Return Psi_out(0) = f_0 log f_0 + (1 - f_0) log(1 - f_0), f_0 = P(|z| <= kappa)."""
         self.check(second_moment)
-        ratio = self.kappa / math.sqrt(second_moment)
+        ratio = self.kappa / math.sqrt(float(second_moment))
         outside = math.erfc(ratio / math.sqrt(2))
         return _inside(ratio) * _log_inside(ratio) + outside * math.log(outside)
 
@@ -380,7 +380,7 @@ class SymmetricPerceptron(_Door):
     def free_entropy_at_zero(self, second_moment: float) -> float:
         """Return Psi_out(0) = log f_0, f_0 = P(|z| <= kappa)."""
         self.check(second_moment)
-        return _log_inside(self.kappa / math.sqrt(second_moment))
+        return _log_inside(self.kappa / math.sqrt(float(second_moment)))
 
 
 def _log_inside(kappa: float) -> float:

@@ -16,10 +16,10 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.errors import InputError, as_float, positive
+from amp_theory.errors import InputError, as_float, as_list, as_real, as_support, called, positive, told
 from amp_theory.output_base import OutputChannel
 from amp_theory.output_kernel import FARTHEST, NOTHING, TabulatedLikelihood, last_coefficients, panel_nodes
-from amp_theory.output_table import OutputTable, Powers, ScaledOutputTable, ScaledTable, build_table, real_array
+from amp_theory.output_table import OutputTable, Powers, ScaledOutputTable, ScaledTable, build_table
 from amp_theory.quadrature import Array
 
 Likelihood = Callable[[float, Array], npt.ArrayLike]
@@ -103,7 +103,7 @@ class Channel(OutputChannel):
         object.__setattr__(self, "outcomes", _distinct("outcomes", outcomes))
         object.__setattr__(self, "likelihood", likelihood)
         object.__setattr__(self, "density", density)
-        object.__setattr__(self, "support", _check_support(support))
+        object.__setattr__(self, "support", as_support(support) if as_list("support", support) else ())
         object.__setattr__(self, "breakpoints", tuple(sorted(_distinct("breakpoints", breakpoints))))
         self._check_arguments()
         total = self._tabulate(PLACES, 1.0)
@@ -116,9 +116,9 @@ class Channel(OutputChannel):
             ("density", self.density, self.support, "support"),
         ):
             if (function is None) != (not values):
-                raise InputError(f"{name} and {of} must be given together, got {function!r} and {values!r}")
+                raise InputError(f"{name} and {of} must be given together, got {told(function)} and {told(values)}")
             if function is not None and not callable(function):
-                raise InputError(f"{name} must be callable, got {function!r}")
+                raise InputError(f"{name} must be callable, got {told(function)}")
         if self.likelihood is None and self.density is None:
             raise InputError("a channel needs outcomes with a likelihood, or a density with its support")
 
@@ -133,8 +133,8 @@ class Channel(OutputChannel):
     def values_at(self, function: Likelihood, y: float, z: Array) -> Array:
         """Return a likelihood of y at z of shape (n,), checked."""
         with np.errstate(over="ignore", under="ignore"):
-            raw = function(y, z)
-        values = real_array("the likelihood", raw)
+            raw = called("the likelihood", function, y, z)
+        values = as_real("the likelihood", raw)
         if values.shape not in ((), z.shape):
             raise InputError(
                 f"the likelihood must return one value per z of an array, got shape {values.shape} for {z.size} places"
@@ -369,28 +369,9 @@ def _resolve_outputs(mass: Callable[[Array], Array], panels: Array) -> Array:
 
 
 def _distinct(name: str, given: Sequence[float]) -> tuple[float, ...]:
-    try:
-        items = list(given)
-    except TypeError:
-        raise InputError(f"{name} must be a list of numbers, got {given!r}") from None
-    if isinstance(given, str | bytes):
-        raise InputError(f"{name} must be a list of numbers, got {given!r}")
+    items = as_list(name, given)
     # whole numbers stay so: a user's likelihood may need their factorial
     numbers = tuple(item if type(item) is int else as_float(f"every one of {name}", item) for item in items)
     if len(set(numbers)) != len(numbers):
         raise InputError(f"{name} must be distinct, got {numbers}")
     return numbers
-
-
-def _check_support(support: Sequence[float]) -> tuple[float, ...]:
-    try:
-        places = tuple(float(x) for x in support)
-    except (TypeError, ValueError):
-        raise InputError(f"support must be a list of numbers such as (0, 1), got {support!r}") from None
-    if not places:
-        return places
-    if len(places) < 2 or any(not a < b for a, b in itertools.pairwise(places)):
-        raise InputError(f"support must be at least two increasing numbers, got {support!r}")
-    if any(math.isinf(x) for x in places[1:-1]):
-        raise InputError(f"only the ends of the support may be infinite, got {support!r}")
-    return places

@@ -16,16 +16,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from numpy.polynomial import chebyshev, legendre
 
-from amp_theory.errors import InputError, NumericalError
+from amp_theory.errors import InputError, NumericalError, as_real, told
 from amp_theory.quadrature import Array
 
 EPS = float(np.finfo(float).eps)
+#: the largest overlap and gap, and their least sum: their cubes are numbers
+LARGEST, LEAST = 1e60, 1e-60
 #: Chebyshev nodes of a panel, and the tail of its coefficients that is negligible, also where a function is steep
 NODES, TAIL, STEEP = 20, 2e-14, 2e-13
 #: how often a panel is halved
@@ -322,17 +324,6 @@ def _free_entropy_beyond(panels: _Panels, powers: Powers, at_half: float) -> _Pa
     return panels
 
 
-def real_array(name: str, value: Any) -> Array:
-    """Return `value` as an array of doubles, or raise an `InputError`; arrays are printed only if they are wrong."""
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        raise InputError(f"{name} must be an array of real numbers, got {value!r}") from None
-    if array.dtype.kind not in "iuf":
-        raise InputError(f"{name} must be an array of real numbers, got {value!r}")
-    return array.astype(float, copy=False)
-
-
 def check_arguments(overlap: npt.ArrayLike, gap: npt.ArrayLike) -> tuple[Array, Array]:
     """Return overlap and gap as arrays of one shape.
 
@@ -341,14 +332,18 @@ def check_arguments(overlap: npt.ArrayLike, gap: npt.ArrayLike) -> tuple[Array, 
     InputError
         If one is negative or not finite, both are zero, or their shapes do not fit.
     """
-    q, d = real_array("overlap", overlap), real_array("gap", gap)
+    q, d = as_real("overlap", overlap), as_real("gap", gap)
     for name, value in (("overlap", q), ("gap", d)):
-        if not np.all(np.isfinite(value) & (value >= 0)):
-            raise InputError(f"{name} must be finite and >= 0, got {value!r}")
+        if not np.all((value >= 0) & (value <= LARGEST)):
+            raise InputError(f"{name} must be finite and >= 0, got {told(value)}")
     try:
         q, d = np.broadcast_arrays(q, d)
     except ValueError:
         raise InputError(f"overlap and gap must broadcast, got shapes {q.shape} and {d.shape}") from None
-    if np.any(q + d == 0):
-        raise InputError("overlap + gap is the second moment, which must be positive, got 0")
+    total = q + d
+    least = total.min(initial=LEAST)
+    if least < LEAST:
+        raise InputError(
+            f"overlap + gap is the second moment, which must be positive, at least {LEAST:g}, got {least:g}"
+        )
     return q, d

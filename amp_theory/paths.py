@@ -25,9 +25,9 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.errors import InputError, as_array
+from amp_theory.errors import InputError, as_array, as_float, as_generator, as_real, told
 from amp_theory.mixtures import EPS
-from amp_theory.priors import Prior
+from amp_theory.priors import Prior, check_prior
 from amp_theory.quadrature import Array
 from amp_theory.schedules import (
     FlipProbability,
@@ -93,7 +93,7 @@ class Path(ABC):
     def __post_init__(self) -> None:
         if not isinstance(self.schedule, self.schedules):
             names = ", ".join(s.__name__ for s in self.schedules)
-            raise InputError(f"the schedule of {type(self).__name__} must be one of {names}, got {self.schedule!r}")
+            raise InputError(f"the schedule of {type(self).__name__} must be one of {names}, got {told(self.schedule)}")
 
     @abstractmethod
     def response(self, prior: Prior, coordinate: Array, strength: Array, with_energy: bool = True) -> Response:
@@ -148,8 +148,9 @@ class Path(ABC):
         """Draw side information of a strength about configurations of shape (batch, size), for finite instances."""
         raise InputError(f"{self!r} does not define `observe`, which finite instances need")
 
-    def check_prior(self, prior: Prior) -> None:  # noqa: B027 - most paths take every prior
-        """Raise an `InputError` if the path is not defined for `prior`."""
+    def check_prior(self, prior: Prior) -> None:
+        """Raise an `InputError` if the path is not defined for `prior`: most take every prior."""
+        check_prior(prior)
 
     def check_strength(self, strength: npt.ArrayLike) -> Array:
         """Return `strength` as an array after checking its range; too tiny ones count as zero."""
@@ -159,6 +160,30 @@ class Path(ABC):
         if not np.all(good):
             raise InputError(f"{self.strength} must be {allowed}, got {values[~good].ravel()[0]:g}")
         return np.where(self.internal(values) < NEGLIGIBLE, 0.0, values)
+
+    def _strengths(self, strength: npt.ArrayLike) -> Array:
+        """Return strengths from zero to the limit as an array."""
+        allowed = f"in [0, {self.limit:g}]"
+        values = as_array(self.strength, strength, allowed)
+        if not np.all((values >= 0) & (values <= self.limit)):
+            raise InputError(f"{self.strength} must be {allowed}, got {told(strength)}")
+        return values
+
+    def _observed(self, truth: Array, strength: float, rng: np.random.Generator) -> tuple[Array, float]:
+        """Return a finite configuration and one strength, after checking these and the random numbers."""
+        as_generator("rng", rng)
+        level = float(self._strengths(as_float(self.strength, strength)))
+        s = as_real("truth", truth)
+        if not np.all(np.isfinite(s)):
+            raise InputError(f"truth must be finite, got {told(truth)}")
+        return s, level
+
+
+def as_path(path: object) -> Path:
+    """Return `path` if it is one, else raise an `InputError` that shows how to make one."""
+    if not isinstance(path, Path):
+        raise InputError(f"path must be a path such as Flow(), got {told(path)}")
+    return path
 
 
 @dataclass(frozen=True)
@@ -208,12 +233,12 @@ class Flow(Path):
 
     def observe(self, truth: Array, strength: float, rng: np.random.Generator) -> SideInformation:
         """Return the field gamma y, y = gamma s + z, and the precision snr."""
-        noise = rng.standard_normal(np.shape(truth))
-        return SideInformation.from_field(strength * truth + np.sqrt(strength) * noise, float(strength))
+        s, snr = self._observed(truth, strength, rng)
+        return SideInformation.from_field(snr * s + np.sqrt(snr) * rng.standard_normal(s.shape), snr)
 
     def evidence(self, prior: Prior, strength: npt.ArrayLike) -> Array:
         """Return rho snr/2."""
-        return prior.second_moment * as_array(self.strength, strength, ">= 0") / 2
+        return check_prior(prior).second_moment * self._strengths(strength) / 2
 
     def information(self, prior: Prior, strength: npt.ArrayLike) -> Array:
         """Return rho snr/2 - psi(snr)."""
@@ -263,7 +288,8 @@ class Autoregressive(Path):
 
     def observe(self, truth: Array, strength: float, rng: np.random.Generator) -> SideInformation:
         """Reveal every variable with probability theta."""
-        return SideInformation.from_known(rng.random(np.shape(truth)) < strength, truth)
+        s, revealed = self._observed(truth, strength, rng)
+        return SideInformation.from_known(rng.random(s.shape) < revealed, s)
 
     def information(self, prior: Prior, strength: npt.ArrayLike) -> Array:
         """Return theta H(P0), infinite for a continuous prior."""
@@ -271,8 +297,8 @@ class Autoregressive(Path):
 
     def evidence(self, prior: Prior, strength: npt.ArrayLike) -> Array:
         """Return theta H(P0), infinite for a continuous prior."""
-        revealed = as_array(self.strength, strength, ">= 0")
-        if np.isinf(prior.entropy):
+        revealed = self._strengths(strength)
+        if np.isinf(check_prior(prior).entropy):
             return np.where(revealed > 0, np.inf, 0.0)
         return revealed * prior.entropy
 
@@ -340,12 +366,13 @@ class UniformDiscreteDiffusion(Path):
 
     def observe(self, truth: Array, strength: float, rng: np.random.Generator) -> SideInformation:
         """Return the fields +-atanh(retention) of spins that were flipped with probability (1 - retention)/2."""
-        seen = np.where(rng.random(np.shape(truth)) < (1 + strength) / 2, truth, -truth)
-        return SideInformation.from_field(np.arctanh(strength) * seen)
+        s, kept = self._observed(truth, strength, rng)
+        seen = np.where(rng.random(s.shape) < (1 + kept) / 2, s, -s)
+        return SideInformation.from_field(np.arctanh(kept) * seen)
 
     def check_prior(self, prior: Prior) -> None:
         """Raise an `InputError` unless s is +1 or -1 with equal probability."""
-        if not prior.unbiased_sign:
+        if not check_prior(prior).unbiased_sign:
             raise InputError(
                 f"uniform discrete diffusion is defined for unbiased +-1 variables only, not for {prior!r}"
             )
@@ -356,7 +383,8 @@ class UniformDiscreteDiffusion(Path):
 
     def evidence(self, prior: Prior, strength: npt.ArrayLike) -> Array:
         """Return log 2 - H2(epsilon)."""
-        w = as_array(self.strength, strength, ">= 0")
+        check_prior(prior)
+        w = self._strengths(strength)
         plus, minus = (1 + w) / 2, (1 - w) / 2
         with np.errstate(divide="ignore", invalid="ignore"):
             loss = np.where(minus > 0, minus * np.log(minus), 0.0)

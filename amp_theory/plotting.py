@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from amp_theory.curves import equation_of_state, free_entropy_curve
-from amp_theory.errors import InputError, unknown_name
+from amp_theory.errors import InputError, as_float, as_list, one_of, positive, told
 from amp_theory.fixed_point_solver import fixed_points
 from amp_theory.lines import RECOVERED
 from amp_theory.models import Model
 from amp_theory.paths import Path
 from amp_theory.quadrature import Array
 from amp_theory.results import Located
-from amp_theory.transitions import transitions
+from amp_theory.transitions import check, transitions
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,6 +49,8 @@ CONTROL_LABELS = {
     "noise": r"noise $\Delta$",
 }
 AXES = ("strength", "time", "information")
+#: the least and the largest strength that axes may end at
+LEAST_LIMIT, LARGEST = 1e-30, 1e30
 #: least strength shown where zero strength is infinitely far, as a part of the largest
 LOWEST = 0.005
 #: controls at which the regions are shaded, and strengths where they are sampled
@@ -58,10 +60,13 @@ BAR = 0.6
 
 
 def _axes(axes: Axes | None) -> Axes:
-    if axes is not None:
-        return axes
+    from matplotlib import axes as kinds
     from matplotlib import pyplot as plt
 
+    if axes is not None:
+        if not isinstance(axes, kinds.Axes):
+            raise InputError(f"axes must be matplotlib axes or None, got {told(axes)}")
+        return axes
     _, made = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
     return made
 
@@ -86,11 +91,11 @@ class View:
     """Turns controls and strengths into what the axes show; refuses axes that do not exist."""
 
     def __init__(self, model: Model, path: Path, axis: str, scaling: str | None) -> None:
-        if axis not in AXES:
-            raise unknown_name("axis", axis, AXES)
+        one_of("axis", axis, AXES)
+        check(model, path)
         self.model, self.path, self.axis, self.scaling = model, path, axis, scaling
-        if scaling is not None and scaling not in model.scalings():
-            raise unknown_name("scaling", scaling, model.scalings())
+        if scaling is not None:
+            one_of("scaling", scaling, model.scalings())
         if axis == "information" and not np.isfinite(path.information(model.variable_prior, np.array(0.5))):
             raise InputError("a revealed continuous variable tells infinitely much: there is no information axis")
 
@@ -134,9 +139,9 @@ def plot_diagram(
     limit
         Largest strength shown; by default 1.25 times the largest on a line.
     """
+    view = View(as_diagram(diagram).model, diagram.path, axis, scaling)
     axes = _axes(axes)
-    view = View(diagram.model, diagram.path, axis, scaling)
-    top = limit if limit is not None else top_strength(diagram.path, highest(diagram))
+    top = top_strength(diagram.path, highest(diagram)) if limit is None else _limit(diagram.path, limit)
     bottom = 0.0 if np.isfinite(view.strength(0.0)) else LOWEST * top
     _shade(axes, diagram, view, (bottom, top))
     for name, line in diagram.lines.items():
@@ -153,6 +158,23 @@ def plot_diagram(
     axes.set_ylabel(strength_label(diagram.path, axis))
     _legend(axes, diagram, gray)
     return axes
+
+
+def _limit(path: Path, limit: float) -> float:
+    """Return the largest strength shown that a caller asks for."""
+    top = positive("limit", limit)
+    if not LEAST_LIMIT <= top <= min(path.limit, LARGEST):
+        raise InputError(f"limit must lie between {LEAST_LIMIT:g} and {min(path.limit, LARGEST):g}, got {told(limit)}")
+    return top
+
+
+def as_diagram(diagram: object) -> Diagram:
+    """Return `diagram` if it is one, else raise an `InputError` that tells where to get one."""
+    from amp_theory.diagram import Diagram
+
+    if not isinstance(diagram, Diagram):
+        raise InputError(f"a diagram must be what phase_diagram returns, got {told(diagram)}")
+    return diagram
 
 
 def target_title(diagram: Diagram) -> str:
@@ -329,6 +351,7 @@ def plot_paths(diagrams: Sequence[Diagram], axes: Axes | None = None) -> Axes:
     The vertical axis is what the side information tells about one variable on its own, in nats; the hard
     region of each path is shaded in its own colour.  Where the equations do not describe the target is gray.
     """
+    diagrams = [as_diagram(d) for d in as_list("diagrams", diagrams, "diagrams")]
     if not diagrams:
         raise InputError("plot_paths needs at least one diagram")
     if len({d.model for d in diagrams}) > 1:
@@ -372,8 +395,14 @@ def plot_free_entropy(
     Filled markers are stable, open ones unstable; curves are shifted to zero at their uninformed fixed
     point.
     """
+    levels = [as_float("every one of strengths", s) for s in as_list("strengths", strengths)]
+    if not levels:
+        raise InputError("plot_free_entropy needs at least one strength")
+    check(model, path)
+    control = float(model.check_control(as_float(model.control, control)))
+    path.check_strength(levels)
     axes = _axes(axes)
-    for strength, colour in zip(strengths, _shades(len(strengths)), strict=True):
+    for strength, colour in zip(levels, _shades(len(levels)), strict=True):
         overlap, phi = free_entropy_curve(model, path, control, strength)
         points = fixed_points(model, path, control, strength)
         base = points.uninformed.free_entropy
@@ -396,9 +425,9 @@ def _shades(count: int) -> list[Any]:
 
 def plot_overlap(model: Model, path: Path, control: float, axes: Axes | None = None, axis: str = "strength") -> Axes:
     """Draw the overlap of the fixed points along the path: stable branches solid, unstable ones dashed."""
-    axes = _axes(axes)
     view = View(model, path, axis, None)
     curve = equation_of_state(model, path, control)
+    axes = _axes(axes)
     # where a piece ends at zero strength and another begins there, nothing lies between them
     gaps = np.flatnonzero((curve.strength[1:] == 0) & (curve.strength[:-1] == 0)) + 1
     columns = (_finite(view.strength(curve.strength)), curve.overlap, curve.mmse, curve.stable.astype(float))
@@ -415,6 +444,6 @@ def plot_overlap(model: Model, path: Path, control: float, axes: Axes | None = N
     axes.set_ylim(0, 1.02 * model.variable_prior.second_moment)
     axes.set_xlabel(strength_label(path, axis))
     axes.set_ylabel("overlap $q$")
-    axes.set_title(f"{model.control} ${model.control_symbol} = {control:.6g}$", fontsize=9)
+    axes.set_title(f"{model.control} ${model.control_symbol} = {curve.control:.6g}$", fontsize=9)
     axes.legend(fontsize=8)
     return axes

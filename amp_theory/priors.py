@@ -25,13 +25,15 @@ import numpy as np
 import numpy.typing as npt
 
 from amp_theory.channel_table import ChannelTable, TableValues
-from amp_theory.errors import InputError, as_array, as_float, in_unit_interval
+from amp_theory.errors import InputError, as_array, as_float, as_list, in_unit_interval, told
 from amp_theory.mixtures import Mixture
 from amp_theory.quadrature import Array
 from amp_theory.scalar_channel import ChannelValues, channel
 
 #: the least fraction of non-zero variables, or variance in units of the largest s^2; the largest s^2, and 1 over it
 SPARSEST, LARGEST = 1e-8, 1e30
+#: the largest snr in units of 1/(largest s^2) for a discrete prior, and in any unit for others
+LARGEST_SPREAD, UNBOUNDED = 1e18, 1e150
 
 
 def check_scale(variance: float, size: float) -> None:
@@ -46,7 +48,7 @@ def check_fraction(rho: object) -> float:
     """Return the fraction of non-zero variables after checking that it is in (0, 1], and not below 1e-8."""
     number = in_unit_interval("rho", rho)
     if number < SPARSEST:
-        raise InputError(f"rho must be at least {SPARSEST:g} for double precision, got {rho!r}")
+        raise InputError(f"rho must be at least {SPARSEST:g} for double precision, got {told(rho)}")
     return number
 
 
@@ -101,6 +103,11 @@ class Prior(ABC):
         """Return a mixture of atoms and Gaussians that stands for this prior at observations up to snr."""
 
     @property
+    def largest_snr(self) -> float:
+        """The largest snr at which doubles tell the places of the channel's output apart."""
+        return UNBOUNDED
+
+    @property
     def parameters(self) -> dict[str, Any]:
         """The arguments that make this prior, by name."""
         return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
@@ -124,8 +131,8 @@ class Prior(ABC):
             If an x is negative, infinite or NaN.
         """
         x = as_array("snr", snr, "finite and >= 0")
-        if not np.all(np.isfinite(x)) or np.any(x < 0):
-            raise InputError(f"snr must be finite and >= 0, got {snr!r}")
+        if not np.all((x >= 0) & (x <= self.largest_snr)):
+            raise InputError(f"snr must be finite and >= 0, at most {self.largest_snr:g}, got {told(snr)}")
         return self._channel(np.ravel(x)).reshape(x.shape)
 
     def free_entropy(self, snr: npt.ArrayLike) -> Array:
@@ -159,6 +166,15 @@ class Prior(ABC):
         return self.channel(snr).overlap_curvature
 
 
+def check_prior(prior: object) -> Prior:
+    """Return `prior` if it is one, else raise an `InputError` that shows how to make one."""
+    if not isinstance(prior, Prior):
+        raise InputError(
+            f"prior must be a Prior such as Rademacher() or Discrete(values, probabilities), got {told(prior)}"
+        )
+    return prior
+
+
 class MixturePrior(Prior):
     """A prior that is a finite mixture of atoms and Gaussians, given by its `mixture`."""
 
@@ -170,6 +186,11 @@ class MixturePrior(Prior):
     def mixture(self) -> Mixture:
         """Probabilities, means and variances of the components."""
         return self._components()
+
+    @property
+    def largest_snr(self) -> float:
+        """The largest snr at which doubles tell the places of the channel's output apart."""
+        return LARGEST_SPREAD / self.mixture.size if self.mixture.atoms else UNBOUNDED
 
     def resolved(self, snr: float) -> Mixture:
         """Return the mixture itself."""
@@ -319,12 +340,9 @@ class GaussBernoulli(MixturePrior):
 
 
 def _numbers(name: str, given: Sequence[float]) -> tuple[float, ...]:
-    try:
-        items = list(given)
-    except TypeError:
-        items = []
-    if not items or isinstance(given, str | bytes):
-        raise InputError(f"{name} must be a list of numbers, got {given!r}")
+    items = as_list(name, given)
+    if not items:
+        raise InputError(f"{name} must be a list of numbers, got {told(given)}")
     return tuple(as_float(f"every one of {name}", item) for item in items)
 
 
@@ -361,6 +379,8 @@ class Discrete(MixturePrior):
             raise InputError(f"probabilities must sum to one, got {weights} with sum {sum(weights):.12g}")
         if sum(w > 0 for w in weights) < 2:
             raise InputError(f"the prior must have positive variance: all weight is on one atom of {atoms}")
+        if max(map(abs, atoms)) > LARGEST:  # whose square could be too much even for the next check
+            raise InputError(f"values must be at most {LARGEST:g}, got {told(atoms)}: choose other units")
         object.__setattr__(self, "values", atoms)
         object.__setattr__(self, "probabilities", weights)
         check_scale(self.mixture.variance, self.mixture.size)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import os
 from collections.abc import Callable
@@ -14,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from amp_theory.diagram import Diagram, phase_diagram
-from amp_theory.errors import FileError
+from amp_theory.errors import FileError, InputError, called, told
 from amp_theory.files import check_output, to_json, write, write_text
 from amp_theory.published import FIGURES, PublishedFigure
 from amp_theory.registry import build_model, build_path
 from amp_theory.results import Located
+from amp_theory.sheets import csv_text
 
 ENDINGS = (".pdf", ".png", ".json", ".csv")
 TABLE = "key_points"
@@ -96,6 +95,8 @@ def reproduce(
     FileError
         If a file exists and `overwrite` is not given: nothing is written then.
     """
+    if not isinstance(folder, str | os.PathLike):
+        raise InputError(f"folder must be a path, got {told(folder)}")
     target = FilePath(folder)
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -106,7 +107,7 @@ def reproduce(
     rows: list[KeyPoint] = []
     for figure in FIGURES:
         if progress is not None:
-            progress(figure.title)
+            called("progress", progress, figure.title)
         diagram = compute(figure)
         rows += key_points(figure, diagram)
         draw(figure, diagram, files[figure.name + ".pdf"], files[figure.name + ".png"])
@@ -160,8 +161,4 @@ def _decimals(error: float) -> int:
 
 
 def _csv(rows: list[KeyPoint]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(as_dict(rows[0])), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(as_dict(row) for row in rows)
-    return text.getvalue()
+    return csv_text(list(as_dict(rows[0])), [list(as_dict(row).values()) for row in rows])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from amp_theory.errors import unknown_name
+from amp_theory.errors import integer_between, one_of
 from amp_theory.markup import table
 
 Kind = Literal["uninformed", "informed", "intermediate", "unstable"]
@@ -61,9 +61,7 @@ class Located:
         return result | {"overlap": self.overlap}
 
     def __getitem__(self, name: str) -> float:
-        if name not in self.coordinates:
-            raise unknown_name("coordinate", name, self.coordinates)
-        return self.coordinates[name]
+        return self.coordinates[one_of("coordinate", name, self.coordinates)]
 
     def __getattr__(self, name: str) -> float:
         if not name.startswith("_") and name in (self.control_name, self.strength_name):
@@ -231,7 +229,8 @@ class FixedPoints:
         return len(self.points)
 
     def __getitem__(self, index: int) -> FixedPoint:
-        return self.points[index]
+        number = integer_between("index", index, -len(self.points), len(self.points) - 1)
+        return self.points[number]
 
     @property
     def stable(self) -> tuple[FixedPoint, ...]:

@@ -94,7 +94,12 @@ def solve_bracketed(
         active = active[~finished]
         if not len(active):
             return x
-    raise NumericalError(f"{len(active)} of {len(x)} roots did not converge after {ITERATIONS} steps", partial=x)
+    k = active[0]
+    raise NumericalError(
+        f"{len(active)} of {len(x)} roots did not converge after {ITERATIONS} steps, the first between "
+        f"{lo[k]:.10g} and {hi[k]:.10g}",
+        partial=x,
+    )
 
 
 def _check_signs(
@@ -105,4 +110,9 @@ def _check_signs(
         below, above = (sign[which] * function(end[which], which)[0] for end in (lower, upper))
     lost = (below > noise[which]) | (above < -noise[which])
     if np.any(lost):
-        raise NumericalError(f"{lost.sum()} of {len(x)} brackets hold no change of sign", partial=x)
+        k = which[np.flatnonzero(lost)[0]]
+        raise NumericalError(
+            f"{lost.sum()} of {len(x)} brackets hold no change of sign, the first from {lower[k]:.10g} to "
+            f"{upper[k]:.10g}",
+            partial=x,
+        )

@@ -34,8 +34,8 @@ import numpy.typing as npt
 from amp_theory.couplings import CouplingPoint, GeneralCoupling
 from amp_theory.errors import InputError, as_array, as_float, positive
 from amp_theory.mixtures import EPS
-from amp_theory.models import Model, check_prior
-from amp_theory.priors import Prior
+from amp_theory.models import Model
+from amp_theory.priors import Prior, check_prior
 from amp_theory.quadrature import Array, Index
 from amp_theory.roots import solve_bracketed
 

@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.errors import InputError, as_array
+from amp_theory.errors import InputError, as_array, called, told
 from amp_theory.quadrature import Array
 
 #: ratio of signal to noise that counts as unbounded
@@ -72,7 +72,7 @@ def _inside(name: str, given: npt.ArrayLike, ends: tuple[float, float]) -> Array
     outside = ~((values >= ends[0]) & (values <= ends[1]))
     if np.any(outside):
         raise InputError(f"{name} must lie {allowed}, got {values[outside].ravel()[0]:g}")
-    return values
+    return values + 0.0  # no negative zero
 
 
 @dataclass(frozen=True)
@@ -243,9 +243,11 @@ class Interpolant(Schedule):
 
     def _ratio(self, time: Array) -> Array:
         if not (callable(self.noise) and callable(self.signal)):
-            raise InputError(f"noise and signal must be functions of time, got {self.noise!r} and {self.signal!r}")
+            raise InputError(f"noise and signal must be functions of time, got {told(self.noise)} and {self.signal!r}")
         allowed = "one real value per time"
-        signal, noise = (as_array(n, f(time), allowed) for n, f in (("signal", self.signal), ("noise", self.noise)))
+        signal, noise = (
+            as_array(n, called(n, f, time), allowed) for n, f in (("signal", self.signal), ("noise", self.noise))
+        )
         if not signal.shape == noise.shape == time.shape:
             raise InputError(f"noise and signal must return {allowed}, got shapes {noise.shape} and {signal.shape}")
         return np.asarray(signal / noise)

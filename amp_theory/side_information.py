@@ -12,10 +12,21 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.errors import InputError, as_array, as_float
+from amp_theory.errors import InputError, as_array, as_float, told
 from amp_theory.quadrature import Array
 
 Mask = npt.NDArray[np.bool_]
+
+
+def _as_mask(known: object) -> Mask:
+    """Return an array of truth values."""
+    try:
+        mask = np.asarray(known)
+    except ValueError:
+        mask = np.asarray(None)
+    if mask.dtype != bool or isinstance(known, np.ma.MaskedArray):
+        raise InputError(f"known must be an array of truth values, got {told(known)}")
+    return mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +53,7 @@ class SideInformation:
     def __post_init__(self) -> None:
         field, values = as_array("field", self.field, "finite"), as_array("values", self.values, "finite where known")
         precision = as_float("precision", self.precision, ">= 0")
-        known = np.asarray(self.known)
-        if known.dtype != bool:
-            raise InputError(f"known must hold truth values, got {self.known!r}")
+        known = _as_mask(self.known)
         if field.ndim != 2 or known.shape != field.shape or values.shape != field.shape:
             raise InputError(
                 "field, known and values must have one shape (batch, size), got "
@@ -53,7 +62,7 @@ class SideInformation:
         if not np.all(np.isfinite(field)) or not np.all(np.isfinite(values[known])):
             raise InputError("field and the values of known variables must be finite")
         if precision < 0:
-            raise InputError(f"precision must be finite and >= 0, got {self.precision!r}")
+            raise InputError(f"precision must be finite and >= 0, got {told(self.precision)}")
         for name, value in (("field", field), ("precision", precision), ("known", known), ("values", values)):
             object.__setattr__(self, name, value)
 
@@ -76,7 +85,7 @@ class SideInformation:
     @classmethod
     def from_known(cls, known: Mask, values: Array) -> SideInformation:
         """Return side information that is a set of known variables only."""
-        known = np.atleast_2d(known)
+        known = np.atleast_2d(_as_mask(known))
         given = np.atleast_2d(as_array("values", values, "finite where known"))
         visible = np.where(known, given, 0.0) if given.shape == known.shape else given
         return cls(np.zeros(known.shape), 0.0, known, visible)
@@ -86,7 +95,9 @@ class SideInformation:
 
         -inf where a configuration contradicts a known variable.
         """
-        s = as_array("configurations", configurations, "of shape (n, size)")
+        s = np.atleast_2d(as_array("configurations", configurations, "of shape (n, size)"))
+        if s.ndim != 2 or s.shape[1] != self.size or not np.all(np.isfinite(s)):
+            raise InputError(f"configurations must be finite, of shape (n, {self.size}), got shape {s.shape}")
         result = self.field @ s.T - 0.5 * self.precision * (s * s).sum(axis=1)
         for row, (known, value) in enumerate(zip(self.known, self.values, strict=True)):
             wrong = np.any(s[:, known] != value[known], axis=1)

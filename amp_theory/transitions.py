@@ -28,8 +28,8 @@ from amp_theory.errors import InputError
 from amp_theory.folds import CUSP_ACCURACY, Cusp, polished
 from amp_theory.isotherm import Transitions
 from amp_theory.mixtures import EPS
-from amp_theory.models import Model
-from amp_theory.paths import Path
+from amp_theory.models import Model, as_model
+from amp_theory.paths import Path, as_path
 from amp_theory.quadrature import Array
 from amp_theory.results import Located, Origin, Thresholds
 from amp_theory.surface import Surface
@@ -49,10 +49,8 @@ def transitions(model: Model, path: Path) -> Transitions:
 
 def check(model: object, path: object) -> None:
     """Raise an `InputError` unless given a model and a path, both hashable."""
-    if not isinstance(model, Model):
-        raise InputError(f"model must be a model such as IsingPSpin(p=3), got {model!r}")
-    if not isinstance(path, Path):
-        raise InputError(f"path must be a path such as Flow(), got {path!r}")
+    as_model(model)
+    as_path(path)
     try:
         hash((model, path))
     except TypeError as error:

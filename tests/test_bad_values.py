@@ -108,7 +108,7 @@ ARRAYS = {
     "dense energy": lambda a: DENSE.energy(a[:, :6]),
     "graph energy": lambda a: GRAPH.energy(a),
     "linear energy": lambda a: LINEAR.energy(a[:, :8]),
-    "overlap": lambda a: DENSE.overlap(a, 1.0),
+    "overlap": lambda a: GRAPH.overlap(a, 1.0),
     "sensing": lambda a: GLMInstance(LINEAR.model, 1.0, 8, None, a[:, :8], np.ones(1)),
     "measurements": lambda a: GLMInstance(LINEAR.model, 1.0, 8, None, np.ones((1, 8)), a[0, :1]),
     "planted": lambda a: GLMInstance(LINEAR.model, 1.0, 8, a[0, :8], np.ones((1, 8)), np.ones(1)),

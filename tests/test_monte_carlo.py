@@ -459,7 +459,7 @@ def test_diagnostics_of_chains_with_known_autocorrelation(phi):
 
 
 def test_diagnostics_that_are_not_defined():
-    with pytest.raises(at.NumericalError, match="all records are equal"):
+    with pytest.raises(at.NumericalError, match="records are .*: their autocorrelation"):
         effective_sample_size(np.ones((2, 10)))
     with pytest.raises(at.InputError, match="at least 4"):
         split_r_hat(np.zeros((2, 3)))
@@ -500,7 +500,7 @@ SPHERE = draw_instance(at.SphericalPSpin(3), 1.0, 6, seed=1)
         (ISING, {"start": np.full((1, 6), np.nan)}, "start must be finite"),
         (ISING, {"side": "field"}, "side must be SideInformation"),
         (ISING, {"side": SideInformation.from_field(np.zeros((2, 6)))}, "side must be about one or 1 configurations"),
-        (ISING, {"side": SideInformation.from_field(np.zeros((1, 5)))}, "of 6 variables"),
+        (ISING, {"side": SideInformation.from_field(np.zeros((1, 5)))}, "5 variables, the instance 6"),
         (
             ISING,
             {"side": SideInformation.from_known(np.ones((1, 6), dtype=bool), np.full((1, 6), 0.5))},

@@ -26,7 +26,7 @@ FLOORS = [
         "cavity.mixing",
         "workers",
     },
-    {"mixtures", "files", "expressions", "results", "roots", "schedules", "side_information", "components"},
+    {"mixtures", "files", "expressions", "results", "roots", "schedules", "sheets", "side_information", "components"},
     {"scalar_channel", "uniform_channel", "couplings", "checkpoints"},
     {"channel_table", "group_channel"},
     {"priors"},

@@ -31,9 +31,9 @@ import numpy.typing as npt
 from amp_theory.cavity.sweep import random_stream, run_tasks
 from amp_theory.checkpoints import Result, State
 from amp_theory.couplings import Coupling
-from amp_theory.errors import InputError, as_array, as_float, integer_between, unknown_name
+from amp_theory.errors import InputError, as_array, as_float, as_list, integer_between, one_of, told
 from amp_theory.models import Model
-from amp_theory.paths import Path
+from amp_theory.paths import Path, as_path
 from amp_theory.priors import Prior
 from amp_theory.quadrature import Array
 
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from amp_theory.equations_of_state import EquationOfState
     from amp_theory.results import Thresholds
 
+#: the largest density: with ten colours none is left beyond 21
+DENSEST = 1e3
 #: bisections for the degree, standard deviations beyond which degrees are cut off
 STEPS, TAIL = 60, 7.0
 
@@ -128,11 +130,11 @@ class Coloring(Model):
         return True
 
     def check_control(self, control: npt.ArrayLike) -> Array:
-        """Return `control` as an array after checking that every value is positive and finite."""
+        """Return `control` as an array after checking that every value is positive and not absurd."""
         values = as_array(self.control, control, "> 0")
-        if not np.all(np.isfinite(values) & (values > 0)):
-            bad = values[~(np.isfinite(values) & (values > 0))].ravel()[0]
-            raise InputError(f"{self.control} must be finite and > 0, got {bad:g}")
+        good = (values > 0) & (values <= DENSEST)
+        if not np.all(good):
+            raise InputError(f"{self.control} must lie in (0, {DENSEST:g}], got {values[~good].ravel()[0]:g}")
         return values
 
     def scalings(self) -> dict[str, tuple[float, float]]:
@@ -314,6 +316,13 @@ def blocked_error(runs: Sequence[Sequence[float]], blocks: int = 5) -> float:
     return float(2 * max(between, within))
 
 
+def check_coloring(model: object, path: object) -> None:
+    """Raise an `InputError` unless given a colouring and a path."""
+    if not isinstance(model, Coloring):
+        raise InputError(f"population dynamics is for Coloring(q), got {told(model)}")
+    as_path(path)
+
+
 def population_isotherm(
     model: Coloring,
     path: Path,
@@ -341,14 +350,11 @@ def population_isotherm(
     FileError
         If the checkpoint belongs to another problem.
     """
-    if not isinstance(model, Coloring):
-        raise InputError(f"population dynamics is for Coloring(q), got {model!r}")
-    if not isinstance(path, Path):
-        raise InputError(f"path must be a path such as Flow(), got {path!r}")
-    wanted = [as_float("overlap", q, "in (0, 1)") for q in overlaps]
+    check_coloring(model, path)
+    wanted = [as_float("overlap", q, "in (0, 1)") for q in as_list("overlaps", overlaps)]
     if not wanted or not all(0 < q < 1 for q in wanted):
-        raise InputError(f"overlaps must be numbers in (0, 1), got {overlaps!r}")
-    level = float(path.check_strength(strength))
+        raise InputError(f"overlaps must be numbers in (0, 1), got {told(overlaps)}")
+    level = float(path.check_strength(as_float(path.strength, strength)))
     run = PopulationRun(model, path, {"strength": level, "overlaps": wanted}, executor, checkpoint, progress)
     return run.points([(q, level) for q in wanted])
 
@@ -413,8 +419,8 @@ def population_fixed_point(
     start
         "informed" (all messages right) or "uninformed" (undecided).
     """
-    if start not in ("informed", "uninformed"):
-        raise unknown_name("start", start, ["informed", "uninformed"])
+    check_coloring(model, path)
+    start = one_of("start", start, ["informed", "uninformed"])
     mean = 2 * float(model.check_control(as_float(model.control, control)))
     level = float(path.check_strength(as_float(path.strength, strength)))
     q, trajectories = model.q, []

@@ -20,9 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.polynomial import Polynomial
 
-from amp_theory.cavity.coloring import Coloring, PopulationPoint, PopulationRun
+from amp_theory.cavity.coloring import Coloring, PopulationPoint, PopulationRun, check_coloring
 from amp_theory.cavity.coloring_tricritical import tricritical_point
-from amp_theory.errors import InputError
 from amp_theory.paths import Path
 from amp_theory.quadrature import Array
 from amp_theory.results import Located, Thresholds
@@ -100,8 +99,7 @@ def population_thresholds(
     FileError
         If the checkpoint belongs to another problem.
     """
-    if not isinstance(path, Path):
-        raise InputError(f"path must be a path such as Flow(), got {path!r}")
+    check_coloring(model, path)
     run = PopulationRun(model, path, {"question": "special points"}, executor, checkpoint, progress)
     points = run.points([(q, 0.0) for q in OVERLAPS])
     start = model.weak_recovery

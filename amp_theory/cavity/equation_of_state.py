@@ -31,7 +31,7 @@ from amp_theory.cavity.tables import CheckedTable
 from amp_theory.equations_of_state import TINY, EquationOfState
 from amp_theory.errors import InputError, NumericalError
 from amp_theory.mixtures import EPS
-from amp_theory.paths import Response
+from amp_theory.paths import Response, as_path
 from amp_theory.quadrature import Array
 from amp_theory.surface import Errors, Surface
 
@@ -86,7 +86,7 @@ class SparseEquationOfState(EquationOfState):
         self.path = path
         self.prior = model.variable_prior
         self.factor = model.factor
-        path.check_prior(self.prior)
+        as_path(path).check_prior(self.prior)
         path.tilted_transform(np.zeros(1), np.zeros(1))
 
     @property
@@ -432,7 +432,7 @@ class SparseEquationOfState(EquationOfState):
         for full, _ in evolution.iterate(side, intensity * self.factor.k, law):
             gap = float((full @ evolution.grid.gap)[0])
             if not np.isfinite(gap):
-                raise NumericalError("belief propagation left the range of numbers", "start elsewhere", partial=full)
+                raise NumericalError(f"the overlap, begun at {float(start):g}, is {1 - gap}", "start elsewhere", full)
             yield 1 - gap, gap
 
 

@@ -29,7 +29,7 @@ import numpy as np
 
 from amp_theory.cavity.exponential_sums import Complexes, PowerSums, power_sums
 from amp_theory.cavity.field_grid import FieldGrid
-from amp_theory.errors import InputError
+from amp_theory.errors import InputError, told
 from amp_theory.quadrature import Array, Index
 
 #: terms of the power series taken exactly, spacing of the fitted exponents at the finest grids
@@ -143,7 +143,7 @@ class Factor(ABC):
         """Raise an `InputError` if the weights do not have the symmetry assumed."""
         w = self.weights
         if len(w) != self.k + 1 or not all(math.isfinite(x) and x >= 0 for x in w):
-            raise InputError(f"a factor of {self.k} spins needs {self.k + 1} weights, finite and >= 0, got {w!r}")
+            raise InputError(f"a factor of {self.k} spins needs {self.k + 1} weights, finite and >= 0, got {told(w)}")
         if self.gauge_free and any(abs(a - b) > 1e-15 for a, b in zip(w, w[::-1], strict=True)):
             raise InputError(
                 f"the factor must be the same when all spins are flipped, w_m = w_(k-m), got the weights {w!r}"

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from amp_theory.cavity.density_evolution import DensityEvolution
 from amp_theory.cavity.factors import AllEqual, Factor, Parity
 from amp_theory.cavity.field_grid import FieldGrid
-from amp_theory.errors import InputError, as_array, as_float, integer_between, unknown_name
+from amp_theory.errors import InputError, as_array, as_float, integer_between, one_of, positive, told
 from amp_theory.models import Model
 from amp_theory.priors import Prior, Rademacher
 from amp_theory.quadrature import Array
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from amp_theory.cavity.equation_of_state import SparseEquationOfState
     from amp_theory.paths import Path
 
+#: the largest density of which doubles tell the degrees apart
+DENSEST = 1e12
 #: spins per factor; grid spacings
 MOST_SPINS, FINEST, COARSEST = 12, 0.05, 0.5
 #: relative deviation of k density from an integer that is taken for rounding
@@ -66,12 +68,11 @@ class SparseModel(Model):
     easier: ClassVar[Literal["up", "down"]] = "up"
 
     def __post_init__(self) -> None:
-        if self.degrees not in ("poisson", "regular"):
-            raise unknown_name("kind of degrees", self.degrees, ["poisson", "regular"])
+        one_of("kind of degrees", self.degrees, ["poisson", "regular"])
         for name, least, most in (("spacing", FINEST, COARSEST), ("accuracy", 1e-9, 0.1)):
             value = as_float(name, getattr(self, name), f"in [{least:g}, {most:g}]")
             if not least <= value <= most:
-                raise InputError(f"{name} must lie in [{least:g}, {most:g}], got {getattr(self, name)!r}")
+                raise InputError(f"{name} must lie in [{least:g}, {most:g}], got {value:g}")
             object.__setattr__(self, name, value)
         self.factor.check()
 
@@ -97,8 +98,9 @@ class SparseModel(Model):
 
     def evolution(self, coarsening: float = 1.0) -> DensityEvolution:
         """Return density evolution on the model's grid, or on a coarser and narrower one."""
-        width = self.factor.half_width * (1.0 if coarsening == 1 else NARROWER)
-        return DensityEvolution(self.factor, self.degrees, FieldGrid(self.spacing * coarsening, width))
+        factor = positive("coarsening", coarsening)
+        width = self.factor.half_width * (1.0 if factor == 1 else NARROWER)
+        return DensityEvolution(self.factor, self.degrees, FieldGrid(self.spacing * factor, width))
 
     def equation_of_state(self, path: Path) -> SparseEquationOfState:
         """Return the equation of state along a path."""
@@ -126,7 +128,10 @@ class SparseModel(Model):
             If it is no integer >= 1; the message names the nearest densities that are allowed.
         """
         k = self.factor.k
+        density = as_float("density", density, "> 0")
         degree = k * density
+        if not 0 < degree <= k * DENSEST:
+            raise InputError(f"density must lie in (0, {DENSEST:g}], got {told(density)}")
         nearest = round(degree)
         if nearest >= 1 and abs(degree - nearest) <= DEGREE_ROUNDING * nearest:
             return nearest
@@ -140,9 +145,10 @@ class SparseModel(Model):
     def check_control(self, control: npt.ArrayLike) -> Array:
         """Return `control` as an array after checking that graphs of every density exist."""
         values = as_array(self.control, control, "> 0")
-        if not np.all(np.isfinite(values) & (values > 0)):
-            bad = values[~(np.isfinite(values) & (values > 0))].ravel()[0]
-            raise InputError(f"{self.control} must be finite and > 0, got {bad:g}")
+        good = (values > 0) & (values <= DENSEST)
+        if not np.all(good):
+            bad = values[~good].ravel()[0]
+            raise InputError(f"{self.control} must be finite and > 0, got {bad:g} (the largest is {DENSEST:g})")
         if self.regular:
             for value in np.unique(values).tolist():
                 self.degree(value)
@@ -191,7 +197,7 @@ def check_temperature(value: Any) -> float:
     """Return a temperature >= 0 at which a factor still has an effect that doubles can tell."""
     number = as_float("temperature", value, "in [0, 100]")
     if not 0 <= number <= 100:
-        raise InputError(f"temperature must lie in [0, 100], got {value!r}")
+        raise InputError(f"temperature must lie in [0, 100], got {told(value)}")
     return number
 
 

@@ -11,23 +11,34 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from amp_theory.diagram import Diagram, default_range, phase_diagram
-from amp_theory.errors import FileError, InputError, as_float, integer_between, positive
+from amp_theory.errors import FileError, InputError, as_float, integer_between, positive, told
 from amp_theory.explorer.data import highest_strength
 from amp_theory.explorer.tables import known_overlaps
 from amp_theory.files import check_output, replacing
 from amp_theory.fixed_point_solver import fixed_points
 from amp_theory.models import Model
 from amp_theory.paths import Path
-from amp_theory.plotting import BLUE, LABELS, NO_ANSWER, NOWHERE, PURPLE, RED, REGIONS, plot_diagram, target_title
+from amp_theory.plotting import (
+    BLUE,
+    LABELS,
+    NO_ANSWER,
+    NOWHERE,
+    PURPLE,
+    RED,
+    REGIONS,
+    as_diagram,
+    plot_diagram,
+    target_title,
+)
 from amp_theory.quadrature import Array
 from amp_theory.results import FixedPoint
-from amp_theory.transitions import thresholds, transitions
+from amp_theory.transitions import check, thresholds, transitions
 
 if TYPE_CHECKING:
     from matplotlib.animation import AbstractMovieWriter
     from matplotlib.figure import Figure
 
-MOST_FRAMES, FASTEST = 1000, 60.0
+MOST_FRAMES, SLOWEST, FASTEST = 1000, 0.01, 60.0
 #: inches and dots per inch: 960 x 450 pixels, even numbers as .mp4 wants them
 SIZE, DOTS = (9.6, 4.5), 100
 #: colours of a GIF, and pixels of the patches that ask for one
@@ -97,7 +108,7 @@ def animate(
     frames
         Number of pictures, 2 to 1000.
     frames_per_second
-        Pictures per second, > 0, at most 60.
+        Pictures per second, 0.01 to 60.
     overwrite
         Whether an existing file is replaced.
 
@@ -113,11 +124,12 @@ def animate(
     FileError
         If the file exists already (without `overwrite`) or cannot be written; nothing is left behind.
     """
+    check(model, path)
     target = check_output(file, [".gif", ".mp4"], overwrite)
     frames = integer_between("frames", frames, 2, MOST_FRAMES)
     speed = positive("frames_per_second", frames_per_second)
-    if speed > FASTEST:
-        raise InputError(f"frames_per_second must be at most {FASTEST:g}, got {frames_per_second!r}")
+    if not SLOWEST <= speed <= FASTEST:
+        raise InputError(f"frames_per_second must lie in [{SLOWEST:g}, {FASTEST:g}], got {told(frames_per_second)}")
     writer = _writer(target.suffix.lower(), speed)
     film = Film(*_prepare(model, path, control, diagram), frames)
     _write(target, writer, film)
@@ -158,7 +170,7 @@ def _writer(ending: str, speed: float) -> AbstractMovieWriter:
 
 def _prepare(model: Model, path: Path, control: float | None, diagram: Diagram | None) -> tuple[Diagram, float]:
     """Return the diagram and a control within its range."""
-    if diagram is not None and (diagram.model != model or diagram.path != path):
+    if diagram is not None and (as_diagram(diagram).model != model or diagram.path != path):
         raise InputError(f"the diagram is that of {diagram.model!r} along {diagram.path!r}, not of {model!r}, {path!r}")
     if control is None:
         control = _default_control(model, path)

@@ -13,7 +13,7 @@ import re
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from amp_theory.errors import InputError
+from amp_theory.errors import InputError, told
 from amp_theory.explorer.data import page_data
 from amp_theory.files import check_output, write_text
 
@@ -57,7 +57,7 @@ def explorer_html(diagram: Diagram) -> str:
     from amp_theory.diagram import Diagram
 
     if not isinstance(diagram, Diagram):
-        raise InputError(f"an explorer is made of what phase_diagram returns, got {diagram!r}")
+        raise InputError(f"an explorer is made of what phase_diagram returns, got {told(diagram)}")
     template = resources.files("amp_theory.explorer").joinpath(TEMPLATE).read_text(encoding="utf-8")
     title = f"Phase diagram of {diagram.model.name} along the path {diagram.path.name}"
     parts = {"TITLE": html.escape(title), "DATA": _script_json(page_data(diagram))}

@@ -41,7 +41,8 @@ def packed(values: Array, wide: bool = False) -> dict[str, Any]:
     data = np.ascontiguousarray(values, dtype=kind)
     if not np.all(np.isfinite(data)):
         raise NumericalError(
-            "the explorer's tables hold values that are not finite", "choose a smaller range of control"
+            f"the explorer's table holds {data[~np.isfinite(data)].ravel()[0]} among its numbers",
+            "choose a smaller range of control",
         )
     return {"shape": list(data.shape), "bytes": data.itemsize, "data": base64.b64encode(data.tobytes()).decode()}
 

@@ -42,7 +42,7 @@ def _checked(records: Array) -> Array:
         )
     if np.ptp(values) == 0:
         raise NumericalError(
-            "all records are equal: their autocorrelation is not defined",
+            f"all {values.size} records are {values[0, 0]:g}: their autocorrelation is not defined",
             "record more sweeps, or a quantity that changes",
             partial=values,
         )

@@ -22,10 +22,10 @@ import numpy as np
 
 from amp_theory.cavity.sweep import run_tasks
 from amp_theory.checkpoints import Result, State
-from amp_theory.errors import InputError, integer_between
+from amp_theory.errors import InputError, as_list, integer_between, told
 from amp_theory.finite.dense import DenseInstance
 from amp_theory.finite.generalised_amp import run_message_passing
-from amp_theory.finite.instances import draw_instance
+from amp_theory.finite.instances import check_master_seed, draw_instance
 from amp_theory.finite.linear_instances import GLMInstance
 from amp_theory.finite.message_passing import MessagePassingOptions
 from amp_theory.fixed_point_solver import state_evolution
@@ -196,11 +196,12 @@ def amp_against_state_evolution(
     >>> found.theory.shape, bool(found.p_value > 1e-3)
     ((8,), True)
     """
+    master = check_master_seed(seed)
     steps = integer_between("iterations", iterations, 2, 10**6)
     number = integer_between("instances", instances, 10, 10**6)
-    ns = tuple(integer_between("sizes", n, 2, 10**7) for n in sizes)
+    ns = tuple(integer_between("sizes", n, 2, 10**7) for n in as_list("sizes", sizes))
     if len(set(ns)) < 3:
-        raise InputError(f"sizes must be at least three different numbers, got {sizes!r}")
+        raise InputError(f"sizes must be at least three different numbers, got {told(sizes)}")
     theory = state_evolution(model, path, control, strength, max_steps=steps, tolerance=NEVER).overlap[1:]
     if len(theory) < steps:
         raise InputError(
@@ -208,13 +209,13 @@ def amp_against_state_evolution(
             "choose a strength > 0, or fewer iterations"
         )
     if not isinstance(draw_instance(model, control, min(ns), 0), DenseInstance | GLMInstance):
-        raise InputError(f"AMP is for dense models, got {model!r}")
+        raise InputError(f"AMP is for dense models, got {told(model)}")
     problem: dict[str, Any] = {
         "model": model.name, **model.parameters, "path": path.name, "control": float(control),
         "strength": float(strength), "sizes": list(ns), "instances": number, "iterations": steps,
     }  # fmt: skip
     tasks = [AmpRun(model, path, float(control), float(strength), n, steps) for n in ns for _ in range(number)]
-    results = run_tasks(tasks, seed, problem, executor, checkpoint, progress)
+    results = run_tasks(tasks, master, problem, executor, checkpoint, progress)
     overlap = np.array([r["overlap"] for r in results]).reshape(len(ns), number, steps)
     tested = tuple(t for t in (2**k for k in range(1, 20)) if t <= steps)
     still = np.ptp(overlap[:, :, np.array(tested) - 1], axis=1).min() <= SAME

@@ -12,11 +12,11 @@ from typing import Protocol
 
 import numpy as np
 
-from amp_theory.errors import InputError, as_array
+from amp_theory.errors import InputError, as_array, as_flag, called, told
 from amp_theory.finite.exact import Enumeration
 from amp_theory.finite.generalised_amp import run_message_passing
-from amp_theory.finite.instances import Instance
-from amp_theory.finite.message_passing import Inference, MessagePassingOptions
+from amp_theory.finite.instances import Instance, as_instance
+from amp_theory.finite.message_passing import Inference, MessagePassingOptions, checked_options
 from amp_theory.finite.scalar_posterior import sample_posterior
 from amp_theory.mixtures import Mixture
 from amp_theory.quadrature import Array
@@ -103,6 +103,11 @@ class MessagePassingDenoiser:
     )
     warm: bool = True
 
+    def __post_init__(self) -> None:
+        as_instance(self.instance)
+        checked_options(self.options)
+        as_flag("warm", self.warm)
+
     def infer(self, side: SideInformation, start: Array | None = None) -> Inference:
         """Run message passing."""
         begin = "uninformed" if start is None or not self.warm else start
@@ -128,8 +133,8 @@ class CheckedDenoiser:
         InputError
             If it returns a wrong shape, complex numbers, NaN or an infinity.
         """
-        answer = self.function(side)
-        given = answer if isinstance(answer, Denoised) else Denoised(answer, np.ones(side.batch, dtype=bool))  # type: ignore[arg-type]
+        answer = called("the denoiser", self.function, side)
+        given = answer if isinstance(answer, Denoised) else Denoised(answer, np.ones(side.batch, dtype=bool))
         shape = (side.batch, side.size)
         mean = _checked("means", given.mean, shape)
         if np.shape(given.converged) != shape[:1] or np.asarray(given.converged).dtype != bool:
@@ -162,10 +167,10 @@ def as_denoiser(instance: Instance, denoiser: object) -> Denoiser:
         return MessagePassingDenoiser(instance)
     if isinstance(denoiser, str):
         if denoiser != "exact":
-            raise InputError(f"denoiser must be None, 'exact' or a function, got {denoiser!r}")
+            raise InputError(f"denoiser must be None, 'exact' or a function, got {told(denoiser)}")
         return ExactDenoiser(Enumeration(instance))
     if isinstance(denoiser, ExactDenoiser | MessagePassingDenoiser | CheckedDenoiser):
         return denoiser
     if not callable(denoiser):
-        raise InputError(f"denoiser must be None, 'exact' or a function of side information, got {denoiser!r}")
+        raise InputError(f"denoiser must be None, 'exact' or a function of side information, got {told(denoiser)}")
     return CheckedDenoiser(denoiser)

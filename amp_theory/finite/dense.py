@@ -46,9 +46,9 @@ class Term:
         size = s.shape[1]
         if self.bodies == 1:
             return np.broadcast_to(self.tensor, s.shape)
-        field = s @ self.tensor.reshape(size, -1)
-        for _ in range(self.bodies - 2):
-            field = np.matmul(s[:, None, :], field.reshape(len(s), size, -1))[:, 0]
+        field = s @ self.tensor.reshape(size, size ** (self.bodies - 1))
+        for k in range(self.bodies - 2):
+            field = np.matmul(s[:, None, :], field.reshape(len(s), size, size ** (self.bodies - 2 - k)))[:, 0]
         return np.asarray(field / math.factorial(self.bodies - 1))
 
 
@@ -88,7 +88,7 @@ class DenseInstance(Instance):
 
     def interaction(self, configurations: Array) -> Array:
         """Return the log weight relative to the prior, shape (n,), without the part that is constant."""
-        s = np.atleast_2d(as_real("configurations", configurations))
+        s = self._checked(configurations)
         result = self.linear(s)
         if not self.constant_norm:
             result = result - 0.5 * sum(t.weight * elementary(s * s, t.bodies) for t in self.terms)

@@ -7,13 +7,15 @@ from functools import cached_property
 
 import numpy as np
 
-from amp_theory.errors import InputError
-from amp_theory.finite.instances import Instance
+from amp_theory.errors import InputError, as_generator, integer_between
+from amp_theory.finite.instances import Instance, as_instance, fitting_side
 from amp_theory.quadrature import Array
 from amp_theory.side_information import Mask, SideInformation
 
 #: configurations at most, and the variables of the largest instance
 MOST_CONFIGURATIONS, MOST_VARIABLES = 2**17, 14
+#: samples drawn at once at most
+MOST_SAMPLES = 10**7
 
 
 class Enumeration:
@@ -31,7 +33,7 @@ class Enumeration:
     """
 
     def __init__(self, instance: Instance) -> None:
-        atoms = instance.variables.means
+        atoms = as_instance(instance).variables.means
         if instance.model.spherical or not instance.variables.atoms:
             raise InputError(f"enumeration needs a discrete prior, {instance!r} has a continuous one")
         number = float(len(atoms)) ** instance.size
@@ -70,7 +72,9 @@ class Enumeration:
         return _normalised(log)
 
     def _log_posterior(self, side: SideInformation | None) -> Array:
-        return self.log_weight[None] if side is None else self.log_weight + side.log_weight(self.configurations)
+        if side is None:
+            return self.log_weight[None]
+        return self.log_weight + fitting_side(self.instance, side).log_weight(self.configurations)
 
     def denoise(self, side: SideInformation) -> tuple[Array, Mask]:
         """Return marginals as below, and for which side informations they are not contradicted by constraints.
@@ -103,7 +107,8 @@ class Enumeration:
 
     def sample(self, number: int, rng: np.random.Generator) -> Array:
         """Draw independent exact samples, shape (number, size)."""
-        return self.configurations[rng.choice(len(self.configurations), number, p=self.probabilities()[0])]
+        many, generator = integer_between("number", number, 0, MOST_SAMPLES), as_generator("rng", rng)
+        return self.configurations[generator.choice(len(self.configurations), many, p=self.probabilities()[0])]
 
 
 def _normalised(log_weight: Array) -> Array:

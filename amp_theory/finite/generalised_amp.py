@@ -37,6 +37,7 @@ from amp_theory.finite.message_passing import (
     MeanIterates,
     MessagePassingOptions,
     Record,
+    checked_options,
     checked_side,
     first_means,
     run_amp,
@@ -113,7 +114,7 @@ def run_gamp(
     >>> bool(found.converged[0]), bool(np.all(np.sign(found.mean[0]) == instance.planted))
     (True, True)
     """
-    given, how = checked_side(instance, GLMInstance, side, "GAMP"), options or MessagePassingOptions()
+    given, how = checked_side(instance, GLMInstance, side, "GAMP"), checked_options(options)
     assert isinstance(instance, GLMInstance)
     sensing, ratio = instance.sensing, instance.sampling_ratio
     least, shift = least_variance(instance.variables, instance.size), ratio * instance.output.norm_slope

@@ -69,7 +69,7 @@ class GraphInstance(Instance):
 
     def up(self, configurations: Array) -> Index:
         """Return how many literals of every factor are +1, shape (n, factors)."""
-        s = np.atleast_2d(as_real("configurations", configurations))
+        s = self._checked(configurations)
         return np.asarray((s[:, self.spins] * self.signs > 0).sum(axis=2))
 
     def interaction(self, configurations: Array) -> Array:

@@ -10,17 +10,21 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from amp_theory.errors import InputError, as_float, as_real, integer_between
+from amp_theory.errors import InputError, as_float, as_real, integer_between, told
 from amp_theory.finite.scalar_posterior import sample_prior
 from amp_theory.mixtures import Mixture
-from amp_theory.models import Model, Target
+from amp_theory.models import Model, Target, as_model
 from amp_theory.quadrature import Array
+from amp_theory.side_information import SideInformation
 
 #: the largest number of variables that is considered at all
 LARGEST_SIZE = 10**7
+#: the largest modulus of a variable whose powers in an energy stay finite
+LARGEST_VALUE = 1e30
 
 
 class Instance(ABC):
@@ -62,10 +66,42 @@ class Instance(ABC):
     def energy(self, configurations: Array) -> Array:
         """Return the energy per variable, shape (n,), in the units of the model's Hamiltonian."""
 
+    def _checked(self, configurations: object, name: str = "configurations", any_shape: bool = False) -> Array:
+        """Return finite configurations of shape (n, size), or of any shape (..., size)."""
+        s = as_real(name, configurations)
+        s = s if any_shape else np.atleast_2d(s)
+        shape = "(..., size)" if any_shape else "(n, size)"
+        good = s.ndim == 0 or s.shape[-1] == self.size if any_shape else s.shape[1:] == (self.size,)
+        if not good:
+            raise InputError(f"{name} must have shape {shape} with size = {self.size}, got {s.shape}")
+        if not np.all(np.abs(s) <= LARGEST_VALUE):
+            raise InputError(f"{name} must be finite, of modulus up to {LARGEST_VALUE:g}, got {told(configurations)}")
+        return s
+
     def overlap(self, a: Array, b: Array) -> Array:
         """Return sum_i a_i b_i/size over the last axis, its absolute value where s and -s are alike."""
-        result = np.asarray((as_real("a", a) * as_real("b", b)).sum(axis=-1) / self.size)
+        first, second = (self._checked(s, name, any_shape=True) for s, name in ((a, "a"), (b, "b")))
+        try:
+            result = np.asarray((first * second).sum(axis=-1) / self.size)
+        except ValueError:
+            raise InputError(f"a and b must broadcast, got shapes {first.shape} and {second.shape}") from None
         return np.abs(result) if self.flip_symmetric else result
+
+
+def as_instance(instance: object) -> Instance:
+    """Return `instance` if it is one, else raise an `InputError` that tells where to get one."""
+    if not isinstance(instance, Instance):
+        raise InputError(f"instance must come from draw_instance, got {told(instance)}")
+    return instance
+
+
+def fitting_side(instance: Instance, side: object) -> SideInformation:
+    """Return side information about configurations of an instance's size."""
+    if not isinstance(side, SideInformation):
+        raise InputError(f"side must be SideInformation or None, got {told(side)}")
+    if side.size != instance.size:
+        raise InputError(f"the side information has {side.size} variables, the instance {instance.size}")
+    return side
 
 
 def check_size(size: object, least: int) -> int:
@@ -88,8 +124,16 @@ def check_seed(seed: object) -> np.random.SeedSequence:
     if isinstance(seed, np.random.SeedSequence):
         return seed
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise InputError(f"seed must be an integer >= 0, got {seed!r}")
+        raise InputError(f"seed must be an integer >= 0, got {told(seed)}")
     return np.random.SeedSequence(int(seed))
+
+
+def check_master_seed(seed: Any) -> int:
+    """Return the seed of a run of many tasks, which its checkpoint keeps: an integer >= 0."""
+    if isinstance(seed, np.random.SeedSequence):
+        raise InputError(f"seed must be an integer >= 0, got {told(seed)}")
+    check_seed(seed)
+    return int(seed)
 
 
 def draw_planted(model: Model, size: int, rng: np.random.Generator) -> Array:
@@ -134,8 +178,7 @@ def draw_instance(
     from amp_theory.finite.linear_instances import draw_glm
     from amp_theory.generalised_linear import GLM
 
-    if not isinstance(model, Model):
-        raise InputError(f"model must be a model such as IsingPSpin(p=3), got {model!r}")
+    as_model(model)
     value = float(model.check_control(as_float(model.control, control)))
     rng = np.random.Generator(np.random.PCG64(check_seed(seed)))
     planted = model.check_target("planted" if target is None else target) == "planted"

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from amp_theory.errors import InputError, integer_between, positive
+from amp_theory.errors import InputError, as_flag, integer_between, positive, told
 from amp_theory.finite.dense import DenseInstance
 from amp_theory.finite.instances import Instance
 from amp_theory.finite.starts import generators, start_configurations
@@ -173,12 +173,12 @@ def langevin(
     ((1, 11), 1.0)
     """
     if not isinstance(instance, DenseInstance) or not instance.model.spherical:
-        raise InputError(f"Langevin dynamics is for instances of spherical models, got {instance!r}; use heat_bath")
+        raise InputError(f"Langevin dynamics is for instances of spherical models, got {told(instance)}; use heat_bath")
     number = integer_between("chains", chains, 1, MOST_CHAINS)
     time, longest = positive("end_time", end_time), positive("step", step)
     temperature = instance.model.energy_unit(instance.control)
     if longest * temperature > LONGEST_STEP:
-        raise InputError(f"step must be at most {LONGEST_STEP / temperature:g} = 1/(8 T), got {step!r}")
+        raise InputError(f"step must be at most {LONGEST_STEP / temperature:g} = 1/(8 T), got {told(step)}")
     if time / longest > MOST_STEPS:
         raise InputError(f"end_time/step must be at most {MOST_STEPS:g}, got {time / longest:g}")
     steps = math.ceil(time / longest * (1 - 1e-12))
@@ -187,7 +187,7 @@ def langevin(
     length = time / steps
     energy, correlation, overlap, s = _records(instance, begin, steps, length, spacing, seed, halved=False)
     error = None
-    if check_step:
+    if as_flag("check_step", check_step):
         finer = _records(instance, begin, steps, length, spacing, seed, halved=True)
         pairs = {"energy": (energy, finer[0]), "correlation": (correlation, finer[1])}
         error = {name: 2 * float(np.abs((a - b).mean(axis=0)).max()) for name, (a, b) in pairs.items()}

@@ -120,7 +120,8 @@ def posterior_of_w(log_weight: LogWeight, edges: Array) -> tuple[Array, Array]:
         if nothing or len(whole.row) > MOST_PANELS * len(np.unique(whole.row)):
             break
     raise NumericalError(
-        "an output is impossible given what is known of z, or its likelihood too rough to integrate", IMPOSSIBLE
+        f"output number {whole.row[0]} is impossible given what is known of z, or its likelihood is too rough",
+        IMPOSSIBLE,
     )
 
 

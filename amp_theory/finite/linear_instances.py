@@ -68,7 +68,7 @@ class GLMInstance(Instance):
         return self.model.channel.even and self.variables.symmetric
 
     def _projected(self, configurations: Array) -> tuple[Array, Array]:
-        s = np.atleast_2d(as_real("configurations", configurations))
+        s = self._checked(configurations)
         return s, s @ self.sensing.T
 
     def interaction(self, configurations: Array) -> Array:

@@ -21,11 +21,11 @@ from typing import Literal
 
 import numpy as np
 
-from amp_theory.errors import InputError, as_array, as_float, integer_between, positive
+from amp_theory.errors import InputError, as_array, as_flag, as_float, integer_between, positive, told
 from amp_theory.finite.dense import DenseInstance
 from amp_theory.finite.graph_messages import LARGEST_FIELD, Edges, factor_messages
 from amp_theory.finite.graphs import GraphInstance
-from amp_theory.finite.instances import Instance
+from amp_theory.finite.instances import Instance, fitting_side
 from amp_theory.finite.scalar_posterior import posterior_moments
 from amp_theory.mixtures import EPS
 from amp_theory.quadrature import Array
@@ -79,7 +79,10 @@ class Inference:
         """Return the overlap m^t.reference/size of every iterate, shape (iterations + 1, batch)."""
         if not self.iterates:
             raise InputError("the iterates were not kept: run with keep_iterates=True")
-        return np.array([(m * reference).mean(axis=1) for m in self.iterates])
+        given = as_array("reference", reference, "finite")
+        if given.shape[-1:] != self.mean.shape[1:] or given.ndim > 2 or not np.all(np.isfinite(given)):
+            raise InputError(f"reference must be a finite configuration of shape {self.mean.shape[1:]}")
+        return np.array([(m * given).mean(axis=1) for m in self.iterates])
 
 
 @dataclass(frozen=True)
@@ -107,9 +110,10 @@ class MessagePassingOptions:
 
     def __post_init__(self) -> None:
         if not 0 <= as_float("damping", self.damping, "in [0, 1)") < 1:
-            raise InputError(f"damping must lie in [0, 1), got {self.damping!r}")
+            raise InputError(f"damping must lie in [0, 1), got {told(self.damping)}")
         positive("tolerance", self.tolerance)
         integer_between("max_iterations", self.max_iterations, 1, 10**9)
+        as_flag("keep_iterates", self.keep_iterates)
 
 
 def no_side_information(instance: Instance) -> SideInformation:
@@ -123,7 +127,7 @@ def first_means(instance: Instance, side: SideInformation, start: str | Array) -
         if start == "uninformed":
             return np.full((side.batch, side.size), instance.variables.mean)
         if start != "informed":
-            raise InputError(f"start must be 'uninformed', 'informed' or an array, got {start!r}")
+            raise InputError(f"start must be 'uninformed', 'informed' or an array, got {told(start)}")
         if instance.planted is None:
             raise InputError("a random instance has no planted configuration to start from")
         return np.tile(instance.planted, (side.batch, 1))
@@ -136,11 +140,17 @@ def first_means(instance: Instance, side: SideInformation, start: str | Array) -
 def checked_side(instance: Instance, kind: type[Instance], side: SideInformation | None, name: str) -> SideInformation:
     """Return side information of the size of an instance of the right kind, none by default."""
     if not isinstance(instance, kind):
-        raise InputError(f"{name} is for instances of the kind {kind.__name__}, got {instance!r}")
-    given = no_side_information(instance) if side is None else side
-    if given.size != instance.size:
-        raise InputError(f"the side information has {given.size} variables, the instance {instance.size}")
-    return given
+        raise InputError(f"{name} is for instances of the kind {kind.__name__}, got {told(instance)}")
+    return no_side_information(instance) if side is None else fitting_side(instance, side)
+
+
+def checked_options(options: object) -> MessagePassingOptions:
+    """Return the options given, or the default ones for None."""
+    if options is None:
+        return MessagePassingOptions()
+    if not isinstance(options, MessagePassingOptions):
+        raise InputError(f"options must be MessagePassingOptions or None, got {told(options)}")
+    return options
 
 
 def root_mean_square(values: Array) -> Array:
@@ -317,7 +327,7 @@ def run_amp(
     InputError
         For an instance on a graph or shapes that do not fit.
     """
-    given, how = checked_side(instance, DenseInstance, side, "AMP"), options or MessagePassingOptions()
+    given, how = checked_side(instance, DenseInstance, side, "AMP"), checked_options(options)
     assert isinstance(instance, DenseInstance)
     mixture = instance.model.variable_prior.resolved(
         given.precision + float(instance.coupling(np.asarray(instance.variables.second_moment))[0])
@@ -354,7 +364,7 @@ def run_bp(
     """
     given, how = (
         checked_side(instance, GraphInstance, side, "belief propagation"),
-        options or MessagePassingOptions(),
+        checked_options(options),
     )
     assert isinstance(instance, GraphInstance)
     edges = Edges(instance, given)

@@ -27,7 +27,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.errors import InputError, NumericalError, as_array, in_unit_interval, integer_between, positive
+from amp_theory.errors import InputError, NumericalError, as_array, in_unit_interval, integer_between, positive, told
 from amp_theory.finite.doubling_grid import Solution, solve
 from amp_theory.finite.spherical import Landscape
 from amp_theory.models import Model
@@ -40,6 +40,8 @@ FEWEST, MOST, FEWER = 8, 32, 4
 NOISE = 256 * EPS
 #: neighbours that share a polynomial, Gauss nodes per panel, and panels per e-fold of time, of the residual
 NEIGHBOURS, PANEL_NODES, PANELS = 10, 8, 2.5
+#: a rescaled time before which nothing has happened
+SOONEST = 1e-200
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +123,7 @@ class EquilibriumCorrelation:
     def _residual_at(self, t: float) -> float:
         """Return the residual at one rescaled time."""
         value, slope = (float(x[0]) for x in self._interpolate(np.array([t])))
-        if t == 0:
+        if t < SOONEST:
             return slope + value
         least = min(self._pieces[0], t) / 64
         panels = math.ceil(PANELS * math.log(0.5 * t / least))
@@ -202,11 +204,13 @@ def equilibrium_correlation(
     """
     landscape = Landscape.of(model, control)
     if landscape.field:
-        raise InputError(f"the equilibrium correlation is that of models without a field (linear term), got {model!r}")
+        raise InputError(
+            f"the equilibrium correlation is that of models without a field (linear term), got {told(model)}"
+        )
     last, asked = positive("end_time", end_time), positive("tolerance", tolerance)
     threshold = in_unit_interval("level", level)
     if threshold == 1:
-        raise InputError(f"level must lie between 0 and 1, where the correlation begins, got {level!r}")
+        raise InputError(f"level must lie between 0 and 1, where the correlation begins, got {told(level)}")
     n = integer_between("nodes", nodes, FEWEST, MOST)
     # the solution with fewer nodes also has its coupling off by many times what rounding can do to an equation
     perturbed = replace(landscape, terms=tuple((k, c * (1 + NOISE)) for k, c in landscape.terms))

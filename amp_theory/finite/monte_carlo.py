@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from amp_theory.errors import InputError, integer_between
+from amp_theory.errors import InputError, as_flag, integer_between, told
 from amp_theory.finite.chains import MarkovChains
 from amp_theory.finite.dense import DenseInstance
 from amp_theory.finite.dense_sweeps import DenseSweeper
@@ -36,7 +36,7 @@ def make_sweeper(instance: Instance, labels: Index, tilt: Array, factor: Array) 
 def check_instance(instance: object, what: str) -> Instance:
     """Return an instance with a discrete prior, or raise an `InputError`."""
     if not isinstance(instance, Instance):
-        raise InputError(f"instance must be an instance, as draw_instance returns it, got {instance!r}")
+        raise InputError(f"instance must be an instance, as draw_instance returns it, got {told(instance)}")
     check_discrete(instance, what)
     return instance
 
@@ -62,7 +62,7 @@ class Recorder:
         self._energy = np.empty((chains, records))
         self._overlap = None if instance.planted is None else np.empty((chains, records))
         self._samples = None
-        if keep_samples:
+        if as_flag("keep_samples", keep_samples):
             shape = (chains, records, instance.size)
             check_memory(8.0 * float(np.prod(shape, dtype=float)), f"keeping {records} samples of {chains} chains")
             self._samples = np.empty(shape)

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from amp_theory.errors import InputError
+from amp_theory.errors import InputError, told
 from amp_theory.output_channels import (
     AbsChannel,
     DoorChannel,
@@ -342,5 +342,5 @@ def output_function(channel: OutputChannel, second_moment: float) -> OutputFunct
         return LikelihoodOutput(second_moment, channel)
     known = ", ".join(sorted(kind.__name__ for kind in _MAKERS))
     raise InputError(
-        f"finite instances need a channel with a denoising function, got {channel!r}; known: {known}, Channel"
+        f"finite instances need a channel with a denoising function, got {told(channel)}; known: {known}, Channel"
     )

@@ -24,9 +24,9 @@ from typing import Any
 
 import numpy as np
 
-from amp_theory.errors import InputError, as_array, as_float, integer_between, unknown_name
+from amp_theory.errors import InputError, as_array, as_float, integer_between, one_of, told
 from amp_theory.finite.denoisers import Denoised, Denoiser, as_denoiser
-from amp_theory.finite.instances import Instance, check_seed
+from amp_theory.finite.instances import Instance, as_instance, check_seed
 from amp_theory.paths import Autoregressive, Flow, Path, UniformDiscreteDiffusion
 from amp_theory.quadrature import Array
 from amp_theory.side_information import Mask, SideInformation
@@ -265,14 +265,12 @@ def draw_samples(
     >>> draw_samples(instance, "autoregressive", batch=5, seed=1, denoiser="exact").configurations.shape
     (5, 8)
     """
-    if not isinstance(instance, Instance):
-        raise InputError(f"instance must come from draw_instance, got {instance!r}")
-    if sampler not in SAMPLERS:
-        raise unknown_name("sampler", sampler, SAMPLERS)
+    as_instance(instance)
+    one_of("sampler", sampler, SAMPLERS)
     step, kind = SAMPLERS[sampler]
     way = kind() if path is None else path
     if not isinstance(way, kind):
-        raise InputError(f"the sampler {sampler!r} follows the path {kind.name!r}, got {path!r}")
+        raise InputError(f"the sampler {sampler!r} follows the path {kind.name!r}, got {told(path)}")
     way.check_prior(instance.model.variable_prior)
     if order is not None and sampler != "autoregressive":
         raise InputError(
@@ -294,7 +292,7 @@ def _end(path: Path, instance: Instance, given: float | None) -> float:
         return LAST_RETENTION if isinstance(path, UniformDiscreteDiffusion) else 1.0
     end = as_float("end_strength", given, f"in (0, {path.limit:g}]")
     if not 0 < end <= path.limit:
-        raise InputError(f"end_strength must lie in (0, {path.limit:g}], got {given!r}")
+        raise InputError(f"end_strength must lie in (0, {path.limit:g}], got {told(given)}")
     return min(end, LAST_RETENTION) if isinstance(path, UniformDiscreteDiffusion) else end
 
 
@@ -304,5 +302,5 @@ def _order(given: Sequence[int] | None, size: int, rng: np.random.Generator) -> 
         return np.asarray(rng.permutation(size))
     order = as_array("order", given, f"a permutation of 0, ..., {size - 1}")
     if not np.array_equal(np.sort(order.ravel()), np.arange(size)) or order.ndim != 1:
-        raise InputError(f"order must be a permutation of 0, ..., {size - 1}, got {given!r}")
+        raise InputError(f"order must be a permutation of 0, ..., {size - 1}, got {told(given)}")
     return order.astype(np.intp)

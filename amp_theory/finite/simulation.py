@@ -25,10 +25,10 @@ import numpy as np
 
 from amp_theory.cavity.sweep import run_tasks
 from amp_theory.checkpoints import Result, State
-from amp_theory.errors import InputError, as_float, integer_between, positive, unknown_name
+from amp_theory.errors import InputError, as_float, as_list, integer_between, one_of, positive, told
 from amp_theory.finite.dense import DenseInstance
 from amp_theory.finite.graphs import GraphInstance
-from amp_theory.finite.instances import LARGEST_SIZE, Instance, check_seed, draw_instance, draw_planted
+from amp_theory.finite.instances import LARGEST_SIZE, Instance, check_master_seed, draw_instance, draw_planted
 from amp_theory.finite.judging import (
     FEWEST,
     LEVEL,
@@ -45,7 +45,7 @@ from amp_theory.finite.langevin import langevin
 from amp_theory.finite.monte_carlo import heat_bath
 from amp_theory.finite.samplers import SAMPLERS, draw_samples
 from amp_theory.finite.tempering import parallel_tempering
-from amp_theory.models import Model, Target
+from amp_theory.models import Model, Target, as_model
 from amp_theory.quadrature import Array
 
 #: length of a Langevin step in units of 1/T
@@ -118,10 +118,9 @@ class Plan:
 
     def __post_init__(self) -> None:
         for name in self.samplers:
-            if name not in SAMPLERS and name not in CHAINS:
-                raise unknown_name("sampler", name, [*SAMPLERS, *CHAINS])
+            one_of("sampler", name, [*SAMPLERS, *CHAINS])
         if not self.samplers or len(set(self.samplers)) != len(self.samplers):
-            raise InputError(f"samplers must be different names, at least one, got {self.samplers!r}")
+            raise InputError(f"samplers must be different names, at least one, got {told(self.samplers)}")
 
     @property
     def problem(self) -> dict[str, Any]:
@@ -309,7 +308,7 @@ def _doubt(plan: Plan, results: Sequence[Result], margin: float) -> str:
 
 def _random_energy(instance: Instance, seed: int) -> float:
     """Return the mean energy per variable of configurations drawn from the prior."""
-    rng = np.random.Generator(np.random.PCG64(check_seed(seed)))
+    rng = np.random.Generator(np.random.PCG64(seed))
     # one at a time: many of them together may not fit into memory
     energies = [
         instance.energy(draw_planted(instance.model, instance.size, rng)[None]) for _ in range(RANDOM_CONFIGURATIONS)
@@ -397,9 +396,8 @@ def simulate(
     >>> sorted(found.samplers)
     ['flow', 'heat-bath']
     """
-    if not isinstance(model, Model):
-        raise InputError(f"model must be a model such as IsingPSpin(p=3), got {model!r}")
-    chosen = ("flow", baseline(model)) if samplers is None else tuple(samplers)
+    as_model(model)
+    chosen = ("flow", baseline(model)) if samplers is None else tuple(as_list("samplers", samplers, "names"))
     value = float(model.check_control(as_float(model.control, control)))
     numbers = (integer_between("size", size, 1, LARGEST_SIZE), chosen, integer_between("batch", batch, FEWEST, 10**6))
     plan = Plan(
@@ -407,14 +405,12 @@ def simulate(
         model.check_target("planted" if target is None else target),
     )  # fmt: skip
     number = integer_between("instances", instances, 1, 10**6)
-    if isinstance(seed, np.random.SeedSequence):
-        raise InputError(f"seed must be an integer >= 0, got {seed!r}")
-    check_seed(seed)
+    master = check_master_seed(seed)
     wanted = None if margin is None else positive("margin", margin)
-    random_energy = _random_energy(plan.check(seed), int(seed))
-    results = run_tasks([plan] * number, int(seed), plan.problem, executor, checkpoint, progress)
+    random_energy = _random_energy(plan.check(master), master)
+    results = run_tasks([plan] * number, master, plan.problem, executor, checkpoint, progress)
     if wanted is None:
         wanted = MARGIN * abs(random_energy - float(np.mean([r[f"{REFERENCE} energy"] for r in results])))
     terms = _terms(plan, results, wanted)
     judged = {name: judge(name, results, own) for name, own in zip(chosen, terms, strict=True)}
-    return Simulation(plan, int(seed), judged, results)
+    return Simulation(plan, master, judged, results)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from amp_theory.couplings import PolynomialCoupling
-from amp_theory.errors import InputError, positive
-from amp_theory.models import Model
+from amp_theory.errors import InputError, positive, told
+from amp_theory.models import Model, as_model
 from amp_theory.priors import Gaussian
 from amp_theory.quadrature import Array, Index
 from amp_theory.roots import EPS, solve_bracketed
@@ -24,16 +24,15 @@ class Landscape:
     @classmethod
     def of(cls, model: Model, control: float) -> Landscape:
         """Return the landscape of a model, or raise an `InputError` if it is not a spherical polynomial one."""
-        if not isinstance(model, Model):
-            raise InputError(f"model must be a model such as SphericalPSpin(3), got {model!r}")
+        as_model(model)
         if model.sparse or not isinstance(model.variable_prior, Gaussian):
             raise InputError(
                 f"the Langevin theory is that of spherical models, SphericalPSpin(p) or MixedPSpin(xi, Gaussian()), "
-                f"got {model!r}"
+                f"got {told(model)}"
             )
         coupling = model.coupling
         if not isinstance(coupling, PolynomialCoupling):
-            raise InputError(f"the Langevin theory needs a polynomial coupling, got {model!r}")
+            raise InputError(f"the Langevin theory needs a polynomial coupling, got {told(model)}")
         value = float(model.check_control(positive(model.control, control)))
         intensity = float(model.intensity(np.array(value)))
         scaled, fixed = coupling.float_terms

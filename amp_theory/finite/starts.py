@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from amp_theory.errors import InputError, as_array
-from amp_theory.finite.instances import Instance, check_seed, draw_planted
+from amp_theory.errors import InputError, as_array, told
+from amp_theory.finite.instances import Instance, check_seed, draw_planted, fitting_side
 from amp_theory.quadrature import Array, Index
 from amp_theory.side_information import SideInformation
 
@@ -57,7 +57,7 @@ def start_configurations(instance: Instance, start: Any, chains: int, rng: np.ra
         if start == "random":
             return np.array([draw_planted(instance.model, instance.size, rng) for _ in range(chains)])
         if start != "planted":
-            raise InputError(f"start must be 'random', 'planted' or an array, got {start!r}")
+            raise InputError(f"start must be 'random', 'planted' or an array, got {told(start)}")
         if instance.planted is None:
             raise InputError("a random instance has no planted configuration to start from")
         return np.tile(instance.planted, (chains, 1))
@@ -96,8 +96,7 @@ def check_side(instance: Instance, side: SideInformation | None, chains: int) ->
     """Raise an `InputError` unless side information fits the instance and the number of chains."""
     if side is None:
         return
-    if not isinstance(side, SideInformation):
-        raise InputError(f"side must be SideInformation or None, got {side!r}")
+    fitting_side(instance, side)
     if side.size != instance.size or side.batch not in (1, chains):
         raise InputError(
             f"side must be about one or {chains} configurations of {instance.size} variables, got a batch of "

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from amp_theory.errors import InputError, NumericalError, as_array, integer_between
+from amp_theory.errors import InputError, NumericalError, as_array, integer_between, told
 from amp_theory.finite.chains import MarkovChains
 from amp_theory.finite.graphs import GraphInstance
 from amp_theory.finite.instances import Instance
@@ -125,9 +125,11 @@ def check_factors(factors: object) -> Array:
         If it does not.
     """
     values = as_array("factors", factors, "in [0, 1]")
-    good = values.ndim == 1 and len(values) >= 2 and np.all(np.isfinite(values)) and np.all(np.diff(values) > 0)
-    if not good or values[0] < 0 or values[-1] != 1:
-        raise InputError(f"factors must ascend strictly from a number >= 0 to 1, at least two of them, got {factors!r}")
+    good = values.ndim == 1 and len(values) >= 2 and np.all((values >= 0) & (values <= 1))
+    if not good or np.any(np.diff(values) <= 0) or values[-1] != 1:
+        raise InputError(
+            f"factors must ascend strictly from a number >= 0 to 1, at least two of them, got {told(factors)}"
+        )
     return values
 
 

@@ -30,7 +30,15 @@ from typing import Literal
 
 import numpy as np
 
-from amp_theory.errors import InputError, NumericalError, in_unit_interval, integer_between, positive, unknown_name
+from amp_theory.errors import (
+    InputError,
+    NumericalError,
+    in_unit_interval,
+    integer_between,
+    positive,
+    told,
+    unknown_name,
+)
 from amp_theory.finite.spherical import Landscape
 from amp_theory.models import Model
 from amp_theory.quadrature import Array
@@ -227,9 +235,9 @@ def langevin_correlations(
     end, asked = positive("end_time", end_time), positive("tolerance", tolerance)
     count = integer_between("steps", steps, FEWEST, MOST)
     if count % 2:
-        raise InputError(f"steps must be even, so that half as many measure the error, got {steps!r}")
+        raise InputError(f"steps must be even, so that half as many measure the error, got {told(steps)}")
     if start == "random" and initial_overlap is not None:
-        raise InputError(f"initial_overlap belongs to start='planted', got {initial_overlap!r} with start='random'")
+        raise InputError(f"initial_overlap belongs to start='planted', got {told(initial_overlap)} with start='random'")
     overlap = (
         0.0
         if start == "random"
@@ -250,7 +258,8 @@ def langevin_correlations(
     worst = max(errors, key=lambda name: errors[name])
     advice = f"take more than {count} steps to end_time = {end:g}"
     if not all(np.isfinite(x) for x in errors.values()):
-        raise NumericalError("the steps are so long that the solution grows without bounds", advice, partial=result)
+        found = f"steps of {end / count:g} are so long that the solution grows without bounds"
+        raise NumericalError(found, advice, partial=result)
     if errors[worst] > asked:
         raise NumericalError(
             f"the {worst} is known to {errors[worst]:.1g} only, more than the tolerance {asked:g}",
