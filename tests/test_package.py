@@ -17,6 +17,7 @@ ROOT = Path(at.__file__).parent
 FLOORS = [
     {
         "errors",
+        "process",
         "markup",
         "quadrature",
         "published",
