@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from amp_theory.errors import InputError, told
+from amp_theory.process import alone
 
 if TYPE_CHECKING:
     import sympy
@@ -84,6 +85,7 @@ def parse_polynomial(expression: str | sympy.Expr, variable: str) -> Coefficient
         raise InputError(f"a coefficient in the formula {text!r} is too large") from None
 
 
+@alone
 def _from_sympy(expression: sympy.Expr, variable: str) -> Coefficients:
     """Return the coefficients of a sympy expression, which may hold any real constants."""
     import sympy
