@@ -8,17 +8,23 @@ bounds for the quadrature (`exact.intervals`); `verify` computes it anew from th
 
 What is proved is a statement about these equations: that no other branch or jump precedes the point is what
 `thresholds` finds.
+
+A proof takes seconds to minutes, so that `verify` looks at everything else first: the digest tells a certificate that
+was damaged since it was written, and doubles tell numbers that cannot belong together.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from amp_theory.errors import InputError, NumericalError
 from amp_theory.exact.contexts import interval_digits, iv, mp
@@ -30,7 +36,11 @@ from amp_theory.markup import table
 from amp_theory.registry import MODELS, build_model, build_path
 from amp_theory.results import Located, Origin
 
-FORMAT, VERSION = "amp_theory certificate", 1
+if TYPE_CHECKING:
+    from amp_theory.models import Model
+    from amp_theory.paths import Path
+
+FORMAT, VERSION = "amp_theory certificate", 2
 #: working digits of the intervals, digits of the numbers in a certificate
 WORKING, WRITTEN = 40, 30
 #: relative half widths of `solution`, and of `unique_within`, tried in turn
@@ -39,6 +49,12 @@ RADII, REGIONS = ("1e-18", "1e-16", "1e-14"), ("1e-3", "1e-4", "1e-5", "1e-6", "
 TIGHT = Fraction(1, 10**12)
 #: e^-DECAY bounds the quadrature errors before prefactors; how far the sums reach; most nodes times squared atoms
 DECAY, REACH, MOST_WORK = 80, 13, 200_000
+#: most characters of a file: one with as many atoms as can be proved has less than a tenth
+MOST_CHARACTERS = 200_000
+#: how many times finer than needed a quadrature may be
+FINEST = 2
+#: relative difference between what doubles say and a certificate
+NEAR = 1e-6
 #: how numbers are written
 DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]{1,2})?")
 
@@ -64,6 +80,11 @@ class Certificate:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, as `verify` takes it."""
+        content = self._content()
+        return content | {"digest": digest(content)}
+
+    def _content(self) -> dict[str, Any]:
+        """Return plain data without the digest."""
         return {
             "format": FORMAT, "version": VERSION, "model": self.model, "parameters": self.parameters,
             "path": self.path, "point": self.point, "equation": self.equation, "solution": list(self.solution),
@@ -99,6 +120,34 @@ class Certificate:
 # --- writing ------------------------------------------------------------------------------------------------
 
 
+def digest(content: Mapping[str, Any]) -> str:
+    """Return a fingerprint of a certificate's plain data, in which every change shows.
+
+    Raises
+    ------
+    InputError
+        If it is no plain data.
+    """
+    try:
+        text = json.dumps({k: v for k, v in content.items() if k != "digest"}, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        raise InputError("the certificate is wrong: it holds more than finite numbers, texts, lists of them") from None
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def certifiable(model: Model, path: Path, point: str) -> Problem:
+    """Return the equation to be proved for a special point, before anything is known about the point.
+
+    Raises
+    ------
+    InputError
+        If there are no certificates for this kind of point, prior or coupling.
+    """
+    if MODELS.get(model.name) is not type(model):
+        raise InputError(f"certificates are there for the models of the package only, not for {model!r}")
+    return Problem(model, path, point)
+
+
 def certify(threshold: Located) -> Certificate:
     """Prove that the equations of a special point have exactly one solution in an interval around it.
 
@@ -131,9 +180,8 @@ def certify(threshold: Located) -> Certificate:
     origin = threshold.origin
     if origin is None:
         raise InputError("certify takes a special point as `thresholds` returns it: this one does not know its model")
-    if MODELS.get(origin.model.name) is not type(origin.model):
-        raise InputError(f"certificates are there for the models of the package only, not for {origin.model!r}")
-    problem = Problem(origin.model, origin.path, origin.name)
+    problem = certifiable(origin.model, origin.path, origin.name)
+    _check_affordable(problem, _rule(problem, _snr(problem, threshold.control, threshold.overlap, threshold.strength)))
     centre = _total_snr(problem, threshold, origin)
     with interval_digits(WORKING):
         return _prove(problem, centre)
@@ -154,13 +202,17 @@ def _total_snr(problem: Problem, threshold: Located, origin: Origin) -> Any:
         return x + mp.mpf(point.decimals["snr"]) if problem.kind == "flow" else x
 
 
+def _snr(problem: Problem, control: float, overlap: float, strength: float | None) -> float:
+    """Return x at the point in doubles."""
+    # numpy's powers overflow to infinity
+    slope = sum(float(c) * k * np.float64(overlap) ** (k - 1) for k, c in problem.terms)
+    x = float(problem.model.intensity(np.array(control))) * slope
+    return x + strength if problem.kind == "flow" and strength is not None else x
+
+
 def _prove(problem: Problem, centre: Any) -> Certificate:
     rule = _rule(problem, centre)
-    if not _affordable(problem, rule):
-        raise NumericalError(
-            f"a proof for {problem.model!r} would take hours",
-            "prove it for fewer atoms or a smaller snr, or ask for digits=",
-        )
+    _check_affordable(problem, rule)
     solution = next((ends for ends in map(_around(centre), RADII) if _changes_sign(problem, ends, rule)), None)
     region = next((ends for ends in map(_around(centre), REGIONS) if _is_monotone(problem, ends, rule)), None)
     if solution is None or region is None:
@@ -186,9 +238,13 @@ def _rule(problem: Problem, centre: Any) -> Rule:
     return Rule(max(4, int(DECAY / 6.28 * float(centre) ** 0.5 * half / 1.2) + 1), REACH)
 
 
-def _affordable(problem: Problem, rule: Rule) -> bool:
-    """Tell whether the sums over nodes, atoms and terms are short enough to be checked."""
-    return rule.per_unit * rule.reach * len(problem.terms) * len(problem.channel.means) ** 2 <= MOST_WORK
+def _check_affordable(problem: Problem, rule: Rule) -> None:
+    """Raise a `NumericalError` unless the sums over nodes, atoms and terms are short enough to be checked."""
+    if rule.per_unit * rule.reach * len(problem.terms) * len(problem.channel.means) ** 2 > MOST_WORK:
+        raise NumericalError(
+            f"a proof for {problem.model!r} would take hours",
+            "prove it for fewer atoms or a smaller snr, or ask for digits=",
+        )
 
 
 def _around(centre: Any) -> Any:
@@ -275,29 +331,57 @@ def verify(certificate: Certificate | Mapping[str, Any] | str | os.PathLike[str]
     >>> verify(proof) == proof
     True
     """
-    stated = _read(certificate.to_dict() if isinstance(certificate, Certificate) else _load(certificate))
+    stated = _read(certificate if isinstance(certificate, Certificate) else _load(certificate))
     model = build_model(stated.model, stated.parameters)
     same = to_json(model.parameters) == to_json(stated.parameters)
     _require(same, f"the parameters must be written as {json.dumps(model.parameters)}")
-    problem = Problem(model, build_path(stated.path), stated.point)
+    problem = certifiable(model, build_path(stated.path), stated.point)
     rule = Rule(stated.nodes_per_unit, stated.reach)
-    _require(_affordable(problem, rule), "so fine a quadrature would take hours")
-    low, high = map(Fraction, stated.solution)
-    first, last = map(Fraction, stated.unique_within)
-    _require(stated.equation == EQUATIONS[problem.kind], f"the equation is {EQUATIONS[problem.kind]}")
-    _require(0 < first <= low < high <= last, "`solution` must lie within `unique_within`, at positive x")
+    _check_facts(problem, stated)
     with interval_digits(WORKING):
         _require(_changes_sign(problem, stated.solution, rule), "F does not change its sign across `solution`")
         message = "F' may vanish in `unique_within`, or has a sign that does not belong to the point"
         _require(_is_monotone(problem, stated.unique_within, rule), message)
         found = _values(problem, stated.solution, rule)
         _require(_exists(found), "the point is not at a positive strength below its limit")
-        _require(set(found) == set(stated.values), f"the values must be those of {', '.join(found)}")
         for name, value in found.items():
             a, b = (iv.mpf(text) for text in stated.values[name])
             _require(a.b <= value.a and value.b <= b.a, f"{name} is not enclosed by {stated.values[name]}")
-    _require_tight(stated)
     return replace(stated, parameters=model.parameters)
+
+
+def _check_facts(problem: Problem, stated: Certificate) -> None:
+    """Raise an `InputError` for what is wrong without any proof."""
+    low, high = map(Fraction, stated.solution)
+    first, last = map(Fraction, stated.unique_within)
+    _require(stated.equation == EQUATIONS[problem.kind], f"the equation is {EQUATIONS[problem.kind]}")
+    _require(0 < first <= low < high <= last, "`solution` must lie within `unique_within`, at positive x")
+    names = problem.coordinates
+    _require(set(stated.values) == set(names), f"the values must be those of {', '.join(names)}")
+    needed = _rule(problem, high)
+    fine = stated.nodes_per_unit <= FINEST * needed.per_unit and stated.reach <= FINEST * needed.reach
+    _require(fine, f"so fine a quadrature takes long: {needed.per_unit} nodes per unit up to {needed.reach} are enough")
+    try:
+        _check_affordable(problem, needed)
+        _check_tight(stated)
+    except NumericalError as error:
+        raise InputError(f"the certificate is wrong: {error}") from None
+    _require(
+        _are_near(problem, float(low), {name: float(ends[0]) for name, ends in stated.values.items()}),
+        "its numbers do not belong together: they do not solve the equation of state",
+    )
+
+
+def _are_near(problem: Problem, x: float, at: Mapping[str, float]) -> bool:
+    """Tell whether a point solves x = c A'(q) and q = G(x, strength), to some digits."""
+    control, q, revealed = at[problem.model.control], at["overlap"], at.get("revealed", 0.0)
+    if not (control > 0 and q > 0 and revealed < 1):
+        return False
+    rho = float(problem.channel.exact_second_moment)
+    with np.errstate(all="ignore"):  # nothing is known about these numbers
+        total = _snr(problem, control, q, at.get("snr"))
+        found = float(problem.model.variable_prior.table(np.array([x])).overlap[0])
+    return abs(total - x) <= NEAR * x and abs(revealed * rho + (1 - revealed) * found - q) <= NEAR * q
 
 
 def _require(holds: bool, message: str) -> None:
@@ -305,19 +389,12 @@ def _require(holds: bool, message: str) -> None:
         raise InputError(f"the certificate is wrong: {message}")
 
 
-def _require_tight(certificate: Certificate) -> None:
-    try:
-        _check_tight(certificate)
-    except NumericalError as error:
-        raise InputError(f"the certificate is wrong: {error}") from None
-
-
 def _load(source: Mapping[str, Any] | str | os.PathLike[str]) -> Mapping[str, Any]:
     if isinstance(source, Mapping):
         return source
     if not isinstance(source, str | os.PathLike):
         raise InputError(f"verify takes a certificate, its data or a file name, got {source!r}")
-    content = read_bytes(source)
+    content = read_bytes(source, MOST_CHARACTERS)
     try:
         data = json.loads(content)
     except (ValueError, RecursionError):
@@ -327,14 +404,18 @@ def _load(source: Mapping[str, Any] | str | os.PathLike[str]) -> Mapping[str, An
     return data
 
 
-def _read(data: Mapping[str, Any]) -> Certificate:
-    """Return the certificate in plain data, every entry checked."""
+def _read(source: Certificate | Mapping[str, Any]) -> Certificate:
+    """Return the certificate in plain data, every entry checked, and that none was changed since it was written."""
+    data = source._content() if isinstance(source, Certificate) else source
     expected = {"format", "version", *Certificate.__dataclass_fields__}
+    if data is source:
+        expected.add("digest")
     if data.get("format") != FORMAT or type(data.get("version")) is not int or data["version"] != VERSION:
         raise InputError(f"this is no {FORMAT} of version {VERSION}")
     if set(data) != expected:
         different = sorted(map(str, set(data) ^ expected))
         raise InputError(f"the certificate is wrong: entries missing or unknown: {', '.join(different)}")
+    _require(digest(data) == data.get("digest", digest(data)), "it was changed since it was written")
     texts = {name: data[name] for name in ("model", "path", "point", "equation")}
     _require(all(isinstance(text, str) for text in texts.values()), "names must be strings")
     _require(isinstance(data["parameters"], dict), "parameters must be an object")

@@ -85,16 +85,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interruption:
         if getattr(options, "checkpoint", None) is not None:
             _say(f"amp-theory: interrupted: the same command again resumes from {options.checkpoint!r}")
-        return interruption.code if isinstance(interruption, _Ended) else 130
+        return 128 + (interruption.args[0] if isinstance(interruption, _Ended) else signal.SIGINT)
     return 0
 
 
 class _Ended(KeyboardInterrupt):
-    """Another program asked this one to end: what was begun is tidied up as after Ctrl-C."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.code = 128 + number
+    """A signal, the argument, asks this program to end: what was begun is tidied up."""
 
 
 @contextlib.contextmanager
@@ -109,17 +105,24 @@ def _surroundings() -> Iterator[None]:
     if "matplotlib" not in sys.modules:
         os.environ["MPLBACKEND"] = "agg"  # no window is ever opened
 
-    def end(number: int, _: object) -> NoReturn:
-        raise _Ended(number)
-
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, end)
+    ended: list[int] = []
+
+    def end(number: int, _: object) -> None:
+        if not ended:  # tidying up is not interrupted
+            ended.append(number)
+            raise _Ended(number)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if ended:  # whatever it was taken for on its way here
+            raise _Ended(ended[0])
 
 
 def _print(text: str, stream: IO[str], end: str = "\n") -> None:

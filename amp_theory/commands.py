@@ -182,7 +182,7 @@ def run_transitions(options: argparse.Namespace) -> Result:
 
 def run_certify(options: argparse.Namespace) -> Result:
     """Prove a special point."""
-    from amp_theory.certificates import certify
+    from amp_theory.certificates import certifiable, certify
     from amp_theory.results import POINTS
     from amp_theory.transitions import thresholds
 
@@ -190,6 +190,7 @@ def run_certify(options: argparse.Namespace) -> Result:
     if options.point not in POINTS:
         raise unknown_name("point", options.point, POINTS)
     files = _outputs(options, (".json",))
+    certifiable(model, path, options.point)  # at once, not after minutes in which the point is found
     special = thresholds(model, path)
     point = special.points()[options.point]
     if point is None:

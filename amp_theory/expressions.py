@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from amp_theory.errors import InputError, told
+from amp_theory.process import alone
 
 if TYPE_CHECKING:
     import sympy
@@ -70,8 +71,8 @@ def parse_polynomial(expression: str | sympy.Expr, variable: str) -> Coefficient
     if len(text) > MAX_LENGTH:
         raise InputError(f"the formula is longer than {MAX_LENGTH} characters")
     try:
-        if "#" in text or "\n" in text:
-            raise ValueError("no comments or lines")
+        if not text.isascii() or any(c in text for c in "#\n_"):
+            raise ValueError("no comments, lines, or digits in groups")
         source = text.replace("^", "**").strip()
         terms = _read(ast.parse(source, mode="eval").body, variable, source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -84,6 +85,7 @@ def parse_polynomial(expression: str | sympy.Expr, variable: str) -> Coefficient
         raise InputError(f"a coefficient in the formula {text!r} is too large") from None
 
 
+@alone
 def _from_sympy(expression: sympy.Expr, variable: str) -> Coefficients:
     """Return the coefficients of a sympy expression, which may hold any real constants."""
     import sympy
@@ -134,7 +136,7 @@ def _read(node: ast.expr, variable: str, text: str) -> Coefficients:
         case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
             # a decimal counts with all its digits, not as the float next to it
             written = ast.get_source_segment(text, node) if isinstance(value, float) else None
-            return {0: Fraction((written or repr(value)).replace("_", ""))}
+            return {0: Fraction(written or repr(value))}
         case ast.Name(id=name) if name == variable:
             return {1: Fraction(1)}
         case ast.UnaryOp(op=ast.UAdd(), operand=operand):

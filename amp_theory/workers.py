@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from multiprocessing.connection import Connection, wait
 
+#: what asks a process to end
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 @contextlib.contextmanager
 def workers(number: int) -> Iterator[Executor | None]:
@@ -27,15 +30,33 @@ def workers(number: int) -> Iterator[Executor | None]:
     executor = ProcessPoolExecutor(number, multiprocessing.get_context("spawn"), _begin, (here,))
     try:
         with there, here:
+            with _undisturbed():
+                for _ in range(number):
+                    executor.submit(os.getpid)  # each starts a worker
             yield executor
             executor.shutdown()
     finally:
         executor.shutdown(cancel_futures=True)
 
 
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Keep signals waiting in this thread, and in processes started meanwhile, until they say otherwise."""
+    if not hasattr(signal, "pthread_sigmask"):  # not on Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin(pipe: Connection) -> None:
     """Begin a worker: leave interruptions to the parent, and end with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     threading.Thread(target=_end_with, args=(pipe,), daemon=True).start()
 
 

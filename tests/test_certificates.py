@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import amp_theory as at
+from amp_theory.certificates import digest
 from amp_theory.exact.channels import exact_channel
 from amp_theory.exact.contexts import interval_digits, iv, mp
 from amp_theory.exact.intervals import NAMES, Enclosures, Rule, enclose, hull
@@ -163,9 +164,24 @@ def shifted(pair, by):
 
 
 def edited(data, change):
+    """Return data that were changed by somebody who renews the digest."""
     new = copy.deepcopy(data)
     change(new)
-    return new
+    try:
+        return new | {"digest": digest(new)}
+    except at.InputError:  # there is none
+        return new
+
+
+def nested(depth):
+    """Return lists in each other."""
+    result = []
+    for _ in range(depth):
+        result = [result]
+    return result
+
+
+NOT_NEAR = "do not belong together"
 
 
 @pytest.mark.parametrize(
@@ -176,13 +192,22 @@ def edited(data, change):
         (lambda d: d["values"].update(temperature=shifted(d["values"]["temperature"], "1e-15")), "not enclosed"),
         (lambda d: d["values"].update(overlap=shifted(d["values"]["overlap"], "-1e-14")), "not enclosed"),
         (lambda d: d["values"].update(snr=shifted(d["values"]["snr"], "1e-10")), "not enclosed"),
+        (lambda d: d["values"].update(snr=shifted(d["values"]["snr"], "1e-4")), NOT_NEAR),
+        (lambda d: d["values"].update(overlap=shifted(d["values"]["overlap"], "-1e-4")), NOT_NEAR),
+        (lambda d: d["values"].update(temperature=["1e-99", "1e-99"]), NOT_NEAR),
+        (lambda d: d["values"].update(overlap=["1e99", "1e99"]), NOT_NEAR),
+        (lambda d: d["values"].update(overlap=["-1", "-1"]), NOT_NEAR),
+        (lambda d: d.update(solution=["1e98", "1e98"], unique_within=["1e98", "1e99"]), "at positive x|take hours"),
+        (lambda d: d.update(solution=["1e98", "2e98"], unique_within=["1e98", "1e99"]), NOT_NEAR),
         (lambda d: d["values"].update(snr=["0.1", "0.2"]), "too wide"),
         (lambda d: d.update(unique_within=["0.001", "40"]), "may vanish"),
         (lambda d: d.update(unique_within=d["solution"][::-1]), "in order"),
         (lambda d: d.update(unique_within=["0.1", "0.2"]), "must lie within"),
-        (lambda d: d["parameters"].update(p=4), "does not change its sign"),
-        (lambda d: d.update(model="ising-p-spin"), "does not change its sign"),
+        (lambda d: d["parameters"].update(p=4), NOT_NEAR),
+        (lambda d: d["parameters"].update(p=1000), NOT_NEAR),
+        (lambda d: d.update(model="ising-p-spin"), NOT_NEAR),
         (lambda d: d.update(model="xorsat", parameters={"k": 3}), "must be written as"),
+        (lambda d: d.update(model="xorsat", parameters=at.XORSAT(3).parameters), "polynomial A only"),
         (lambda d: d.update(path="autoregressive"), "the equation is"),
         (lambda d: d.update(point="dynamical"), "the equation is"),
         (lambda d: d.update(point="nonsense"), "certificates are there for"),
@@ -191,14 +216,22 @@ def edited(data, change):
         (lambda d: d.update(nodes_per_unit="many"), "counts must be"),
         (lambda d: d.update(extra=1), "missing or unknown: extra"),
         (lambda d: d.pop("values"), "missing or unknown: values"),
-        (lambda d: d.update(version=2), "no amp_theory certificate"),
+        (lambda d: d.update(version=1), "no amp_theory certificate"),
         (lambda d: d.update(format="something"), "no amp_theory certificate"),
         (lambda d: d.update(solution=["1", "nan"]), "decimal strings"),
         (lambda d: d.update(solution=["1/3", "1/2"]), "decimal strings"),
         (lambda d: d.update(solution=["1_0", "11"]), "decimal strings"),
         (lambda d: d.update(solution=["0.5", "1e999999999"]), "decimal strings"),
         (lambda d: d.update(solution=["\u0661", "2"]), "decimal strings"),
-        (lambda d: d.update(nodes_per_unit=4000, reach=4000), "take hours"),
+        (lambda d: d.update(nodes_per_unit=4000, reach=4000), "so fine a quadrature takes long"),
+        (lambda d: d.update(nodes_per_unit=9), "so fine a quadrature takes long"),
+        (lambda d: d.update(reach=27), "so fine a quadrature takes long"),
+        (lambda d: d["parameters"].update(p=10**4000), "p must be"),
+        (lambda d: d["parameters"].update(p=10**5000), "more than finite numbers"),
+        (lambda d: d["parameters"].update(p=float("inf")), "more than finite numbers"),
+        (lambda d: d["parameters"].update(p={3}), "more than finite numbers"),
+        (lambda d: d["parameters"].update(p=nested(100_000)), "more than finite numbers"),
+        (lambda d: d["values"].update(snr=["0." + "1" * 1000, "0.2"]), "decimal strings"),
         (lambda d: d["parameters"].update(p="3"), "must be written as"),
         (lambda d: d["parameters"].update(p=3.0), "must be written as"),
         (lambda d: d.update(version=True), "no amp_theory certificate"),
@@ -220,7 +253,7 @@ def test_perturbed_certificates_are_rejected(quick, change, message):
 def test_perturbed_ising_certificates_are_rejected(proof):
     data = proof.to_dict()
     for change in (
-        lambda d: d.update(solution=shifted(d["solution"], "1e-14")),
+        lambda d: d.update(solution=shifted(d["solution"], "1e-14")),  # doubles cannot tell
         lambda d: d["values"].update(snr=shifted(d["values"]["snr"], "1e-14")),
         lambda d: d["parameters"].update(p=4),
         lambda d: d.update(nodes_per_unit=1),  # true, but no longer proved
@@ -250,10 +283,10 @@ def test_equations_that_are_not_of_the_point():
     # the lower fold of the sparse matrix is where the uninformed branch ends, not where a branch appears
     low = at.certify(at.thresholds(SPARSE, at.Flow()).algorithmic)
     with pytest.raises(at.InputError, match="sign that does not belong"):
-        at.verify(low.to_dict() | {"point": "dynamical"})
+        at.verify(edited(low.to_dict(), lambda d: d.update(point="dynamical")))
     high = at.certify(at.thresholds(ISING, at.Flow()).dynamical)
     with pytest.raises(at.InputError, match="sign that does not belong"):
-        at.verify(high.to_dict() | {"point": "algorithmic"})
+        at.verify(edited(high.to_dict(), lambda d: d.update(point="algorithmic")))
     special = at.thresholds(SPARSE, at.Flow())
     wrong = replace(special.dynamical, control=special.algorithmic.control, overlap=special.algorithmic.overlap)
     with pytest.raises(at.NumericalError):
@@ -287,7 +320,7 @@ def test_what_cannot_be_certified():
         at.certify(special)
     with pytest.raises(at.InputError, match="does not know its model"):
         at.certify(at.path_transitions(ISING, at.Flow(), 0.7).first_order[0])
-    with pytest.raises(at.InputError, match="discrete and Gaussian"):
+    with pytest.raises(at.InputError, match="Gaussian and discrete priors"):
         at.certify(at.thresholds(at.SpikedMatrix(at.GaussBernoulli(0.05)), at.Flow()).dynamical)
     with pytest.raises(at.InputError, match="polynomial A only"):
         at.certify(at.thresholds(at.SpikedMatrixTensor(3, 0.8), at.Flow()).dynamical)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ ROOT = Path(at.__file__).parent
 FLOORS = [
     {
         "errors",
+        "process",
         "markup",
         "quadrature",
         "published",
@@ -196,6 +199,44 @@ def test_errors_are_one_family():
     assert issubclass(at.InputError, ValueError)
     assert issubclass(at.FileError, OSError)
     assert at.NumericalError("x", partial=[1]).partial == [1]
+
+
+# --- versions -------------------------------------------------------------------------------------------------------
+
+
+def declared(project):
+    """Return the requirements of a pyproject, but for the tools that no test needs, as name -> what is allowed."""
+    groups = [project["dependencies"], *(v for k, v in project["optional-dependencies"].items() if k != "dev")]
+    found = {}
+    for name, allowed in (re.fullmatch(r"([a-z-]+)(.*)", text).groups() for group in groups for text in group):
+        assert found.setdefault(name, allowed) == allowed, f"{name} is declared twice"
+    return found
+
+
+def disagreements(required, lowest):
+    """Return the names whose floor is not the version that is tested; missing parts of a version are zeros."""
+
+    def numbers(version):
+        return [*map(int, version.split(".")), 0, 0][:3]
+
+    return [
+        name for name in required.keys() | lowest.keys()
+        if not re.fullmatch(r">=[0-9.]+", required.get(name, "")) or name not in lowest
+        or numbers(required[name][2:]) != numbers(lowest[name])
+    ]  # fmt: skip
+
+
+@pytest.mark.skipif(not (ROOT.parent / ".ci").is_dir(), reason="a source distribution has no integration")
+def test_the_lowest_versions_that_are_declared_are_the_lowest_that_are_tested():
+    required = declared(tomllib.loads((ROOT.parent / "pyproject.toml").read_text())["project"])
+    lines = (ROOT.parent / ".ci" / "lowest.txt").read_text().splitlines()
+    lowest = dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    assert disagreements(required, lowest) == []
+    # negative controls
+    assert disagreements(required, lowest | {"numpy": "1.26.0"}) == ["numpy"]
+    assert disagreements(required | {"numpy": ""}, lowest) == ["numpy"]
+    assert disagreements(required, lowest | {"other": "1.0"}) == ["other"]
+    assert disagreements(required | {"other": ">=1"}, lowest) == ["other"]
 
 
 def test_docstrings_name_their_arguments():

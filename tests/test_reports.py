@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 import amp_theory as at
 from amp_theory import cli, markup
+from amp_theory.certificates import digest
 
 MODEL, PATH = at.IsingPSpin(3), at.Flow()
 
@@ -182,7 +183,11 @@ def test_certificates_on_the_command_line(capsys, tmp_path):
     (tmp_path / "proof.json").write_text(json.dumps(data))
     code, out, err = run(capsys, "verify", file)
     assert (code, out) == (2, "")
-    assert "the certificate is wrong: snr is not enclosed" in err
+    assert "the certificate is wrong: it was changed since it was written" in err
+    (tmp_path / "proof.json").write_text(json.dumps(data | {"digest": digest(data)}))
+    code, out, err = run(capsys, "verify", file)
+    assert (code, out) == (2, "")
+    assert "the certificate is wrong: the certified interval of snr is too wide" in err
     code, _, err = run(capsys, "certify", "spherical-p-spin", "--set", "p=3", "--point", "algorithmic")
     assert code == 2
     assert "there is no algorithmic point: q = 0 is stable" in err

@@ -6,11 +6,13 @@ import faulthandler
 import random
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import mpmath
 import numpy as np
 import pytest
+from sympy.core.cache import clear_cache
 
 import amp_theory as at
 from amp_theory.channel_table import ChannelTable
@@ -20,6 +22,7 @@ from amp_theory.exact.channels import exact_channel
 from amp_theory.exact.contexts import called, interval_digits, iv, mp
 from amp_theory.exact.rules import legendre
 from amp_theory.priors import _mixture_table
+from amp_theory.process import alone
 from amp_theory.scalar_channel import channel
 from amp_theory.transitions import solved
 
@@ -73,6 +76,120 @@ def test_digits_and_proofs_together():
         lambda: at.path_transitions(SPHERICAL, FLOW, 0.64, digits=28).to_dict(),
     )
     assert together(*jobs, *jobs[:4]) == [job() for job in (*jobs, *jobs[:4])]
+
+
+# --- sympy ------------------------------------------------------------------------------------------------------
+
+
+def formulas(model, path, **values):
+    """Return texts and numbers of closed forms."""
+    forms = at.closed_forms(model, path)
+    numbers = {name: forms.evaluate(name, **values) for name in forms.points}
+    return forms.to_dict(), forms.report(), forms._repr_html_(), numbers
+
+
+#: with Lambert's function, roots of polynomials, and cube roots: sympy sets mpmath's precision for the first two
+ALGEBRAIC = at.MixedPSpin("q**3/3 + q**7/2", at.Gaussian())
+FORMULAS = [
+    (at.XORSAT(3), at.Autoregressive()),
+    (ALGEBRAIC, at.Autoregressive()),
+    (ALGEBRAIC, at.Flow()),
+    (at.XORSAT(5), at.Autoregressive()),
+    (at.Bicoloring(4, temperature=0.3), at.Flow()),
+    (at.MixedPSpin("q**2/3 + q**4/2", at.Gaussian()), at.Autoregressive()),
+    (at.SpikedMatrixTensor(3, 0.8), at.Flow()),
+    (at.XORSAT(4), at.Autoregressive()),
+]
+
+
+def formula_jobs():
+    return [lambda case=case: formulas(*case) for case in FORMULAS]
+
+
+def mixed_jobs():
+    """Return eight kinds of work: points, digits, proofs, functions of a user's, and formulas."""
+    proof = at.certify(at.thresholds(SPHERICAL, FLOW).dynamical)
+
+    def special(model):
+        return {name: point and (dict(point.coordinates), point.errors)
+                for name, point in at.thresholds(model, FLOW).points().items()}  # fmt: skip
+
+    def own():
+        with mp.workdps(25):
+            return mp.nstr(sum(called(quartic, mp.mpf(k) / 10) for k in range(100)), 25)
+
+    return [
+        lambda: special(ISING),
+        lambda: decimals(23),
+        lambda: at.verify(proof).to_dict(),
+        own,
+        lambda: at.certify(at.thresholds(SPHERICAL, FLOW).tricritical).to_dict(),
+        *formula_jobs()[:3],
+    ]
+
+
+def test_formulas_in_eight_threads():
+    jobs = formula_jobs()
+    serial = [job() for job in jobs]
+    for _ in range(2):
+        clear_cache()
+        assert together(*jobs) == serial
+
+
+def test_points_digits_proofs_and_formulas_in_eight_threads():
+    jobs = mixed_jobs()
+    serial = [job() for job in jobs]
+    clear_cache()
+    assert together(*jobs) == serial
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_points_digits_proofs_and_formulas_again_and_again(seed):
+    """Eight threads that each do the same work in an order of their own."""
+    jobs = mixed_jobs() + formula_jobs()
+    serial = [job() for job in jobs]
+    clear_cache()
+
+    def work(k):
+        order = list(range(len(jobs)))
+        random.Random(8 * seed + k).shuffle(order)
+        return lambda: all(jobs[j]() == serial[j] for j in order)
+
+    assert all(together(*map(work, range(8))))
+
+
+def test_without_the_lock_precisions_are_lost():
+    """Negative control: what sympy does, with time for others in between."""
+
+    def job(digits):
+        def work():
+            with mpmath.workdps(digits):
+                time.sleep(0.02)
+                return mpmath.nstr(+mpmath.pi, 50)
+
+        return work
+
+    jobs = [job(digits) for digits in range(20, 28)]
+    serial = [job() for job in jobs]
+    assert together(*map(alone, jobs)) == serial
+    assert together(*jobs) != serial
+    mpmath.mp.dps = 7  # whatever it is now
+
+
+@pytest.mark.parametrize("dps", [3, 100])
+def test_the_users_precision_changes_nothing_and_stays(dps):
+    """A precision that was set before, lower or higher than any that is needed."""
+    jobs = mixed_jobs() + formula_jobs()
+    before = [job() for job in jobs]
+    clear_cache()
+    mpmath.mp.dps = mpmath.iv.dps = dps
+    try:
+        after = [job() for job in jobs]
+        assert (mpmath.mp.dps, mpmath.iv.dps) == (dps, dps)
+    finally:
+        mpmath.mp.dps, mpmath.iv.dps = 7, 5
+    assert after == before
 
 
 @pytest.mark.slow

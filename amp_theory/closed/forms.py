@@ -31,6 +31,7 @@ from amp_theory.closed.sparse import sparse_forms
 from amp_theory.errors import InputError
 from amp_theory.models import Model
 from amp_theory.paths import Autoregressive, Flow, Path
+from amp_theory.process import alone
 
 __all__ = ["ClosedForms", "closed_forms"]
 
@@ -41,6 +42,7 @@ TOO_HIGH = f"an algebraic equation of degree beyond {algebra.LARGEST_DEGREE}"
 MANY = "an equation in powers of the overlap that has no closed solution for open parameters"
 
 
+@alone
 def closed_forms(model: Model | type[Model], path: Path, **parameters: Any) -> ClosedForms:
     """Return the formulas that exist for a model, or for a family of models, along a path.
 

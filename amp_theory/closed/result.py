@@ -16,6 +16,7 @@ from sympy import Expr, Symbol
 
 import amp_theory.expressions as expressions
 from amp_theory.errors import InputError, as_array, unknown_name
+from amp_theory.process import alone
 from amp_theory.results import POINTS
 
 #: the formulas that are functions of the overlap (`overlap` of control and strength), and their titles
@@ -81,6 +82,7 @@ class ClosedForms:
     conditions: dict[str, sympy.Basic] = field(default_factory=dict, hash=False)
     reasons: dict[str, str] = field(default_factory=dict, hash=False)
 
+    @alone
     def subs(self, **values: Any) -> ClosedForms:
         """Return the same with symbols replaced by exact values or other expressions.
 
@@ -116,6 +118,7 @@ class ClosedForms:
             conditions={n: c for n, c in conditions.items() if c != sympy.true},
         )
 
+    @alone
     def evaluate(self, name: str, **values: npt.ArrayLike) -> Any:
         """Return numbers.
 
@@ -211,6 +214,7 @@ class ClosedForms:
     def _condition(self, title: str) -> sympy.Basic | None:
         return self.conditions.get(title.split(",")[0])
 
+    @alone
     def to_dict(self) -> dict[str, Any]:
         """Return all formulas as strings that sympy reads, by name, and the reasons for what is missing."""
         curves = {name: getattr(self, name) for name in CURVES}
@@ -223,6 +227,7 @@ class ClosedForms:
             "equations": _strings(self.equations), "conditions": _strings(self.conditions), "reasons": self.reasons,
         }  # fmt: skip
 
+    @alone
     def report(self) -> str:
         """Return a readable text of all formulas, their conditions and what is missing."""
         lines = [self.title]
@@ -245,6 +250,7 @@ class ClosedForms:
             return str(sympy.latex(expression.evalf(15)))
         return str(sympy.latex(expression, symbol_names=LATEX))
 
+    @alone
     def _repr_latex_(self) -> str:
         lines = []
         for title, formulas in self._rows():
@@ -257,6 +263,7 @@ class ClosedForms:
         symbol = self.symbols.get(name)
         return r"\phi" if name == "phi" else name if symbol is None else self._latex(symbol)
 
+    @alone
     def _repr_html_(self) -> str:
         rows = []
         for title, formulas in self._rows():

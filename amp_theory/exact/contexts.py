@@ -22,6 +22,7 @@ from mpmath.libmp.gammazeta import euler_fixed
 from mpmath.libmp.libelefun import ln2_fixed, ln10_fixed, pi_fixed
 
 from amp_theory.errors import NumericalError
+from amp_theory.process import ALONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,7 @@ MOST_CALLS = 20
 #: attributes of a context that are not always the same
 CHANGING = ("prec", "dps")
 
-_lock, _process_wide = threading.Lock(), threading.RLock()
+_lock = threading.Lock()
 
 
 class _OfThread(threading.local):
@@ -107,7 +108,7 @@ def called(function: Callable[[Any], Any], value: Any) -> Any:
         return function(value)
     precision = mp.prec
     for _ in range(MOST_CALLS):
-        with _process_wide:
+        with ALONE:
             before = mpmath.mp.prec
             mpmath.mp.prec = precision
             try:

@@ -41,15 +41,16 @@ class Problem:
 
     def __init__(self, model: Model, path: Path, point: str) -> None:
         self.model, self.path, self.point = model, path, point
+        coupling = None if model.sparse else model.coupling
+        if not isinstance(coupling, PolynomialCoupling) or coupling.fixed_terms:
+            raise InputError(f"certificates are there for couplings c A(q) with a polynomial A only, not for {model!r}")
+        path.check_prior(model.variable_prior)
         channel = exact_channel(model.variable_prior)
-        if not isinstance(channel, MixtureChannel):
+        if not isinstance(channel, MixtureChannel) or (any(channel.variances) and len(channel.means) > 1):
             raise InputError(
                 f"certificates are there for Gaussian and discrete priors with rational atoms only, not for {model!r}"
             )
         self.channel = channel
-        coupling = model.coupling
-        if not isinstance(coupling, PolynomialCoupling) or coupling.fixed_terms:
-            raise InputError(f"certificates are there for couplings c A(q) with a polynomial A only, not for {model!r}")
         self.terms = tuple((power, exact(c)) for power, c in coupling.scaled_terms)
         self.kind = self._kind()
 
@@ -69,6 +70,12 @@ class Problem:
             f"the flow, or of the autoregressive path with a pure power q^p; got the {self.point} point of "
             f"{self.model!r} along {self.path.name}"
         )
+
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        """The names of `values`."""
+        strength = {"flow": ("snr",), "autoregressive": ("revealed",)}.get(self.kind, ())
+        return (self.model.control, *strength, "overlap")
 
     @property
     def sign(self) -> int:
