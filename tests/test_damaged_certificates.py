@@ -185,7 +185,7 @@ def test_forged_certificates_are_refused():
 
 @pytest.mark.slow
 def test_forged_certificates_of_discrete_priors_are_refused(proof):
-    forge(proof, 2, 60, 5 * SOON)
+    forge(proof, 2, 30, 5 * SOON)
 
 
 def large():
