@@ -248,7 +248,7 @@ def tricritical_expansion(model: Model, path: Path, number: int = 0) -> Tricriti
     if number >= len(cusps):
         which = f"number must be at most {len(cusps) - 1}, got {number}"
         reason = thresholds(model, path).reasons.get("tricritical", which)
-        raise InputError(f"{model!r} has no {'further ' * bool(cusps)}tricritical point along {path.name}: {reason}")
+        raise InputError(f"{model.name} has no {'further ' * bool(cusps)}tricritical point along {path.name}: {reason}")
     point, cusp = cusps[number]
     eos, cusp = _localised(tr.eos, cusp)
     opening = 1 if cusp.surface.fold_s[0] > 0 else -1

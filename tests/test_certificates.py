@@ -52,6 +52,7 @@ def quick():
 
 
 @pytest.mark.parametrize(("model", "path", "point", "row"), CASES)
+@pytest.mark.slow
 def test_certificates_hold_the_independent_digits(model, path, point, row):
     made = certificate(model, path, point)
     reference = next(c for c in DIGITS if (c["model"], c["path"], c["point"]) == (*row, point))

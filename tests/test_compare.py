@@ -338,7 +338,7 @@ def test_bad_targets():
     ("model", "control"),
     [
         (at.XORSAT(3, degrees="regular"), 0.51),
-        (at.XORSAT(3), -1.0),
+        (at.SpikedMatrix(at.SparseRademacher(0.1)), -1.0),
         (at.IsingPSpin(3), float("nan")),
         (at.RowOrthogonalSensing(at.SparseRademacher(0.1), 1e-3), 1.5),
     ],

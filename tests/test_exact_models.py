@@ -141,6 +141,7 @@ def test_phase_retrieval_thresholds(prior):
     assert Decimal(points.weak_recovery.decimals["sampling_ratio"]) == Decimal("0.5")
 
 
+@pytest.mark.slow
 def test_phase_retrieval_fixed_points():
     model = at.GLM(at.Rademacher(), at.AbsChannel())
     rough, fine = (at.fixed_points(model, ORDER, 0.8, 0.01, digits=d) for d in (None, 20))
@@ -185,6 +186,7 @@ def test_three_groups_by_the_double_integral():
 
 
 @pytest.mark.parametrize(("k", "snr"), [(3, 0.2), (4, 1e-4), (5, 2.5), (30, 9.0)])
+@pytest.mark.slow
 def test_groups_agree_with_doubles(k, snr):
     d = PottsPrior(k).channel(snr)
     exact = PottsChannel(k).values(mp.mpf(snr), trapezoid)
@@ -215,6 +217,7 @@ def test_group_derivatives():
         channel.values(mp.mpf(1000), trapezoid)
 
 
+@pytest.mark.slow
 def test_block_model():
     model = at.StochasticBlockModel(5)
     (rough,), (fine,) = (tuple(at.fixed_points(model, FLOW, 3.0, 0.3, digits=d)) for d in (None, 20))
@@ -244,6 +247,7 @@ def test_two_groups_are_no_decimals():
     assert all(relative(a, b) < mp.mpf("1e-28") for a, b in pairs)
 
 
+@pytest.mark.slow
 def test_two_groups_thresholds():
     points = agree(at.SpikedMatrix(at.two_groups(0.1)), FLOW, (20,))
     assert points.weak_recovery.decimals["noise"] == "1." + 19 * "0"

@@ -129,6 +129,7 @@ def test_hazards():
 
 
 @pytest.mark.parametrize("channel", [*CHANNELS, logistic(), censored()], ids=lambda c: c.name)
+@pytest.mark.slow
 def test_denoising_functions_have_the_moments_of_the_theory(channel):
     """E g = 0 and E g^2 = -E dg (+ 2 d log f_0/d rho for constraints) = R(q), within five standard errors."""
     own, rng = isinstance(channel, at.Channel), np.random.default_rng(4)

@@ -102,6 +102,7 @@ def test_interruptions_without_workers(tmp_path, number):
     assert clean(tmp_path, "run.npz")
 
 
+@pytest.mark.slow
 def test_a_killed_worker(tmp_path, expected):
     """What it was at is lost, what is done is not, and the message says how to go on."""
     file = tmp_path / "run.npz"
@@ -120,6 +121,7 @@ def test_a_killed_worker(tmp_path, expected):
     assert whole(file) == expected
 
 
+@pytest.mark.slow
 def test_two_processes_on_one_checkpoint(tmp_path, expected):
     """Both end, with the same numbers, and neither loses what the other has found."""
     file = tmp_path / "run.npz"

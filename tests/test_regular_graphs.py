@@ -207,6 +207,7 @@ def test_erasure_isotherm_is_exact():
 # --- thresholds ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_thresholds_are_densities_of_graphs():
     model = at.Bicoloring(5, degrees="regular")
     found = at.thresholds(model, FLOW)
@@ -237,6 +238,7 @@ def test_parity_checks_at_zero_temperature():
         assert ends.uninformed_spinodal == ends.first_order == ends.informed_spinodal == ()
 
 
+@pytest.mark.slow
 def test_diagrams_and_verdicts_agree_with_single_densities():
     model = at.Bicoloring(4, degrees="regular")
     diagram = at.phase_diagram(model, FLOW, (4.4, 5.1), points=10, target="planted")

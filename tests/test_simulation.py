@@ -502,6 +502,7 @@ def test_an_interrupted_run_loses_one_instance_and_resumes_bit_for_bit(tmp_path)
     assert small(instances=4, checkpoint=file).results == small(instances=4).results
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_bit_for_bit(tmp_path):
     file = tmp_path / "run.npz"
     arguments = ["simulate", "ising-p-spin", "--set", "p=3", "--control", "1.5", "--size", "60", "--instances", "12", "--seed", "3",

@@ -62,6 +62,7 @@ def decimals(digits, model=SPHERICAL):
     return {name: point and (point.decimals, point.errors) for name, point in found.points().items()}
 
 
+@pytest.mark.slow
 def test_digits_and_proofs_together():
     """thresholds with 20 and 35 digits, fixed points, proofs and their checks."""
     rough = at.thresholds(SPHERICAL, FLOW)

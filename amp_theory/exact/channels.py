@@ -338,9 +338,8 @@ def exact_channel(prior: Prior) -> ExactChannel:
     if kind is Gaussian:
         return _mixture([(one, zero, one)])
     raise InputError(
-        "digits beyond double precision are there for the priors of the package and for densities that take mpmath "
-        f"numbers, not for {prior!r}, whose functions are those of a class of its own in double precision; give it as "
-        "Discrete(values, probabilities) or as a Density"
+        "digits beyond double precision are there for priors of the package and densities that take mpmath numbers, "
+        f"not for {prior!r}; give it as Discrete(values, probabilities) or as a Density"
     )
 
 

@@ -60,7 +60,6 @@ def erasure_form(model: Model, path: Path) -> GeneralCoupling:
     if type(model) is XORSAT and model.temperature == 0 and not model.regular and type(path) is Autoregressive:
         return PolynomialCoupling(((model.k, Fraction(1)),))
     raise InputError(
-        f"digits beyond double precision are not there for {model!r} along {path.name}: its messages are laws on a "
-        "grid or populations; dense models have them, and XORSAT at temperature 0 with Poisson degrees on the "
-        "autoregressive path"
+        f"no digits beyond double precision for {model!r} along {path.name}: its messages are laws on a grid or "
+        "populations; dense models have them, and XORSAT at T = 0 with Poisson degrees, autoregressive"
     )
