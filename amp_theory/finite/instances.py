@@ -25,6 +25,8 @@ from amp_theory.side_information import SideInformation
 LARGEST_SIZE = 10**7
 #: the largest modulus of a variable whose powers in an energy stay finite
 LARGEST_VALUE = 1e30
+#: above every seed that a checkpoint keeps
+LARGEST_SEED = 2**256
 
 
 class Instance(ABC):
@@ -133,6 +135,8 @@ def check_master_seed(seed: Any) -> int:
     if isinstance(seed, np.random.SeedSequence):
         raise InputError(f"seed must be an integer >= 0, got {told(seed)}")
     check_seed(seed)
+    if seed >= LARGEST_SEED:
+        raise InputError(f"seed must be below 2**256, got {told(seed)}")
     return int(seed)
 
 
