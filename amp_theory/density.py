@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from amp_theory.channel_table import ChannelTable
-from amp_theory.errors import InputError, NumericalError, as_array, as_support, called, not_negative, told
+from amp_theory.errors import InputError, NumericalError, answer_of, as_array, as_support, not_negative, told
 from amp_theory.mixtures import EPS, Components, Mixture, Moments, defining_integrands, small_integrand
 from amp_theory.priors import Prior, Table, check_scale
 from amp_theory.quadrature import TARGET, Array, Index, Rows, trapezoid
@@ -102,7 +102,7 @@ class Density(Prior):
     def _evaluate(self, s: Array) -> Array:
         """Return the density at s of any shape, checked."""
         with np.errstate(under="ignore"):
-            raw = called("the density", self.function, s.ravel())
+            raw = answer_of("the density", self.function, s.ravel())
         values = as_array("the density", raw, "one real value per point")
         if values.shape != (s.size,):
             raise InputError(

@@ -113,7 +113,7 @@ def one_of(kind: str, given: object, known: Iterable[str]) -> str:
     return given
 
 
-def called(name: str, function: Any, *arguments: Any) -> Any:
+def answer_of(name: str, function: Any, *arguments: Any) -> Any:
     """Return what a user's function returns, or raise an `InputError` that names it if it fails."""
     try:
         return function(*arguments)

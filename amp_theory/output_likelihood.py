@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.errors import InputError, as_float, as_list, as_real, as_support, called, positive, told
+from amp_theory.errors import InputError, answer_of, as_float, as_list, as_real, as_support, positive, told
 from amp_theory.output_base import OutputChannel
 from amp_theory.output_kernel import FARTHEST, NOTHING, TabulatedLikelihood, last_coefficients, panel_nodes
 from amp_theory.output_table import OutputTable, Powers, ScaledOutputTable, ScaledTable, build_table
@@ -133,7 +133,7 @@ class Channel(OutputChannel):
     def values_at(self, function: Likelihood, y: float, z: Array) -> Array:
         """Return a likelihood of y at z of shape (n,), checked."""
         with np.errstate(over="ignore", under="ignore"):
-            raw = called("the likelihood", function, y, z)
+            raw = answer_of("the likelihood", function, y, z)
         values = as_real("the likelihood", raw)
         if values.shape not in ((), z.shape):
             raise InputError(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from amp_theory.diagram import Diagram, phase_diagram
-from amp_theory.errors import FileError, InputError, called, told
+from amp_theory.errors import FileError, InputError, answer_of, told
 from amp_theory.files import check_output, to_json, write, write_text
 from amp_theory.published import FIGURES, PublishedFigure
 from amp_theory.registry import build_model, build_path
@@ -107,7 +107,7 @@ def reproduce(
     rows: list[KeyPoint] = []
     for figure in FIGURES:
         if progress is not None:
-            called("progress", progress, figure.title)
+            answer_of("progress", progress, figure.title)
         diagram = compute(figure)
         rows += key_points(figure, diagram)
         draw(figure, diagram, files[figure.name + ".pdf"], files[figure.name + ".png"])

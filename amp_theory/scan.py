@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from amp_theory.equations_of_state import EquationOfState
-from amp_theory.errors import InputError, NumericalError, as_float, as_list, called, one_of, told
+from amp_theory.errors import InputError, NumericalError, answer_of, as_float, as_list, one_of, told
 from amp_theory.folds import Cusp, fold_curve
 from amp_theory.models import Model
 from amp_theory.paths import Flow, Path
@@ -90,7 +90,7 @@ def scan_threshold(
     if len(numbers) < 2 or any(a >= b for a, b in itertools.pairwise(numbers)):
         raise InputError(f"values must be at least two increasing numbers, got {told(values)}")
     way = Flow() if path is None else path
-    found = [thresholds(called("model_of", model_of, v), way) for v in numbers]
+    found = [thresholds(answer_of("model_of", model_of, v), way) for v in numbers]
     points = tuple(getattr(f, name) for f in found)
     reasons = tuple(f.reasons.get(name) for f in found)
     cusps = [
@@ -118,7 +118,7 @@ def _end(model_of: Callable[[float], Model], bracket: tuple[float, float]) -> Sc
     """
 
     def strength(value: float) -> float:
-        found = _merging_cusp(called("model_of", model_of, value))
+        found = _merging_cusp(answer_of("model_of", model_of, value))
         return float(found[1].surface.strength[0]) if found else float("nan")
 
     inside, outside = bracket if strength(bracket[0]) > 0 else bracket[::-1]
@@ -136,7 +136,7 @@ def _end(model_of: Callable[[float], Model], bracket: tuple[float, float]) -> Sc
             outside, s_out = value, s
         if np.isfinite(s_out) and abs(outside - inside) <= 1e-12 * abs(inside):
             break
-    found = _merging_cusp(called("model_of", model_of, inside))
+    found = _merging_cusp(answer_of("model_of", model_of, inside))
     if found is None or not np.isfinite(s_out):
         raise NumericalError(f"the end of the threshold between {bracket[0]:g} and {bracket[1]:g} was not found")
     point = cusp_point(*found)

@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.errors import InputError, as_array, called, told
+from amp_theory.errors import InputError, answer_of, as_array, told
 from amp_theory.quadrature import Array
 
 #: ratio of signal to noise that counts as unbounded
@@ -246,7 +246,7 @@ class Interpolant(Schedule):
             raise InputError(f"noise and signal must be functions of time, got {told(self.noise)} and {self.signal!r}")
         allowed = "one real value per time"
         signal, noise = (
-            as_array(n, called(n, f, time), allowed) for n, f in (("signal", self.signal), ("noise", self.noise))
+            as_array(n, answer_of(n, f, time), allowed) for n, f in (("signal", self.signal), ("noise", self.noise))
         )
         if not signal.shape == noise.shape == time.shape:
             raise InputError(f"noise and signal must return {allowed}, got shapes {noise.shape} and {signal.shape}")

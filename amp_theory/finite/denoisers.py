@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from amp_theory.errors import InputError, as_array, as_flag, called, told
+from amp_theory.errors import InputError, answer_of, as_array, as_flag, told
 from amp_theory.finite.exact import Enumeration
 from amp_theory.finite.generalised_amp import run_message_passing
 from amp_theory.finite.instances import Instance, as_instance
@@ -133,7 +133,7 @@ class CheckedDenoiser:
         InputError
             If it returns a wrong shape, complex numbers, NaN or an infinity.
         """
-        answer = called("the denoiser", self.function, side)
+        answer = answer_of("the denoiser", self.function, side)
         given = answer if isinstance(answer, Denoised) else Denoised(answer, np.ones(side.batch, dtype=bool))
         shape = (side.batch, side.size)
         mean = _checked("means", given.mean, shape)
