@@ -71,8 +71,8 @@ def parse_polynomial(expression: str | sympy.Expr, variable: str) -> Coefficient
     if len(text) > MAX_LENGTH:
         raise InputError(f"the formula is longer than {MAX_LENGTH} characters")
     try:
-        if not text.isascii() or any(c in text for c in "#\n_"):
-            raise ValueError("no comments, lines, or digits in groups")
+        if not text.isascii() or "#" in text or "\n" in text:
+            raise ValueError("no comments or lines")
         source = text.replace("^", "**").strip()
         terms = _read(ast.parse(source, mode="eval").body, variable, source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -134,9 +134,11 @@ def _read(node: ast.expr, variable: str, text: str) -> Coefficients:
     """Read one node of the syntax tree as a polynomial."""
     match node:
         case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+            written = ast.get_source_segment(text, node) or repr(value)
+            if "_" in written:
+                raise ValueError("no digits in groups")
             # a decimal counts with all its digits, not as the float next to it
-            written = ast.get_source_segment(text, node) if isinstance(value, float) else None
-            return {0: Fraction(written or repr(value))}
+            return {0: Fraction(written if isinstance(value, float) else value)}
         case ast.Name(id=name) if name == variable:
             return {1: Fraction(1)}
         case ast.UnaryOp(op=ast.UAdd(), operand=operand):
