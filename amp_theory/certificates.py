@@ -407,11 +407,11 @@ def _load(source: Mapping[str, Any] | str | os.PathLike[str]) -> Mapping[str, An
 def _read(source: Certificate | Mapping[str, Any]) -> Certificate:
     """Return the certificate in plain data, every entry checked, and that none was changed since it was written."""
     data = source._content() if isinstance(source, Certificate) else source
-    expected = {"format", "version", *Certificate.__dataclass_fields__}
-    if data is source:
+    expected, version = {"format", "version", *Certificate.__dataclass_fields__}, data.get("version")
+    if data.get("format") != FORMAT or type(version) is not int or not 1 <= version <= VERSION:
+        raise InputError(f"this is no {FORMAT} of versions 1 to {VERSION}")
+    if data is source and version > 1:  # before, the proof alone told
         expected.add("digest")
-    if data.get("format") != FORMAT or type(data.get("version")) is not int or data["version"] != VERSION:
-        raise InputError(f"this is no {FORMAT} of version {VERSION}")
     if set(data) != expected:
         different = sorted(map(str, set(data) ^ expected))
         raise InputError(f"the certificate is wrong: entries missing or unknown: {', '.join(different)}")

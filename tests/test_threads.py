@@ -145,7 +145,7 @@ def test_points_digits_proofs_and_formulas_in_eight_threads():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_points_digits_proofs_and_formulas_again_and_again(seed):
     """Eight threads that each do the same work in an order of their own."""
     jobs = mixed_jobs() + formula_jobs()
