@@ -237,7 +237,7 @@ def fixed_points(model: Model, path: Path, control: float, strength: float, digi
     intensity, s = broadcast(model, path, control, strength)
     if intensity.ndim:
         raise InputError(
-            f"fixed_points takes one control and one strength, got {told(control)} and {strength!r}; "
+            f"fixed_points takes one control and one strength, got {told(control)} and {told(strength)}; "
             "uninformed_overlap takes arrays"
         )
     lam, internal = intensity.reshape(1), s.reshape(1)
@@ -380,7 +380,9 @@ def state_evolution(
     eos: EquationOfState = model.equation_of_state(path)
     intensity, s = broadcast(model, path, control, strength)
     if intensity.ndim:
-        raise InputError(f"state_evolution takes one control and one strength, got {told(control)} and {strength!r}")
+        raise InputError(
+            f"state_evolution takes one control and one strength, got {told(control)} and {told(strength)}"
+        )
     begin = _checked_start(start, eos.prior.second_moment)
     tolerance = positive("tolerance", tolerance)
     lam, internal = float(intensity), float(s)

@@ -243,7 +243,9 @@ class Interpolant(Schedule):
 
     def _ratio(self, time: Array) -> Array:
         if not (callable(self.noise) and callable(self.signal)):
-            raise InputError(f"noise and signal must be functions of time, got {told(self.noise)} and {self.signal!r}")
+            raise InputError(
+                f"noise and signal must be functions of time, got {told(self.noise)} and {told(self.signal)}"
+            )
         allowed = "one real value per time"
         signal, noise = (
             as_array(n, answer_of(n, f, time), allowed) for n, f in (("signal", self.signal), ("noise", self.noise))
