@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from amp_theory.errors import InputError, NumericalError
+from amp_theory.errors import InputError, NumericalError, told
 from amp_theory.exact.contexts import interval_digits, iv, mp
 from amp_theory.exact.intervals import Interval, Rule, enclose, hull
 from amp_theory.exact.points import Sharpener
@@ -176,7 +176,7 @@ def certify(threshold: Located) -> Certificate:
     True
     """
     if not isinstance(threshold, Located):
-        raise InputError(f"certify takes a point such as thresholds(model, path).dynamical, got {threshold!r}")
+        raise InputError(f"certify takes a point such as thresholds(model, path).dynamical, got {told(threshold)}")
     origin = threshold.origin
     if origin is None:
         raise InputError("certify takes a special point as `thresholds` returns it: this one does not know its model")
@@ -393,7 +393,7 @@ def _load(source: Mapping[str, Any] | str | os.PathLike[str]) -> Mapping[str, An
     if isinstance(source, Mapping):
         return source
     if not isinstance(source, str | os.PathLike):
-        raise InputError(f"verify takes a certificate, its data or a file name, got {source!r}")
+        raise InputError(f"verify takes a certificate, its data or a file name, got {told(source)}")
     content = read_bytes(source, MOST_CHARACTERS)
     try:
         data = json.loads(content)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from amp_theory.errors import FileError, InputError
+from amp_theory.errors import FileError, InputError, as_flag, told
 
 #: the largest file that is read as JSON, in bytes
 LARGEST = 2**28
@@ -34,7 +34,7 @@ def as_path(path: str | os.PathLike[str]) -> Path:
     except (TypeError, UnicodeEncodeError):
         possible = False
     if not possible:
-        raise InputError(f"a file must be given by its path, text without NUL or lone surrogates, got {path!r}")
+        raise InputError(f"a file must be given by its path, text without NUL or lone surrogates, got {told(path)}")
     return Path(path)
 
 
@@ -77,7 +77,8 @@ def check_output(path: str | os.PathLike[str], endings: Iterable[str], overwrite
     known = sorted(endings)
     if target.suffix.lower() not in known:
         raise InputError(f"cannot write {str(target)!r}: its ending must be one of {', '.join(known)}")
-    if check_place(target) and not overwrite:
+    replace = as_flag("overwrite", overwrite)
+    if check_place(target) and not replace:
         raise FileError(f"{str(target)!r} exists already; ask for it to be overwritten (overwrite=True, --force)")
     return target
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from amp_theory.checkpoints import Checkpoint, Result, State
-from amp_theory.errors import InputError, NumericalError
+from amp_theory.errors import InputError, NumericalError, answer_of, told
 
 #: steps of a task between two checkpoints
 EVERY = 10
@@ -90,14 +90,14 @@ def run_tasks(
         If tasks failed: `partial` holds the results of the others, None for the failed.
     """
     if executor is not None and not hasattr(executor, "submit"):
-        raise InputError(f"executor must have a method submit like concurrent.futures.Executor, got {executor!r}")
+        raise InputError(f"executor must have a method submit like concurrent.futures.Executor, got {told(executor)}")
     kept = Checkpoint(checkpoint, dict(problem) | {"seed": seed})
     numbered = {first + k: task for k, task in enumerate(tasks)}
     waiting = [n for n in numbered if n not in kept.results]
 
     def report() -> None:
         if progress is not None:
-            progress(sum(n in kept.results for n in numbered), len(tasks))
+            answer_of("progress", progress, sum(n in kept.results for n in numbered), len(tasks))
 
     report()
     failures: dict[int, BaseException] = {}

@@ -28,7 +28,7 @@ from amp_theory.closed.linear import linear_forms
 from amp_theory.closed.result import ClosedForms
 from amp_theory.closed.setting import PARAMETERS, Setting, derivative, q, read
 from amp_theory.closed.sparse import sparse_forms
-from amp_theory.errors import InputError
+from amp_theory.errors import InputError, told
 from amp_theory.models import Model
 from amp_theory.paths import Autoregressive, Flow, Path
 from amp_theory.process import alone
@@ -81,9 +81,9 @@ def closed_forms(model: Model | type[Model], path: Path, **parameters: Any) -> C
     """
     kind = model if inspect.isclass(model) else type(model)
     if not issubclass(kind, Model) or kind.__dict__.get("control", getattr(kind, "control", None)) is None:
-        raise InputError(f"model must be a model or a class of models such as SphericalPSpin, got {model!r}")
+        raise InputError(f"model must be a model or a class of models such as SphericalPSpin, got {told(model)}")
     if not isinstance(path, Path):
-        raise InputError(f"path must be a path such as Flow(), got {path!r}")
+        raise InputError(f"path must be a path such as Flow(), got {told(path)}")
     if issubclass(kind, SparseModel):
         return sparse_forms(kind, model, path, parameters)
     setting = read(model, path, parameters)

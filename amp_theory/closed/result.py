@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -15,10 +14,12 @@ import sympy
 from sympy import Expr, Symbol
 
 import amp_theory.expressions as expressions
-from amp_theory.errors import InputError, as_array, unknown_name
+from amp_theory.errors import InputError, as_array, one_of, told
 from amp_theory.process import alone
 from amp_theory.results import POINTS
 
+#: the largest number that stands for a symbol
+LARGEST = 1e300
 #: the formulas that are functions of the overlap (`overlap` of control and strength), and their titles
 CURVES = {
     "equation_of_state": "equation of state",
@@ -150,8 +151,7 @@ class ClosedForms:
         0.625
         """
         known = (*CURVES, "spinodal", *POINTS)
-        if name not in known:
-            raise unknown_name("formula", name, known)
+        one_of("formula", name, known)
         formula = self.points.get(name) if name in POINTS else getattr(self, name)
         if not formula and formula != 0:
             raise InputError(f"{self.title} has no closed form of {name}: {self.reasons.get(name, 'none is known')}")
@@ -165,9 +165,12 @@ class ClosedForms:
     def _replacements(self, values: Mapping[str, Any]) -> dict[Symbol, Expr]:
         """Return what symbols are replaced by, after checking the names."""
         for name in values:
-            if name not in self.symbols:
-                raise unknown_name("symbol", name, self.symbols)
-        return {self.symbols[name]: exact(name, value) for name, value in values.items() if np.ndim(value) == 0}
+            one_of("symbol", name, self.symbols)
+        several = {
+            n for n, v in values.items() if isinstance(v, list | tuple | np.ndarray) and as_array(n, v, "finite").ndim
+        }
+        numbers = {n: v for n, v in values.items() if n not in several}
+        return {self.symbols[name]: exact(name, value) for name, value in numbers.items()}
 
     def _check_complete(self, name: str, expression: Expr, values: Mapping[str, Any]) -> None:
         missing = [n for n, s in self.symbols.items() if s in expression.free_symbols and n not in values]
@@ -187,9 +190,13 @@ class ClosedForms:
         self._check_complete(name, expression, values)
         names = [n for n in self.symbols if n in values]
         arrays = [as_array(n, values[n], "finite") for n in names]
+        try:
+            shape = np.broadcast_shapes(*(a.shape for a in arrays))
+        except ValueError:
+            raise InputError(f"values must broadcast, got shapes {', '.join(str(a.shape) for a in arrays)}") from None
         function = sympy.lambdify([self.symbols[n] for n in names], expression, "numpy")
-        with np.errstate(divide="ignore", invalid="ignore"):
-            result = np.asarray(function(*arrays)) + np.zeros(np.broadcast_shapes(*(a.shape for a in arrays)))
+        with np.errstate(all="ignore"):
+            result = np.asarray(function(*arrays)) + np.zeros(shape)
         if not np.all(np.isfinite(result)):
             raise InputError(f"{name} of {self.title} is not defined at every point of {_listed(values)}")
         return float(result) if result.ndim == 0 else result
@@ -317,9 +324,10 @@ def exact(name: str, value: Any) -> Expr:
         return value
     if isinstance(value, np.generic):
         value = value.item()
-    if isinstance(value, int) and not isinstance(value, bool):
+    real = isinstance(value, int | float | Fraction) and not isinstance(value, bool)
+    if not real or not -LARGEST <= value <= LARGEST:
+        raise InputError(f"{name} must be a number up to {LARGEST:g} or a sympy expression, got {told(value)}")
+    if isinstance(value, int):
         return sympy.Integer(value)
-    if not isinstance(value, float | Fraction) or not math.isfinite(value):
-        raise InputError(f"{name} must be a finite number or a sympy expression, got {value!r}")
     number = expressions.exact(value)
     return sympy.Rational(number.numerator, number.denominator)
