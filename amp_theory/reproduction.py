@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from amp_theory.diagram import Diagram, phase_diagram
-from amp_theory.errors import FileError, InputError, answer_of, told
-from amp_theory.files import check_output, to_json, write, write_text
+from amp_theory.errors import FileError, answer_of
+from amp_theory.files import as_path, check_output, to_json, write, write_text
 from amp_theory.published import FIGURES, PublishedFigure
 from amp_theory.registry import build_model, build_path
 from amp_theory.results import Located
@@ -95,9 +95,7 @@ def reproduce(
     FileError
         If a file exists and `overwrite` is not given: nothing is written then.
     """
-    if not isinstance(folder, str | os.PathLike):
-        raise InputError(f"folder must be a path, got {told(folder)}")
-    target = FilePath(folder)
+    target = as_path(folder)
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -217,7 +217,7 @@ NOT_NEAR = "do not belong together"
         (lambda d: d.update(nodes_per_unit="many"), "counts must be"),
         (lambda d: d.update(extra=1), "missing or unknown: extra"),
         (lambda d: d.pop("values"), "missing or unknown: values"),
-        (lambda d: d.update(version=1), "no amp_theory certificate"),
+        (lambda d: d.update(version=3), "no amp_theory certificate"),
         (lambda d: d.update(format="something"), "no amp_theory certificate"),
         (lambda d: d.update(solution=["1", "nan"]), "decimal strings"),
         (lambda d: d.update(solution=["1/3", "1/2"]), "decimal strings"),

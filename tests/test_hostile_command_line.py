@@ -34,6 +34,8 @@ COMMANDS = [
     ["compare", "ising-p-spin", "--set", "p=3", "--target", "random"],
     ["simulate", "ising-p-spin", "--set", "p=3", "--control", "1.5", "--size", "12", "--instances", "1", "--seed", "1",
      "--batch", "6", "--steps", "4", "--sweeps", "10", "--checkpoint", "run.npz"],
+    ["animate", "ising-p-spin", "--set", "p=3", "--control", "0.7", "--frames", "2", "-o", "a.gif"],
+    ["reproduce", "--folder", "saved.json", "--force"],
     ["verify", "certificate.json"],
 ]  # fmt: skip
 WORDS = [
@@ -141,6 +143,42 @@ def test_some_mutations(folder, capsys, monkeypatch):
 @pytest.mark.slow
 def test_a_thousand_mutations(folder, capsys, monkeypatch):
     check(1000, folder, capsys, monkeypatch)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", "x" * 300, "/dev/null/x", "saved.json", "loop.json/x"])
+def test_folders_that_cannot_be(folder, capsys, monkeypatch, name):
+    monkeypatch.chdir(folder)
+    assert main(["reproduce", "--folder", name]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+
+
+def test_a_checkpoint_without_a_folder_is_noticed_before_the_work(capsys, monkeypatch):
+    from amp_theory.finite import simulation
+
+    def work(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(simulation, "_random_energy", work)
+    command = [
+        "simulate",
+        "ising-p-spin",
+        "--set",
+        "p=3",
+        "--control",
+        "1.5",
+        "--size",
+        "12",
+        "--instances",
+        "1",
+        "--seed",
+        "1",
+    ]
+    for place in ("none/run.npz", "/dev/full", "/"):
+        assert main([*command, "--checkpoint", place]) == 2
+        assert "cannot write" in capsys.readouterr().err
+    with pytest.raises(AssertionError):
+        main(command)
 
 
 # --- streams and surroundings ---
