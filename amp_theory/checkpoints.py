@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from amp_theory.errors import FileError
-from amp_theory.files import as_path, check_place, read_bytes, write
+from amp_theory.files import as_file, check_place, read_bytes, write
 
 State = dict[str, npt.NDArray[Any]]
 Result = dict[str, list[float]]
@@ -48,7 +48,7 @@ class Checkpoint:
     """
 
     def __init__(self, file: str | os.PathLike[str] | None, problem: Mapping[str, Any]) -> None:
-        self.file = None if file is None else as_path(file)
+        self.file = None if file is None else as_file(file)
         self.problem = json.loads(json.dumps(dict(problem)))
         self.results: dict[int, Result] = {}
         self._current: tuple[int, State, Any] | None = None

@@ -26,7 +26,7 @@ _TEMPORARY = re.compile(rf"\.amp_theory-{_HOST}-(\d+)-[0-9a-f]+(\.\w+)?")
 _cleaned: set[Path] = set()
 
 
-def as_path(path: str | os.PathLike[str]) -> Path:
+def as_file(path: str | os.PathLike[str]) -> Path:
     """Return `path` as a path that a system may know, or raise an `InputError`."""
     try:
         text = os.fspath(path)
@@ -73,7 +73,7 @@ def check_output(path: str | os.PathLike[str], endings: Iterable[str], overwrite
     FileError
         If its folder does not exist or is closed, it is no regular file, or it exists and `overwrite` is not given.
     """
-    target = as_path(path)
+    target = as_file(path)
     known = sorted(endings)
     if target.suffix.lower() not in known:
         raise InputError(f"cannot write {str(target)!r}: its ending must be one of {', '.join(known)}")
@@ -172,7 +172,7 @@ def read_bytes(path: str | os.PathLike[str], largest: int = LARGEST) -> bytes:
     FileError
         If it cannot be read, is too large, or is no regular file: a pipe or a device may never end.
     """
-    file = as_path(path)
+    file = as_file(path)
     try:
         # a pipe without a writer is not waited for
         with open(os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as stream:

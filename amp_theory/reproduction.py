@@ -13,7 +13,7 @@ import numpy as np
 
 from amp_theory.diagram import Diagram, phase_diagram
 from amp_theory.errors import FileError, answer_of
-from amp_theory.files import as_path, check_output, to_json, write, write_text
+from amp_theory.files import as_file, check_output, to_json, write, write_text
 from amp_theory.published import FIGURES, PublishedFigure
 from amp_theory.registry import build_model, build_path
 from amp_theory.results import Located
@@ -95,7 +95,7 @@ def reproduce(
     FileError
         If a file exists and `overwrite` is not given: nothing is written then.
     """
-    target = as_path(folder)
+    target = as_file(folder)
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:

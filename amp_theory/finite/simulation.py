@@ -26,7 +26,7 @@ import numpy as np
 from amp_theory.cavity.sweep import run_tasks
 from amp_theory.checkpoints import Result, State
 from amp_theory.errors import InputError, as_float, as_list, integer_between, one_of, positive, told
-from amp_theory.files import as_path, check_place
+from amp_theory.files import as_file, check_place
 from amp_theory.finite.dense import DenseInstance
 from amp_theory.finite.graphs import GraphInstance
 from amp_theory.finite.instances import LARGEST_SIZE, Instance, check_master_seed, draw_instance, draw_planted
@@ -409,7 +409,7 @@ def simulate(
     master = check_master_seed(seed)
     wanted = None if margin is None else positive("margin", margin)
     if checkpoint is not None:  # noticed before any work
-        check_place(as_path(checkpoint))
+        check_place(as_file(checkpoint))
     random_energy = _random_energy(plan.check(master), master)
     results = run_tasks([plan] * number, master, plan.problem, executor, checkpoint, progress)
     if wanted is None:
