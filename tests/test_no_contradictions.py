@@ -299,7 +299,7 @@ def walk(
     for k, control in enumerate(ways.controls(count)):
         lines = ways.check_control(control)
         strengths = ways.strengths(lines)
-        for strength in strengths:
+        for strength in strengths[k % 2 :: 2]:  # from zero and below what is met, or from 1e-7 and above, in turn
             ways.check_point(control, strength, lines)
         if k < count:
             met[control] = lines
