@@ -190,8 +190,8 @@ class Diagram:
         branches, intensity = iso.branches[k], float(iso.intensity[k])
         if iso.first[k] > 0:
             return 0.0
-        for jump in iso.crossings[k]:
-            return float(self.path.public(iso.strength[jump.index]))
+        if iso.crossings[k]:
+            return float(self.path.public(iso.strength[iso.crossings[k][0].index]))
         if len(branches) > 1 and not 0 < branches[0].stop * (1 - MERGED) <= branches[1].start:
             raise NumericalError(
                 f"the free entropies of the branches at {self.model.control} = "

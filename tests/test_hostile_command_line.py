@@ -15,6 +15,8 @@ from amp_theory.cli import main
 
 #: seconds that any command here may take
 LONGEST = 20
+#: a run without its size
+SIMULATE = ["simulate", "ising-p-spin", "--set", "p=3", "--control", "1.5", "--instances", "1", "--seed", "1"]
 COMMANDS = [
     ["models"],
     ["thresholds", "ising-p-spin", "--set", "p=3", "--path", "flow"],
@@ -156,25 +158,11 @@ def test_a_checkpoint_without_a_folder_is_noticed_before_the_work(capsys, monkey
         raise AssertionError
 
     monkeypatch.setattr(simulation, "_random_energy", work)
-    command = [
-        "simulate",
-        "ising-p-spin",
-        "--set",
-        "p=3",
-        "--control",
-        "1.5",
-        "--size",
-        "12",
-        "--instances",
-        "1",
-        "--seed",
-        "1",
-    ]
     for place in ("none/run.npz", "/dev/full", "/"):
-        assert main([*command, "--checkpoint", place]) == 2
+        assert main([*SIMULATE, "--size", "12", "--checkpoint", place]) == 2
         assert "cannot write" in capsys.readouterr().err
     with pytest.raises(AssertionError):
-        main(command)
+        main([*SIMULATE, "--size", "12"])
 
 
 # --- streams and surroundings ---
@@ -267,23 +255,5 @@ def test_numbers_are_written_in_ascii_digits(capsys, text):
         prior = [] if parameter[0] == "p" else ["--set", "prior=sparse-rademacher"]
         assert main(["thresholds", model, *prior, "--set", parameter]) == 2
         assert capsys.readouterr().err
-    assert (
-        main(
-            [
-                "simulate",
-                "ising-p-spin",
-                "--set",
-                "p=3",
-                "--control",
-                "1.5",
-                "--size",
-                "1_2",
-                "--instances",
-                "1",
-                "--seed",
-                "1",
-            ]
-        )
-        == 2
-    )
+    assert main([*SIMULATE, "--size", "1_2"]) == 2
     assert main(["thresholds", "mixed-p-spin", "--set", f"xi={text}*q**3"]) == 2

@@ -399,3 +399,16 @@ def test_equation_of_state_of_noisy_parity(density):
     for k in (3, 25, 55):
         overlaps = [p.overlap for p in at.fixed_points(model, at.Flow(), density, curve.strength[k])]
         assert min(abs(np.array(overlaps) - curve.overlap[k])) < 1e-7
+
+
+@pytest.mark.parametrize("start", ["uninformed", "informed", 0.5])
+def test_belief_propagation_that_gives_no_number_says_so(monkeypatch, start):
+    """Whatever it was begun with."""
+    from amp_theory.cavity.density_evolution import DensityEvolution
+
+    def lost(self, side, degree, law):
+        yield np.full_like(law, np.nan), 0.0
+
+    monkeypatch.setattr(DensityEvolution, "iterate", lost)
+    with pytest.raises(at.NumericalError, match="gives no number: start elsewhere"):
+        at.state_evolution(at.XORSAT(3, temperature=0.5), at.Flow(), 0.7, 0.3, start=start)

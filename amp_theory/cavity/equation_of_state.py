@@ -432,7 +432,7 @@ class SparseEquationOfState(EquationOfState):
         for full, _ in evolution.iterate(side, intensity * self.factor.k, law):
             gap = float((full @ evolution.grid.gap)[0])
             if not np.isfinite(gap):
-                raise NumericalError(f"the overlap, begun at {float(start):g}, is {1 - gap}", "start elsewhere", full)
+                raise NumericalError(f"belief propagation, begun {start!r}, gives no number", "start elsewhere", full)
             yield 1 - gap, gap
 
 

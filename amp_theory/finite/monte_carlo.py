@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from amp_theory.errors import InputError, as_flag, integer_between, told
+from amp_theory.errors import InputError, as_flag, integer_between
 from amp_theory.finite.chains import MarkovChains
 from amp_theory.finite.dense import DenseInstance
 from amp_theory.finite.dense_sweeps import DenseSweeper
 from amp_theory.finite.graph_sweeps import GraphSweeper
 from amp_theory.finite.graphs import GraphInstance
-from amp_theory.finite.instances import Instance, check_memory
+from amp_theory.finite.instances import Instance, as_instance, check_memory
 from amp_theory.finite.starts import check_discrete, check_side, discrete_start, generators
 from amp_theory.finite.sweeps import Rule, Sweeper, heat_bath_noise, metropolis_noise
 from amp_theory.quadrature import Array, Index
@@ -35,10 +35,9 @@ def make_sweeper(instance: Instance, labels: Index, tilt: Array, factor: Array) 
 
 def check_instance(instance: object, what: str) -> Instance:
     """Return an instance with a discrete prior, or raise an `InputError`."""
-    if not isinstance(instance, Instance):
-        raise InputError(f"instance must be an instance, as draw_instance returns it, got {told(instance)}")
-    check_discrete(instance, what)
-    return instance
+    given = as_instance(instance)
+    check_discrete(given, what)
+    return given
 
 
 class Recorder:
