@@ -2,7 +2,7 @@
 
 import sys
 
-from amp_theory.cli import main
+from amp_theory.interface.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

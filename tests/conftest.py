@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import amp_theory as at
-from amp_theory.registry import build_model
+from amp_theory.models.catalogue import build_model
 
 settings.register_profile("amp", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("amp")

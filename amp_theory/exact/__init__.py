@@ -1,1 +1,4 @@
-"""The equations once more, in mpmath: as many digits as asked for, and proofs by interval arithmetic."""
+"""The equations once more in other arithmetics.
+
+`digits`: as many as asked for, in mpmath; `proofs`: by intervals; `formulas`: in sympy.
+"""

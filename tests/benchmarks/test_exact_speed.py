@@ -10,7 +10,7 @@ import amp_theory as at
 @pytest.mark.parametrize("p", [3, 10, 100])
 @pytest.mark.parametrize("digits", [30, 50])
 def test_digits_of_a_dynamical_temperature(benchmark, p, digits):
-    from amp_theory.exact.points import Sharpener
+    from amp_theory.exact.digits.points import Sharpener
 
     point = at.thresholds(at.IsingPSpin(p), at.Flow()).dynamical
     sharp = Sharpener(at.IsingPSpin(p), at.Flow(), digits)

@@ -14,7 +14,7 @@ import pytest
 from scipy.integrate import quad
 
 import amp_theory as at
-from amp_theory.transitions import solved
+from amp_theory.phases.geometry.solved import solved
 
 DAMPING, TOLERANCE, ITERATIONS, APART = 0.5, 1e-6, 500, 1e-3
 GROUP = "Ising 3-spin, flow: the field's habit and ours"

@@ -10,7 +10,7 @@ import pytest
 from scipy.optimize.elementwise import find_root
 
 import amp_theory as at
-from amp_theory.roots import solve_bracketed
+from amp_theory.tools.roots import solve_bracketed
 
 TABLE = at.Rademacher().table
 TEMPERATURE = np.linspace(0.3, 0.68, 200)

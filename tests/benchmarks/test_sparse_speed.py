@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import multiprocessing
 import resource
-import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
+from sparse_oracle import population_dynamics
 
 import amp_theory as at
-from amp_theory.transitions import solved, transitions
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from sparse_oracle import population_dynamics
+from amp_theory.equations_of_state.choose import equation_of_state_of
+from amp_theory.phases.geometry.solved import geometry_of, solved
 
 PATHS = {"flow": at.Flow(), "autoregressive": at.Autoregressive()}
 
@@ -33,7 +30,7 @@ def fresh_diagram(model: at.Model, path: at.Path) -> at.Diagram:
 
 def test_one_fixed_point(benchmark):
     """K = 5, by density evolution at prescribed overlap; at most 0.5 s."""
-    eos = at.Bicoloring(5).equation_of_state(at.Flow())
+    eos = equation_of_state_of(at.Bicoloring(5), at.Flow())
     _ = eos.evolution.decomposition
     point = benchmark(lambda: eos.solve(np.array([2.9]), np.array([0.1])))
     assert 8 < point.density[0] < 10
@@ -85,4 +82,4 @@ def test_population_dynamics_of_the_field(benchmark):
     late = run[-10:]
     assert abs(run[-1] - ours.overlap) > 100 * ours.errors["overlap"]
     assert abs(late.mean() - ours.overlap) < 0.02
-    assert transitions(at.Bicoloring(5), at.Flow()) is not None
+    assert geometry_of(at.Bicoloring(5), at.Flow()) is not None

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import amp_theory as at
-from amp_theory.priors import _mixture_table
-from amp_theory.transitions import solved
+from amp_theory.ingredients.priors.named import _mixture_table
+from amp_theory.phases.geometry.solved import solved
 
 SPARSE = at.SparseRademacher(0.08)
 TWO_SCALES = at.Discrete([-5, -1, 0, 1, 5], [0.0005, 0.05, 0.899, 0.05, 0.0005])
@@ -110,7 +110,7 @@ def test_import(benchmark, statement):
 
 @pytest.mark.benchmark(group="command line, target 1 s")
 def test_command_line(benchmark):
-    command = ("-m", "amp_theory.cli", "thresholds", "ising-p-spin", "--set", "p=3", "--json")
+    command = ("-m", "amp_theory.interface.cli", "thresholds", "ising-p-spin", "--set", "p=3", "--json")
     text = benchmark.pedantic(run_python, command, rounds=5)
     assert '"tricritical"' in text
 

@@ -1,1 +1,0 @@
-"""Closed forms: formulas as sympy expressions, where they exist."""

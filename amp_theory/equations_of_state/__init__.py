@@ -1,0 +1,10 @@
+"""Equations of state: all fixed points of a model along a path, as one explicit surface.
+
+May import: tools, ingredients, models.
+
+- `base`: the spine, which the geometry of transitions rests on, and its contract; `surface`: the points of a surface
+  and bounds on their errors; `choose`: which equation of state a model has.
+- `dense`: intensity = (x - B')/A', F = 1 - K dq/dz, phi = Psi - (q x - xi)/2; `recovery`: q = rho of noiseless models.
+- `sparse`: density evolution at prescribed overlap; `populations`: population dynamics of colours.
+- `iteration_limit`: how far the iterates of state evolution are from their limit.
+"""

@@ -1,0 +1,49 @@
+"""Which equation of state a model has: one function, with which every kind of model registers its own."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+
+from amp_theory.equations_of_state.base import EquationOfState
+from amp_theory.ingredients.paths.base import Path
+from amp_theory.models.base import Model
+from amp_theory.models.coloring import Coloring
+from amp_theory.models.sparse import SparseModel
+
+
+@singledispatch
+def equation_of_state_of(model: Model, path: Path) -> EquationOfState:
+    """Return the equation of state of a model along a path: that of dense models, unless another kind is registered.
+
+    Parameters
+    ----------
+    model, path
+        The model and the denoising path.
+
+    Raises
+    ------
+    InputError
+        If the path is not defined for the model, or the model has no equation of state.
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, IsingPSpin
+    >>> equation_of_state_of(IsingPSpin(p=3), Flow()).symmetric
+    True
+    """
+    from amp_theory.equations_of_state.dense import DenseEquationOfState
+
+    return DenseEquationOfState(model, path)
+
+
+@equation_of_state_of.register(SparseModel)
+def _sparse(model: SparseModel, path: Path) -> EquationOfState:
+    from amp_theory.equations_of_state.sparse.poisson_graphs import SparseEquationOfState
+    from amp_theory.equations_of_state.sparse.regular_graphs import RegularEquationOfState
+
+    return RegularEquationOfState(model, path) if model.regular else SparseEquationOfState(model, path)
+
+
+@equation_of_state_of.register(Coloring)
+def _coloring(model: Coloring, path: Path) -> EquationOfState:
+    raise model.elsewhere()

@@ -1,0 +1,157 @@
+"""Sweeps through instances on sparse graphs, many variables at once.
+
+Variables are coloured so that no two of a colour share a factor: given the others they are independent, and
+a colour is updated at once.  One colour after the other is a valid sweep.  The field of spin i is
+
+    sum over its factors of log w_{m + [sign > 0]} - log w_{m + [sign < 0]},    m literals up without its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from amp_theory.finite.chains.sweeps import Sweeper
+from amp_theory.finite.instances.graphs import GraphInstance
+from amp_theory.tools.arrays import Array, Index
+from amp_theory.tools.errors import InputError
+
+
+def colouring(spins: Index, size: int) -> Index:
+    """Return a colour for every variable, shape (size,), such that two in one factor differ.
+
+    Greedy, the variables of most factors first.
+
+    Parameters
+    ----------
+    spins
+        The variables of every factor, shape (factors, k).
+    size
+        Number of variables.
+
+    Examples
+    --------
+    >>> colouring(np.array([[0, 1, 2], [2, 3, 4]]), 6).tolist()
+    [1, 2, 0, 1, 2, 0]
+    """
+    degree = np.bincount(spins.ravel(), minlength=size)
+    order = np.argsort(spins.ravel(), kind="stable") // spins.shape[1]
+    incident = np.split(order, np.cumsum(degree)[:-1])
+    taken = [0] * len(spins)  # the colours in every factor as bits
+    colour = np.zeros(size, dtype=np.intp)
+    for i in np.argsort(-degree, kind="stable"):
+        factors = incident[i].tolist()
+        used = 0
+        for a in factors:
+            used |= taken[a]
+        free = ~used & (used + 1)  # the lowest bit that is not set
+        colour[i] = free.bit_length() - 1
+        for a in factors:
+            taken[a] |= free
+    return colour
+
+
+@dataclass(frozen=True, eq=False)
+class ColourClass:
+    """Variables of one colour, and their factors one variable after the other."""
+
+    variables: Index
+    factors: Index
+    positive: Index  # 1 where the variable's literal in the factor is the variable itself, 0 where it is negated
+    owner: Index  # the position among `variables` of each of `factors`
+    begin: Index  # where the factors of each variable begin
+
+
+def colour_classes(spins: Index, signs: Array, size: int) -> list[ColourClass]:
+    """Return the variables by colour, those without factors last, in a class of their own."""
+    colour = colouring(spins, size)
+    flat = spins.ravel()
+    degree = np.bincount(flat, minlength=size)
+    edges = np.argsort(flat, kind="stable")
+    start = np.cumsum(degree) - degree
+    classes = []
+    for c in range(int(colour.max()) + 1):
+        variables = np.flatnonzero((colour == c) & (degree > 0))
+        number = degree[variables]
+        begin = np.cumsum(number) - number
+        owner = np.repeat(np.arange(len(variables)), number)
+        edge = edges[start[variables][owner] + np.arange(len(owner)) - begin[owner]]
+        positive = (signs.ravel()[edge] > 0).astype(np.intp)
+        classes.append(ColourClass(variables, edge // spins.shape[1], positive, owner, begin))
+    nothing = np.zeros(0, dtype=np.intp)
+    classes.append(ColourClass(np.flatnonzero(degree == 0), nothing, nothing, nothing, nothing))
+    return [k for k in classes if len(k.variables)]
+
+
+class GraphSweeper(Sweeper):
+    """Configurations of an instance on a graph; arguments as for `Sweeper`.
+
+    Raises
+    ------
+    InputError
+        If a row has weight zero: its conditional laws do not exist.
+    """
+
+    instance: GraphInstance
+
+    def __init__(self, instance: GraphInstance, labels: Index, tilt: Array, factor: Array) -> None:
+        super().__init__(instance, labels, tilt, factor)
+        self.classes = colour_classes(instance.spins, instance.signs, instance.size)
+        weights = np.array(instance.factor.weights)
+        self._violated = weights < weights.max()
+        with np.errstate(divide="ignore"):
+            self._log = np.log(weights)
+        above, below = self._log[1:], self._log[:-1]
+        neither = np.isneginf(above) & np.isneginf(below)  # does not occur at positive weight
+        gain = np.where(neither, 0.0, np.where(neither, 0.0, above) - np.where(neither, 0.0, below))
+        self._gain = np.stack([-gain, gain])  # [positive, m]
+        self._up = instance.up(self.configurations)
+        self._plus = int(np.argmax(self.atoms))
+        if not np.all(np.isfinite(self.interaction())):
+            raise InputError(
+                "the start has weight zero, so that its variables have no conditional law: start from 'planted' or "
+                "another solution, or give the model a temperature > 0"
+            )
+
+    def _others(self, k: ColourClass) -> Index:
+        """Return how many literals are up in the factors of a class without the class's own, (rows, factors)."""
+        literal = (self.labels[:, k.variables] == self._plus)[:, k.owner] == k.positive
+        return np.asarray(self._up[:, k.factors] - literal)
+
+    def _field(self, k: ColourClass, others: Index) -> Array:
+        """Return the log weight of +1 relative to -1 from the interaction, shape (rows, variables)."""
+        if not len(k.factors):
+            return np.zeros((len(self.labels), len(k.variables)))
+        gain: Array = np.add.reduceat(self._gain[k.positive, others], k.begin, axis=1)
+        return np.asarray(self.factor[:, None] * gain)
+
+    def log_weights(self) -> Array:
+        """Return the conditional log weights of all values, shape (rows, size, values), up to a constant of each."""
+        field = np.zeros(self.labels.shape)
+        for k in self.classes:
+            field[:, k.variables] = self._field(k, self._others(k))
+        sign = np.where(np.arange(2) == self._plus, 1.0, -1.0)
+        # relative to the larger of the two, as they may be infinitely far apart
+        return np.asarray(self.tilt + np.minimum(field[..., None] * sign, 0.0))
+
+    def sweep(self, noise: Array) -> Index:
+        """Update every variable once, colour by colour, and return how many changed, shape (rows,)."""
+        base = self.tilt + noise
+        difference = base[..., self._plus] - base[..., 1 - self._plus]
+        before = self.labels.copy()
+        for k in self.classes:
+            others = self._others(k)
+            plus = self._field(k, others) + difference[:, k.variables] > 0
+            self.labels[:, k.variables] = np.where(plus, self._plus, 1 - self._plus)
+            # a factor occurs at most once among those of a class
+            self._up[:, k.factors] = others + (plus[:, k.owner] == k.positive)
+        return np.asarray((before != self.labels).sum(axis=1))
+
+    def interaction(self) -> Array:
+        """Return the interaction of the rows, shape (rows,)."""
+        return np.asarray(self._log[self._up].sum(axis=1))
+
+    def energy(self) -> Array:
+        """Return the number of violated factors per variable, shape (rows,)."""
+        return np.asarray(self._violated[self._up].sum(axis=1) / self.instance.size)

@@ -1,0 +1,81 @@
+"""One sweep: every variable is updated once, given all the others.
+
+Variable i has value a with conditional weight exp(l_a), l_a = log P0(a) + side information + factor B_i a
+- factor A_i a^2/2.  An update adds noise to every l_a and takes the largest:
+
+- heat bath: independent Gumbel numbers, so that a is taken with probability exp(l_a)/sum_b exp(l_b);
+- Metropolis: a value a' is proposed uniformly, the present one included, and has an exponential number E added, the
+  present one nothing, all others -inf: it is accepted if l_a' - l_a > -E = log(uniform).  Without the lazy proposals
+  a variable without a field would alternate for ever.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import numpy as np
+
+from amp_theory.finite.instances.base import Instance
+from amp_theory.tools.arrays import Array, Index
+
+#: what a rule adds to the log weights: from labels (rows, size) and the number of values to (rows, size, values)
+Rule = Callable[[Index, int, np.random.Generator], Array]
+
+
+def heat_bath_noise(labels: Index, values: int, rng: np.random.Generator) -> Array:
+    """Return Gumbel noise, shape (rows, size, values)."""
+    return rng.gumbel(size=(*labels.shape, values))
+
+
+def metropolis_noise(labels: Index, values: int, rng: np.random.Generator) -> Array:
+    """Return the noise of uniform proposals accepted with probability min(1, ratio), shape (rows, size, values)."""
+    proposed = rng.integers(0, values, labels.shape)[..., None]
+    noise = np.full((*labels.shape, values), -np.inf)
+    np.put_along_axis(noise, proposed, rng.exponential(size=proposed.shape), -1)
+    np.put_along_axis(noise, labels[..., None], 0.0, -1)
+    return noise
+
+
+class Sweeper(ABC):
+    """Configurations in rows, with what their conditional laws need.
+
+    Parameters
+    ----------
+    instance
+        An instance with a discrete prior.
+    labels
+        Which of the prior's values every variable has, shape (rows, size).
+    tilt
+        Log weights of the values apart from the interaction, shape (1 or rows, size, values).
+    factor
+        What multiplies the interaction, shape (rows,).
+    """
+
+    def __init__(self, instance: Instance, labels: Index, tilt: Array, factor: Array) -> None:
+        self.instance = instance
+        self.atoms = instance.variables.means
+        self.labels = labels.copy()
+        self.tilt = tilt
+        self.factor = factor
+
+    @property
+    def configurations(self) -> Array:
+        """The configurations, shape (rows, size)."""
+        return np.asarray(self.atoms[self.labels])
+
+    @abstractmethod
+    def sweep(self, noise: Array) -> Index:
+        """Update every variable once with the noise of a rule and return how many changed, shape (rows,)."""
+
+    @abstractmethod
+    def log_weights(self) -> Array:
+        """Return the conditional log weights of all values given the other variables, shape (rows, size, values)."""
+
+    @abstractmethod
+    def interaction(self) -> Array:
+        """Return the interaction of the rows, shape (rows,), as `Instance.interaction`."""
+
+    @abstractmethod
+    def energy(self) -> Array:
+        """Return the energy per variable, shape (rows,), as `Instance.energy`."""

@@ -1,0 +1,72 @@
+"""Approximate message passing on dense instances."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from amp_theory.finite.inference.base import (
+    Inference,
+    MeanIterates,
+    MessagePassingOptions,
+    Record,
+    checked_options,
+    checked_side,
+    first_means,
+)
+from amp_theory.finite.instances.base import Instance
+from amp_theory.finite.instances.dense import DenseInstance
+from amp_theory.finite.instances.scalar_posterior import posterior_moments
+from amp_theory.ingredients.paths.side_information import SideInformation
+from amp_theory.tools.arrays import Array
+
+
+def run_amp(
+    instance: Instance,
+    side: SideInformation | None = None,
+    start: str | Array = "uninformed",
+    options: MessagePassingOptions | None = None,
+) -> Inference:
+    """Run approximate message passing on a dense instance.
+
+    Parameters
+    ----------
+    instance
+        A dense instance.
+    side
+        Side information (none by default), a batch of which is worked on together.
+    start
+        "uninformed" (the prior mean), "informed" (the planted configuration) or means of shape (batch, size).
+    options
+        Damping, tolerance, number of iterations.
+
+    Returns
+    -------
+    Inference
+        Means and variances, and for every side information what became of it (`status`).
+
+    Raises
+    ------
+    InputError
+        For an instance on a graph or shapes that do not fit.
+    """
+    given, how = checked_side(instance, DenseInstance, side, "AMP"), checked_options(options)
+    assert isinstance(instance, DenseInstance)
+    mixture = instance.model.variable_prior.resolved(
+        given.precision + float(instance.coupling(np.asarray(instance.variables.second_moment))[0])
+    )
+    mean = first_means(instance, given, start)
+    record = Record(how, mean)
+    run = MeanIterates(instance, given, mean, record)
+    for _ in range(how.max_iterations):
+        with np.errstate(over="ignore", invalid="ignore"):  # rows that are not finite are told apart
+            mean, before = run.mean, run.before
+            slope, _ = instance.coupling((mean * mean).mean(axis=1, keepdims=True))
+            _, curvature = instance.coupling((mean * before).mean(axis=1, keepdims=True))
+            onsager = curvature * run.variance.mean(axis=1, keepdims=True) * before
+            b, a = given.field + instance.field(mean) - onsager, given.precision + slope
+            good = run.usable(b, a)[:, None]
+            b, a = np.where(good, b, run.b), np.where(good, a, run.a)
+            new, variance = posterior_moments(mixture, b, a)
+        if run.update(new, variance, b, a):
+            break
+    return run.result()

@@ -1,0 +1,293 @@
+"""Approximate message passing on dense instances, belief propagation on sparse graphs.
+
+**AMP** for the weights of dense.py, with side information of field b and precision a, in the Bayes-optimal setting
+(T. Lesieur et al., arXiv:1701.08010, for tensors):
+
+    B^{t+1} = b + sum_p Lambda_p[m^t,...,m^t]/(p-1)! - xi''(m^t.m^{t-1}/N) (1/N sum_i v_i^t) m^{t-1},
+    A^{t+1} = a + xi'(m^t.m^t/N),    m^{t+1}, v^{t+1} = posterior mean and variance at (B, A),
+
+v the posterior variances, Lambda_p = sqrt(lambda_p) J; known variables have m = value, v = 0.  The third term
+is Onsager's.  In large instances m^t.s*/N follows state evolution.
+
+**BP** along the edges (factor a, spin i), h half log-likelihood ratios, h = sum of side information and of
+the messages u from the other factors, u = sign (1/2) log(N_+/N_-) as in cavity/factors.py; exact on trees.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from amp_theory.finite.instances.base import Instance, fitting_side
+from amp_theory.ingredients.paths.side_information import Mask, SideInformation
+from amp_theory.tools.arrays import EPS, Array
+from amp_theory.tools.errors import InputError, as_array, as_flag, as_float, integer_between, positive, told
+
+#: fields and means below this, in units of the prior's width, have no correct digits in weights of discrete values
+RESOLVED = 1e-12
+#: what became of a run: see `Inference`
+Status = Literal["converged", "max_iterations", "diverged", "contradiction"]
+#: means beyond this, in units of sqrt(E s^2) or of the start, that still grow have no fixed point to go to
+LARGEST_MEAN = 1e3
+#: iterations over which the rate of convergence is measured
+WINDOW = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Inference:
+    """What message passing found for a batch of side informations.
+
+    Parameters
+    ----------
+    mean, variance
+        Posterior means and variances, shape (batch, size).
+    effective_field, precision
+        B, shape (batch, size), and A, shape (batch, 1), with which every variable sees its prior.
+    converged, iterations
+        Whether the status is "converged", shape (batch,), and the number of iterations.
+    residuals
+        Root mean squared change that every iteration, without damping, makes: of the means, for belief propagation of
+        the hyperbolic tangents of the messages; shape (iterations, batch).
+    iterates
+        Means after each iteration, the start first, shape (iterations + 1, batch, size); empty unless asked for.
+    status
+        Of every side information: "converged" (a fixed point is near: see `MessagePassingOptions`); "max_iterations";
+        "diverged" (the means grow without bound or are no longer finite: what is returned is the last iterate before
+        that); "contradiction" (known values and constraints exclude each other: no configuration has a weight above
+        zero, and what is returned is the iterate before this was found).
+    """
+
+    mean: Array
+    variance: Array
+    effective_field: Array
+    precision: Array
+    converged: Mask
+    iterations: int
+    residuals: Array
+    iterates: tuple[Array, ...] = field(default=(), repr=False)
+    status: tuple[Status, ...] = ()
+
+    def overlaps(self, reference: Array) -> Array:
+        """Return the overlap m^t.reference/size of every iterate, shape (iterations + 1, batch)."""
+        if not self.iterates:
+            raise InputError("the iterates were not kept: run with keep_iterates=True")
+        given = as_array("reference", reference, "finite")
+        if given.shape[-1:] != self.mean.shape[1:] or given.ndim > 2 or not np.all(np.isfinite(given)):
+            raise InputError(f"reference must be a finite configuration of shape {self.mean.shape[1:]}")
+        return np.array([(m * given).mean(axis=1) for m in self.iterates])
+
+
+@dataclass(frozen=True)
+class MessagePassingOptions:
+    """How message passing is run.
+
+    Parameters
+    ----------
+    damping
+        Part of the old means (AMP) or messages (BP) that is kept, in [0, 1).
+    tolerance
+        Stop when a fixed point is nearer than this: the root mean squared change that an iteration without damping
+        makes, and the distance that is left at the rate at which changes shrink, both relative to the root mean
+        square of what has been learnt (means minus prior mean of the unknown variables; messages).
+    max_iterations
+        Iterations at most.
+    keep_iterates
+        Whether to return the means of all iterations.
+    """
+
+    damping: float = 0.0
+    tolerance: float = 1e-8
+    max_iterations: int = 500
+    keep_iterates: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= as_float("damping", self.damping, "in [0, 1)") < 1:
+            raise InputError(f"damping must lie in [0, 1), got {told(self.damping)}")
+        positive("tolerance", self.tolerance)
+        integer_between("max_iterations", self.max_iterations, 1, 10**9)
+        as_flag("keep_iterates", self.keep_iterates)
+
+
+def no_side_information(instance: Instance) -> SideInformation:
+    """Return side information that tells nothing."""
+    return SideInformation.from_field(np.zeros((1, instance.size)))
+
+
+def first_means(instance: Instance, side: SideInformation, start: str | Array) -> Array:
+    """Return the means to start from, shape (batch, size)."""
+    if isinstance(start, str):
+        if start == "uninformed":
+            return np.full((side.batch, side.size), instance.variables.mean)
+        if start != "informed":
+            raise InputError(f"start must be 'uninformed', 'informed' or an array, got {told(start)}")
+        if instance.planted is None:
+            raise InputError("a random instance has no planted configuration to start from")
+        return np.tile(instance.planted, (side.batch, 1))
+    means = as_array("start", start, "finite")
+    if means.shape != (side.batch, side.size) or not np.all(np.isfinite(means)):
+        raise InputError(f"start must be finite with shape {(side.batch, side.size)}, got shape {means.shape}")
+    return means
+
+
+def checked_side(instance: Instance, kind: type[Instance], side: SideInformation | None, name: str) -> SideInformation:
+    """Return side information of the size of an instance of the right kind, none by default."""
+    if not isinstance(instance, kind):
+        raise InputError(f"{name} is for instances of the kind {kind.__name__}, got {told(instance)}")
+    return no_side_information(instance) if side is None else fitting_side(instance, side)
+
+
+def checked_options(options: object) -> MessagePassingOptions:
+    """Return the options given, or the default ones for None."""
+    if options is None:
+        return MessagePassingOptions()
+    if not isinstance(options, MessagePassingOptions):
+        raise InputError(f"options must be MessagePassingOptions or None, got {told(options)}")
+    return options
+
+
+def root_mean_square(values: Array) -> Array:
+    """Return the root mean square over the last axis, also of numbers whose squares vanish or overflow."""
+    unit = np.abs(values).max(axis=-1, keepdims=True)
+    part = values / np.where((unit > 0) & np.isfinite(unit), unit, 1.0)
+    return np.asarray(unit[..., 0] * np.sqrt((part * part).mean(axis=-1)))
+
+
+def relative_change(size: Array, scale: Array) -> Array:
+    """Return the size of changes relative to that of what is known, infinite where nothing is."""
+    return np.divide(size, scale, out=np.where(size > 0, np.inf, 0.0), where=scale > 0)
+
+
+class Record:
+    """Residuals and iterates of a run, and what became of every side information.
+
+    A change is small next to an unstable fixed point too, and where a fixed point has just vanished; so the distance
+    from the fixed point is taken as change/(1 - rate), the rate from the last changes, and no rate >= 1 will do.
+    """
+
+    def __init__(self, options: MessagePassingOptions, mean: Array) -> None:
+        self.options = options
+        self.residuals: list[Array] = []
+        self.iterates = [mean] if options.keep_iterates else []
+        self.converged: Mask = np.zeros(len(mean), dtype=bool)
+        self.failed: dict[int, Status] = {}
+        self._relative: list[Array] = []
+
+    @property
+    def stopped(self) -> Mask:
+        """Which side informations have diverged or are contradicted, shape (batch,)."""
+        result: Mask = np.zeros(len(self.converged), dtype=bool)
+        result[list(self.failed)] = True
+        return result
+
+    def fail(self, rows: Mask, status: Status) -> None:
+        """Note what is wrong with side informations that have not failed before."""
+        for row in np.flatnonzero(rows):
+            self.failed.setdefault(int(row), status)
+
+    def add(self, mean: Array, size: Array, relative: Array) -> bool:
+        """Keep one iteration and tell whether it was the last.
+
+        Parameters
+        ----------
+        mean
+            The new means.
+        size
+            Root mean square of what an iteration without damping changes, shape (batch,).
+        relative
+            The same relative to what is known, beyond rounding.
+        """
+        self.residuals.append(size)
+        self._relative.append(relative)
+        if self.options.keep_iterates:
+            self.iterates.append(mean)
+        # near a fixed point, changes of the size of rounding tell no rate
+        stays = self.converged & (relative <= self.options.tolerance)
+        self.converged = (stays | (self._distance() <= self.options.tolerance)) & ~self.stopped
+        return bool(np.all(self.converged | self.stopped))
+
+    def _distance(self) -> Array:
+        """Return the larger of the last relative change and the relative distance it leaves, shape (batch,)."""
+        last = self._relative[-1]
+        if len(self._relative) < 2:  # the first iteration knows no Onsager term
+            return np.full(last.shape, np.inf)
+        rate = np.zeros(last.shape)
+        for back in {1, min(WINDOW, len(self._relative) - 1)}:
+            before = self._relative[-1 - back]
+            with np.errstate(over="ignore", invalid="ignore"):  # changes that are infinite or not a number
+                ratio = np.divide(last, before, out=np.where(last > 0, np.inf, 0.0), where=before > 0)
+            rate = np.maximum(rate, ratio ** (1 / back))
+        left = np.divide(1 - self.options.damping, 1 - rate, out=np.full(last.shape, np.inf), where=rate < 1)
+        return np.where(last > 0, last * np.maximum(left, 1.0), 0.0)
+
+    def result(self, mean: Array, variance: Array, b: Array, a: Array) -> Inference:
+        """Return the outcome."""
+        status: list[Status] = ["converged" if good else "max_iterations" for good in self.converged]
+        for row, what in self.failed.items():
+            status[row] = what
+        return Inference(
+            mean, variance, b, a, self.converged, len(self.residuals), np.array(self.residuals),
+            tuple(self.iterates), tuple(status),
+        )  # fmt: skip
+
+
+class MeanIterates:
+    """The last good iterate of AMP or GAMP: means, variances, fields and precisions, row by row.
+
+    Parameters
+    ----------
+    instance, side, mean
+        The instance, the side information, and the means at the start.
+    record
+        The record of the run.
+    """
+
+    def __init__(self, instance: Instance, side: SideInformation, mean: Array, record: Record) -> None:
+        prior = self._prior = instance.variables
+        self.side, self.record, self.mean, self.before = side, record, mean, np.zeros_like(mean)
+        self.variance = np.full(mean.shape, prior.variance)
+        self.b, self.a = side.field.astype(float), np.full((side.batch, 1), float(side.precision))
+        self._prior_mean, self._rounding = prior.mean, 8 * EPS * abs(prior.mean)
+        self._largest = LARGEST_MEAN * np.maximum(math.sqrt(prior.second_moment), root_mean_square(mean))
+        self._size = np.full(side.batch, np.inf)
+
+    def usable(self, *arrays: Array) -> Mask:
+        """Note which rows of arrays are not finite, and return those that are and have not failed before."""
+        finite = np.all([np.isfinite(x).all(axis=1) for x in arrays], axis=0)
+        self.record.fail(~finite, "diverged")
+        return ~self.record.stopped
+
+    def update(self, new: Array, variance: Array, b: Array, a: Array, other: Array | float = 0.0) -> bool:
+        """Take means as they are without damping, and the relative change of what else iterates; tell if it is over."""
+        side, damping = self.side, self.record.options.damping
+        self.usable(new, variance)
+        new = np.where(side.known, side.values, new)
+        with np.errstate(over="ignore", invalid="ignore"):
+            change = new - self.mean
+            size = root_mean_square(change)
+            grows = (root_mean_square(new) > self._largest) & (size >= self._size)
+        self.record.fail(grows, "diverged")
+        good = ~self.record.stopped
+        change, self._size = np.where(good[:, None], change, 0.0), np.where(good, size, np.inf)
+        self.before, self.mean = self.mean, self.mean + change * (1 - damping)
+        if not damping:
+            self.mean = np.where(good[:, None], new, self.mean)
+        self.variance = np.where(good[:, None], np.where(side.known, 0.0, variance), self.variance)
+        self.b, self.a = np.where(good[:, None], b, self.b), np.where(good[:, None], a, self.a)
+        learnt = np.where(side.known | ~good[:, None], 0.0, new - self._prior_mean)
+        size = root_mean_square(change)
+        relative = relative_change(np.maximum(size - self._rounding, 0.0), root_mean_square(learnt))
+        unusable = ~good | self._hidden()
+        return self.record.add(self.mean, size, np.where(unusable, np.inf, np.maximum(relative, other)))
+
+    def _hidden(self) -> Mask:
+        """Return the rows whose fields are so small that the weights of a discrete prior's values do not show them."""
+        prior = self._prior
+        learnt = prior.variance * np.abs(np.where(self.side.known, 0.0, self.b)).max(axis=1)
+        return np.asarray(prior.atoms & (learnt > 0) & (learnt < RESOLVED * math.sqrt(prior.second_moment)))
+
+    def result(self) -> Inference:
+        """Return the outcome."""
+        return self.record.result(self.mean, self.variance, self.b, self.a)

@@ -1,0 +1,67 @@
+"""Belief propagation on graphs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from amp_theory.finite.inference.base import (
+    Inference,
+    MessagePassingOptions,
+    Record,
+    checked_options,
+    checked_side,
+    first_means,
+    relative_change,
+)
+from amp_theory.finite.inference.graph_messages import LARGEST_FIELD, Edges, factor_messages
+from amp_theory.finite.instances.base import Instance
+from amp_theory.finite.instances.graphs import GraphInstance
+from amp_theory.ingredients.paths.side_information import SideInformation
+from amp_theory.tools.arrays import Array
+
+
+def run_bp(
+    instance: Instance,
+    side: SideInformation | None = None,
+    start: str | Array = "uninformed",
+    options: MessagePassingOptions | None = None,
+) -> Inference:
+    """Run belief propagation on a sparse graph; parameters as for `run_amp`.
+
+    Arrays of means to start from stand for fields atanh(mean) on all edges.  Messages are limited to half
+    log-likelihood ratios of 17, but for those that known spins make certain; if these contradict each other, no
+    configuration is left and the status is "contradiction".
+    """
+    given, how = (
+        checked_side(instance, GraphInstance, side, "belief propagation"),
+        checked_options(options),
+    )
+    assert isinstance(instance, GraphInstance)
+    edges = Edges(instance, given)
+    near = 1 - np.exp(-2 * LARGEST_FIELD)
+    fields = edges.base + np.arctanh(np.clip(first_means(instance, given, start), -near, near))
+    mean, total = edges.means(fields)
+    # messages in the shape (k, batch, factors), in which all factors are contiguous
+    h = edges.at_spins(fields)
+    u, said = np.zeros_like(h), np.zeros_like(h)
+    record = Record(how, mean)
+    for step in range(how.max_iterations):
+        fresh = factor_messages(instance, edges.signs, h)
+        record.fail(np.asarray(np.isnan(fresh).any(axis=(0, 2))), "contradiction")
+        fresh = np.where(record.stopped[:, None], u, fresh) if record.failed else fresh
+        says = np.tanh(fresh)
+        change, known = says - said, np.where(np.abs(says) < 1, says, 0.0)  # without what is certain
+        if step and how.damping:
+            mixed = (1 - how.damping) * fresh + how.damping * u
+            fresh = np.where(np.isinf(fresh), fresh, mixed)  # what is certain stays certain
+        u, said = fresh, np.tanh(fresh) if how.damping else says
+        h, fields, contradicted = edges.cavity(u)
+        record.fail(contradicted, "contradiction")
+        new, new_total = edges.means(fields)
+        good = ~record.stopped[:, None]
+        mean, total = np.where(good, new, mean), np.where(good, new_total, total)
+        size, scale = (np.sqrt((x * x).mean(axis=(0, 2))) for x in (change, known))
+        relative = np.where(edges.hidden(mean), np.inf, relative_change(size, scale))
+        if record.add(mean, size, relative):
+            break
+    return record.result(mean, 1 - mean**2, total, np.zeros((given.batch, 1)))

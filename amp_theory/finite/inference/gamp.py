@@ -1,0 +1,150 @@
+"""Generalised approximate message passing (GAMP) on instances of generalised linear models, Bayes-optimal.
+
+With the means m^t and v^t the average over variables of their posterior variances, for measurements y of z = Phi s:
+
+    omega^t = Phi m^t - v^t g^{t-1},            V^t = v^t,
+    g^t = d log Z(y, omega^t, V^t)/d omega      (output_functions.py),
+    C^t = -alpha (1/M) sum_mu dg_mu^t/d omega,
+    B^t = b + C^t m^t + Phi^T g^t,              A^t = a + C^t + alpha c,
+    m^{t+1}, v_i^{t+1} = posterior mean and variance at (B, A),
+
+with side information of field b and precision a; known variables have m = value, v = 0.  The terms with g^{t-1}
+and C^t are Onsager's.  The start is g = 0 and v = rho - |m|^2/N, so that m^t.s*/N follows state evolution
+q_{t+1} = G(alpha R(q_t)) from q_0 = (E s)^2: as the entries of Phi are independent, the averages v and C serve all
+measurements and variables alike.
+
+The precision is the mean of -dg/d omega and not of g^2, which has the same expectation (Nishimori), because without
+noise, where both grow as 1/v, an error of v would change the latter by twice as much and be amplified.  For labels
+and continuous outputs c = 0.  For a constraint that is known to hold, E[g^2 + dg/d omega] = c = 2 d log f_0/d rho,
+with f_0 the probability of the constraint: the norm of s is part of the posterior.
+
+Source: S. Rangan, arXiv:1010.5141, algorithm 1, with averaged variances; L. Zdeborova and F. Krzakala,
+arXiv:1511.02476.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from amp_theory.finite.inference.base import (
+    Inference,
+    MeanIterates,
+    MessagePassingOptions,
+    Record,
+    checked_options,
+    checked_side,
+    first_means,
+)
+from amp_theory.finite.instances.base import Instance
+from amp_theory.finite.instances.linear import GLMInstance
+from amp_theory.finite.instances.scalar_posterior import posterior_moments
+from amp_theory.ingredients.paths.side_information import SideInformation
+from amp_theory.ingredients.priors.mixtures import Mixture
+from amp_theory.tools.arrays import Array
+from amp_theory.tools.errors import NumericalError
+
+#: smallest V of a continuous prior, in units of rho: residuals are rounding errors below its square root
+LEAST_VARIANCE = 1e-24
+
+
+def least_variance(variables: Mixture, size: int) -> float:
+    """Return the smallest V in use.
+
+    For a discrete prior, the posterior variance (distance/2)^2/N that one undecided variable causes: with fewer than
+    one, z is not normal, and the labels that are in doubt are too few for averages over measurements.
+    """
+    if variables.atoms:
+        return float(np.diff(np.sort(variables.means)).min()) ** 2 / (4 * size)
+    return LEAST_VARIANCE * variables.second_moment
+
+
+def first_variance(instance: GLMInstance, means: Array, start: str | Array) -> Array:
+    """Return v at the start, shape (batch, 1): rho - |m|^2/N, up to the error of estimating it from N variables."""
+    prior = instance.variables
+    if isinstance(start, str):
+        value = prior.second_moment - prior.mean**2 if start == "uninformed" else prior.second_moment / instance.size
+        return np.full((len(means), 1), value)
+    m, v = prior.means, prior.variances
+    fourth = float(prior.probabilities @ (m**4 + 6 * m**2 * v + 3 * v**2))
+    error = math.sqrt(max(fourth - prior.second_moment**2, 0.0) / instance.size)
+    least = max(error, prior.second_moment / instance.size)
+    return np.asarray(np.maximum(prior.second_moment - (means * means).mean(axis=1, keepdims=True), least))
+
+
+def run_gamp(
+    instance: Instance,
+    side: SideInformation | None = None,
+    start: str | Array = "uninformed",
+    options: MessagePassingOptions | None = None,
+) -> Inference:
+    """Run generalised approximate message passing on an instance of a generalised linear model.
+
+    Parameters
+    ----------
+    instance
+        An instance of a generalised linear model.
+    side
+        Side information (none by default), a batch of which is worked on together.
+    start
+        "uninformed" (the prior mean), "informed" (the planted configuration) or means of shape (batch, size).
+    options
+        Damping (of means and their variance), tolerance, number of iterations.  Recovery without noise is unstable
+        in some instances of a few hundred variables, when v falls below the errors of the means; a damping of 0.2
+        cures it.
+
+    Raises
+    ------
+    InputError
+        For another instance or shapes that do not fit.
+    NumericalError
+        For an output of a channel of one's own that is impossible given the means; `partial` is the `Inference` so far.
+
+    Examples
+    --------
+    >>> from amp_theory import Rademacher, draw_instance
+    >>> from amp_theory.models.measurements import GLM
+    >>> from amp_theory.ingredients.outputs.named import SignChannel
+    >>> instance = draw_instance(GLM(Rademacher(), SignChannel()), control=2.0, size=300, seed=0)
+    >>> found = run_gamp(instance)
+    >>> bool(found.converged[0]), bool(np.all(np.sign(found.mean[0]) == instance.planted))
+    (True, True)
+    """
+    given, how = checked_side(instance, GLMInstance, side, "GAMP"), checked_options(options)
+    assert isinstance(instance, GLMInstance)
+    sensing, ratio = instance.sensing, instance.sampling_ratio
+    least, shift = least_variance(instance.variables, instance.size), ratio * instance.output.norm_slope
+    mean = first_means(instance, given, start)
+    v = first_variance(instance, mean, start)
+    g = np.zeros((given.batch, len(sensing)))
+    run = MeanIterates(instance, given, mean, Record(how, mean))
+    for _ in range(how.max_iterations):
+        with np.errstate(over="ignore", invalid="ignore"):  # rows that are not finite are told apart
+            omega = run.mean @ sensing.T - v * g
+            good = run.usable(omega)[:, None]
+            new_g, slope = _denoised(instance, run, np.where(good, omega, 0.0), np.maximum(v, least))
+            onsager = -ratio * slope.mean(axis=1, keepdims=True)
+            b = given.field + onsager * run.mean + new_g @ sensing
+            # a negative precision, by the noise of the average, is no channel
+            a = np.maximum(given.precision + onsager + shift, 0.0)
+            good = run.usable(new_g, b, a)[:, None]
+            b, a = np.where(good, b, run.b), np.where(good, a, run.a)
+            new, variance = posterior_moments(instance.model.prior.resolved(float(a.max())), b, a)
+            good = run.usable(new, variance)[:, None]
+            new_v = np.where(good, np.where(given.known, 0.0, variance).mean(axis=1, keepdims=True), v)
+        g, change = np.where(good, new_g, g), new_v - v
+        v = (1 - how.damping) * new_v + how.damping * v
+        if run.update(new, variance, b, a, np.abs(change[:, 0]) / instance.variables.second_moment):
+            break
+    return run.result()
+
+
+def _denoised(instance: GLMInstance, run: MeanIterates, omega: Array, variance: Array) -> tuple[Array, Array]:
+    """Return g and dg/d omega; an output that is impossible given the means ends the run with what there is."""
+    try:
+        return instance.output.denoise(instance.measurements, omega, variance)
+    except NumericalError as error:
+        raise NumericalError(
+            error.found, error.advice, partial=run.result() if run.record.residuals else None
+        ) from None

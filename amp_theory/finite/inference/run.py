@@ -1,0 +1,28 @@
+"""The message passing that fits an instance."""
+
+from __future__ import annotations
+
+from amp_theory.finite.inference.amp import run_amp
+from amp_theory.finite.inference.base import (
+    Inference,
+    MessagePassingOptions,
+)
+from amp_theory.finite.inference.bp import run_bp
+from amp_theory.finite.inference.gamp import run_gamp
+from amp_theory.finite.instances.base import Instance
+from amp_theory.finite.instances.dense import DenseInstance
+from amp_theory.finite.instances.linear import GLMInstance
+from amp_theory.ingredients.paths.side_information import SideInformation
+from amp_theory.tools.arrays import Array
+
+
+def run_message_passing(
+    instance: Instance,
+    side: SideInformation | None = None,
+    start: str | Array = "uninformed",
+    options: MessagePassingOptions | None = None,
+) -> Inference:
+    """Run AMP on dense instances, GAMP on generalised linear models, BP on sparse graphs; parameters as for these."""
+    if isinstance(instance, GLMInstance):
+        return run_gamp(instance, side, start, options)
+    return (run_amp if isinstance(instance, DenseInstance) else run_bp)(instance, side, start, options)

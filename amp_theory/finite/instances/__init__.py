@@ -1,0 +1,8 @@
+"""Instances of models: drawn, planted or random, with their energies and fields.
+
+May import: tools, ingredients, models, finite.outputs.
+
+- `base`: what instances have in common; `dense`, `linear`, `graphs`: tensors, measurements, hypergraphs; `draw`: an
+  instance of any model.
+- `enumeration`: exact averages of small instances; `scalar_posterior`: one variable given a field and a precision.
+"""

@@ -1,0 +1,148 @@
+"""Finite instances of models: what they have in common, and how they are drawn.
+
+An instance is a measure over configurations s of `size` variables with independent priors (or uniform on
+the sphere), times exp(interaction(s)).  A planted instance was drawn together with a configuration `planted`, which
+is an exact sample of the measure it defines; a random one has none.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from amp_theory.finite.instances.scalar_posterior import sample_prior
+from amp_theory.ingredients.paths.side_information import SideInformation
+from amp_theory.ingredients.priors.mixtures import Mixture
+from amp_theory.models.base import Model
+from amp_theory.tools.arrays import Array
+from amp_theory.tools.errors import InputError, as_real, integer_between, told
+
+#: the largest number of variables that is considered at all
+LARGEST_SIZE = 10**7
+#: the largest modulus of a variable whose powers in an energy stay finite
+LARGEST_VALUE = 1e30
+#: above every seed that a checkpoint keeps
+LARGEST_SEED = 2**256
+
+
+class Instance(ABC):
+    """One instance of a model at a value of its control.
+
+    Parameters
+    ----------
+    model, control, size
+        The model, the value of its control, and the number of variables.
+    planted
+        The planted configuration, shape (size,); None for a random instance.
+    """
+
+    def __init__(self, model: Model, control: float, size: int, planted: Array | None) -> None:
+        self.model = model
+        self.control = control
+        self.size = size
+        self.planted = None if planted is None else as_real("planted", planted)
+
+    def __repr__(self) -> str:
+        kind = "random" if self.planted is None else "planted"
+        return f"<{kind} instance of {self.model!r}, {self.model.control} = {self.control:g}, size {self.size}>"
+
+    @cached_property
+    def variables(self) -> Mixture:
+        """The prior of one variable."""
+        return self.model.variable_prior.resolved(0.0)
+
+    @property
+    @abstractmethod
+    def flip_symmetric(self) -> bool:
+        """Whether s and -s have equal weight."""
+
+    @abstractmethod
+    def interaction(self, configurations: Array) -> Array:
+        """Return the logarithm of the weight relative to the priors, shape (n,), for configurations (n, size)."""
+
+    @abstractmethod
+    def energy(self, configurations: Array) -> Array:
+        """Return the energy per variable, shape (n,), in the units of the model's Hamiltonian."""
+
+    def _checked(self, configurations: object, name: str = "configurations", any_shape: bool = False) -> Array:
+        """Return finite configurations of shape (n, size), or of any shape (..., size)."""
+        s = as_real(name, configurations)
+        s = s if any_shape else np.atleast_2d(s)
+        shape = "(..., size)" if any_shape else "(n, size)"
+        good = s.ndim == 0 or s.shape[-1] == self.size if any_shape else s.shape[1:] == (self.size,)
+        if not good:
+            raise InputError(f"{name} must have shape {shape} with size = {self.size}, got {s.shape}")
+        if not np.all(np.abs(s) <= LARGEST_VALUE):
+            raise InputError(f"{name} must be finite, of modulus up to {LARGEST_VALUE:g}, got {told(configurations)}")
+        return s
+
+    def overlap(self, a: Array, b: Array) -> Array:
+        """Return sum_i a_i b_i/size over the last axis, its absolute value where s and -s are alike."""
+        first, second = (self._checked(s, name, any_shape=True) for s, name in ((a, "a"), (b, "b")))
+        try:
+            result = np.asarray((first * second).sum(axis=-1) / self.size)
+        except ValueError:
+            raise InputError(f"a and b must broadcast, got shapes {first.shape} and {second.shape}") from None
+        return np.abs(result) if self.flip_symmetric else result
+
+
+def as_instance(instance: object) -> Instance:
+    """Return `instance` if it is one, else raise an `InputError` that tells where to get one."""
+    if not isinstance(instance, Instance):
+        raise InputError(f"instance must come from draw_instance, got {told(instance)}")
+    return instance
+
+
+def fitting_side(instance: Instance, side: object) -> SideInformation:
+    """Return side information about configurations of an instance's size."""
+    if not isinstance(side, SideInformation):
+        raise InputError(f"side must be SideInformation or None, got {told(side)}")
+    if side.size != instance.size:
+        raise InputError(f"the side information has {side.size} variables, the instance {instance.size}")
+    return side
+
+
+def check_size(size: object, least: int) -> int:
+    """Return a number of variables that is large enough for the model's interactions."""
+    return integer_between("size", size, least, LARGEST_SIZE)
+
+
+def check_memory(needed: float, what: str) -> None:
+    """Raise an `InputError` if more bytes are needed than this machine has."""
+    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > 0.8 * available:
+        raise InputError(
+            f"{what} needs {needed / 2**30:.3g} GiB of memory, of which this machine has {available / 2**30:.3g}: "
+            "choose a smaller size"
+        )
+
+
+def check_seed(seed: object) -> np.random.SeedSequence:
+    """Return the seed sequence of a non-negative integer, or the sequence given."""
+    if isinstance(seed, np.random.SeedSequence):
+        return seed
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise InputError(f"seed must be an integer >= 0, got {told(seed)}")
+    return np.random.SeedSequence(int(seed))
+
+
+def check_master_seed(seed: Any) -> int:
+    """Return the seed of a run of many tasks, which its checkpoint keeps: an integer >= 0."""
+    if isinstance(seed, np.random.SeedSequence):
+        raise InputError(f"seed must be an integer >= 0, got {told(seed)}")
+    check_seed(seed)
+    if seed >= LARGEST_SEED:
+        raise InputError(f"seed must be below 2**256, got {told(seed)}")
+    return int(seed)
+
+
+def draw_planted(model: Model, size: int, rng: np.random.Generator) -> Array:
+    """Draw a configuration from the prior, on the sphere sum s^2 = size where the model is spherical."""
+    if model.spherical:
+        s = rng.standard_normal(size)
+        return np.asarray(s * np.sqrt(size / (s @ s)))
+    return sample_prior(model.variable_prior.resolved(0.0), (size,), rng)

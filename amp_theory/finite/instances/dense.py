@@ -1,0 +1,174 @@
+"""Dense instances: every variable interacts with every other through symmetric tensors.
+
+With the coupling xi(q) = sum_p c_p q^p at the given control, an instance observes for every p
+
+    J_{i1..ip} = sqrt(lambda_p) s*_{i1}..s*_{ip} + W_{i1..ip},    lambda_p = p! c_p/N^{p-1},
+
+W a symmetric tensor of variance one, so that the log weight of a configuration relative to the prior is
+
+    sum_p [ sqrt(lambda_p)/p! sum_{i1..ip} J s..s  -  (lambda_p/2) e_p(s_1^2, ..., s_N^2) ],
+
+e_p the elementary symmetric polynomial; the second part is the same for all Ising configurations.  Independent
+variables have distinct indices only; on the sphere all indices take part, W being a symmetrised tensor of
+independent entries, and the second part is constant: the covariance of the energies is then N xi(q) exactly.  A random
+instance has s* = 0.  The same weights are those of the p-spin, exp(-H/T) with J of variance p!/(2 N^{p-1}).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from amp_theory.finite.instances.base import Instance, check_memory, check_size, draw_planted
+from amp_theory.models.base import Model
+from amp_theory.tools.arrays import Array
+from amp_theory.tools.errors import InputError, as_real
+
+
+@dataclass(frozen=True, eq=False)
+class Term:
+    """The interaction among p variables: weight lambda_p and the symmetric tensor sqrt(lambda_p) J."""
+
+    bodies: int
+    weight: float
+    tensor: Array
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tensor", as_real("tensor", self.tensor))
+
+    def contract(self, s: Array) -> Array:
+        """Return sum_{i2..ip} tensor s..s/(p - 1)! for a batch s of shape (n, size): the field on every variable."""
+        size = s.shape[1]
+        if self.bodies == 1:
+            return np.broadcast_to(self.tensor, s.shape)
+        field = s @ self.tensor.reshape(size, size ** (self.bodies - 1))
+        for k in range(self.bodies - 2):
+            field = np.matmul(s[:, None, :], field.reshape(len(s), size, size ** (self.bodies - 2 - k)))[:, 0]
+        return np.asarray(field / math.factorial(self.bodies - 1))
+
+
+def elementary(squares: Array, order: int) -> Array:
+    """Return the elementary symmetric polynomial e_p of the last axis, from power sums (Newton's identities)."""
+    sums = [(squares**k).sum(axis=-1) for k in range(1, order + 1)]
+    e = [np.ones(squares.shape[:-1])]
+    for n in range(1, order + 1):
+        e.append(sum((-1) ** (k - 1) * e[n - k] * sums[k - 1] for k in range(1, n + 1)) / n)
+    return np.asarray(e[order])
+
+
+class DenseInstance(Instance):
+    """An instance of a dense model with a polynomial coupling."""
+
+    def __init__(self, model: Model, control: float, size: int, planted: Array | None, terms: Sequence[Term]) -> None:
+        super().__init__(model, control, size, planted)
+        self.terms = tuple(terms)
+
+    @cached_property
+    def constant_norm(self) -> bool:
+        """Whether the quadratic part of the log weight is the same for all configurations."""
+        return self.model.spherical or bool(np.ptp(self.variables.means**2) == 0 and self.variables.atoms)
+
+    @property
+    def flip_symmetric(self) -> bool:
+        """Whether all interactions are even and the prior is symmetric."""
+        return self.variables.symmetric and all(t.bodies % 2 == 0 for t in self.terms)
+
+    def field(self, configurations: Array) -> Array:
+        """Return the derivative of the linear part of the log weight in every variable, shape (n, size)."""
+        return np.asarray(sum(t.contract(configurations) for t in self.terms))
+
+    def linear(self, configurations: Array) -> Array:
+        """Return sum_p sqrt(lambda_p)/p! sum J s..s, shape (n,)."""
+        return np.asarray(sum((t.contract(configurations) * configurations).sum(axis=1) / t.bodies for t in self.terms))
+
+    def interaction(self, configurations: Array) -> Array:
+        """Return the log weight relative to the prior, shape (n,), without the part that is constant."""
+        s = self._checked(configurations)
+        result = self.linear(s)
+        if not self.constant_norm:
+            result = result - 0.5 * sum(t.weight * elementary(s * s, t.bodies) for t in self.terms)
+        return np.asarray(result)
+
+    def energy(self, configurations: Array) -> Array:
+        """Return the energy per variable: minus the log weight, times T where the control is a temperature."""
+        return -self.model.energy_unit(self.control) * self.interaction(configurations) / self.size
+
+    def coupling(self, overlap: Array) -> tuple[Array, Array]:
+        """Return xi'(q) and xi''(q), in terms of what was drawn: lambda_p N^{p-1}/p! = c_p."""
+        slope, curvature = np.zeros_like(overlap), np.zeros_like(overlap)
+        for t in self.terms:
+            p = t.bodies
+            c = t.weight * float(self.size) ** (p - 1) / math.factorial(p)
+            slope = slope + c * p * overlap ** (p - 1)
+            if p > 1:
+                curvature = curvature + c * p * (p - 1) * overlap ** (p - 2)
+        return slope, curvature
+
+
+def polynomial_terms(model: Model, control: float) -> list[tuple[int, float]]:
+    """Return (p, c_p) of the coupling xi(q) = sum_p c_p q^p at a control.
+
+    Raises
+    ------
+    InputError
+        If the coupling is not a polynomial.
+    """
+    coupling = model.polynomial
+    if coupling is None:
+        raise InputError(f"finite instances need a polynomial coupling, {model!r} has {model.coupling!r}")
+    intensity = float(model.intensity(np.asarray(control)))
+    scaled, fixed = coupling.float_terms
+    return sorted([(p, intensity * c) for p, c in scaled] + list(fixed))
+
+
+def symmetric_noise(size: int, bodies: int, rng: np.random.Generator) -> Array:
+    """Return sqrt(p!) times the symmetrisation of a tensor of independent normal numbers.
+
+    Entries with distinct indices have variance one, others the product of the factorials of the multiplicities.
+    """
+    noise = rng.standard_normal((size,) * bodies)
+    for order in range(2, bodies + 1):  # sums over the permutations of the last `order` axes
+        first = bodies - order
+        noise = noise + sum(np.swapaxes(noise, first, axis) for axis in range(first + 1, bodies))
+    return np.asarray(noise / math.sqrt(math.factorial(bodies)))
+
+
+def _without_coincidences(tensor: Array) -> None:
+    """Set entries with equal indices to zero, in place."""
+    every = np.arange(tensor.shape[0])
+    for a in range(tensor.ndim):
+        for b in range(a):
+            moved = np.moveaxis(tensor, (b, a), (0, 1))
+            moved[every, every] = 0.0
+
+
+def draw_dense(model: Model, control: float, size: object, rng: np.random.Generator, planted: bool) -> DenseInstance:
+    """Draw an instance of a dense model; see `draw_instance`."""
+    terms = polynomial_terms(model, control)
+    most = max(p for p, _ in terms)
+    n = check_size(size, max(2, most))
+    check_memory(8.0 * sum(float(n) ** p for p, _ in terms) + 16.0 * float(n) ** most, f"{model!r} with size {n}")
+    truth = draw_planted(model, n, rng)
+    drawn = []
+    for p, c in terms:
+        weight = math.factorial(p) * c / float(n) ** (p - 1)
+        tensor = symmetric_noise(n, p, rng)
+        tensor *= math.sqrt(weight)
+        if planted:
+            tensor += weight * rank_one(truth, p)
+        if not model.spherical:
+            _without_coincidences(tensor)
+        drawn.append(Term(p, weight, tensor))
+    return DenseInstance(model, control, n, truth if planted else None, drawn)
+
+
+def rank_one(vector: Array, bodies: int) -> Array:
+    """Return the tensor v_{i1}..v_{ip}."""
+    result = vector
+    for _ in range(bodies - 1):
+        result = np.multiply.outer(result, vector)
+    return result

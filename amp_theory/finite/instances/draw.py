@@ -1,0 +1,78 @@
+"""Draw instances of any model that has them."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+
+import numpy as np
+
+from amp_theory.finite.instances.base import Instance, check_seed
+from amp_theory.finite.instances.dense import draw_dense
+from amp_theory.finite.instances.graphs import draw_graph
+from amp_theory.finite.instances.linear import draw_glm
+from amp_theory.models.base import Model, Target, as_model
+from amp_theory.models.coloring import Coloring
+from amp_theory.models.measurements import GLM
+from amp_theory.models.sparse import SparseModel
+from amp_theory.tools.errors import InputError, as_float
+
+
+def draw_instance(
+    model: Model, control: float, size: int, seed: int | np.random.SeedSequence, target: Target | None = None
+) -> Instance:
+    """Draw an instance of a model, reproducible from its seed.
+
+    Parameters
+    ----------
+    model, control
+        A dense model with a polynomial coupling, a generalised linear model or a model on sparse graphs, and the value
+        of its control.
+    size
+        Number of variables.
+    seed
+        An integer >= 0, or a `numpy.random.SeedSequence`.
+    target
+        "planted" (default) or "random".
+
+    Raises
+    ------
+    InputError
+        For a model without finite instances, a size too small or too large for memory, or a bad seed.
+
+    Examples
+    --------
+    >>> from amp_theory import IsingPSpin
+    >>> instance = draw_instance(IsingPSpin(3), control=0.7, size=20, seed=1)
+    >>> instance.planted.shape, float(instance.overlap(instance.planted, instance.planted))
+    ((20,), 1.0)
+    """
+    as_model(model)
+    value = float(model.check_control(as_float(model.control, control)))
+    rng = np.random.Generator(np.random.PCG64(check_seed(seed)))
+    planted = model.check_target("planted" if target is None else target) == "planted"
+    return drawn(model, value, size, rng, planted)
+
+
+@singledispatch
+def drawn(model: Model, control: float, size: object, rng: np.random.Generator, planted: bool) -> Instance:
+    """Return an instance of a model: that of a dense one, unless another kind is registered.
+
+    Parameters
+    ----------
+    model, control, size
+        As for `draw_instance`, the control checked.
+    rng
+        Where all random numbers come from.
+    planted
+        Whether a configuration is drawn first.
+    """
+    return draw_dense(model, control, size, rng, planted)
+
+
+drawn.register(GLM, draw_glm)
+drawn.register(SparseModel, draw_graph)
+
+
+@drawn.register(Coloring)
+def _coloured(model: Coloring, control: float, size: object, rng: np.random.Generator, planted: bool) -> Instance:
+    raise InputError(f"finite instances on graphs are those of binary factors, {model!r} has none")

@@ -1,0 +1,117 @@
+"""Exact enumeration of small instances: the oracle for everything else."""
+
+from __future__ import annotations
+
+import itertools
+from functools import cached_property
+
+import numpy as np
+
+from amp_theory.finite.instances.base import Instance, as_instance, fitting_side
+from amp_theory.ingredients.paths.side_information import Mask, SideInformation
+from amp_theory.tools.arrays import Array
+from amp_theory.tools.errors import InputError, as_generator, integer_between
+
+#: configurations at most, and the variables of the largest instance
+MOST_CONFIGURATIONS, MOST_VARIABLES = 2**17, 14
+#: samples drawn at once at most
+MOST_SAMPLES = 10**7
+
+
+class Enumeration:
+    """All configurations of an instance with a discrete prior and their probabilities.
+
+    Parameters
+    ----------
+    instance
+        At most 14 variables, and at most 2^17 configurations.
+
+    Raises
+    ------
+    InputError
+        If the prior is continuous or the instance too large.
+    """
+
+    def __init__(self, instance: Instance) -> None:
+        atoms = as_instance(instance).variables.means
+        if instance.model.spherical or not instance.variables.atoms:
+            raise InputError(f"enumeration needs a discrete prior, {instance!r} has a continuous one")
+        number = float(len(atoms)) ** instance.size
+        if instance.size > MOST_VARIABLES or number > MOST_CONFIGURATIONS:
+            raise InputError(
+                f"enumeration is for at most {MOST_VARIABLES} variables and {MOST_CONFIGURATIONS} configurations, "
+                f"got {instance.size} variables with {len(atoms)} values"
+            )
+        self.instance = instance
+
+    @cached_property
+    def configurations(self) -> Array:
+        """All configurations, shape (number, size)."""
+        return np.array(list(itertools.product(self.instance.variables.means, repeat=self.instance.size)))
+
+    @cached_property
+    def log_weight(self) -> Array:
+        """Logarithms of their weights, priors included, shape (number,)."""
+        mixture = self.instance.variables
+        label = np.array(list(itertools.product(range(len(mixture.means)), repeat=self.instance.size)))
+        return np.asarray(
+            np.log(mixture.probabilities)[label].sum(axis=1) + self.instance.interaction(self.configurations)
+        )
+
+    def probabilities(self, side: SideInformation | None = None) -> Array:
+        """Return the probabilities of all configurations, given side information, shape (batch, number).
+
+        Raises
+        ------
+        InputError
+            If known variables contradict the instance's constraints.
+        """
+        log = self._log_posterior(side)
+        if not np.all(np.isfinite(log.max(axis=1))):
+            raise InputError("the side information contradicts the instance: no configuration is left")
+        return _normalised(log)
+
+    def _log_posterior(self, side: SideInformation | None) -> Array:
+        if side is None:
+            return self.log_weight[None]
+        return self.log_weight + fitting_side(self.instance, side).log_weight(self.configurations)
+
+    def denoise(self, side: SideInformation) -> tuple[Array, Mask]:
+        """Return marginals as below, and for which side informations they are not contradicted by constraints.
+
+        Contradicted ones, which samplers that draw several variables at a time can produce, get the marginals without
+        the interaction.
+        """
+        log = self._log_posterior(side)
+        possible: Mask = np.isfinite(log.max(axis=1))
+        if not np.all(possible):
+            log[~possible] = side.log_weight(self.configurations)[~possible]
+        return self._marginals(_normalised(log)), possible
+
+    def _marginals(self, probabilities: Array) -> Array:
+        is_value = self.configurations[:, :, None] == self.instance.variables.means
+        return np.asarray(np.tensordot(probabilities, is_value.astype(float), (1, 0)))
+
+    def mean(self, side: SideInformation | None = None) -> Array:
+        """Return the posterior means, shape (batch, size)."""
+        return self.probabilities(side) @ self.configurations
+
+    def marginals(self, side: SideInformation | None = None) -> Array:
+        """Return the probabilities of every value of every variable, shape (batch, size, values)."""
+        return self._marginals(self.probabilities(side))
+
+    def log_normalisation(self) -> float:
+        """Return log sum of weights, priors normalised."""
+        top = float(self.log_weight.max())
+        return top + float(np.log(np.exp(self.log_weight - top).sum()))
+
+    def sample(self, number: int, rng: np.random.Generator) -> Array:
+        """Draw independent exact samples, shape (number, size)."""
+        many, generator = integer_between("number", number, 0, MOST_SAMPLES), as_generator("rng", rng)
+        return self.configurations[generator.choice(len(self.configurations), many, p=self.probabilities()[0])]
+
+
+def _normalised(log_weight: Array) -> Array:
+    """Return probabilities along the last axis."""
+    weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
+    return np.asarray(weight / weight.sum(axis=1, keepdims=True))

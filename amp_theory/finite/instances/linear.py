@@ -1,0 +1,129 @@
+"""Finite instances of generalised linear models.
+
+M = round(alpha N) measurements y_mu ~ P_out(y | (Phi s*)_mu) of a planted configuration, Phi_mu,i ~ N(0, 1/N), weigh
+a configuration by
+
+    prod_mu P_out(y_mu | (Phi s)_mu).
+
+Of a constraint, such as |(Phi s)_mu| <= kappa, that a planted configuration satisfies, the rows are drawn given that
+it does, and every constraint weighs 1/f_0 more, f_0(|s|^2/N) the probability of the constraint for a free row: that is
+the posterior of s*, and matters for priors with more than one value of s^2 only.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+
+import numpy as np
+
+from amp_theory.finite.instances.base import Instance, check_memory, check_size, draw_planted
+from amp_theory.finite.outputs.choose import output_function
+from amp_theory.finite.outputs.named import OutputFunction
+from amp_theory.ingredients.outputs.named import SymmetricPerceptron
+from amp_theory.models.measurements import GLM
+from amp_theory.tools.arrays import Array
+from amp_theory.tools.errors import InputError, as_real
+
+
+class GLMInstance(Instance):
+    """An instance of a generalised linear model.
+
+    Parameters
+    ----------
+    model, control, size, planted
+        As for `Instance`.
+    sensing
+        Phi, shape (measurements, size).
+    measurements
+        y, shape (measurements,).
+    """
+
+    model: GLM
+
+    def __init__(
+        self, model: GLM, control: float, size: int, planted: Array | None, sensing: Array, measurements: Array
+    ) -> None:
+        super().__init__(model, control, size, planted)
+        self.sensing = as_real("sensing", sensing)
+        self.measurements = as_real("measurements", measurements)
+
+    @cached_property
+    def output(self) -> OutputFunction:
+        """The output channel as message passing uses it."""
+        return output_function(self.model.channel, self.model.prior.second_moment)
+
+    @property
+    def sampling_ratio(self) -> float:
+        """Measurements per variable of this instance, the control rounded."""
+        return len(self.measurements) / self.size
+
+    @cached_property
+    def constant_norm(self) -> bool:
+        """Whether all configurations have the same sum of squares."""
+        return bool(np.ptp(self.variables.means**2) == 0 and self.variables.atoms)
+
+    @property
+    def flip_symmetric(self) -> bool:
+        """Whether the channel cannot tell z from -z and the prior is symmetric."""
+        return self.model.channel.even and self.variables.symmetric
+
+    def _projected(self, configurations: Array) -> tuple[Array, Array]:
+        s = self._checked(configurations)
+        return s, s @ self.sensing.T
+
+    def interaction(self, configurations: Array) -> Array:
+        """Return sum_mu log P_out(y_mu | (Phi s)_mu), shape (n,).
+
+        A noiseless continuous output counts 0 where it agrees to 1e-9 sqrt(rho), rho = E s^2, and -inf elsewhere.
+        """
+        s, z = self._projected(configurations)
+        result = self.output.log_likelihood(self.measurements, z).sum(axis=1)
+        if not self.constant_norm:
+            norm = np.maximum((s * s).mean(axis=1), np.finfo(float).tiny)
+            result = result - len(self.measurements) * self.output.log_normalisation(norm)
+        return np.asarray(result)
+
+    def energy(self, configurations: Array) -> Array:
+        """Return the energy per variable, shape (n,).
+
+        For labels and constraints of this package the number of measurements of which the sign, or the side of the
+        door, is wrong; for its continuous outputs, y = f(z) with or without noise, half the sum of (y - f(z))^2; for a
+        channel of one's own minus the log likelihood.
+        """
+        _, z = self._projected(configurations)
+        return np.asarray(self.output.energy(self.measurements, z).sum(axis=1) / self.size)
+
+
+def condition_rows(sensing: Array, configuration: Array, kappa: float, rng: np.random.Generator) -> Array:
+    """Return rows of independent N(0, 1/N) entries, given |row.configuration| <= kappa, from free rows.
+
+    Along the configuration s, row.s ~ N(0, |s|^2/N) is replaced by a draw from the interval, by inversion of its
+    distribution function; what is perpendicular is independent of it.
+    A configuration of zeros satisfies all constraints, and its rows are free.
+    """
+    from scipy.special import erf, erfinv
+
+    norm = float(configuration @ configuration)
+    if norm == 0:
+        return sensing
+    width = math.sqrt(2 * norm / len(configuration))
+    wanted = width * erfinv((2 * rng.random(len(sensing)) - 1) * erf(kappa / width))
+    return np.asarray(sensing + np.multiply.outer((wanted - sensing @ configuration) / norm, configuration))
+
+
+def draw_glm(model: GLM, control: float, size: object, rng: np.random.Generator, planted: bool) -> GLMInstance:
+    """Draw an instance of a generalised linear model; see `draw_instance`."""
+    n = check_size(size, 2)
+    number = round(control * n)
+    if number < 1:
+        raise InputError(f"sampling_ratio = {control:g} and size = {n} give no measurement: make the size larger")
+    check_memory(24.0 * number * n, f"{model!r} with {number} measurements of size {n}")
+    output = output_function(model.channel, model.prior.second_moment)
+    truth = draw_planted(model, n, rng)
+    sensing = rng.standard_normal((number, n))
+    sensing /= math.sqrt(n)
+    if planted and isinstance(model.channel, SymmetricPerceptron):
+        sensing = condition_rows(sensing, truth, model.channel.kappa, rng)
+    measurements = output.sample(sensing @ truth, rng)
+    return GLMInstance(model, control, n, truth if planted else None, sensing, measurements)

@@ -1,0 +1,59 @@
+"""The posterior of one variable with prior P0 given a field B and a precision A.
+
+Weights P0(s) exp(B s - A s^2/2).  For a mixture P0 = sum_k p_k N(m_k, v_k) (v_k = 0: an atom) it is again
+one, with variances v_k/(1 + A v_k), means (m_k + v_k B)/(1 + A v_k) and weights proportional to
+
+    p_k (1 + A v_k)^{-1/2} exp([2 m_k B + v_k B^2 - A m_k^2]/[2 (1 + A v_k)]).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from amp_theory.ingredients.priors.mixtures import Mixture
+from amp_theory.tools.arrays import Array
+
+
+def _components(mixture: Mixture, field: Array, precision: Array | float) -> tuple[Array, Array, Array]:
+    """Return weights, means and variances of the posterior's components, along the last axis."""
+    m, v = mixture.means, mixture.variances
+    b, a = np.asarray(field)[..., None], np.asarray(precision, dtype=float)[..., None]
+    total = 1 + a * v
+    log_weight = np.log(mixture.probabilities) - 0.5 * np.log(total) + (2 * m * b + v * b * b - a * m * m) / (2 * total)
+    weight = np.exp(log_weight - log_weight.max(axis=-1, keepdims=True))
+    weight /= weight.sum(axis=-1, keepdims=True)
+    return weight, (m + v * b) / total, v / total
+
+
+def posterior_moments(mixture: Mixture, field: Array, precision: Array | float) -> tuple[Array, Array]:
+    """Return the posterior mean and variance at fields B and precisions A that broadcast against each other.
+
+    Examples
+    --------
+    >>> from amp_theory import Rademacher
+    >>> mean, variance = posterior_moments(Rademacher().mixture, np.array([0.5]), 3.0)
+    >>> bool(abs(mean[0] - np.tanh(0.5)) < 1e-15), bool(abs(mean[0] ** 2 + variance[0] - 1) < 1e-15)
+    (True, True)
+    """
+    weight, m, v = _components(mixture, field, precision)
+    mean = (weight * m).sum(axis=-1)
+    variance = (weight * (v + (m - mean[..., None]) ** 2)).sum(axis=-1)
+    return mean, variance
+
+
+def sample_posterior(mixture: Mixture, field: Array, precision: Array | float, rng: np.random.Generator) -> Array:
+    """Draw one value for every field from its posterior."""
+    weight, m, v = _components(mixture, field, precision)
+    cumulative = np.cumsum(weight, axis=-1)
+    label = (rng.random(weight.shape[:-1])[..., None] > cumulative[..., :-1]).sum(axis=-1)[..., None]
+    m, v = np.broadcast_to(m, weight.shape), np.broadcast_to(v, weight.shape)
+    value = np.take_along_axis(m, label, -1)[..., 0]
+    if mixture.atoms:
+        return np.asarray(value)
+    width = np.sqrt(np.take_along_axis(v, label, -1)[..., 0])
+    return np.asarray(value + width * rng.standard_normal(value.shape))
+
+
+def sample_prior(mixture: Mixture, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """Draw independent values from the prior."""
+    return sample_posterior(mixture, np.zeros(shape), 0.0, rng)

@@ -1,0 +1,176 @@
+"""Denoisers: from side information about a configuration to the posterior mean of every variable.
+
+A denoiser is called with `SideInformation` and, optionally, the means at which to start, and returns `Denoised`.  A
+user's own may be any function of the side information that returns means of shape (batch, size).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from amp_theory.finite.inference.base import Inference, MessagePassingOptions, checked_options
+from amp_theory.finite.inference.run import run_message_passing
+from amp_theory.finite.instances.base import Instance, as_instance
+from amp_theory.finite.instances.enumeration import Enumeration
+from amp_theory.finite.instances.scalar_posterior import sample_posterior
+from amp_theory.ingredients.paths.side_information import Mask, SideInformation
+from amp_theory.ingredients.priors.mixtures import Mixture
+from amp_theory.tools.arrays import Array
+from amp_theory.tools.errors import InputError, answer_of, as_array, as_flag, told
+
+#: what the sum of a variable's probabilities may miss of one
+ROUNDING = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Denoised:
+    """Posterior means, shape (batch, size), whether they converged, shape (batch,), and how to draw single variables.
+
+    marginals holds the probabilities of a discrete prior's values, shape (batch, size, values); or effective_field and
+    precision give the posterior of every variable as in scalar_posterior.py; or neither, and then the mean
+    decides, which is enough for priors of two values.
+    """
+
+    mean: Array
+    converged: Mask
+    marginals: Array | None = None
+    effective_field: Array | None = None
+    precision: Array | None = None
+
+    def draw(self, mixture: Mixture, rng: np.random.Generator) -> Array:
+        """Draw every variable from its own posterior, independently, shape (batch, size).
+
+        Raises
+        ------
+        InputError
+            If only means are known and the prior has more than two values.
+        """
+        if self.marginals is not None:
+            cumulative = np.cumsum(self.marginals, axis=2)[..., :-1]
+            return np.asarray(mixture.means[(rng.random(self.mean.shape)[..., None] > cumulative).sum(axis=2)])
+        if self.effective_field is not None and self.precision is not None:
+            return sample_posterior(mixture, self.effective_field, self.precision, rng)
+        if not mixture.atoms or len(mixture.means) != 2:
+            raise InputError(
+                "a denoiser that returns means only can draw single variables of two values; return Denoised with "
+                "marginals for other priors"
+            )
+        low, high = float(mixture.means.min()), float(mixture.means.max())
+        return np.asarray(np.where(rng.random(self.mean.shape) * (high - low) < self.mean - low, high, low))
+
+
+class Denoiser(Protocol):
+    """What samplers call."""
+
+    def __call__(self, side: SideInformation, start: Array | None = None) -> Denoised:
+        """Return posterior means given side information, perhaps starting from given means."""
+
+
+@dataclass(frozen=True, eq=False)
+class ExactDenoiser:
+    """The exact posterior, by enumeration of a small instance."""
+
+    enumeration: Enumeration
+
+    def __call__(self, side: SideInformation, start: Array | None = None) -> Denoised:
+        """Return the exact posterior means and marginals."""
+        marginals, possible = self.enumeration.denoise(side)
+        return Denoised(marginals @ self.enumeration.instance.variables.means, possible, marginals)
+
+
+@dataclass(frozen=True, eq=False)
+class MessagePassingDenoiser:
+    """AMP for dense instances, GAMP for linear models, BP for sparse graphs: what an efficient denoiser can do.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    options
+        Damping, tolerance, number of iterations.
+    warm
+        Whether to start from the means of a sampler's previous step, which follow the uninformed branch, instead of the
+        prior's mean.
+    """
+
+    instance: Instance
+    options: MessagePassingOptions = field(
+        default_factory=lambda: MessagePassingOptions(tolerance=1e-4, max_iterations=50)
+    )
+    warm: bool = True
+
+    def __post_init__(self) -> None:
+        as_instance(self.instance)
+        checked_options(self.options)
+        as_flag("warm", self.warm)
+
+    def infer(self, side: SideInformation, start: Array | None = None) -> Inference:
+        """Run message passing."""
+        begin = "uninformed" if start is None or not self.warm else start
+        return run_message_passing(self.instance, side, begin, self.options)
+
+    def __call__(self, side: SideInformation, start: Array | None = None) -> Denoised:
+        """Return the means where message passing ended, and whether it converged."""
+        found = self.infer(side, start)
+        return Denoised(found.mean, found.converged, None, found.effective_field, found.precision)
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedDenoiser:
+    """A user's function of side information, whose answers are checked."""
+
+    function: Callable[..., object]
+
+    def __call__(self, side: SideInformation, start: Array | None = None) -> Denoised:
+        """Call the function and check what it returns.
+
+        Raises
+        ------
+        InputError
+            If it returns a wrong shape, complex numbers, NaN or an infinity.
+        """
+        answer = answer_of("the denoiser", self.function, side)
+        given = answer if isinstance(answer, Denoised) else Denoised(answer, np.ones(side.batch, dtype=bool))
+        shape = (side.batch, side.size)
+        mean = _checked("means", given.mean, shape)
+        if np.shape(given.converged) != shape[:1] or np.asarray(given.converged).dtype != bool:
+            raise InputError(f"the denoiser must return converged as truth values of shape {shape[:1]}")
+        marginals, field, precision = given.marginals, given.effective_field, given.precision
+        if marginals is not None:
+            marginals = _checked("marginals", marginals, (*shape, *np.shape(marginals)[2:3]))
+            if np.any(marginals < 0) or np.any(np.abs(marginals.sum(axis=2) - 1) > ROUNDING):
+                raise InputError("the denoiser must return marginals >= 0 whose sum over the values is 1")
+        if field is not None and precision is not None:
+            field = _checked("effective_field", field, shape)
+            one_for_all = np.shape(precision) in ((), (1, 1))
+            precision = _checked("precision", precision, np.shape(precision) if one_for_all else (side.batch, 1))
+        return Denoised(mean, given.converged, marginals, field, precision)
+
+
+def _checked(name: str, values: object, shape: tuple[int, ...]) -> Array:
+    """Return what a denoiser returned as finite numbers of the right shape."""
+    result = as_array(f"the {name} that the denoiser returns", values, f"real, of shape {shape}")
+    if result.shape != shape:
+        raise InputError(f"the denoiser must return {name} of shape {shape}, got {result.shape}")
+    if not np.all(np.isfinite(result)):
+        raise InputError(f"the denoiser returned NaN or an infinity in its {name}")
+    return result
+
+
+def as_denoiser(instance: Instance, denoiser: object) -> Denoiser:
+    """Return the denoiser meant: None for message passing, "exact" for enumeration, or a checked function."""
+    if denoiser is None:
+        return MessagePassingDenoiser(instance)
+    if isinstance(denoiser, str):
+        if denoiser != "exact":
+            raise InputError(f"denoiser must be None, 'exact' or a function, got {told(denoiser)}")
+        return ExactDenoiser(Enumeration(instance))
+    if isinstance(denoiser, ExactDenoiser | MessagePassingDenoiser | CheckedDenoiser):
+        return denoiser
+    if not callable(denoiser):
+        raise InputError(f"denoiser must be None, 'exact' or a function of side information, got {told(denoiser)}")
+    return CheckedDenoiser(denoiser)

@@ -1,0 +1,308 @@
+"""Samplers that draw configurations of an instance with a denoiser, one noise level after the other.
+
+With <s> the denoiser's posterior mean given the side information so far:
+
+- flow: the probability-flow ODE of X_t = a(t) z + b(t) s, dX/dt = (a'/a) X + (b' - a' b/a) <s>.  In u = X/a and
+  gamma = b/a it reads du/dgamma = <s>, u(0) = z, whatever the interpolant, which only places the steps (midpoint rule);
+- diffusion: the reverse SDE, in the time of stochastic localization, dy = <s> dt + dB, t = snr (Euler-Maruyama);
+- autoregressive: variables are drawn one by one, in any order, from their own posterior given those before;
+- masked: every variable still masked is revealed with the probability that makes the fraction grow as scheduled;
+- uniform-diffusion: spins y that are s flipped with probability (1 - w)/2; from w to w' a spin is drawn from
+  P(y'|y) = sum_s P(s|y) P(y'|s, w') P(y|y', w/w')/P(y|s, w), independently for all spins.
+
+All of them are exact for an exact denoiser in the limit of small steps, and at their end draw what is left from
+the last posteriors of single variables.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from amp_theory.finite.instances.base import Instance, as_instance, check_seed
+from amp_theory.finite.samplers.denoisers import Denoised, Denoiser, as_denoiser
+from amp_theory.ingredients.paths.base import Path
+from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDiscreteDiffusion
+from amp_theory.ingredients.paths.side_information import Mask, SideInformation
+from amp_theory.tools.arrays import Array
+from amp_theory.tools.errors import InputError, as_array, as_float, integer_between, one_of, told
+
+#: the snr at which a flow or diffusion ends, in units of 1/(shortest distance of two values)^2, and retention
+LAST_SNR, LAST_RETENTION = 160.0, 1 - 1e-9
+#: part of E s^2 that one step of a resolved path may learn at most
+COARSEST = 0.25
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Configurations that a sampler has drawn, and its way to them.
+
+    Parameters
+    ----------
+    configurations
+        Shape (batch, size).
+    strength
+        Strength of side information at every call of the denoiser, shape (steps,).
+    self_overlap
+        <s>.<s>/size at every call, shape (steps, batch): by Nishimori the overlap of state evolution.
+    planted_overlap
+        <s>.s*/size at every call, shape (steps, batch); None without a planted configuration.
+    converged
+        Whether the denoiser converged, shape (steps, batch); a function that returns means only is taken at its word.
+    resolution
+        Largest change of the mean self-overlap within one step, or by the draw at the end, in units of E s^2: what
+        several variables learn at a time, independently of each other.  Zero where they are drawn one by one.
+    """
+
+    sampler: str
+    configurations: Array
+    strength: Array
+    self_overlap: Array
+    planted_overlap: Array | None
+    converged: Mask
+    resolution: float = math.inf
+
+    @property
+    def resolved(self) -> bool:
+        """Whether no step learns more than a quarter of everything, without which nothing is known of a path's error.
+
+        It is no proof of a small one, which takes a comparison with more steps.
+        """
+        return self.resolution <= COARSEST
+
+    @property
+    def reliable(self) -> Mask:
+        """Whether the denoiser converged at every step and the steps are `resolved`, shape (batch,)."""
+        return np.asarray(self.converged.all(axis=0) & self.resolved)
+
+
+class _Run:
+    """The denoiser of a run, and a record of what it said."""
+
+    def __init__(self, instance: Instance, denoiser: Denoiser, batch: int, rng: np.random.Generator) -> None:
+        self.instance, self.denoiser, self.batch, self.rng = instance, denoiser, batch, rng
+        self.shape = (batch, instance.size)
+        self.last: Array | None = None
+        self.strength: list[float] = []
+        self.overlap: list[Array] = []
+        self.planted: list[Array] = []
+        self.converged: list[Mask] = []
+
+    def denoise(self, side: SideInformation, strength: float) -> Denoised:
+        """Call the denoiser and keep its record."""
+        found = self.denoiser(side, self.last)
+        self.last = found.mean
+        size = self.instance.size
+        self.strength.append(strength)
+        self.overlap.append((found.mean**2).sum(axis=1) / size)
+        if self.instance.planted is not None:
+            self.planted.append(found.mean @ self.instance.planted / size)
+        self.converged.append(found.converged)
+        return found
+
+    def draw(self, found: Denoised) -> Array:
+        """Draw every variable from its own posterior."""
+        return found.draw(self.instance.variables, self.rng)
+
+    def result(self, sampler: str, configurations: Array, end: float) -> Samples:
+        """Return the samples with the record; what was not revealed at strength `end` < 1 was drawn at once."""
+        planted = np.array(self.planted) if self.planted else None
+        overlap, known = np.array(self.overlap), float((configurations**2).mean())
+        levels = np.append(overlap.mean(axis=1)[:: 2 if sampler == "flow" else 1], known)
+        if sampler == "autoregressive":
+            levels = levels[-2:] if end < 1 else levels[-1:]
+        resolution = float(np.abs(np.diff(levels)).max(initial=0.0) / self.instance.variables.second_moment)
+        return Samples(
+            sampler, configurations, np.array(self.strength), overlap, planted, np.array(self.converged), resolution
+        )
+
+
+def strengths_of(path: Path, steps: int, end: float) -> Array:
+    """Return steps + 1 strengths from zero to `end`, evenly spaced in the time of the path's schedule.
+
+    Where the schedule's time is infinite at strength zero, evenly in the square root of the strength.
+    """
+    times = path.schedule.time(np.array([0.0, end]))
+    if np.all(np.isfinite(times)):
+        result = np.asarray(path.schedule.strength(np.linspace(times[0], times[1], steps + 1)), dtype=float)
+        result[0], result[-1] = 0.0, end
+        return result
+    return np.asarray(end * np.linspace(0, 1, steps + 1) ** 2)
+
+
+def _last_snr(instance: Instance) -> float:
+    """Return the snr at which single variables are certain: for a continuous prior, 1e4 in units of its variance."""
+    mixture = instance.variables
+    if instance.model.spherical or not mixture.atoms:
+        return 1e4 / mixture.variance
+    return LAST_SNR / float(np.diff(np.sort(mixture.means)).min()) ** 2
+
+
+def _flow(run: _Run, strengths: Array, _order: Any) -> Array:
+    gamma = np.sqrt(strengths)
+    u = run.rng.standard_normal(run.shape)
+
+    def mean(u: Array, g: float) -> Array:
+        return run.denoise(SideInformation.from_field(g * u, g * g), g * g).mean
+
+    for here, there in itertools.pairwise(gamma):
+        h = there - here
+        middle = u + 0.5 * h * mean(u, float(here))
+        u = u + h * mean(middle, float(here + 0.5 * h))
+    g = float(gamma[-1])
+    return run.draw(run.denoise(SideInformation.from_field(g * u, g * g), g * g))
+
+
+def _diffusion(run: _Run, strengths: Array, _order: Any) -> Array:
+    y = np.zeros(run.shape)
+    for here, there in itertools.pairwise(strengths):
+        found = run.denoise(SideInformation.from_field(y, float(here)), float(here))
+        y = y + (there - here) * found.mean + np.sqrt(there - here) * run.rng.standard_normal(run.shape)
+    end = float(strengths[-1])
+    return run.draw(run.denoise(SideInformation.from_field(y, end), end))
+
+
+def _autoregressive(run: _Run, strengths: Array, order: Array) -> Array:
+    known, values = np.zeros(run.shape, dtype=bool), np.zeros(run.shape)
+    for step, i in enumerate(order[: math.ceil(strengths[-1] * len(order))]):
+        found = run.denoise(SideInformation.from_known(known, values), step / len(order))
+        values[:, i] = run.draw(found)[:, i]
+        known[:, i] = True
+    return _rest(run, known, values)
+
+
+def _masked(run: _Run, strengths: Array, _order: Any) -> Array:
+    known, values = np.zeros(run.shape, dtype=bool), np.zeros(run.shape)
+    for here, there in itertools.pairwise(strengths):
+        found = run.denoise(SideInformation.from_known(known, values), float(here))
+        reveal = ~known & (run.rng.random(run.shape) * (1 - here) < there - here)
+        values = np.where(reveal, run.draw(found), values)
+        known = known | reveal
+    return _rest(run, known, values)
+
+
+def _rest(run: _Run, known: Mask, values: Array) -> Array:
+    """Draw the variables that are not known yet, all at once."""
+    if known.all():
+        return values
+    found = run.denoise(SideInformation.from_known(known, values), float(known.mean()))
+    return np.where(known, values, run.draw(found))
+
+
+def _uniform(run: _Run, strengths: Array, _order: Any) -> Array:
+    y = run.rng.choice([-1.0, 1.0], run.shape)
+    for here, there in itertools.pairwise(strengths):
+        found = run.denoise(SideInformation.from_field(np.arctanh(here) * y), float(here))
+        s, kept = run.draw(found), here / there
+        right, wrong = (1 + there) * (1 + kept * y * s), (1 - there) * (1 - kept * y * s)
+        y = np.where(run.rng.random(run.shape) * (right + wrong) < right, s, -s)
+    end = float(strengths[-1])
+    return run.draw(run.denoise(SideInformation.from_field(np.arctanh(end) * y), end))
+
+
+#: samplers by name: what runs them, and the path whose strength grows along them
+SAMPLERS = {
+    "flow": (_flow, Flow),
+    "diffusion": (_diffusion, Flow),
+    "autoregressive": (_autoregressive, Autoregressive),
+    "masked": (_masked, Autoregressive),
+    "uniform-diffusion": (_uniform, UniformDiscreteDiffusion),
+}
+
+
+def draw_samples(
+    instance: Instance,
+    sampler: str,
+    batch: int,
+    seed: int | np.random.SeedSequence,
+    denoiser: object = None,
+    steps: int = 50,
+    path: Path | None = None,
+    end_strength: float | None = None,
+    order: Sequence[int] | None = None,
+) -> Samples:
+    """Draw configurations of an instance by a sampler that works with a denoiser.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    sampler
+        "flow", "diffusion", "autoregressive", "masked" or "uniform-diffusion".
+    batch, seed
+        How many configurations, and the seed of all random numbers.
+    denoiser
+        None: AMP or belief propagation, whichever the instance takes; "exact": enumeration of a small instance; or
+        a function of `SideInformation` that returns means of shape (batch, size), or `Denoised`.
+    steps
+        Steps, all but for the autoregressive sampler, which takes one for every variable.  A path's error shrinks with
+        them: compare runs.
+    path
+        The sampler's path with a schedule of one's own, which places the steps.
+    end_strength
+        Where the path ends and what is left is drawn from the posteriors of single variables.
+    order
+        Permutation of the variables for the autoregressive sampler, by default random; the others have no order.
+
+    Returns
+    -------
+    Samples
+        The configurations, what was learnt on the way, and whether the denoiser converged.
+
+    Raises
+    ------
+    InputError
+        For a bad argument, an order for a sampler without one, or a denoiser that returns a wrong shape or NaN.
+
+    Examples
+    --------
+    >>> from amp_theory import IsingPSpin, draw_instance
+    >>> instance = draw_instance(IsingPSpin(3), control=1.0, size=8, seed=0)
+    >>> draw_samples(instance, "autoregressive", batch=5, seed=1, denoiser="exact").configurations.shape
+    (5, 8)
+    """
+    as_instance(instance)
+    one_of("sampler", sampler, SAMPLERS)
+    step, kind = SAMPLERS[sampler]
+    way = kind() if path is None else path
+    if not isinstance(way, kind):
+        raise InputError(f"the sampler {sampler!r} follows the path {kind.name!r}, got {told(path)}")
+    way.check_prior(instance.model.variable_prior)
+    if order is not None and sampler != "autoregressive":
+        raise InputError(
+            f"order is for the sampler 'autoregressive', which draws variables one by one; {sampler!r} has none: leave "
+            "it out"
+        )
+    number = integer_between("steps", steps, 1, 10**7)
+    rng = np.random.Generator(np.random.PCG64(check_seed(seed)))
+    run = _Run(instance, as_denoiser(instance, denoiser), integer_between("batch", batch, 1, 10**7), rng)
+    strengths = strengths_of(way, number, _end(way, instance, end_strength))
+    return run.result(sampler, step(run, strengths, _order(order, instance.size, rng)), float(strengths[-1]))
+
+
+def _end(path: Path, instance: Instance, given: float | None) -> float:
+    """Return the strength at which a path ends."""
+    if given is None:
+        if np.isinf(path.limit):
+            return _last_snr(instance)
+        return LAST_RETENTION if isinstance(path, UniformDiscreteDiffusion) else 1.0
+    most = min(path.limit, instance.model.variable_prior.largest_snr)
+    end = as_float("end_strength", given, f"in (0, {most:g}]")
+    if not 0 < end <= most:
+        raise InputError(f"end_strength must lie in (0, {most:g}], got {told(given)}")
+    return min(end, LAST_RETENTION) if isinstance(path, UniformDiscreteDiffusion) else end
+
+
+def _order(given: Sequence[int] | None, size: int, rng: np.random.Generator) -> Array:
+    """Return the order of the variables."""
+    if given is None:
+        return np.asarray(rng.permutation(size))
+    order = as_array("order", given, f"a permutation of 0, ..., {size - 1}")
+    if not np.array_equal(np.sort(order.ravel()), np.arange(size)) or order.ndim != 1:
+        raise InputError(f"order must be a permutation of 0, ..., {size - 1}, got {told(given)}")
+    return order.astype(np.intp)

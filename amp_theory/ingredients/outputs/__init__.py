@@ -1,0 +1,8 @@
+"""Output channels P_out(y|z) of generalised linear models: their response, and with it a coupling.
+
+May import: tools, ingredients.couplings, ingredients.priors.
+
+- `base`: the response R(q), by definition; `named`: linear, sign, probit, abs, ReLU, door, symmetric perceptron;
+  `likelihood`: a channel given by its likelihood.
+- `sign_and_abs` and `door`: responses in closed integrals; `tabulated`: of a likelihood; `table`: interpolants of them.
+"""

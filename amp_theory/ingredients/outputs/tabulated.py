@@ -1,0 +1,324 @@
+"""The response of an output channel given by its likelihood, for z of unit second moment.
+
+Outcomes y_j have weights w_j (one, or those of a quadrature over continuous y) and likelihoods P_j(z).  With
+omega ~ N(0, q) and the kernel of width sqrt(d), q + d = 1,
+
+    Z_j(omega) = E_w P_j(omega + sqrt(d) w),   d^k Z_j/domega^k = d^(-k/2) E_w[He_k(w) P_j(omega + sqrt(d) w)].
+
+Where P_j is smooth on the scale of the kernel the derivatives are those of polynomials through P_j around omega
+instead, whose error does not grow with 1/d.  Where q is small all is a series in sqrt(q), from the Hermite
+coefficients c_k of P_j/Z_j(0):
+
+    Z_j(sqrt(q) v)/Z_j(0) = sum_k c_k q^(k/2) He_k(v)/sqrt(k!).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.polynomial import hermite_e, legendre
+
+from amp_theory.ingredients.outputs.table import EPS
+from amp_theory.tools.arrays import Array, Index
+from amp_theory.tools.errors import InputError
+
+ORDER = 16
+NODES, WEIGHTS = legendre.leggauss(ORDER)
+#: values at the nodes -> Legendre coefficients, and -> derivative
+_ANALYSIS = (legendre.legvander(NODES, ORDER - 1) * WEIGHTS[:, None]).T * (np.arange(ORDER) + 0.5)[:, None]
+_HERMITE, _HERMITE_WEIGHTS = hermite_e.hermegauss(24)
+_HERMITE_WEIGHTS = _HERMITE_WEIGHTS / math.sqrt(2 * math.pi)
+#: range of z, reach of a Gaussian
+FARTHEST, REACH = 14.0, 9.6
+#: widest panels of z and of omega in units of the kernel's and of the overlap's width
+PIECE, WIDEST = 3.0, 2.5
+#: where P is a polynomial on this width, in units of the kernel, it is differentiated
+SMOOTH = 19.0
+#: panels of z that a first panel of omega spans
+SPANNED = 4
+#: a kernel broader than this is evaluated between all nodes at once
+BROAD = 0.12
+#: up to this overlap the Hermite series serves, and how many of its terms
+SERIES, TERMS = 0.02, 40
+#: the size of a panel's last Legendre coefficients, relative to R, R', R'', that is negligible; how often it is halved
+TOLERANCE, HALVINGS = np.array([1e-12, 1e-11, 1e-9]), 6
+#: a Hermite coefficient that counts as none, a likelihood that does
+NO_COEFFICIENT, NOTHING = 1e-11, 1e-280
+#: numbers of a block of the kernel's matrix
+BLOCK = 4_000_000
+
+
+def panel_nodes(panels: Array) -> tuple[Array, Array]:
+    """Return Gauss-Legendre nodes and weights of panels of shape (n, 2), both of shape (n, ORDER)."""
+    half = 0.5 * (panels[:, 1] - panels[:, 0])[:, None]
+    return panels.mean(axis=1)[:, None] + half * NODES, half * WEIGHTS
+
+
+def last_coefficients(values: Array) -> Array:
+    """Return the size of the last Legendre coefficients of values at a panel's nodes, shape (..., ORDER) -> (...)."""
+    return np.asarray(np.abs(values @ _ANALYSIS[-2:].T).sum(axis=-1))
+
+
+@dataclass(frozen=True, eq=False)
+class TabulatedLikelihood:
+    """Likelihoods P_j(z) at the nodes of panels of z in [-FARTHEST, FARTHEST], z of unit second moment.
+
+    law(z) returns P_j(z) of shape (len(z), outcomes).  panels of shape (n, 2) resolve every P_j relative to its
+    maximum, the narrower ones of smooth also where it is small; values at the nodes of panels have shape (n ORDER,
+    outcomes), weights shape (outcomes,); breakpoints are the places where a likelihood jumps or has a kink; defect
+    is the mean of |sum_j w_j P_j - 1|.
+    """
+
+    law: Callable[[Array], Array]
+    panels: Array
+    smooth: Array
+    values: Array
+    weights: Array
+    breakpoints: Array
+    defect: float
+
+    # --- what is known without an overlap ---
+
+    @cached_property
+    def at_zero(self) -> Array:
+        """Z_j at q = 0: the probabilities, or densities, of the outcomes."""
+        return np.asarray(self._gauss @ self.values)
+
+    @cached_property
+    def _gauss(self) -> Array:
+        z, weight = panel_nodes(self.panels)
+        return np.asarray((weight * np.exp(-z * z / 2)).ravel() / math.sqrt(2 * math.pi))
+
+    @cached_property
+    def _coefficients(self) -> Array:
+        """The Hermite coefficients c_k of the outcomes, shape (TERMS, outcomes), zero below the first."""
+        z = panel_nodes(self.panels)[0].ravel()
+        result = (_hermite(z, TERMS) * self._gauss) @ self.values
+        result = np.divide(result, self.at_zero, out=np.zeros_like(result), where=self.at_zero > NOTHING)
+        size = (result**2) @ (self.weights * self.at_zero)
+        seen = np.flatnonzero(size[1:] > NO_COEFFICIENT**2)
+        if not len(seen):
+            raise InputError("the likelihood does not depend on z: such measurements tell nothing")
+        result[1 : seen[0] + 1] = 0.0
+        return np.asarray(result)
+
+    @property
+    def exponent(self) -> int:
+        """The first k > 0 with a Hermite coefficient: R ~ q^(k - 1)."""
+        return int(np.flatnonzero(np.abs(self._coefficients[1:]).max(axis=1))[0]) + 1
+
+    @property
+    def jumps(self) -> bool:
+        """Whether a likelihood jumps at a breakpoint."""
+        return any(np.max(np.abs(step)) > 1e-9 * self.values.max() for step in self._steps())
+
+    def _steps(self) -> list[Array]:
+        ends = [legendre.legvander(np.array([x]), ORDER - 1) @ _ANALYSIS for x in (-1.0, 1.0)]
+        table = self.values.reshape(len(self.panels), ORDER, -1)
+        steps = []
+        for b in self.breakpoints:
+            k = int(np.searchsorted(self.panels[:, 0], b))
+            if 0 < k < len(self.panels):
+                steps.append(ends[0][0] @ table[k] - ends[1][0] @ table[k - 1])
+        return steps
+
+    # --- R, R', R'' ---
+
+    def response(self, overlap: Array, gap: Array) -> Array:
+        """Return R, R', R'' and their relative error at overlaps and gaps that sum to one, shape (4, n)."""
+        columns = [
+            self._series(q) if q <= SERIES else self._integrals(q, d)
+            for q, d in zip(overlap.tolist(), gap.tolist(), strict=True)
+        ]
+        return np.array(columns).reshape(-1, 4).T
+
+    def _series(self, q: float) -> Array:
+        """Return R, R', R'' and their error from the Hermite series."""
+        v = np.arange(-REACH, REACH + 0.1, 0.2)
+        density = 0.2 * np.exp(-v * v / 2) / math.sqrt(2 * math.pi)
+        basis, k = _hermite(v, TERMS), np.arange(TERMS)
+        likelihood = []
+        for order in range(4):
+            factor = np.sqrt(np.cumprod([np.maximum(k - i, 0) for i in range(order)], axis=0)[-1]) if order else 1.0
+            terms = (factor * math.sqrt(q) ** (k - order))[order:, None] * self._coefficients[order:]
+            likelihood.append(basis[: TERMS - order].T @ terms)
+        sums = density @ _contributions(_logarithmic(likelihood), self.weights * self.at_zero)
+        return _with_error(sums, np.zeros(3), 64 * self.defect)
+
+    def _integrals(self, q: float, d: float) -> Array:
+        """Return R, R', R'' and their error from integrals over panels of omega, halved until they resolve."""
+        panels = self._omega_panels(q, d)
+        done, rough = np.zeros(4), np.zeros(3)
+        for left in range(HALVINGS, -1, -1):
+            omega, weight = panel_nodes(panels)
+            measure = weight * np.exp(-omega * omega / (2 * q)) / math.sqrt(2 * math.pi * q)
+            terms, rate = self._terms(panels, d)
+            terms = measure[..., None] * terms
+            sums = terms.sum(axis=1)
+            tails = last_coefficients(np.moveaxis(terms[..., [0, 1, 3]] / weight[..., None], 1, -1))
+            tails *= (panels[:, 1] - panels[:, 0])[:, None]
+            scale = np.maximum(done + sums.sum(axis=0), NOTHING)[[0, 1, 3]]
+            bad = (tails > TOLERANCE * scale).any(axis=1) & (left > 0)
+            done += sums[~bad].sum(axis=0)
+            # a Gauss-Legendre rule errs like the square of the last coefficients
+            rough += (tails[~bad] ** 2 / scale).sum(axis=0)
+            mass = measure[~bad].sum(axis=1)[:, None]
+            noise = 2 * EPS * rate[~bad][:, None] ** np.array([1, 2, 3])
+            rough += (noise * np.sqrt(mass * sums[~bad][:, [0, 1, 3]])).sum(axis=0)
+            if not bad.any():
+                break
+            middle = panels[bad].mean(axis=1)
+            panels = np.concatenate([np.stack([panels[bad, 0], middle], 1), np.stack([middle, panels[bad, 1]], 1)])
+        # next to a jump at z = b positions have a rounding error of b/sqrt(d), in units of the kernel
+        rounding = EPS * float(np.abs(self.breakpoints).max(initial=0.0)) / math.sqrt(d)
+        return _with_error(done, rough, 64 * self.defect + rounding)
+
+    def _omega_panels(self, q: float, d: float) -> Array:
+        """Return panels of omega: those of z, graded towards breakpoints, not wider than N(0, q) allows."""
+        end, root = REACH * math.sqrt(q), math.sqrt(d)
+        steps = root * 2.0 ** np.arange(0, max(math.ceil(-math.log2(root)), 0) + 1)
+        graded = (self.breakpoints[:, None] + np.concatenate([-steps, [0.0], steps])).ravel()
+        edges = np.concatenate([self.panels[::SPANNED, 0], self.breakpoints, graded, [-end, 0.0, end]])
+        edges = np.unique(edges[np.abs(edges) <= end])
+        edges = edges[np.append(True, np.diff(edges) > 1e-9)]
+        pieces = np.maximum(np.ceil(np.diff(edges) / (WIDEST * math.sqrt(q))), 1).astype(int)
+        return _cut(np.stack([edges[:-1], edges[1:]], axis=1), pieces)
+
+    def _terms(self, panels: Array, d: float) -> tuple[Array, Array]:
+        """Return the integrands of R, R', R'' and the size of the last at the panels' nodes, (n, ORDER, 4).
+
+        And the rate of every panel: a derivative multiplies rounding errors by it.
+        """
+        root = math.sqrt(d)
+        rate = np.full(len(panels), 1 / root)
+        if root > BROAD:
+            near = self._cover(-FARTHEST, FARTHEST, root)
+            terms = self._covered_terms(panel_nodes(panels)[0].ravel(), near, root)
+            return terms.reshape(len(panels), ORDER, 4), rate
+        result = np.empty((len(panels), ORDER, 4))
+        width = self._smooth_width(panels, root)
+        smooth = width > SMOOTH * root
+        rate[smooth] = SMOOTH / width[smooth]
+        for k in np.flatnonzero(~smooth):
+            omega = panel_nodes(panels[k : k + 1])[0].ravel()
+            near = self._cover(float(panels[k, 0]) - REACH * root, float(panels[k, 1]) + REACH * root, root)
+            result[k] = self._covered_terms(omega, near, root)
+        for index in _pieces(np.flatnonzero(smooth), max(BLOCK // (ORDER**2 * len(self.weights)), 1)):
+            result[index] = self._smooth_terms(panels[index], width[index], root)
+        return result, rate
+
+    def _cover(self, lower: float, upper: float, root: float) -> tuple[Array, Array, Array]:
+        """Return nodes and weights of pieces of the panels of z in [lower, upper], and P there."""
+        panels = self.panels[(self.panels[:, 1] > lower) & (self.panels[:, 0] < upper)]
+        panels = np.clip(panels, lower, upper)
+        pieces = np.maximum(np.ceil((panels[:, 1] - panels[:, 0]) / (PIECE * root)), 1).astype(int)
+        z, weight = panel_nodes(_cut(panels, pieces))
+        return z.ravel(), weight.ravel(), self.law(z.ravel())
+
+    def _covered_terms(self, omega: Array, near: tuple[Array, Array, Array], root: float) -> Array:
+        """Return the integrands at omega of shape (n,) from nodes, weights and P of a cover: shape (n, 4)."""
+        z, weight, values = near
+        values = values * (weight / (math.sqrt(2 * math.pi) * root))[:, None]
+        result = np.empty((len(omega), 4))
+        for index in _pieces(np.arange(len(omega)), max(BLOCK // (4 * (len(z) + len(self.weights))), 1)):
+            w = (z - omega[index, None]) / root
+            with np.errstate(under="ignore"):
+                kernel = np.exp(-w * w / 2)
+                moments = [(kernel * hermite) @ values / root**k for k, hermite in enumerate(_powers(w))]
+            result[index] = _contributions(_logarithmic(moments), self.weights)
+        return result
+
+    def _smooth_terms(self, panels: Array, width: Array, root: float) -> Array:
+        """Return the integrands at the panels' nodes from polynomials of degree ORDER - 1 through P around them."""
+        omega = panel_nodes(panels)[0]
+        half = 0.5 * width[:, None, None]
+        values = self.law((omega[..., None] + half * NODES).ravel()).reshape(len(panels), ORDER, ORDER, -1)
+        likelihood = []
+        for k in range(4):
+            share = _smoothed_derivatives(2 * root / width, k) / half[:, 0] ** k
+            likelihood.append(np.einsum("pl,pily->piy", share, values))
+        return _contributions(_logarithmic(likelihood), self.weights)
+
+    def _smooth_width(self, panels: Array, root: float) -> Array:
+        """Return the width around every node of panels of omega on which P is a polynomial of degree ORDER - 1.
+
+        It is that of the narrowest smooth panel near by, and ends at breakpoints.
+        """
+        lower, upper = panels[:, :1], panels[:, 1:]
+        distance = np.maximum(np.maximum(self.breakpoints - upper, lower - self.breakpoints), 0.0)
+        width = 2 * distance.min(axis=1, initial=0.5 * FARTHEST)
+        size = self.smooth[:, 1] - self.smooth[:, 0]
+        for reach in (np.full(len(panels), REACH * root), 0.5 * width):
+            meets = (self.smooth[:, 1] > lower - reach[:, None]) & (self.smooth[:, 0] < upper + reach[:, None])
+            width = np.minimum(width, np.where(meets, size, np.inf).min(axis=1))
+        return np.asarray(width)
+
+
+def _smoothed_derivatives(ratio: Array, order: int) -> Array:
+    """Return the weights of the values at NODES in E_w f^(order)(ratio w), f the polynomial through them.
+
+    Shape (n, ORDER) for ratios of shape (n,).
+    """
+    w = ratio[:, None] * _HERMITE
+    rows = [legendre.legval(w, legendre.legder(unit, order)) @ _HERMITE_WEIGHTS for unit in np.eye(ORDER)]
+    return np.asarray(np.stack(rows, axis=1) @ _ANALYSIS)
+
+
+def _pieces(index: Index, size: int) -> list[Index]:
+    return [index[start : start + size] for start in range(0, len(index), size)]
+
+
+def _cut(panels: Array, pieces: Index) -> Array:
+    """Return panels cut into equal pieces."""
+    owner = np.repeat(np.arange(len(panels)), pieces)
+    part = np.arange(len(owner)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    width = ((panels[:, 1] - panels[:, 0]) / pieces)[owner]
+    start = panels[owner, 0] + part * width
+    return np.stack([start, start + width], axis=1)
+
+
+def _powers(w: Array) -> list[Array]:
+    """Return the Hermite polynomials 1, w, w^2 - 1, w^3 - 3 w."""
+    return [np.ones_like(w), w, w * w - 1, w * (w * w - 3)]
+
+
+def _hermite(x: Array, number: int) -> Array:
+    """Return He_k(x)/sqrt(k!) for k < number, shape (number, len(x))."""
+    result = np.empty((number, len(x)))
+    result[0], result[1] = 1.0, x
+    for k in range(1, number - 1):
+        result[k + 1] = (x * result[k] - math.sqrt(k) * result[k - 1]) / math.sqrt(k + 1)
+    return result
+
+
+Logs = tuple[Array, Array, Array, Array]
+
+
+def _logarithmic(z: list[Array]) -> Logs:
+    """Return Z and the first three derivatives of log Z from Z and its derivatives, zero where Z is nothing."""
+    some = z[0] > NOTHING
+    safe = np.where(some, z[0], 1.0)
+    first, second, third = (np.where(some, derivative / safe, 0.0) for derivative in z[1:])
+    phi2 = second - first * first
+    return z[0], first, phi2, third - first * (3 * phi2 + first * first)
+
+
+def _contributions(logs: Logs, weights: Array) -> Array:
+    """Return the sums over outcomes of Z phi_1^2, Z phi_2^2, Z (phi_3^2 - 2 phi_2^3), Z (phi_3^2 + 2 |phi_2|^3)."""
+    z, phi1, phi2, phi3 = logs
+    cube, square = 2 * phi2**3, phi3 * phi3
+    terms = (phi1 * phi1, phi2 * phi2, square - cube, square + np.abs(cube))
+    return np.stack([(z * term) @ weights for term in terms], axis=-1)
+
+
+def _with_error(sums: Array, rough: Array, other: float) -> Array:
+    """Return R, R', R'' and their relative error, of the last relative to |R''| + R', with `other` errors added."""
+    size = np.array([sums[0], sums[1], abs(sums[2]) + sums[1]])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = float(np.nan_to_num(rough / size).max())
+        rounding = EPS * (64 + 16 * float(np.nan_to_num(sums[3] / size[2])))
+    return np.array([*sums[:3], error + rounding + other])

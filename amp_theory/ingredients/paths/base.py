@@ -1,0 +1,175 @@
+"""Denoising paths: the side information about a planted sample that a sampler works with.
+
+Per variable and at given snr x from the other variables, a path is its overlap G(x, strength) and its
+free entropy Psi(x, strength), dPsi/dx = G/2:
+
+- flow and diffusion see y = gamma s* + z; strength snr = gamma^2:
+  G = M(x + snr), Psi = psi(x + snr);
+- autoregressive: a random fraction of the variables is given; strength revealed = theta:
+  G = (1 - theta) M(x) + theta rho, Psi = (1 - theta) psi(x) + theta rho x/2;
+- uniform discrete diffusion: spins are flipped with probability epsilon; strength retention = 1 - 2 epsilon:
+  G and Psi in uniform_channel.py.
+
+Psi is the log likelihood ratio against pure noise.  Paths parametrise their fixed points by a
+`coordinate` in which the overlap is explicit: the total snr x + snr for the flow, x for the others.
+
+A new path is a subclass with the methods below; its `response` must increase with strength.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from amp_theory.ingredients.paths.schedules import (
+    Schedule,
+)
+from amp_theory.ingredients.paths.side_information import SideInformation
+from amp_theory.ingredients.priors.base import UNBOUNDED, Prior, check_prior
+from amp_theory.tools.arrays import Array
+from amp_theory.tools.errors import InputError, as_array, as_float, as_generator, as_real, told
+
+#: strengths too small for their square roots and powers to be told from zero
+NEGLIGIBLE = 1e-280
+#: strengths beyond which doubles cannot tell the snr from the other variables
+LARGEST = 1e12
+#: the largest modulus of a variable that is observed
+LARGEST_VALUE = 1e30
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What a path returns at a coordinate z and an (internal) strength s, as arrays of one shape.
+
+    signal is x(z, s), overlap is G, gap is rho - G; _z and _s are partial derivatives; free_entropy is Psi
+    and free_entropy_s its derivative at constant x.  relative_error bounds G, rho - G, dG/dz and Psi.  deficit is
+    rho x/2 - Psi where that is known without cancellation; it keeps the digits of free entropies next to q = rho.
+    """
+
+    signal: Array
+    signal_s: float
+    overlap: Array
+    gap: Array
+    overlap_z: Array
+    overlap_zz: Array
+    overlap_s: Array
+    overlap_zs: Array
+    free_entropy: Array
+    free_entropy_s: Array
+    relative_error: Array
+    deficit: Array | None = None
+
+
+class Path(ABC):
+    """A denoising path.  `strength` names its strength, `limit` is the strength of complete information."""
+
+    name: ClassVar[str]
+    strength: ClassVar[str]
+    strength_symbol: ClassVar[str]
+    limit: ClassVar[float]
+    schedules: ClassVar[tuple[type[Schedule], ...]]
+    #: whether the strength is the snr of a Gaussian channel, so that dPsi/d strength = G/2
+    strength_is_snr: ClassVar[bool] = False
+    #: whether the overlap depends on the coordinate alone
+    explicit_folds: ClassVar[bool] = False
+    schedule: Schedule
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.schedule, self.schedules):
+            names = ", ".join(s.__name__ for s in self.schedules)
+            raise InputError(f"the schedule of {type(self).__name__} must be one of {names}, got {told(self.schedule)}")
+
+    @abstractmethod
+    def response(self, prior: Prior, coordinate: Array, strength: Array, with_energy: bool = True) -> Response:
+        """Return the overlap, its derivatives and the free entropy at (coordinate, internal strength).
+
+        Without `with_energy` the free entropies may be left zero, where they cost much.
+        """
+
+    @abstractmethod
+    def coordinate(self, signal: Array, strength: Array) -> Array:
+        """Return the coordinate z at which the other variables provide the snr x = `signal`."""
+
+    @abstractmethod
+    def evidence(self, prior: Prior, strength: npt.ArrayLike) -> Array:
+        """Return the mean log likelihood ratio of the side information at the truth, nats per variable.
+
+        The mutual information of the model with everything observed is xi(rho)/2 + evidence - phi.
+        """
+
+    @abstractmethod
+    def information(self, prior: Prior, strength: npt.ArrayLike) -> Array:
+        """Return what the side information tells about one variable on its own, I(s*; side), in nats."""
+
+    def internal(self, strength: Array) -> Array:
+        """Return the strength in the form in which G is analytic through zero."""
+        return strength
+
+    def public(self, strength: Array) -> Array:
+        """Return the strength as users know it from its internal form."""
+        return strength
+
+    def public_slope(self, strength: Array) -> Array:
+        """Return d public/d internal at the internal strength."""
+        return np.ones_like(strength)
+
+    def hidden(self, strength: Array) -> Array:
+        """Return the part of the variables that is not known exactly at an internal strength, 1 unless overridden.
+
+        At large snr x from the other variables rho - G is hidden (rho - M(x)).
+        """
+        return np.ones_like(strength)
+
+    def tilted_transform(self, frequency: Array, strength: Array) -> Array:
+        """Return E e^{(i w - 1) h} of the half log-likelihood ratio h that a spin +1 gets from the side information.
+
+        It is what sparse models need of a path, for +-1 spins.  Internal strengths of shape (n,) give shape
+        (n, frequencies).
+        """
+        raise InputError(f"{self!r} does not define `tilted_transform`, which models on sparse graphs need")
+
+    def observe(self, truth: Array, strength: float, rng: np.random.Generator) -> SideInformation:
+        """Draw side information of a strength about configurations of shape (batch, size), for finite instances."""
+        raise InputError(f"{self!r} does not define `observe`, which finite instances need")
+
+    def check_prior(self, prior: Prior) -> None:
+        """Raise an `InputError` if the path is not defined for `prior`: most take every prior."""
+        check_prior(prior)
+
+    def check_strength(self, strength: npt.ArrayLike) -> Array:
+        """Return `strength` as an array after checking its range; too tiny ones count as zero."""
+        allowed = f"in [0, {min(self.limit, LARGEST):g})"
+        values = as_array(self.strength, strength, allowed)
+        good = (values >= 0) & (values < min(self.limit, LARGEST))
+        if not np.all(good):
+            raise InputError(f"{self.strength} must be {allowed}, got {values[~good].ravel()[0]:g}")
+        return np.where(self.internal(values) < NEGLIGIBLE, 0.0, values)
+
+    def _strengths(self, strength: npt.ArrayLike) -> Array:
+        """Return strengths from zero to the limit as an array."""
+        most = min(self.limit, UNBOUNDED)
+        allowed = f"in [0, {most:g}]"
+        values = as_array(self.strength, strength, allowed)
+        if not np.all((values >= 0) & (values <= most)):
+            raise InputError(f"{self.strength} must be {allowed}, got {told(strength)}")
+        return values
+
+    def _observed(self, truth: Array, strength: float, rng: np.random.Generator) -> tuple[Array, float]:
+        """Return a finite configuration and one strength, after checking these and the random numbers."""
+        as_generator("rng", rng)
+        level = float(self._strengths(as_float(self.strength, strength)))
+        s = as_real("truth", truth)
+        if not np.all(np.abs(s) <= LARGEST_VALUE):
+            raise InputError(f"truth must be finite, of modulus up to {LARGEST_VALUE:g}, got {told(truth)}")
+        return s, level
+
+
+def as_path(path: object) -> Path:
+    """Return `path` if it is one, else raise an `InputError` that shows how to make one."""
+    if not isinstance(path, Path):
+        raise InputError(f"path must be a path such as Flow(), got {told(path)}")
+    return path

@@ -1,0 +1,105 @@
+"""What a denoising path reveals about a configuration: a field, a precision, and variables known exactly.
+
+Given side information the weight of a configuration s is multiplied by
+
+    prod_i exp(field_i s_i - precision s_i^2/2),    and s_i = value_i where variable i is known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from amp_theory.tools.arrays import Array
+from amp_theory.tools.errors import InputError, as_array, as_float, told
+
+Mask = npt.NDArray[np.bool_]
+
+
+def _as_mask(known: object) -> Mask:
+    """Return an array of truth values."""
+    try:
+        mask = np.asarray(known)
+    except ValueError:
+        mask = np.asarray(None)
+    if mask.dtype != bool or isinstance(known, np.ma.MaskedArray):
+        raise InputError(f"known must be an array of truth values, got {told(known)}")
+    return mask
+
+
+@dataclass(frozen=True, eq=False)
+class SideInformation:
+    """Side information about a batch of configurations.
+
+    Parameters
+    ----------
+    field
+        Coefficients of s, shape (batch, size); zero where nothing is known.
+    precision
+        Coefficient of -s^2/2, >= 0, the same for all.
+    known
+        Which variables are known exactly, shape (batch, size).
+    values
+        Their values, shape (batch, size); read where `known` only.
+    """
+
+    field: Array
+    precision: float
+    known: Mask
+    values: Array
+
+    def __post_init__(self) -> None:
+        field, values = as_array("field", self.field, "finite"), as_array("values", self.values, "finite where known")
+        precision = as_float("precision", self.precision, ">= 0")
+        known = _as_mask(self.known)
+        if field.ndim != 2 or known.shape != field.shape or values.shape != field.shape:
+            raise InputError(
+                "field, known and values must have one shape (batch, size), got "
+                f"{field.shape}, {known.shape}, {values.shape}"
+            )
+        if not np.all(np.isfinite(field)) or not np.all(np.isfinite(values[known])):
+            raise InputError("field and the values of known variables must be finite")
+        if precision < 0:
+            raise InputError(f"precision must be finite and >= 0, got {told(self.precision)}")
+        for name, value in (("field", field), ("precision", precision), ("known", known), ("values", values)):
+            object.__setattr__(self, name, value)
+
+    @property
+    def size(self) -> int:
+        """Number of variables."""
+        return int(self.field.shape[1])
+
+    @property
+    def batch(self) -> int:
+        """Number of configurations."""
+        return int(self.field.shape[0])
+
+    @classmethod
+    def from_field(cls, field: Array, precision: float = 0.0) -> SideInformation:
+        """Return side information that is a field only."""
+        field = np.atleast_2d(as_array("field", field, "finite"))
+        return cls(field, precision, np.zeros(field.shape, dtype=bool), np.zeros(field.shape))
+
+    @classmethod
+    def from_known(cls, known: Mask, values: Array) -> SideInformation:
+        """Return side information that is a set of known variables only."""
+        known = np.atleast_2d(_as_mask(known))
+        given = np.atleast_2d(as_array("values", values, "finite where known"))
+        visible = np.where(known, given, 0.0) if given.shape == known.shape else given
+        return cls(np.zeros(known.shape), 0.0, known, visible)
+
+    def log_weight(self, configurations: Array) -> Array:
+        """Return the logarithm of the factor, shape (batch, n), for configurations of shape (n, size).
+
+        -inf where a configuration contradicts a known variable.
+        """
+        s = np.atleast_2d(as_array("configurations", configurations, "of shape (n, size)"))
+        if s.ndim != 2 or s.shape[1] != self.size or not np.all(np.isfinite(s)):
+            raise InputError(f"configurations must be finite, of shape (n, {self.size}), got shape {s.shape}")
+        result = self.field @ s.T - 0.5 * self.precision * (s * s).sum(axis=1)
+        for row, (known, value) in enumerate(zip(self.known, self.values, strict=True)):
+            wrong = np.any(s[:, known] != value[known], axis=1)
+            result[row, wrong] = -np.inf
+        return np.asarray(result)

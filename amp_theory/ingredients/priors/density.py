@@ -1,0 +1,361 @@
+"""A prior given by its density, as a function on a support.
+
+The support is cut into panels on which 16-point Gauss-Legendre quadrature integrates the density, s^2 times
+it, and the Gaussian exp(-x (s - s_0)^2/2) of the channel to rounding; the nodes are then the atoms of the
+mixture formulas in mixtures.py.  For an observation y only nodes within a window of sqrt(x) s about y carry
+weight, so long supports are worked through in blocks of y.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from amp_theory.ingredients.priors.base import Prior, Table, check_scale
+from amp_theory.ingredients.priors.channel_table import ChannelTable
+from amp_theory.ingredients.priors.mixture_channel import MEASURES, ChannelValues
+from amp_theory.ingredients.priors.mixtures import Components, Mixture, Moments, defining_integrands, small_integrand
+from amp_theory.tools.arrays import EPS, Array, Index
+from amp_theory.tools.errors import InputError, NumericalError, answer_of, as_array, as_support, not_negative, told
+from amp_theory.tools.quadrature import TARGET, Rows, trapezoid
+
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
+#: the snr, in units of 1/variance, below which the first terms in it are exact
+FAINTEST = 1e-30
+#: a panel is accepted when halving it changes its integrals by less, relative to the whole
+RESOLVED = 1e-15
+DEPTH, MOST_PANELS = 40, 4000
+#: panels at most at a large snr
+MOST_PIECES = 50_000
+#: widest panel in units of 1/sqrt(x), reach of a Gaussian, width of a block of y
+WIDEST, REACH, BLOCK = 4.0, 10.5, 12.0
+#: e^-FAINT is the density of y beyond which nothing is integrated
+FAINT = 50.0
+#: below x rho = SMALL the small-x formulas are used, as far out as |y| = FAR
+SMALL, FAR = 0.05, 14.0
+FIRST_STEP, LAST_STEP = 0.32, 1e-3
+#: a density that counts as none, and the factor that cancellation may cost
+NOTHING, CANCEL = 1e-300, 64.0
+#: the longest support, in standard deviations
+WIDEST_SUPPORT = 400.0
+
+
+@dataclass(frozen=True)
+class Density(Prior):
+    """A continuous prior with a density of the user's own.
+
+    Parameters
+    ----------
+    function
+        The density: takes an array of s and returns an array of values >= 0 that integrate to one.
+    support
+        Increasing places (lo, ..., hi) between which the density is smooth: two ends, which may be
+        infinite, and any kinks or jumps between them.
+
+    Raises
+    ------
+    InputError
+        If the density is negative, not finite, does not integrate to one, or has no finite variance.
+
+    Examples
+    --------
+    >>> prior = Density(lambda s: 0.5 * np.exp(-abs(s)), support=(-np.inf, 0, np.inf))  # Laplace
+    >>> bool(abs(prior.second_moment - 2) < 1e-12)
+    True
+    """
+
+    function: Callable[[Array], npt.ArrayLike]
+    support: tuple[float, ...]
+    name: ClassVar[str] = "density"
+    _panels: Array = field(init=False, repr=False, compare=False)
+    _values: Array = field(init=False, repr=False, compare=False)
+
+    def __init__(self, function: Callable[[Array], npt.ArrayLike], support: Sequence[float]) -> None:
+        if not callable(function):
+            raise InputError(f"function must be callable, got {told(function)}")
+        object.__setattr__(self, "function", function)
+        object.__setattr__(self, "support", as_support(support))
+        panels = self._resolve(self._first_panels())
+        object.__setattr__(self, "_panels", panels)
+        s, weight = _nodes(panels)
+        values = self._evaluate(s)
+        total = math.fsum((weight * values).ravel())
+        if abs(total - 1) > 1e-8:
+            raise InputError(f"the density integrates to {total:.12g} over its support, not to 1")
+        object.__setattr__(self, "_values", weight * values / total)
+        check_scale(self.variance, self.second_moment)
+        extent = float(panels[-1, 1] - panels[0, 0]) / math.sqrt(self.variance)
+        if extent > WIDEST_SUPPORT:
+            raise InputError(
+                f"the density reaches over {extent:.3g} standard deviations, {WIDEST_SUPPORT:g} are allowed: "
+                "its tails are too heavy, cut the support"
+            )
+
+    # --- the density on panels ---
+
+    def _evaluate(self, s: Array) -> Array:
+        """Return the density at s of any shape, checked."""
+        with np.errstate(under="ignore"):
+            raw = answer_of("the density", self.function, s.ravel())
+        values = as_array("the density", raw, "one real value per point")
+        if values.shape != (s.size,):
+            raise InputError(
+                f"the density must return one value per point of an array, got shape {values.shape} for {s.size} points"
+            )
+        bad = ~np.isfinite(values) | (values < 0)
+        if bad.any():
+            k = int(np.argmax(bad))
+            raise InputError(f"the density must be finite and >= 0, got {values[k]:g} at s = {s.ravel()[k]:g}")
+        return values.reshape(s.shape)
+
+    def _first_panels(self) -> Array:
+        """Return panels between the places of the support, doubling in width towards infinite ends."""
+        edges = list(self.support)
+        inner = [e for e in edges if math.isfinite(e)]
+        if not inner:
+            inner = [0.0]
+        panels = list(itertools.pairwise(inner))
+        for sign, end, start in ((-1.0, edges[0], inner[0]), (1.0, edges[-1], inner[-1])):
+            if math.isinf(end):
+                panels += self._tail(start, sign)
+        return np.array(sorted(panels))
+
+    def _tail(self, start: float, sign: float) -> list[tuple[float, float]]:
+        """Return panels from `start` to infinity until s^2 times the density has died out."""
+        panels = []
+        total, width, edge = 0.0, 1.0, start
+        for _ in range(200):
+            ends = sorted((edge, edge + sign * width))
+            s, weight = _nodes(np.array([ends]))
+            part = float((weight * self._evaluate(s) * (1 + s * s)).sum())
+            panels.append((ends[0], ends[1]))
+            total += part
+            if total > 0 and part <= 1e-18 * total:
+                return panels
+            edge, width = edge + sign * width, 1.5 * width
+        raise InputError("the density decays too slowly: its variance is infinite or cannot be resolved")
+
+    def _resolve(self, panels: Array) -> Array:
+        """Halve panels until every one integrates the density, and s^2 times it, to rounding."""
+        done: list[Array] = []
+        total = 0.0
+        for _ in range(DEPTH):
+            middle = panels.mean(axis=1)
+            halves = np.stack([np.stack([panels[:, 0], middle], 1), np.stack([middle, panels[:, 1]], 1)], axis=1)
+            whole, parts = self._moments(panels), self._moments(halves.reshape(-1, 2)).reshape(-1, 2, 2).sum(axis=1)
+            total = max(total, float(np.abs(parts).sum()))
+            rough = np.abs(whole - parts).max(axis=1) > RESOLVED * total
+            done.append(panels[~rough])
+            panels = halves[rough].reshape(-1, 2)
+            if not len(panels):
+                break
+            if sum(map(len, done)) + len(panels) > MOST_PANELS:
+                raise InputError("the density is too rough to integrate: name its kinks and jumps in `support`")
+        result = np.concatenate([*done, panels])
+        return result[np.argsort(result[:, 0])]
+
+    def _moments(self, panels: Array) -> Array:
+        s, weight = _nodes(panels)
+        mass = weight * self._evaluate(s)
+        return np.stack([mass.sum(axis=1), (mass * s * s).sum(axis=1)], axis=1)
+
+    @property
+    def panels(self) -> Array:
+        """Panels (lo, hi) on which 16-point Gauss-Legendre quadrature integrates the density to rounding."""
+        return self._panels
+
+    # --- what every prior has ---
+
+    @cached_property
+    def _base(self) -> tuple[float, float, float]:
+        s, _ = _nodes(self._panels)
+        mean = math.fsum((self._values * s).ravel())
+        size = math.fsum((self._values * np.abs(s)).ravel())
+        mean = 0.0 if abs(mean) <= 1e-14 * size else mean
+        second = math.fsum((self._values * s * s).ravel())
+        return mean, second, math.fsum((self._values * (s - mean) ** 2).ravel())
+
+    @property
+    def mean(self) -> float:
+        """E s."""
+        return self._base[0]
+
+    @property
+    def second_moment(self) -> float:
+        """E s^2, the paper's rho: the largest possible overlap."""
+        return self._base[1]
+
+    @property
+    def variance(self) -> float:
+        """Var s."""
+        return self._base[2]
+
+    @property
+    def entropy(self) -> float:
+        """Infinity: a revealed continuous variable tells infinitely much."""
+        return math.inf
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The support; the function itself cannot be written down."""
+        return {"support": [x if math.isfinite(x) else str(x) for x in self.support]}
+
+    @cached_property
+    def table(self) -> Table:
+        """Interpolated channel functions, for the solvers."""
+        return ChannelTable(self._channel, self.mean, self.variance, self.variance)
+
+    def resolved(self, snr: float) -> Mixture:
+        """Return quadrature nodes as atoms, fine enough for observations of this snr."""
+        p, s = self._atoms(not_negative("snr", snr))
+        return Mixture(p / p.sum(), s, np.zeros_like(s))
+
+    # --- the channel ---
+
+    def _atoms(self, x: float) -> tuple[Array, Array]:
+        """Return Gauss-Legendre nodes fine enough for the channel at snr x, as probabilities and places of atoms."""
+        lower, upper = self._panels.T
+        needed = np.maximum(np.ceil((upper - lower) * math.sqrt(x) / WIDEST), 1)
+        if needed.sum() > MOST_PIECES:
+            raise NumericalError(
+                f"snr {x:g} is too large for a density: its channel would need {needed.sum():.0f} panels",
+                "give its atoms as a discrete prior, or ask for a smaller snr",
+            )
+        pieces = needed.astype(int)
+        if np.all(pieces == 1):
+            p, s = self._values.ravel(), _nodes(self._panels)[0].ravel()
+        else:
+            owner = np.repeat(np.arange(len(lower)), pieces)
+            part = np.arange(len(owner)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+            width = ((upper - lower) / pieces)[owner]
+            start = lower[owner] + part * width
+            nodes, weight = _nodes(np.stack([start, start + width], axis=1))
+            s, p = nodes.ravel(), (weight * self._evaluate(nodes)).ravel()
+            p = p / p.sum()
+        keep = p > 1e-40
+        return p[keep], s[keep]
+
+    def _channel(self, snr: Array) -> ChannelValues:
+        columns = np.array([self._at(float(x)) for x in snr]).reshape(-1, 6).T
+        psi, gain, mmse, slope, curvature, error = columns
+        square = self.mean**2
+        return ChannelValues(
+            snr, 0.5 * snr * square + psi, square + gain, mmse, np.log(mmse), slope, curvature,
+            slope / mmse, curvature / mmse, gain, psi, 0.5 * snr * self.variance - psi, error,
+        )  # fmt: skip
+
+    def _at(self, x: float) -> tuple[float, ...]:
+        """Return psi, M, mmse, M', M'' of s - E s and the relative error at one x."""
+        p, s = self._atoms(x)
+        s = s - self.mean
+        s -= p @ s
+        if x * self.variance < FAINTEST:
+            third, v = float((p * s**3).sum()), self.variance
+            return (x * v / 2) ** 2, x * v * v, v, v * v, third**2 - 2 * v**3, 16 * EPS
+        p, s = (a[:, None, None] for a in (p, s))
+        atoms = Components(p, np.log(p), s, None)
+        centre = math.sqrt(x) * atoms.means.ravel()
+        # y reaches as far as some atom gives it a density above e^-FAINT
+        seen = np.flatnonzero(atoms.level.ravel() > -FAINT)
+        reach = np.sqrt(2 * (FAINT + atoms.level.ravel()[seen]))
+        ends = (centre[seen] - reach).min(keepdims=True), (centre[seen] + reach).max(keepdims=True)
+        small = x * self.variance < SMALL
+        step = FIRST_STEP
+        while True:
+            looked: list[Array] = []
+
+            def integrand(_: Index, y: Array, looked: list[Array] = looked) -> Array:
+                log_density, density, post = _posterior(atoms, centre, x, y[0])
+                looked.append(np.stack([y[0], density, post.mean, post.between]))
+                values = defining_integrands(log_density, density, post, y[0])
+                if small:
+                    # far out these formulas would overflow, and are not needed
+                    near = np.abs(y[0]) <= FAR
+                    values[:, near] = small_integrand(atoms, np.array([x]), y[:, near])[:, 0]
+                return values[:, None]
+
+            rows = Rows(*ends, np.array([step]), np.zeros(1, dtype=bool))
+            sums, errors = trapezoid(integrand, rows, MEASURES, 1)
+            missed = _missed(x, np.concatenate(looked, axis=1)) / sums[[2, 3, 5], 0]
+            if missed.max() <= TARGET or step < LAST_STEP:
+                break
+            step /= 4
+        psi, gain, mmse, slope, curvature, _ = sums[:, 0] / math.sqrt(2 * math.pi)
+        relative = float((errors[:, 0] / sums[list(MEASURES), 0]).max()) + float(missed.max())
+        # log Z has an absolute error of rounding, psi is about E (log Z)^2/2
+        rounding = EPS * (128 + CANCEL + (0 if small else math.sqrt(2 / psi)))
+        return psi, gain, mmse, slope, curvature, relative + rounding
+
+
+def _missed(x: float, looked: Array) -> Array:
+    """Bound what mmse, M' and the size of M'' have between the places y looked at (y, density, mean, variance).
+
+    As d<s>/dy = sqrt(x) Var, a mean that moves faster than the variances at both ends allow hides a jump
+    between two modes of the posterior, at which the variance is at most the jump squared.
+    """
+    y, density, mean, variance = looked[:, np.argsort(looked[0])]
+    jump, root = np.abs(np.diff(mean)), math.sqrt(x)
+    hidden = jump > 1.2 * root * np.diff(y) * np.maximum(variance[1:], variance[:-1])
+    weight = np.maximum(density[1:], density[:-1]) * jump / root
+    return np.array([(weight * jump**power)[hidden].sum() for power in (0, 2, 4)])
+
+
+def _posterior(atoms: Components, centre: Array, x: float, y: Array) -> tuple[Array, Array, Moments]:
+    """Return log f(y), f(y) (without 1/sqrt(2 pi)) and the posterior's moments at ascending y.
+
+    In blocks of neighbouring y only atoms near by carry weight.
+    """
+    p, s = atoms.probabilities.ravel(), atoms.means.ravel()
+    result = np.empty((4, len(y)))
+    block = np.floor((y - y[0]) / BLOCK).astype(int)
+    starts = np.searchsorted(block, np.arange(block[-1] + 2))
+    first = np.searchsorted(centre, y[starts[:-1]] - REACH)
+    last = np.searchsorted(centre, y[starts[1:] - 1] + REACH, side="right")
+    for k, (start, stop) in enumerate(itertools.pairwise(starts.tolist())):
+        # outside the support the nearest atoms carry all the weight
+        band = slice(max(int(first[k]) - 32, 0), int(last[k]) + 32)
+        weight = y[start:stop, None] - centre[band]
+        weight *= weight
+        weight *= -0.5
+        np.exp(weight, out=weight)
+        weight *= p[band]
+        result[:, start:stop] = _block_moments(weight, s[band])
+    density, mean, variance, skewness = result
+    zero = np.zeros_like(mean)
+    post = Moments(mean, variance, zero, skewness, zero, zero)
+    return np.log(np.maximum(density, NOTHING)), density, post
+
+
+def _block_moments(weight: Array, s: Array) -> Array:
+    """Return the sums of weights of shape (nodes, atoms), and the mean, variance and third cumulant of s.
+
+    Moments about the mean of the middle node are one matrix product; where they would cancel they are taken
+    about every node's own mean.
+    """
+    middle = weight[len(weight) // 2]
+    total = float(middle.sum())
+    reference = float(middle @ s) / total if total > NOTHING else float(s[0])
+    density, *raw = (weight @ np.vander(s - reference, 4, increasing=True)).T
+    safe = np.maximum(density, NOTHING)  # in a wide gap of the support there is nothing
+    shift, second, third = (moment / safe for moment in raw)
+    variance, skewness = second - shift * shift, third - shift * (3 * second - 2 * shift * shift)
+    if np.any(second > CANCEL * variance):
+        weight /= safe[:, None]
+        difference = s - (reference + shift)[:, None]
+        weight *= difference
+        weight *= difference
+        variance, skewness = weight.sum(axis=1), (weight * difference).sum(axis=1)
+    return np.stack([density, reference + shift, variance, skewness])
+
+
+def _nodes(panels: Array) -> tuple[Array, Array]:
+    """Return Gauss-Legendre nodes and weights of panels, both of shape (panels, 16)."""
+    half = 0.5 * (panels[:, 1] - panels[:, 0])[:, None]
+    return panels.mean(axis=1)[:, None] + half * NODES, half * WEIGHTS

@@ -1,0 +1,8 @@
+"""Interface: what people touch; the command line, pictures, the explorer, the studies.
+
+May import: everything; nothing imports this room.
+
+- `cli`: arguments, printing, exit codes; `commands`: what each command computes; `plots`: pictures of several diagrams,
+  free entropies, overlaps.
+- `explorer`: a diagram as one interactive page, and films; `studies`: the figures and numbers of papers.
+"""

@@ -1,0 +1,301 @@
+"""The command line.  It reads arguments, calls the library, and prints; the theory is elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, Any, NoReturn
+
+from amp_theory import __version__
+from amp_theory.interface import commands
+from amp_theory.tools.errors import AmpTheoryError, FileError, InputError, NumericalError, shown, unknown_name
+
+
+class _Once(argparse.Action):
+    """Store a value; an error if the option is given twice."""
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
+        """Store the value."""
+        if option_string and self.dest in namespace.given:
+            raise InputError(f"{option_string} is given twice")
+        namespace.given = {*namespace.given, self.dest}
+        setattr(namespace, self.dest, values)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, and to which -1e-3 and -inf are values, not options."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings, allow_abbrev=False)
+        self.register("action", None, _Once)
+        self._negative_number_matcher = re.compile(r"^-(\d|\.\d|inf|nan)", re.IGNORECASE)
+        self.set_defaults(given=set())
+
+    def error(self, message: str) -> NoReturn:
+        """Raise an `InputError`."""
+        raise InputError(message)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print help or version; an output that is full is an error as everywhere."""
+        _print(message, file or sys.stdout, end="")
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read the arguments; unknown commands and options are errors that suggest the nearest known one."""
+    parser, known_commands = _parser()
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in known_commands:
+        raise unknown_name("command", arguments[0], known_commands)
+    options, extra = parser.parse_known_args(arguments)
+    for item in extra:
+        if item.startswith("-"):
+            known = [name for action in known_commands[options.command]._actions for name in action.option_strings]
+            raise unknown_name("option", item.partition("=")[0], known)
+        raise InputError(f"unexpected argument {item!r}")
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code: 0 success, 1 numerical or system failure, 2 bad input.
+
+    It is 130 after Ctrl-C and 143 if another program ended it.
+    """
+    options = argparse.Namespace()
+    try:
+        with _surroundings():
+            options = _parse(sys.argv[1:] if arguments is None else arguments)
+            result, text = options.run(options)
+            _print(json.dumps(result, indent=1, allow_nan=False) if options.json else text, sys.stdout)
+    except NumericalError as error:
+        return _fail(str(error), 1)
+    except AmpTheoryError as error:
+        return _fail(str(error), 2)
+    except BrokenPipeError:  # the reader closed the pipe: nothing more to say to it
+        _silence(1)
+    except OSError as error:  # standard output is full, say
+        _silence(1)
+        return _fail(str(error), 1)
+    except MemoryError:
+        return _fail("there is not enough memory for this: ask for a smaller size, or fewer points", 1)
+    except KeyboardInterrupt as interruption:
+        if getattr(options, "checkpoint", None) is not None:
+            _say(f"amp-theory: interrupted: the same command again resumes from {options.checkpoint!r}")
+        return 128 + (interruption.args[0] if isinstance(interruption, _Ended) else signal.SIGINT)
+    return 0
+
+
+class _Ended(KeyboardInterrupt):
+    """A signal, the argument, asks this program to end: what was begun is tidied up."""
+
+
+@contextlib.contextmanager
+def _surroundings() -> Iterator[None]:
+    """Make sure of the streams, of what draws, and that a request to end lets everything be tidied up."""
+    # a file opened later would get the number of a stream that is closed
+    while (handle := os.open(os.devnull, os.O_RDWR)) < 3:
+        pass
+    os.close(handle)
+    if sys.stdout is None:
+        raise FileError("standard output is closed: send it to a file, or to /dev/null")
+    if "matplotlib" not in sys.modules:
+        os.environ["MPLBACKEND"] = "agg"  # no window is ever opened
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    ended: list[int] = []
+
+    def end(number: int, _: object) -> None:
+        if not ended:  # tidying up is not interrupted
+            ended.append(number)
+            raise _Ended(number)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if ended:  # whatever it was taken for on its way here
+            raise _Ended(ended[0])
+
+
+def _print(text: str, stream: IO[str], end: str = "\n") -> None:
+    """Print text; what a terminal has no character for is written as its code."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), end=end, file=stream, flush=True)
+
+
+def _silence(stream: int) -> None:
+    """Let nothing more fail at what is still to be written to a stream."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+
+
+def _say(text: str) -> None:
+    """Print to standard error, if there is one that takes it."""
+    if sys.stderr is None:
+        return
+    try:
+        _print(text, sys.stderr)
+    except OSError:
+        _silence(2)
+
+
+def _fail(message: str, code: int) -> int:
+    _say(f"amp-theory: error: {shown(message)}")
+    return code
+
+
+# --- reading arguments -------------------------------------------------------------------------------------
+
+
+def _parser() -> tuple[_Parser, dict[str, _Parser]]:
+    """Return the parser, and those of its commands by name."""
+    parser = _Parser(
+        prog="amp-theory",
+        description="Exact phase diagrams of sampling by flows, diffusions and autoregressive networks.",
+        epilog="example: amp-theory thresholds ising-p-spin --set p=3 --path flow",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"amp-theory {__version__}")
+    parsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+
+    def command(name: str, run: Callable[..., Any], text: str, example: str) -> argparse.ArgumentParser:
+        sub = parsers.add_parser(
+            name, help=text, description=text, epilog=f"example: amp-theory {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        sub.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+        sub.set_defaults(run=run)
+        return sub
+
+    command("models", commands.run_models, "list models, their parameters and controls, priors, paths and schedules",
+            "models --json")  # fmt: skip
+    sub = command("thresholds", commands.run_thresholds, "locate all special points, each with an error bound",
+                  "thresholds spiked-matrix --set prior=sparse-rademacher --set rho=0.08")  # fmt: skip
+    _add_model(sub, with_path=True)
+    _add_digits(sub)
+    sub.add_argument("--checkpoint", metavar="FILE", help="of a long random run: saved here, and resumed from here")
+    sub = command("fixed-points", commands.run_fixed_points, "find every fixed point at one control and strength",
+                  "fixed-points ising-p-spin --set p=3 --path flow --control 0.70 --strength 0.12")  # fmt: skip
+    _add_model(sub, with_path=True)
+    _add_control(sub)
+    sub.add_argument("--strength", required=True, metavar="S", help="snr, revealed or retention")
+    _add_digits(sub)
+    sub = command("transitions", commands.run_transitions, "find what the path meets at one control",
+                  "transitions ising-p-spin --set p=3 --path flow --control 0.70 --digits 30")  # fmt: skip
+    _add_model(sub, with_path=True)
+    _add_control(sub)
+    _add_digits(sub)
+    sub = command("certify", commands.run_certify, "prove a special point by interval arithmetic",
+                  "certify ising-p-spin --set p=3 --point dynamical -o certificate.json")  # fmt: skip
+    _add_model(sub, with_path=True)
+    sub.add_argument("--point", required=True, metavar="P", help="dynamical, condensation, algorithmic or tricritical")
+    _add_output(sub, "", ".json")
+    sub = command("verify", commands.run_verify, "check a certificate by computing its proof anew",
+                  "verify certificate.json")  # fmt: skip
+    sub.add_argument("file", metavar="FILE", help="a certificate")
+    sub = command("closed-forms", commands.run_closed_forms, "print the formulas that exist for a model",
+                  "closed-forms spherical-p-spin --path flow")  # fmt: skip
+    _add_model(sub, with_path=True)
+    sub = command("diagram", commands.run_diagram, "compute the phase diagram; draw it, save it",
+                  "diagram spherical-p-spin --set p=3 --path flow -o diagram.pdf -o diagram.json")  # fmt: skip
+    _add_model(sub, with_path=True)
+    sub.add_argument("--range", nargs=2, metavar=("LO", "HI"), help="range of the control")
+    sub.add_argument("--points", default="200", metavar="N", help="points per line (200)")
+    sub.add_argument("--target", metavar="T", help="whose verdicts: planted or random")
+    sub.add_argument("--schedule", metavar="NAME", help="schedule of the path, for --axis time")
+    sub.add_argument("--axis", default="strength", metavar="A", help="vertical axis: strength, time or information")
+    sub.add_argument("--scaling", metavar="NAME", help="scaling of the control on the horizontal axis")
+    _add_output(sub, "also .json, .csv, and .html to explore in a browser")
+    sub = command("draw", commands.run_draw, "draw a diagram saved as JSON again", "draw diagram.json -o diagram.svg")
+    sub.add_argument("file", metavar="FILE", help="a diagram written by 'amp-theory diagram -o FILE.json'")
+    sub.add_argument("--axis", default="strength", metavar="A", help="vertical axis: strength, time or information")
+    sub.add_argument("--scaling", metavar="NAME", help="scaling of the control on the horizontal axis")
+    _add_output(sub, "also .csv, and .html to explore in a browser")
+    sub = command("animate", commands.run_animate, "animate the free entropy while the strength grows",
+                  "animate ising-p-spin --set p=3 --control 0.7 -o film.gif")  # fmt: skip
+    _add_model(sub, with_path=True)
+    sub.add_argument("--control", metavar="C", help="the model's control (one at which the path crosses a transition)")
+    sub.add_argument("--frames", default="80", metavar="N", help="number of frames (80)")
+    _add_output(sub, "", ".gif, or .mp4 if ffmpeg is there")
+    sub = command("free-entropy", commands.run_free_entropy, "draw the free entropy against the overlap",
+                  "free-entropy ising-p-spin --set p=3 --control 0.7 --strengths 0,0.05,0.1 -o phi.pdf")  # fmt: skip
+    _add_model(sub, with_path=True)
+    _add_control(sub)
+    sub.add_argument("--strengths", required=True, metavar="S,S,...", help="strengths, separated by commas")
+    _add_output(sub, "")
+    sub = command("overlap", commands.run_overlap, "draw the overlap along the path, the unstable branch dashed",
+                  "overlap ising-p-spin --set p=3 --path flow --control 0.7 -o overlap.pdf -o overlap.csv")  # fmt: skip
+    _add_model(sub, with_path=True)
+    _add_control(sub)
+    sub.add_argument("--schedule", metavar="NAME", help="schedule of the path, for --axis time")
+    sub.add_argument("--axis", default="strength", metavar="A", help="horizontal axis: strength, time or information")
+    _add_output(sub, "also .csv")
+    sub = command("compare", commands.run_compare, "tell where each sampler succeeds, why, and how sure that is",
+                  "compare ising-p-spin --set p=3")  # fmt: skip
+    _add_model(sub, with_path=False)
+    sub.add_argument("--target", metavar="T", help="whose verdicts: planted or random")
+    sub = command(
+        "simulate",
+        commands.run_simulate,
+        "run samplers on finite instances and judge them by exact samples",
+        "simulate xorsat --set k=4 --set temperature=0.5 --control 1.45 --size 2000 --instances 10 --seed 1",
+    )
+    _add_model(sub, with_path=True)
+    _add_control(sub)
+    sub.add_argument("--size", required=True, metavar="N", help="number of variables")
+    sub.add_argument("--instances", required=True, metavar="K", help="number of instances")
+    sub.add_argument("--seed", required=True, metavar="S", help="an integer >= 0: the same seed, the same numbers")
+    sub.add_argument(
+        "--samplers",
+        metavar="A,B",
+        help="others than the path's and a Markov chain: flow, diffusion, "
+        "autoregressive, masked, uniform-diffusion, heat-bath, parallel-tempering, langevin",
+    )
+    for name, default, text in (
+        ("batch", 16, "configurations per sampler and instance"),
+        ("steps", 100, "steps of denoising samplers"),
+        ("sweeps", 1000, "of Markov chains"),
+        ("workers", 1, "processes"),
+    ):
+        sub.add_argument(f"--{name}", default=str(default), metavar="N", help=f"{text} ({default})")
+    sub.add_argument("--target", metavar="T", help="planted or random instances")
+    sub.add_argument("--margin", metavar="E", help="excess energy per variable that counts as a failure")
+    sub.add_argument("--checkpoint", metavar="FILE", help="instances done are saved here, and resumed from here")
+    sub = command("reproduce", commands.run_reproduce, "draw the phase diagrams of arXiv:2308.14085 with their numbers",
+                  "reproduce --folder figures --force")  # fmt: skip
+    sub.add_argument("--folder", default="figures", metavar="DIR", help="where to write (figures)")
+    sub.add_argument("--force", action="store_true", help="overwrite existing files")
+    return parser, parsers.choices
+
+
+def _add_model(sub: argparse.ArgumentParser, with_path: bool) -> None:
+    sub.add_argument("model", metavar="MODEL", help="model name, see 'amp-theory models'")
+    sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter; lists as a,b,c")
+    if with_path:
+        sub.add_argument("--path", default="flow", metavar="PATH", help="flow, autoregressive or uniform-diffusion")
+
+
+def _add_control(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--control", required=True, metavar="C", help="the model's control: temperature, noise, ...")
+
+
+def _add_digits(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--digits", metavar="N", help="significant digits, 1 to 50, as decimal strings")
+
+
+def _add_output(sub: argparse.ArgumentParser, also: str, endings: str = ".pdf, .png or .svg") -> None:
+    text = f"file to write: {endings}{', ' + also if also else ''}; may be repeated"
+    sub.add_argument("-o", "--output", action="append", default=[], metavar="FILE", help=text)
+    sub.add_argument("--force", action="store_true", help="overwrite existing files")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

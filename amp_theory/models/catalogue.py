@@ -1,0 +1,171 @@
+"""Models, priors, paths and schedules by the names used on the command line and in files."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from amp_theory.ingredients.outputs.named import (
+    AbsChannel,
+    DoorChannel,
+    LinearChannel,
+    OutputChannel,
+    ProbitChannel,
+    ReLUChannel,
+    SignChannel,
+    SymmetricPerceptron,
+)
+from amp_theory.ingredients.paths.base import Path
+from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDiscreteDiffusion
+from amp_theory.ingredients.paths.schedules import (
+    FlipProbability,
+    FractionRevealed,
+    LinearInterpolant,
+    MaskedDiffusion,
+    Retention,
+    Schedule,
+    StochasticLocalization,
+    TrigonometricInterpolant,
+    VarianceExploding,
+    VariancePreserving,
+)
+from amp_theory.ingredients.priors.base import Prior
+from amp_theory.ingredients.priors.named import Discrete, GaussBernoulli, Gaussian, Rademacher, SparseRademacher
+from amp_theory.models.base import Model
+from amp_theory.models.block_model import StochasticBlockModel
+from amp_theory.models.coloring import Coloring
+from amp_theory.models.measurements import GLM, RowOrthogonalSensing, SpectralSensing
+from amp_theory.models.sparse import XORSAT, Bicoloring
+from amp_theory.models.spiked import SpikedMatrix, SpikedMatrixTensor, SpikedTensor
+from amp_theory.models.spin_glasses import IsingPSpin, MixedPSpin, SherringtonKirkpatrick, SphericalPSpin
+from amp_theory.tools.errors import InputError, unknown_name
+
+MODELS: dict[str, type[Model]] = {
+    m.name: m
+    for m in (
+        IsingPSpin,
+        SphericalPSpin,
+        SherringtonKirkpatrick,
+        MixedPSpin,
+        SpikedMatrix,
+        SpikedTensor,
+        SpikedMatrixTensor,
+        StochasticBlockModel,
+        GLM,
+        RowOrthogonalSensing,
+        SpectralSensing,
+        Bicoloring,
+        XORSAT,
+        Coloring,
+    )
+}
+PRIORS: dict[str, type[Prior]] = {p.name: p for p in (Rademacher, SparseRademacher, Gaussian, GaussBernoulli, Discrete)}
+CHANNELS: dict[str, type[OutputChannel]] = {
+    c.name: c
+    for c in (
+        LinearChannel,
+        SignChannel,
+        ProbitChannel,
+        AbsChannel,
+        ReLUChannel,
+        DoorChannel,
+        SymmetricPerceptron,
+    )
+}
+#: parts of models, whose own parameters stand flat beside their name
+PARTS: dict[str, Mapping[str, type[Any]]] = {"prior": PRIORS, "channel": CHANNELS}
+PATHS: dict[str, type[Path]] = {p.name: p for p in (Flow, Autoregressive, UniformDiscreteDiffusion)}
+SCHEDULES: dict[str, type[Schedule]] = {
+    s.name: s
+    for s in (
+        LinearInterpolant,
+        TrigonometricInterpolant,
+        VariancePreserving,
+        VarianceExploding,
+        StochasticLocalization,
+        FractionRevealed,
+        MaskedDiffusion,
+        Retention,
+        FlipProbability,
+    )
+}
+
+
+def arguments(kind: Callable[..., Any]) -> dict[str, bool]:
+    """Return the names of a class's arguments and whether each must be given."""
+    signature = inspect.signature(kind)
+    return {name: p.default is inspect.Parameter.empty for name, p in signature.parameters.items()}
+
+
+def _lookup(kind: str, name: str, table: Mapping[str, Any]) -> Any:
+    if name not in table:
+        raise unknown_name(kind, name, table)
+    return table[name]
+
+
+def build_model(name: str, parameters: Mapping[str, Any]) -> Model:
+    """Make a model from its name and parameters, those of a prior or a channel flat beside its name.
+
+    Raises
+    ------
+    InputError
+        For an unknown name, a missing parameter, one that belongs to another prior or channel, or a bad value.
+
+    Examples
+    --------
+    >>> build_model("spiked-matrix", {"prior": "sparse-rademacher", "rho": 0.08})
+    SpikedMatrix(prior=SparseRademacher(rho=0.08))
+    """
+    model = _lookup("model", name, MODELS)
+    own = arguments(model)
+    given = dict(parameters)
+    chosen = {
+        part: _lookup(part, str(given[part]), table) for part, table in PARTS.items() if {part} <= own.keys() & given
+    }
+    known = [*own, *(n for kind in chosen.values() for n in arguments(kind))]
+    for extra in [n for n in given if n not in known]:
+        raise _misplaced(extra, model, own, known)
+    for part, kind in chosen.items():
+        needed = arguments(kind)
+        missing = [n for n, must in needed.items() if must and n not in given]
+        if missing:
+            raise InputError(f"the {part} {kind.name} needs {', '.join(missing)}")
+        given[part] = kind(**{n: given.pop(n) for n in needed if n in given})
+    missing = [n for n, must in own.items() if must and n not in given]
+    if missing:
+        raise InputError(f"the model {name} needs {', '.join(missing)}")
+    result: Model = model(**given)
+    return result
+
+
+def _misplaced(name: str, model: type[Model], own: Mapping[str, bool], known: Sequence[str]) -> InputError:
+    """Return the error for a parameter that the model and its parts do not have."""
+    if name in PARTS:
+        fixed = "a fixed prior and" if name == "prior" else f"no {name} and"
+        return InputError(f"the model {model.name} has {fixed} takes no parameter {name!r}")
+    for part, table in PARTS.items():
+        owners = [kind.name for kind in table.values() if name in arguments(kind)]
+        if owners and part in own:
+            return InputError(
+                f"the parameter {name!r} belongs to the {part} {' or '.join(owners)}, which was not chosen"
+            )
+    error = unknown_name("parameter", name, known or ["none"])
+    return InputError(f"{error} (of the model {model.name})")
+
+
+def build_path(name: str, schedule: str | None = None) -> Path:
+    """Make a path from its name and, if given, its schedule's name.
+
+    Examples
+    --------
+    >>> build_path("flow", "trigonometric")
+    Flow(schedule=TrigonometricInterpolant())
+    """
+    path = _lookup("path", name, PATHS)
+    if schedule is None:
+        result: Path = path()
+        return result
+    allowed = {n: s for n, s in SCHEDULES.items() if s in path.schedules}
+    result = path(schedule=_lookup(f"schedule of {name}", schedule, allowed)())
+    return result

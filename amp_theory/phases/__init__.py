@@ -1,0 +1,5 @@
+"""Phases: the answers.
+
+- `geometry`: folds and branches; `points`: thresholds and fixed points; `diagram`: lines, regions, pictures.
+- `comparison`: which sampler works where, and how sure that is; it may import all of phases but phases.diagram.
+"""

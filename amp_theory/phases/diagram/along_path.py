@@ -1,0 +1,201 @@
+"""What a denoising path meets on its way at one control: spinodals and first-order transitions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from amp_theory.equations_of_state.recovery import RECOVERY
+from amp_theory.ingredients.paths.base import Path
+from amp_theory.models.base import Model
+from amp_theory.phases.diagram.lines import LINES, crossing_error
+from amp_theory.phases.geometry.geometry import Branch, Coexistence, Geometry
+from amp_theory.phases.geometry.solved import SAFETY, check, geometry_of
+from amp_theory.phases.points.fixed_points import regions
+from amp_theory.phases.points.thresholds import sharpener
+from amp_theory.tools.arrays import EPS, Array
+from amp_theory.tools.errors import as_float
+from amp_theory.tools.html import table
+from amp_theory.tools.results import Located
+
+
+@dataclass(frozen=True)
+class PathTransitions:
+    """The points of all lines at one control, by growing strength, of the planted measure.
+
+    informed_spinodal holds where branches appear, first_order where the branch of largest free entropy changes,
+    uninformed_spinodal where branches disappear.  lower_overlaps are the other overlaps of the first-order points.
+    reasons tells of every line without points why it has none.
+    """
+
+    model: str
+    path: str
+    control: float
+    control_name: str
+    parameters: dict[str, Any] = field(hash=False)
+    informed_spinodal: tuple[Located, ...]
+    first_order: tuple[Located, ...]
+    uninformed_spinodal: tuple[Located, ...]
+    lower_overlaps: tuple[float, ...]
+    reasons: dict[str, str] = field(default_factory=dict, hash=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data in the layout of the command line's JSON."""
+        lines: dict[str, Any] = {name: [point.to_dict() for point in getattr(self, name)] for name in LINES}
+        for point, low in zip(lines["first_order"], self.lower_overlaps, strict=True):
+            point["lower_overlap"] = low
+        return {
+            "model": self.model, "parameters": self.parameters, "path": self.path, self.control_name: self.control,
+            "target": "planted", **lines, "reasons": dict(self.reasons),
+        }  # fmt: skip
+
+    @property
+    def title(self) -> str:
+        """The model with its parameters, the path, the control and whose transitions these are."""
+        given = ", ".join(f"{k}={v}" for k, v in self.parameters.items())
+        return f"{self.model}({given}), path {self.path}, {self.control_name} = {self.control:g}, planted measure"
+
+    def report(self) -> str:
+        """Return a readable text of all points with their error bounds."""
+        rows = [self.title]
+        for name in LINES:
+            points = getattr(self, name)
+            rows += [f"  {name:<20} {point}" for point in points] or [f"  {name:<20} none: {self.reasons[name]}"]
+        return "\n".join(rows)
+
+    def __str__(self) -> str:
+        return self.report()
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [name.replace("_", " "), point]
+            for name in LINES
+            for point in getattr(self, name) or [f"none: {self.reasons[name]}"]
+        ]
+        return table(self.title, ["line", "point"], rows)
+
+
+def path_transitions(model: Model, path: Path, control: float, digits: int | None = None) -> PathTransitions:
+    """Return the spinodals and first-order transitions that a path meets at one control.
+
+    Parameters
+    ----------
+    model, path
+        The model and the denoising path.
+    control
+        The model's control, > 0.
+    digits
+        Significant digits, 1 to 50, of all strengths and overlaps; see `thresholds`.
+
+    Raises
+    ------
+    InputError
+        For a bad control, or digits that are not there for the model.
+    NumericalError
+        If a solver fails.
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, IsingPSpin
+    >>> print(path_transitions(IsingPSpin(p=3), Flow(), control=0.70, digits=20).first_order[0].decimals["snr"])
+    0.10139096067490375498
+    """
+    check(model, path)
+    sharp = sharpener(model, path, digits)
+    control = as_float(model.control, control)
+    intensity = model.intensity(model.check_control(control)).reshape(1)
+    geo = geometry_of(model, path).at(float(intensity[0]))
+    iso = geo.coexistence(intensity)
+    branches = iso.branches[0]
+    appears = [_spinodal(geo, control, b, b.start) for b in branches if b.born is not None]
+    ends = [_spinodal(geo, control, b, b.stop) for b in branches if b.dies not in (None, RECOVERY)]
+    equal = [_first_order(geo, control, iso, jump.index) for jump in iso.crossings[0]]
+    lower = [float(iso.lower.overlap[jump.index]) for jump in iso.crossings[0]]
+    found = {"informed_spinodal": appears, "first_order": equal, "uninformed_spinodal": ends}
+    reasons = _reasons(geo, iso, {name for name, points in found.items() if not points})
+    if sharp is not None:
+        appears, ends = ([sharp.spinodal(p) for p in points] for points in (appears, ends))
+        equal = [sharp.first_order(p, low) for p, low in zip(equal, lower, strict=True)]
+    return PathTransitions(
+        model.name, path.name, control, model.control, model.parameters, _sorted(appears), _sorted(equal),
+        _sorted(ends), tuple(lower), reasons,
+    )  # fmt: skip
+
+
+def _reasons(geo: Geometry, iso: Coexistence, empty: set[str]) -> dict[str, str]:
+    """Tell of every line without points on an isotherm why it has none."""
+    branches = iso.branches[0]
+    if len(branches) == 1:
+        return {name: f"there is one branch only: {_ALONE[name]}" for name in LINES if name in empty}
+    reasons = {}
+    if "informed_spinodal" in empty:
+        reasons["informed_spinodal"] = "every branch exists from the start of the path"
+    if "first_order" in empty:
+        start = str(regions(geo, iso.intensity, np.zeros(1))[0])
+        reasons["first_order"] = (
+            "hard from the start: a branch above the uninformed one is in equilibrium at zero strength already"
+            if start == "hard"
+            else "the branch in equilibrium is the same as long as it exists"
+        )
+    if "uninformed_spinodal" in empty:
+        reasons["uninformed_spinodal"] = (
+            "no branch ends by a fold: the lower one runs into q = rho"
+            if any(b.dies == RECOVERY for b in branches)
+            else "every branch exists to the end of the path"
+        )
+    return reasons
+
+
+_ALONE = {
+    "informed_spinodal": "no other appears",
+    "first_order": "it is in equilibrium along the whole path",
+    "uninformed_spinodal": "it ends nowhere",
+}
+
+
+def _sorted(points: list[Located]) -> tuple[Located, ...]:
+    return tuple(sorted(points, key=lambda p: p.strength or 0.0))
+
+
+def _spinodal(geo: Geometry, control: float, branch: Branch, strength: float) -> Located:
+    """Return the end of a branch as a point of a spinodal."""
+    if branch.recovered:
+        rho = geo.eos.prior.second_moment
+        return _located(geo, control, strength, rho, SAFETY * EPS * strength, 0.0, "q = rho becomes stable")
+    z = branch.lower if strength == branch.start else branch.upper
+    f = geo.eos.surface(np.array([z]), np.array([strength]))
+    bounds = geo.eos.errors(f)
+    error = float((bounds.signal / np.abs(f.drift))[0])
+    z_error = bounds.fold / np.abs(f.fold_z) + 4 * EPS * f.coordinate
+    overlap = float((f.overlap_z * z_error + bounds.overlap)[0])
+    return _located(geo, control, strength, float(f.overlap[0]), error, overlap, "d strength/dq = 0")
+
+
+def _first_order(geo: Geometry, control: float, iso: Coexistence, index: int) -> Located:
+    """Return the point at which two branches have equal free entropies."""
+    at = np.array([index])
+    lower, upper = iso.lower.take(at), iso.upper.take(at)
+    strength = float(iso.strength[index])
+    recovery = geo.eos.recovery
+    certain = bool(np.isinf(upper.coordinate[0]))
+    known = certain and recovery is not None and recovery.infinite
+    error = SAFETY * EPS * strength if known else float(crossing_error(geo.eos, lower, upper)[0])
+    overlap = 0.0
+    if not certain:
+        bounds: Array = geo.eos.errors(upper).overlap + upper.overlap_z * error / np.abs(upper.fold)
+        overlap = float(bounds[0])
+    return _located(
+        geo, control, strength, float(upper.overlap[0]), error, overlap, "equal free entropy of both branches"
+    )
+
+
+def _located(
+    geo: Geometry, control: float, internal: float, overlap: float, error: float, overlap_error: float, how: str
+) -> Located:
+    model, path = geo.eos.model, geo.eos.path
+    strength = float(path.public(np.array(internal)))
+    bound = SAFETY * (error * float(path.public_slope(np.array(internal))) + EPS * strength)
+    errors = {model.control: 0.0, path.strength: bound, "overlap": SAFETY * (overlap_error + EPS * overlap)}
+    return Located(control, overlap, errors, model.control, strength, path.strength, how=how)

@@ -1,0 +1,170 @@
+"""One isotherm as data: the equation of state, and the free entropy as a function of the overlap."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from amp_theory.equations_of_state.recovery import RECOVERY
+from amp_theory.equations_of_state.surface import Surface
+from amp_theory.ingredients.paths.base import Path
+from amp_theory.models.base import Model
+from amp_theory.phases.geometry.geometry import Geometry, joined
+from amp_theory.phases.geometry.solved import check, geometry_of
+from amp_theory.phases.points.fixed_points import roots
+from amp_theory.tools.arrays import EPS, Array, Index
+from amp_theory.tools.errors import as_float, integer_between
+from amp_theory.tools.files import check_output, write_text
+from amp_theory.tools.roots import solve_bracketed
+from amp_theory.tools.sheets import csv_text
+
+#: points of a curve
+MOST_POINTS = 100_000
+#: relative excess of the control at the end of a curve that is rounding
+ROUNDING = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Isotherm:
+    """The equation of state at one control: strength against overlap, by rising overlap.
+
+    All arrays have one length; strengths are >= 0.  Where no strength >= 0 makes an overlap a fixed point it is left
+    out; the points at which a piece begins or ends there have strength zero.  Where perfect recovery, q = rho, is
+    stable, the curve ends in two points at that overlap.  folds holds (overlap, strength) of the spinodals.
+    """
+
+    control: float
+    control_name: str
+    strength_name: str
+    overlap: Array
+    strength: Array
+    free_entropy: Array
+    mmse: Array
+    stable: npt.NDArray[np.bool_]
+    folds: tuple[tuple[float, float], ...]
+
+    def to_csv(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
+        """Write the curve as a table with a header line, as `sheets.csv_text` says."""
+        target = check_output(path, [".csv"], overwrite)
+        header = ["overlap", self.strength_name, "free_entropy", "mmse", "stable"]
+        columns = zip(self.overlap, self.strength, self.free_entropy, self.mmse, self.stable, strict=True)
+        write_text(target, csv_text(header, ([*map(float, row[:4]), int(row[4])] for row in columns)))
+
+
+def equation_of_state(
+    model: Model, path: Path, control: float, max_strength: float | None = None, points: int = 400
+) -> Isotherm:
+    """Return the strength that makes each overlap a fixed point, with its folds.
+
+    Parameters
+    ----------
+    model, path
+        The model and the denoising path.
+    control
+        The model's control, > 0.
+    max_strength
+        Where the curve ends: for a flow 1.5 times the largest spinodal (or 4/rho if there is none) by
+        default, else the limit of the path.
+    points
+        Number of points, >= 2, besides the folds.
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, SphericalPSpin
+    >>> curve = equation_of_state(SphericalPSpin(p=3), Flow(), control=0.64)
+    >>> len(curve.folds)
+    2
+    """
+    check(model, path)
+    points = integer_between("points", points, 2, MOST_POINTS)
+    control = as_float(model.control, control)
+    lam = model.intensity(model.check_control(control)).reshape(-1)
+    geo = geometry_of(model, path).at(float(lam[0]))
+    branches = geo.coexistence(lam).branches[0]
+    folds = [(b.upper, b.stop) for b in branches if b.dies not in (None, RECOVERY)]
+    folds += [(b.lower, b.start) for b in branches if b.born not in (None, RECOVERY)]
+    top = _end(geo, folds, max_strength)
+    begin = roots(geo, lam, np.zeros(1))[0]
+    begin = begin[np.isfinite(begin)]
+    z = _coordinates(geo, lam, top, points, [*(z for z, _ in folds), *begin])
+    s = _strengths(geo, lam, z, top)
+    s[np.isin(z, begin)] = 0.0
+    good = np.isfinite(s)
+    f = geo.eos.surface(z[good], s[good])
+    f = _with_recovery(geo, f, lam, top)
+    order = np.argsort(f.overlap, kind="stable")
+    at = geo.eos.surface(np.array([z for z, _ in folds]), np.array([s for _, s in folds]))
+    ends = zip(at.overlap.tolist(), path.public(at.strength).tolist(), strict=True)
+    return Isotherm(
+        float(control), model.control, path.strength, f.overlap[order], path.public(f.strength)[order],
+        f.free_entropy[order], f.gap[order], (f.fold > 0)[order], tuple(sorted(ends)),
+    )  # fmt: skip
+
+
+def _end(geo: Geometry, folds: list[tuple[float, float]], max_strength: float | None) -> float:
+    """Return the internal strength at which the curve ends."""
+    path = geo.eos.path
+    if max_strength is not None:
+        return float(path.internal(path.check_strength(as_float(path.strength, max_strength))))
+    if np.isfinite(path.limit):
+        return float(path.internal(np.asarray(path.limit * (1 - 1e-6))))
+    return 1.5 * max((s for _, s in folds), default=2.67 / geo.eos.prior.second_moment)
+
+
+def _coordinates(geo: Geometry, lam: Array, top: float, points: int, known: list[float]) -> Array:
+    """Return coordinates from the first to the last fixed point, the `known` ones among them."""
+    edges = roots(geo, np.repeat(lam, 2), np.array([1e-8 * top, top]))
+    finite = np.concatenate([edges[np.isfinite(edges)], known])
+    if not len(finite):  # only q = rho
+        return finite
+    # where the curve runs to q = rho the grid's end stands for it
+    recovery = geo.eos.recovery
+    runs = recovery is not None and 0 < recovery.birth(float(lam[0])) < top
+    z = np.geomspace(finite.min(), geo.eos.grid[-1] if runs else finite.max(), points)
+    return np.unique(np.concatenate([z, known]))
+
+
+def _with_recovery(geo: Geometry, f: Surface, lam: Array, top: float) -> Surface:
+    """Add q = rho, from the strength on from which it is stable up to `top`, if it is."""
+    recovery = geo.eos.recovery
+    birth = np.inf if recovery is None else recovery.birth(float(lam[0]))
+    return joined(f, geo.eos.recovered(np.repeat(lam, 2), np.array([birth, top]))) if birth < top else f
+
+
+def _strengths(geo: Geometry, lam: Array, z: Array, top: float) -> Array:
+    """Return the internal strength at which each coordinate is a fixed point, NaN where it is not in [0, top]."""
+    eos = geo.eos
+    result = np.full(len(z), np.nan)
+    # the control falls with strength: a solution exists where it has the right sign at both ends, or is an end
+    upper = np.minimum(z, top) if eos.explicit_folds else np.full(len(z), top)
+    low, high = eos.surface(z, 0.0).intensity, eos.surface(z, upper).intensity
+    result[np.abs(low - lam) <= ROUNDING * lam] = 0.0
+    at_end = np.abs(high - lam) <= ROUNDING * lam
+    result[at_end] = upper[at_end]
+    inside = np.flatnonzero((low > lam) & (high < lam) & np.isnan(result))
+
+    def function(s: Array, i: Index) -> tuple[Array, Array]:
+        f = eos.surface(z[inside[i]], s)
+        return f.intensity / lam - 1, f.intensity_s / lam
+
+    bounds = np.zeros(len(inside)), upper[inside]
+    result[inside] = solve_bracketed(function, *bounds, False, absolute=2 * EPS)
+    return result
+
+
+def free_entropy_curve(
+    model: Model, path: Path, control: float, strength: float, points: int = 400
+) -> tuple[Array, Array]:
+    """Return overlaps in (0, rho) and phi(q) = Psi(xi'(q), strength) - [q xi'(q) - xi(q)]/2 there.
+
+    Its stationary points are the fixed points (and q = 0 where xi''(0) = 0).
+    """
+    check(model, path)
+    lam = model.intensity(model.check_control(as_float(model.control, control)))
+    eos = geometry_of(model, path).at(float(lam)).eos
+    s = path.internal(path.check_strength(as_float(path.strength, strength)))
+    q = np.linspace(*eos.overlap_range(float(s)), integer_between("points", points, 2, MOST_POINTS) + 2)[1:-1]
+    return q, eos.potential(float(lam), float(s), q)

@@ -1,0 +1,45 @@
+"""The lines of regular graphs: points at densities with an integer degree, connected from one density to the next."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from amp_theory.phases.diagram.along_path import PathTransitions, path_transitions
+from amp_theory.phases.diagram.lines import LINES, Line
+from amp_theory.phases.geometry.regular_graphs import RegularGeometry
+
+#: why a line ends where no density is the last
+NEXT = "none at the next density"
+
+
+def regular_lines(geo: RegularGeometry, control_range: tuple[float, float], points: int) -> dict[str, Line]:
+    """Return the lines of a diagram: points at the densities of graphs, at most `points` of them evenly chosen.
+
+    Points of neighbouring densities with the same place in the order of strengths are connected.
+    """
+    found = [path_transitions(geo.model, geo.path, float(x)) for x in geo.controls(control_range, points)]
+    return {name: _line(name, found, geo.path.strength) for name in LINES}
+
+
+def _line(name: str, found: list[PathTransitions], strength: str) -> Line:
+    """Return one line from what the path meets at ascending densities."""
+    most = max((len(getattr(f, name)) for f in found), default=0)
+    rows: list[tuple[float, ...]] = []
+    ends: list[tuple[str, str]] = []
+    for place in range(most):
+        here = [i for i, f in enumerate(found) if len(getattr(f, name)) > place]
+        for run in np.split(np.array(here), np.flatnonzero(np.diff(here) > 1) + 1):
+            for i in run:
+                point = getattr(found[i], name)[place]
+                lower = found[i].lower_overlaps[place] if name == "first_order" else np.nan
+                rows.append((point.control, point.strength, point.overlap, lower, point.errors[strength], len(ends)))
+            first, last = (
+                "edge of the range" if run[i] == edge else NEXT for i, edge in ((0, 0), (-1, len(found) - 1))
+            )
+            ends.append((first, last))
+    columns = np.array(rows, dtype=float).reshape(-1, 6).T
+    return Line(
+        control=columns[0], strength=columns[1], overlap=columns[2],
+        lower_overlap=columns[3] if name == "first_order" else None, error=columns[4],
+        segment=columns[5].astype(int), ends=tuple(ends),
+    )  # fmt: skip

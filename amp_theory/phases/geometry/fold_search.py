@@ -1,0 +1,116 @@
+"""Where the fold curve is: explicit in the coordinate, or found over a grid of coordinates and strengths.
+
+The fold function F changes its sign there; every point found on the grid is solved for, not interpolated.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from amp_theory.equations_of_state.base import EquationOfState
+from amp_theory.tools.arrays import EPS, Array, Bools, Index
+from amp_theory.tools.roots import solve_bracketed
+
+#: how often an interval is halved
+HALVINGS = 40
+#: relative size of F below which it counts as rounding
+SURE = 1e-12
+
+
+def explicit_curve(eos: EquationOfState) -> list[tuple[Array, Array]]:
+    """Return the fold curve where the overlap depends on the coordinate alone, so that F is affine in s."""
+    f = eos.surface(eos.grid, 0.0)
+    # where F vanishes faster than z, or next to z = 0 changes its sign, rounding makes folds up
+    sure = sure_of_sign(f.fold)
+    z, f = eos.grid[sure], f.take(sure)
+    with np.errstate(all="ignore"):
+        s = -f.fold / f.fold_s
+        finite = np.isfinite(s) & np.isfinite(eos.surface(z, s).intensity)
+    # a steep curve may cross zero strength within one step of the grid
+    above = np.append(s > 0, False)
+    good = finite & ((s > -z) | np.roll(above, 1)[:-1] | above[1:])
+    runs = np.split(np.flatnonzero(good), np.flatnonzero(np.diff(np.flatnonzero(good)) > 1) + 1)
+    return [(z[run], s[run]) for run in runs if len(run) > 1]
+
+
+def sure_of_sign(fold: Array) -> Bools:
+    """Tell where the sign of F = 1 - K dq/dz is not just rounding."""
+    with np.errstate(invalid="ignore"):
+        return np.abs(fold) > SURE * (1 + np.abs(1 - fold))
+
+
+def searched_curve(eos: EquationOfState) -> list[tuple[Array, Array]]:
+    """Return the fold curve found as the zero contour of F over a grid of coordinates and strengths."""
+    from contourpy import contour_generator
+
+    z, s = eos.search_grid()
+    # a change of sign hidden by rounding lies between the coordinates around it
+    sure = sure_of_sign(eos.surface(z, 0.0, with_energy=False).fold)
+    z = z[sure | (np.arange(len(z)) < np.argmax(sure))]
+    fold = _fold_table(eos, z, s)
+    for _ in range(HALVINGS):
+        # in a cell whose corners alternate in sign it is open which of its edges belong together
+        up = fold > 0
+        saddle = (up[1:, 1:] == up[:-1, :-1]) & (up[1:, :-1] == up[:-1, 1:]) & (up[1:, 1:] != up[1:, :-1])
+        known = ~np.isnan(fold)
+        saddle &= known[1:, 1:] & known[:-1, :-1] & known[1:, :-1] & known[:-1, 1:]
+        j = np.flatnonzero(saddle.any(axis=0) & (np.diff(s) > 4 * EPS * s[1:]))
+        if not len(j):
+            break
+        between = 0.5 * (s[j] + s[j + 1])
+        s, fold = np.insert(s, j + 1, between), np.insert(fold, j + 1, _fold_table(eos, z, between), axis=1)
+    lines = contour_generator(z=np.ma.masked_invalid(fold.T)).lines(0.0)
+    return [_refine(eos, z, s, fold, np.asarray(line)) for line in lines if len(line) > 1]
+
+
+def _fold_table(eos: EquationOfState, z: Array, s: Array) -> Array:
+    """Return F at all pairs of coordinates and strengths."""
+    fold = eos.surface(z[:, None], s[None, :], with_energy=False).fold
+    # where F vanishes faster than z, its sign next to z = 0 is the first one that is not rounding
+    first = np.maximum(np.arange(len(z))[:, None], sure_of_sign(fold).argmax(axis=0))
+    return np.asarray(np.take_along_axis(fold, first, axis=0))
+
+
+def _refine(eos: EquationOfState, z: Array, s: Array, fold: Array, line: Array) -> tuple[Array, Array]:
+    """Move a contour line's vertices, each of which lies on an edge of the grid, onto the exact curve."""
+    up, nearest = fold > 0, np.round(line)
+    line = np.where(np.abs(line - nearest) < 1e-9, nearest, line)
+    i, j = (np.floor(x).astype(int) for x in line.T)
+    on_row, on_column = line[:, 0] == i, line[:, 1] == j
+    for corner in np.flatnonzero(on_row & on_column):
+        row, column = int(i[corner]), int(j[corner])
+        for r, c, axis in ((row, column, 1), (row, column - 1, 1), (row, column, 0), (row - 1, column, 0)):
+            end = r + 1 - axis, c + axis
+            if min(r, c) >= 0 and end[0] < len(z) and end[1] < len(s) and up[r, c] != up[end]:
+                i[corner], j[corner], on_row[corner], on_column[corner] = r, c, axis == 1, axis == 0
+                break
+    zs, ss = z[i].copy(), s[j].copy()
+    k = np.flatnonzero(on_column & ~on_row)
+    zs[k] = solve_coordinate(eos, z[i[k]], z[i[k] + 1], s[j[k]], fold[i[k], j[k]] < 0)
+    k = np.flatnonzero(on_row & ~on_column)
+    ss[k] = solve_strength(eos, z[i[k]], s[j[k]], s[j[k] + 1], fold[i[k], j[k]] < 0)
+    return zs, ss
+
+
+def solve_coordinate(eos: EquationOfState, lower: Array, upper: Array, s: Array, rising: Bools) -> Array:
+    """Solve F(z, s) = 0 for z at given s, in log z."""
+
+    def function(t: Array, i: Index) -> tuple[Array, Array]:
+        z = np.exp(t)
+        f = eos.surface(z, s[i], with_energy=False)
+        return f.fold, z * f.fold_z
+
+    return np.exp(solve_bracketed(function, np.log(lower), np.log(upper), rising, absolute=4 * EPS, noise=4 * EPS))
+
+
+def solve_strength(eos: EquationOfState, z: Array, lower: Array, upper: Array, rising: Bools) -> Array:
+    """Solve F(z, s) = 0 for s at given z."""
+
+    def function(s: Array, i: Index) -> tuple[Array, Array]:
+        f = eos.surface(z[i], s, with_energy=False)
+        return f.fold, f.fold_s
+
+    # where nearly no strength is needed, Newton's method from the lower end is quick
+    with np.errstate(all="ignore"):
+        guess = -np.divide(*function(lower, np.arange(len(z))))
+    return solve_bracketed(function, lower, upper, rising, np.where(lower == 0, guess, np.nan), noise=4 * EPS)

@@ -1,0 +1,52 @@
+"""The geometry of a model along a path, solved once and kept."""
+
+from __future__ import annotations
+
+from functools import lru_cache, singledispatch
+
+from amp_theory.equations_of_state.base import EquationOfState
+from amp_theory.equations_of_state.choose import equation_of_state_of
+from amp_theory.equations_of_state.sparse.regular_graphs import RegularEquationOfState
+from amp_theory.ingredients.paths.base import Path, as_path
+from amp_theory.models.base import Model, as_model
+from amp_theory.phases.geometry.geometry import Geometry
+from amp_theory.phases.geometry.regular_graphs import RegularGeometry
+from amp_theory.tools.errors import InputError
+
+#: error bounds of located points, in units of what the errors of the surface make
+SAFETY = 4.0
+
+
+@singledispatch
+def geometry_over(eos: EquationOfState) -> Geometry:
+    """Return the folds and branches of an equation of state."""
+    return Geometry(eos)
+
+
+@geometry_over.register(RegularEquationOfState)
+def _of_all_degrees(eos: RegularEquationOfState) -> Geometry:
+    return RegularGeometry(eos)
+
+
+def geometry_of(model: Model, path: Path) -> Geometry:
+    """Return the (cached) folds and branches of a model along a path."""
+    check(model, path)
+    return solved(model, path)
+
+
+def check(model: object, path: object) -> None:
+    """Raise an `InputError` unless given a model and a path, both hashable."""
+    as_model(model)
+    as_path(path)
+    try:
+        hash((model, path))
+    except TypeError as error:
+        raise InputError(
+            f"models and paths must be hashable (frozen dataclasses), {error}: {model!r}, {path!r}"
+        ) from None
+
+
+@lru_cache(maxsize=256)
+def solved(model: Model, path: Path) -> Geometry:
+    """Return the folds and branches, computed once for equal arguments."""
+    return geometry_over(equation_of_state_of(model, path))

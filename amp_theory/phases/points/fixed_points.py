@@ -1,0 +1,422 @@
+"""All fixed points at given control and strength, and the iterates of state evolution.
+
+At a given strength the folds cut the fixed points into pieces on which the control is monotone in the
+coordinate, so each piece holds one fixed point or none: comparing the control with its values at the
+folds counts them, a bracketed Newton iteration finds them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from amp_theory.equations_of_state.base import TINY, EquationOfState
+from amp_theory.equations_of_state.choose import equation_of_state_of
+from amp_theory.equations_of_state.surface import Errors, Surface
+from amp_theory.ingredients.paths.base import Path
+from amp_theory.models.base import Model
+from amp_theory.phases.geometry.branches import follow
+from amp_theory.phases.geometry.folds import locate
+from amp_theory.phases.geometry.geometry import Geometry, joined
+from amp_theory.phases.geometry.solved import SAFETY, check, geometry_of
+from amp_theory.phases.points.thresholds import sharpener
+from amp_theory.tools.arrays import EPS, Array, Bools
+from amp_theory.tools.errors import InputError, NumericalError, as_float, integer_between, positive, told, unknown_name
+from amp_theory.tools.results import FixedPoint, FixedPoints, Kind
+
+#: where next to q = rho roots are looked for, in units of 1/variance
+FARTHEST_ROOT = 1e40
+
+
+def broadcast(model: Model, path: Path, control: npt.ArrayLike, strength: npt.ArrayLike) -> tuple[Array, Array]:
+    """Return (intensity, internal strength) of one shape, checked."""
+    c, s = model.check_control(control), path.check_strength(strength)
+    try:
+        c, s = np.broadcast_arrays(c, s)
+    except ValueError:
+        raise InputError(
+            f"{model.control} and {path.strength} must broadcast, got shapes {c.shape} and {s.shape}"
+        ) from None
+    return model.intensity(c), path.internal(s)
+
+
+def roots(geo: Geometry, intensity: Array, strength: Array) -> Array:
+    """Return the coordinates of all fixed points with q > 0 at (intensity, strength), shape (n,).
+
+    The result has shape (n, most), ascending, padded with NaN; stable and unstable ones alternate.  That of q = rho is
+    infinite.
+    """
+    eos = geo.eos
+    folds = _folds_at(geo, strength)
+    known = ~np.isnan(folds)
+    values = np.full(folds.shape, np.nan)
+    row = np.nonzero(known)[0]
+    values[known] = eos.surface(folds[known], strength[row], with_energy=False).intensity
+    low, high = eos.coordinate_bounds(intensity, strength)
+    # from q = 0 at zero strength the curve sets out from the weak-recovery point
+    origin = np.where((strength == 0) & eos.symmetric, eos.start, -np.inf)
+    low = np.where((strength == 0) & eos.symmetric, TINY, low)
+    n, most = folds.shape
+    end = eos.last_intensity(strength)
+    result = np.full((n, most + 2), np.nan)
+    result[intensity > end, -1] = np.inf
+    count = known.sum(axis=1)
+    for k in range(most + 1):
+        here = np.flatnonzero(count >= k)
+        last = count[here] == k
+        left = folds[here, k - 1] if k else low[here]
+        right = np.where(last, high[here], folds[here, min(k, most - 1)] if most else high[here])
+        at_left = values[here, k - 1] if k else origin[here]
+        at_right = np.where(last, end[here], values[here, min(k, most - 1)] if most else end[here])
+        target = intensity[here]
+        between = (at_left < target) & (target < at_right) | (at_right < target) & (target < at_left)
+        i = here[between]
+        rising = (at_left < at_right)[between]
+        lower, upper = np.maximum(left[between], np.where(rising, low[i], 0)), np.minimum(right[between], high[i])
+        end_most = np.flatnonzero(last[between])
+        if len(end_most) and eos.open_ended:
+            j = i[end_most]
+            upper[end_most] = _far_enough(eos, intensity[j], strength[j], upper[end_most], rising[end_most])
+        result[i, k] = follow(eos, intensity[i], strength[i], lower, upper, rising=rising)
+    return np.sort(result, axis=1)
+
+
+def _far_enough(eos: EquationOfState, intensity: Array, strength: Array, upper: Array, rising: Bools) -> Array:
+    """Return upper ends of brackets, beyond the grid where a root is next to q = rho."""
+    upper = upper.copy()
+    while True:
+        residual = eos.surface(upper, strength, with_energy=False).residual(intensity)
+        short = np.where(rising, residual < 0, residual > 0) & (upper < FARTHEST_ROOT / eos.prior.variance)
+        if not np.any(short):
+            return upper
+        upper[short] *= 1e3
+
+
+def _folds_at(geo: Geometry, strength: Array) -> Array:
+    """Return the coordinates of all folds at every strength, shape (n, most), ascending, padded with NaN."""
+    columns = []
+    for piece in geo.curve.pieces:
+        column = np.full(len(strength), np.nan)
+        inside = np.flatnonzero((strength > 0) & (strength >= piece.strength[-1]) & (strength <= piece.strength[0]))
+        if len(inside):
+            column[inside], _ = locate(geo.eos, piece, strength[inside], by_strength=True)
+        if not piece.appears and piece.leaves:
+            # below the grid the fold's coordinate follows a power of the strength, its control runs to the limit
+            below = (strength > 0) & (strength < piece.strength[-1])
+            power = 1.0 if np.isinf(piece.limit) else 0.5
+            column[below] = piece.coordinate[-1] * (strength[below] / piece.strength[-1]) ** power
+        columns.append(column)
+    for coordinate in geo.zero_folds.coordinate:
+        columns.append(np.where(strength == 0, coordinate, np.nan))
+    table = np.sort(np.array(columns).reshape(len(columns), len(strength)).T, axis=1)
+    return table[:, : int((~np.isnan(table)).sum(axis=1).max(initial=0))]
+
+
+@dataclass(frozen=True, eq=False)
+class Landscape:
+    """Stable fixed points at many (intensity, strength): arrays of shape (n, most), padded with NaN.
+
+    The first column of `overlap` is the uninformed branch, the last entry that is not NaN the informed one.
+    """
+
+    overlap: Array
+    free_entropy: Array
+    free_entropy_error: Array
+    count: npt.NDArray[np.intp]
+
+
+def landscape(geo: Geometry, intensity: Array, strength: Array) -> Landscape:
+    """Return the stable fixed points at (intensity, strength), shape (n,)."""
+    if geo.discrete:
+        return _landscapes(geo, intensity, strength)
+    eos = geo.eos
+    z = roots(geo, intensity, strength)
+    known = ~np.isnan(z)
+    row = np.nonzero(known)[0]
+    f = points_at(eos, intensity[row], z[known], strength[row])
+    table = np.full((3, *z.shape), np.nan)
+    stable = f.fold > 0
+    for layer, values in zip(table, (f.overlap, f.free_entropy, eos.errors(f).free_entropy), strict=True):
+        layer[known] = np.where(stable, values, np.nan)
+    null = eos.symmetric & (strength == 0) & (intensity <= eos.start)
+    table = np.concatenate([np.where(null, 0.0, np.nan)[None, :, None].repeat(3, axis=0), table], axis=2)
+    order = np.argsort(table[0], axis=1)
+    overlap, phi, error = (np.take_along_axis(layer, order, axis=1) for layer in table)
+    count = (~np.isnan(overlap)).sum(axis=1)
+    most = int(count.max(initial=1))
+    return Landscape(overlap[:, :most], phi[:, :most], error[:, :most], count)
+
+
+def _landscapes(geo: Geometry, intensity: Array, strength: Array) -> Landscape:
+    """Return the stable fixed points where every intensity has an equation of state of its own."""
+    parts = []
+    for value in np.unique(intensity):
+        here = np.flatnonzero(intensity == value)
+        parts.append((here, landscape(geo.at(float(value)), intensity[here], strength[here])))
+    most = max((view.overlap.shape[1] for _, view in parts), default=1)
+    tables = np.full((3, len(intensity), most), np.nan)
+    count = np.zeros(len(intensity), dtype=np.intp)
+    for here, view in parts:
+        columns = (view.overlap, view.free_entropy, view.free_entropy_error)
+        tables[:, here, : view.overlap.shape[1]] = np.stack(columns)
+        count[here] = view.count
+    return Landscape(tables[0], tables[1], tables[2], count)
+
+
+def points_at(eos: EquationOfState, intensity: Array, coordinate: Array, strength: Array) -> Surface:
+    """Return the fixed points at coordinates, of which the infinite ones are q = rho."""
+    end = np.isinf(coordinate)
+    if not np.any(end):
+        return eos.surface(coordinate, strength)
+    finite = eos.surface(coordinate[~end], strength[~end])
+    f = joined(finite, eos.recovered(intensity[end], strength[end]))
+    return f.take(np.argsort(np.concatenate([np.flatnonzero(~end), np.flatnonzero(end)])))
+
+
+def regions(geo: Geometry, intensity: Array, strength: Array) -> npt.NDArray[np.str_]:
+    """Return easy, easy_metastable or hard at (intensity, strength), shape (n,); on a line the worse side."""
+    view = landscape(geo, intensity, strength)
+    best = np.nanmax(view.free_entropy[:, 1:], axis=1, initial=-np.inf)
+    noise = SAFETY * np.nanmax(view.free_entropy_error, axis=1)
+    hard = best >= view.free_entropy[:, 0] - noise
+    return np.where(view.count == 1, "easy", np.where(hard, "hard", "easy_metastable"))
+
+
+def uninformed_overlap(model: Model, path: Path, control: npt.ArrayLike, strength: npt.ArrayLike) -> Array:
+    """Return the overlap state evolution reaches from zero overlap, broadcast over control and strength.
+
+    It is what AMP, and a sampler with the best efficient denoiser, has at large size.  At zero strength it
+    is the limit of small strength.
+    """
+    return _branch_overlap(model, path, control, strength, first=True)
+
+
+def informed_overlap(model: Model, path: Path, control: npt.ArrayLike, strength: npt.ArrayLike) -> Array:
+    """Return the overlap state evolution reaches from full overlap, broadcast over control and strength."""
+    return _branch_overlap(model, path, control, strength, first=False)
+
+
+def _branch_overlap(model: Model, path: Path, control: npt.ArrayLike, strength: npt.ArrayLike, first: bool) -> Array:
+    geo = geometry_of(model, path)
+    intensity, s = broadcast(model, path, control, strength)
+    view = landscape(geo, intensity.ravel(), s.ravel())
+    column = np.zeros_like(view.count) if first else view.count - 1
+    return view.overlap[np.arange(len(column)), column].reshape(intensity.shape)
+
+
+def fixed_points(model: Model, path: Path, control: float, strength: float, digits: int | None = None) -> FixedPoints:
+    """Find every fixed point of state evolution at one control and strength.
+
+    Parameters
+    ----------
+    model, path
+        The model and the denoising path.
+    control
+        The model's control (temperature, noise, ...), > 0.
+    strength
+        The path's strength (snr, revealed, retention), >= 0.
+    digits
+        Significant digits of overlap, free entropy and mmse, 1 to 50, in `decimals`; see `thresholds`.
+
+    Returns
+    -------
+    FixedPoints
+        Sorted by overlap; stable and unstable ones alternate.
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, IsingPSpin
+    >>> [p.kind for p in fixed_points(IsingPSpin(p=3), Flow(), control=0.70, strength=0.12)]
+    ['uninformed', 'unstable', 'informed']
+    """
+    sharp = sharpener(model, path, digits)
+    geo = geometry_of(model, path)
+    intensity, s = broadcast(model, path, control, strength)
+    if intensity.ndim:
+        raise InputError(
+            f"fixed_points takes one control and one strength, got {told(control)} and {told(strength)}; "
+            "uninformed_overlap takes arrays"
+        )
+    lam, internal = intensity.reshape(1), s.reshape(1)
+    geo = geo.at(float(lam[0]))
+    z = roots(geo, lam, internal)[0]
+    z = z[~np.isnan(z)]
+    f = points_at(geo.eos, np.broadcast_to(lam, z.shape), z, np.broadcast_to(internal, z.shape))
+    null = geo.eos.symmetric and internal[0] == 0
+    below = bool(lam[0] <= geo.eos.start)
+    # at a strength too small for doubles q = 0 stands for the stable fixed point next to it; an unstable one is gone
+    null = null and (below or np.all(np.asarray(strength) == 0))
+    stable = [*([below] if null else []), *(f.fold > 0).tolist()]
+    rho = np.full(1, geo.eos.prior.second_moment)
+    evidence = geo.eos.evidence(lam, strength)
+    points = [FixedPoint(0.0, 0.0, stable[0], "unstable", float(rho[0]), evidence, 0.0, _ZERO)] if null else []
+    bounds = geo.eos.errors(f)
+    points += [_point(f, bounds, k, evidence, geo.eos.prior.entropy) for k in range(len(z))]
+    kinds = _kinds(stable)
+    named = tuple(
+        FixedPoint(p.overlap, p.free_entropy, good, kind, p.mmse, p.mutual_information, p.signal, p.errors)
+        for p, good, kind in zip(points, stable, kinds, strict=True)
+    )
+    if sharp is not None:
+        named = tuple(sharp.fixed_point(p, float(control), float(strength)) for p in named)
+    return FixedPoints(named, float(control), float(strength), str(regions(geo, lam, internal)[0]))
+
+
+_ZERO = {"overlap": 0.0, "free_entropy": 0.0, "mutual_information": 0.0}
+
+
+def _point(f: Surface, bounds: Errors, k: int, evidence: float, entropy: float) -> FixedPoint:
+    """Return entry k of a surface as a fixed point, its kind still open."""
+    # where the slope F vanishes the position goes with the square root of the error of x - xi'(q)
+    error, slope, bend = SAFETY * bounds.signal[k], abs(f.fold[k]), abs(f.fold_z[k])
+    z_error = min(error / slope if slope else np.inf, (2 * error / bend) ** 0.5 if bend else np.inf)
+    errors = {
+        "overlap": float(f.overlap_z[k] * z_error + SAFETY * bounds.overlap[k]),
+        "free_entropy": float(SAFETY * bounds.free_entropy[k] + 0.5 * f.scaled_ratio[k] * error),
+    }
+    phi = float(f.free_entropy[k])
+    if np.isinf(f.coordinate[k]):  # q = rho: exact, and everything about s* is known
+        return FixedPoint(
+            float(f.overlap[k]), phi, True, "unstable", 0.0, entropy, float("inf"),
+            _ZERO | {"free_entropy": float(SAFETY * bounds.free_entropy[k]), "mutual_information": 4 * EPS * entropy},
+        )  # fmt: skip
+    if np.isfinite(evidence):
+        errors["mutual_information"] = errors["free_entropy"] + 4 * EPS * abs(evidence)
+    return FixedPoint(
+        float(f.overlap[k]), phi, True, "unstable", float(f.gap[k]), evidence - phi, float(f.signal[k]), errors
+    )
+
+
+def _kinds(stable: list[bool]) -> list[Kind]:
+    """Name the fixed points from their stability, in order of overlap."""
+    kinds: list[Kind] = ["intermediate" if good else "unstable" for good in stable]
+    where = [k for k, good in enumerate(stable) if good]
+    kinds[where[-1]] = "informed"
+    kinds[where[0]] = "uninformed"
+    return kinds
+
+
+@dataclass(frozen=True, eq=False)
+class StateEvolution:
+    """Iterates of state evolution: overlap and mmse, shape (steps + 1,), from the start on.
+
+    Parameters
+    ----------
+    overlap, mmse
+        q and rho - q of every iterate, the start first.
+    converged
+        Whether the limit of the iteration is known to lie within `error` of the last overlap.
+    start
+        From where.
+    error
+        Bound on the distance of the last overlap from the limit; infinite if it is not known.
+    status
+        "converged"; "max_steps" (stopped on the way, which may lead anywhere); "stalled" (rounding hides whether
+        the iteration goes on, as at a fold: see `fixed_points`).
+    """
+
+    overlap: Array
+    mmse: Array
+    converged: bool
+    start: str
+    error: float = math.inf
+    status: str = "max_steps"
+
+
+def state_evolution(
+    model: Model,
+    path: Path,
+    control: float,
+    strength: float,
+    start: str | float = "uninformed",
+    max_steps: int = 1000,
+    tolerance: float = 1e-12,
+) -> StateEvolution:
+    """Iterate q <- G(xi'(q), strength), the overlap of AMP in successive iterations at large size.
+
+    It ends as soon as the limit is known, which a small step does not tell: next to an unstable fixed point, and where
+    two fixed points have just vanished, steps are small far from the limit.  For dense models the limit is bracketed;
+    for sparse ones its distance is estimated from the rate at which steps shrink.
+
+    Parameters
+    ----------
+    model, path, control, strength
+        As for `fixed_points`.
+    start
+        "uninformed" (q = (E s)^2, or just above it where q = 0 is an unstable fixed point), "informed"
+        (q = rho, or just below it where that is an unstable fixed point), or an overlap in [0, rho].
+    max_steps
+        Iterations at most, >= 1.
+    tolerance
+        Largest distance of the last overlap q from the limit, > 0, relative to q, for dense models to rho - q if that
+        is smaller (to rho where the limit may be rho); 1e-9 is enough where rounding hides more digits.
+
+    Returns
+    -------
+    StateEvolution
+        The iterates, and whether they have converged.
+
+    Raises
+    ------
+    InputError
+        For a bad argument.
+    NumericalError
+        If an iterate is not finite; `partial` holds those before.
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, SherringtonKirkpatrick
+    >>> run = state_evolution(SherringtonKirkpatrick(), Flow(), control=2.0, strength=0.1)
+    >>> bool(run.converged and run.overlap[0] == 0)
+    True
+    >>> slow = state_evolution(SherringtonKirkpatrick(), Flow(), control=0.7, strength=1e-12, max_steps=3)
+    >>> slow.converged, slow.status
+    (False, 'max_steps')
+    """
+    check(model, path)
+    eos = equation_of_state_of(model, path)
+    intensity, s = broadcast(model, path, control, strength)
+    if intensity.ndim:
+        raise InputError(
+            f"state_evolution takes one control and one strength, got {told(control)} and {told(strength)}"
+        )
+    begin = _checked_start(start, eos.prior.second_moment)
+    tolerance = positive("tolerance", tolerance)
+    lam, internal = float(intensity), float(s)
+    iterates = eos.state_evolution(lam, internal, begin)
+    overlap, gap = ([x] for x in next(iterates))
+    error, status = math.inf, "max_steps"
+    for _ in range(integer_between("max_steps", max_steps, 1, 10**9)):
+        q, rest = next(iterates)
+        if not (math.isfinite(q) and math.isfinite(rest)):
+            partial = StateEvolution(np.array(overlap), np.array(gap), False, str(start))
+            raise NumericalError(
+                f"state evolution of {model!r} is not finite after {len(overlap)} steps",
+                "fixed_points does not need its steps",
+                partial=partial,
+            )
+        overlap.append(q)
+        gap.append(rest)
+        error = eos.error_of_last(lam, internal, overlap, gap, tolerance)
+        if math.isfinite(error):
+            status = "converged"
+            break
+        if eos.stalled(overlap, gap):
+            status = "stalled"
+            break
+    return StateEvolution(np.array(overlap), np.array(gap), status == "converged", str(start), error, status)
+
+
+def _checked_start(start: str | float, rho: float) -> str | float:
+    """Return where state evolution starts, a name or an overlap."""
+    if isinstance(start, str):
+        if start not in ("uninformed", "informed"):
+            raise unknown_name("start", start, ["uninformed", "informed"])
+        return start
+    begin = as_float("start", start, f"in [0, {rho:g}] (or uninformed, informed)")
+    if not 0 <= begin <= rho:
+        raise InputError(f"start must be uninformed, informed or an overlap in [0, {rho:g}], got {told(start)}")
+    return begin

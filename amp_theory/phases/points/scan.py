@@ -1,0 +1,149 @@
+"""A threshold as a function of a parameter of the model, and the parameter at which it ceases to exist."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from amp_theory.equations_of_state.base import EquationOfState
+from amp_theory.equations_of_state.choose import equation_of_state_of
+from amp_theory.ingredients.paths.base import Path
+from amp_theory.ingredients.paths.named import Flow
+from amp_theory.models.base import Model
+from amp_theory.phases.geometry.folds import Cusp, fold_curve
+from amp_theory.phases.points.thresholds import thresholds
+from amp_theory.phases.points.tricritical import cusp_point
+from amp_theory.tools.errors import InputError, NumericalError, answer_of, as_float, as_list, one_of, told
+from amp_theory.tools.results import POINTS, Located
+
+#: bisections and secant steps at most
+STEPS = 80
+#: relative step of the parameter for the slope of the tricritical strength
+SLOPE_STEP = 1e-5
+
+
+@dataclass(frozen=True)
+class ScanCusp:
+    """Where first-order behaviour at zero strength ends: the tricritical point reaches strength zero.
+
+    value is the parameter, error its absolute bound, control the control there.
+    """
+
+    value: float
+    error: float
+    control: float
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A threshold for many values of a model parameter.
+
+    points holds the threshold for every value, None where it does not exist, for the reason in `reasons`;
+    cusps the parameter values between them at which it appears or disappears.
+    """
+
+    name: str
+    values: tuple[float, ...]
+    points: tuple[Located | None, ...]
+    reasons: tuple[str | None, ...] = field(repr=False)
+    cusps: tuple[ScanCusp, ...] = ()
+
+    @property
+    def controls(self) -> tuple[float | None, ...]:
+        """The threshold's control for every value, None where it does not exist."""
+        return tuple(p.control if p is not None else None for p in self.points)
+
+    @property
+    def cusp(self) -> ScanCusp | None:
+        """The first of the cusps, None if there is none."""
+        return self.cusps[0] if self.cusps else None
+
+
+def scan_threshold(
+    model_of: Callable[[float], Model], name: str, values: Sequence[float], path: Path | None = None
+) -> Scan:
+    """Locate a threshold along a parameter of the model, and where it ends.
+
+    Parameters
+    ----------
+    model_of
+        Makes the model from the parameter.
+    name
+        dynamical, condensation, algorithmic, weak_recovery or tricritical.
+    values
+        Values of the parameter, increasing, at least two.  Where the threshold exists at one and not at
+        the next, the end is solved for.
+    path
+        The path, of interest for tricritical only; Flow() by default.
+
+    Examples
+    --------
+    >>> from amp_theory import SpikedMatrix, SparseRademacher
+    >>> scan = scan_threshold(lambda rho: SpikedMatrix(SparseRademacher(rho)), "condensation", [0.09, 0.1])
+    >>> round(scan.cusp.value, 7)
+    0.0964158
+    """
+    one_of("threshold", name, POINTS)
+    if not callable(model_of):
+        raise InputError(f"model_of must be a function that makes a model from a value, got {told(model_of)}")
+    numbers = tuple(as_float("every value", v) for v in as_list("values", values))
+    if len(numbers) < 2 or any(a >= b for a, b in itertools.pairwise(numbers)):
+        raise InputError(f"values must be at least two increasing numbers, got {told(values)}")
+    way = Flow() if path is None else path
+    found = [thresholds(answer_of("model_of", model_of, v), way) for v in numbers]
+    points = tuple(getattr(f, name) for f in found)
+    reasons = tuple(f.reasons.get(name) for f in found)
+    cusps = [
+        _end(model_of, (numbers[k], numbers[k + 1]))
+        for k in range(len(numbers) - 1)
+        if name != "weak_recovery" and (points[k] is None) != (points[k + 1] is None)
+    ]
+    return Scan(name, numbers, points, reasons, tuple(cusps))
+
+
+def _merging_cusp(model: Model) -> tuple[EquationOfState, Cusp] | None:
+    """Return the tricritical point at the least signal, its strength possibly negative; None if there is none."""
+    eos = equation_of_state_of(model, Flow())
+    cusps = [c for c in fold_curve(eos).cusps if c.merging and c.surface.intensity[0] > 0]
+    if not cusps:
+        return None
+    return eos, min(cusps, key=lambda c: float(c.surface.intensity[0]))
+
+
+def _end(model_of: Callable[[float], Model], bracket: tuple[float, float]) -> ScanCusp:
+    """Solve for the parameter at which the tricritical strength is zero (negative: no transition).
+
+    The flow's equation of state, which continues to negative strength, serves every path: at zero strength
+    all paths agree.
+    """
+
+    def strength(value: float) -> float:
+        found = _merging_cusp(answer_of("model_of", model_of, value))
+        return float(found[1].surface.strength[0]) if found else float("nan")
+
+    inside, outside = bracket if strength(bracket[0]) > 0 else bracket[::-1]
+    s_in, s_out = strength(inside), strength(outside)
+    for _ in range(STEPS):
+        secant = inside + (outside - inside) * s_in / (s_in - s_out) if np.isfinite(s_out) else np.nan
+        low, high = sorted((inside, outside))
+        # keep away from the ends, so that the bracket shrinks from both sides
+        margin = 1e-3 * (high - low)
+        value = float(np.clip(secant, low + margin, high - margin)) if np.isfinite(secant) else 0.5 * (low + high)
+        s = strength(value)
+        if s > 0:
+            inside, s_in = value, s
+        else:
+            outside, s_out = value, s
+        if np.isfinite(s_out) and abs(outside - inside) <= 1e-12 * abs(inside):
+            break
+    found = _merging_cusp(answer_of("model_of", model_of, inside))
+    if found is None or not np.isfinite(s_out):
+        raise NumericalError(f"the end of the threshold between {bracket[0]:g} and {bracket[1]:g} was not found")
+    point = cusp_point(*found)
+    step = SLOPE_STEP * (inside - outside) / abs(inside - outside) * abs(inside)
+    slope = (strength(inside + step) - s_in) / step
+    error = abs(point.errors[Flow().strength] / slope) + abs(outside - inside)
+    return ScanCusp(inside - s_in / slope, error, point.control)

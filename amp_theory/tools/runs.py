@@ -1,0 +1,145 @@
+"""Long runs of independent tasks: any executor, progress, checkpoints that survive a kill, exact resuming.
+
+A task is a picklable object with `start(rng) -> State`, `advance(state, rng)` (in place), `finished(state)` and
+`result(state)`, where a State is a dictionary of arrays and a result a dictionary of lists of numbers.  Each task has
+its own random stream, the child of the master seed with the task's number, so that results depend neither on
+the executor nor on interruptions.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
+from typing import Any, Protocol
+
+import numpy as np
+
+from amp_theory.tools.checkpoints import Checkpoint, Result, State
+from amp_theory.tools.errors import InputError, NumericalError, answer_of, told
+
+#: steps of a task between two checkpoints
+EVERY = 10
+#: what to do after a failure
+AGAIN, RESUME = "run them again, with a checkpoint that keeps those that are done", "run the same again to resume"
+
+
+class Task(Protocol):
+    """What a sweep runs."""
+
+    def start(self, rng: np.random.Generator) -> State:
+        """Return the state before the first step."""
+
+    def advance(self, state: State, rng: np.random.Generator) -> None:
+        """Take one step, changing the state in place."""
+
+    def finished(self, state: State) -> bool:
+        """Tell whether no step is left."""
+
+    def result(self, state: State) -> Result:
+        """Return what the task has found."""
+
+
+def random_stream(seed: int, number: int) -> np.random.Generator:
+    """Return the generator of task `number`: PCG64 of the child of the master seed."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(number,))))
+
+
+def run_task(task: Task, seed: int, number: int) -> Result:
+    """Run one task from its start to its end."""
+    rng = random_stream(seed, number)
+    state = task.start(rng)
+    while not task.finished(state):
+        task.advance(state, rng)
+    return task.result(state)
+
+
+def run_tasks(
+    tasks: Sequence[Task],
+    seed: int,
+    problem: Mapping[str, Any],
+    executor: Executor | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    first: int = 0,
+) -> list[Result]:
+    """Run all tasks and return their results in order.
+
+    Parameters
+    ----------
+    tasks, seed
+        The tasks and the master seed.
+    problem
+        Plain data that defines the problem; a checkpoint of a different one is refused.
+    executor
+        Any executor of the standard library's kind; None runs the tasks one after the other, here.
+    checkpoint
+        A file: read if it exists, written as the run proceeds, so that a killed run can be resumed.  Without an
+        executor the state inside a task is kept, too.
+    progress
+        Called with the numbers of finished and of all tasks.
+    first
+        The number of the first task, which chooses its random stream and its place in the checkpoint: a run of
+        several stages, each planned from the results before, counts on.
+
+    Raises
+    ------
+    FileError
+        If the checkpoint is damaged or of another problem; the message says what differs.
+    NumericalError
+        If tasks failed: `partial` holds the results of the others, None for the failed.
+    """
+    if executor is not None and not hasattr(executor, "submit"):
+        raise InputError(f"executor must have a method submit like concurrent.futures.Executor, got {told(executor)}")
+    kept = Checkpoint(checkpoint, dict(problem) | {"seed": seed})
+    numbered = {first + k: task for k, task in enumerate(tasks)}
+    waiting = [n for n in numbered if n not in kept.results]
+
+    def report() -> None:
+        if progress is not None:
+            answer_of("progress", progress, sum(n in kept.results for n in numbered), len(tasks))
+
+    report()
+    failures: dict[int, BaseException] = {}
+    if executor is None:
+        for n in waiting:
+            kept.finish(n, _run_here(numbered[n], seed, n, kept))
+            report()
+    else:
+        futures: dict[Future[Result], int] = {}
+        for n in waiting:
+            try:
+                futures[executor.submit(run_task, numbered[n], seed, n)] = n
+            except BrokenExecutor as broken:  # a worker was killed already
+                failures[n] = broken
+        for future in as_completed(futures):
+            error = future.exception()
+            if error is not None:
+                failures[futures[future]] = error
+                continue
+            kept.finish(futures[future], future.result())
+            report()
+    results = [kept.results.get(n) for n in numbered]
+    if failures:
+        n, error = min(failures.items())
+        raise NumericalError(
+            f"{len(failures)} of {len(tasks)} tasks failed, the first, {n}: {error}",
+            AGAIN if checkpoint is None else RESUME,
+            partial=results,
+        )
+    return [r for r in results if r is not None]
+
+
+def _run_here(task: Task, seed: int, number: int, kept: Checkpoint) -> Result:
+    """Run a task in this process, from the checkpoint if it holds this task's state."""
+    rng = random_stream(seed, number)
+    state = kept.resume(number, rng)
+    if state is None:
+        state = task.start(rng)
+    steps = 0
+    while not task.finished(state):
+        task.advance(state, rng)
+        steps += 1
+        if steps % EVERY == 0:
+            kept.interrupt(number, state, rng)
+    return task.result(state)

@@ -1,0 +1,7 @@
+"""Trials: where theory and referee meet; samplers on instances, judged by exact samples or by the equations.
+
+May import: everything below; nothing below imports this room.
+
+- `simulation`: samplers on many instances; `judging`: an excess tested against zero and against the size of a failure.
+- `amp_against_theory`: AMP on instances against state evolution, iteration by iteration.
+"""

@@ -1,0 +1,229 @@
+"""AMP on finite instances against state evolution, iteration by iteration.
+
+The overlap of AMP's iterates with the planted configuration, averaged over instances, follows state evolution up to
+corrections of order 1/size.  With differences d_n(t), their covariances over instances and errors correlated
+between iterations, generalised least squares fits
+
+    d_n(t) = a(t) + b(t)/n
+
+at the iterations 2, 4, 8, ..., and a(t) = 0 is tested by chi-square, with Hotelling's correction for covariances
+that are themselves estimated.  More iterations say no more: neighbours are nearly copies of each other.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from amp_theory.finite.inference.base import MessagePassingOptions
+from amp_theory.finite.inference.run import run_message_passing
+from amp_theory.finite.instances.base import check_master_seed
+from amp_theory.finite.instances.dense import DenseInstance
+from amp_theory.finite.instances.draw import draw_instance
+from amp_theory.finite.instances.linear import GLMInstance
+from amp_theory.ingredients.paths.base import Path
+from amp_theory.models.base import Model
+from amp_theory.phases.points.fixed_points import state_evolution
+from amp_theory.tools.arrays import Array
+from amp_theory.tools.checkpoints import Result, State
+from amp_theory.tools.errors import InputError, as_list, integer_between, told
+from amp_theory.tools.runs import run_tasks
+
+#: a tolerance that no change of an overlap meets, so that all iterations are done
+NEVER = 1e-300
+#: overlaps of instances that differ by rounding only
+SAME = 1e-12
+
+
+@dataclass(frozen=True)
+class AmpRun:
+    """AMP on one instance: a task of `run_tasks`; parameters as for `amp_against_state_evolution`."""
+
+    model: Model
+    path: Path
+    control: float
+    strength: float
+    size: int
+    iterations: int
+
+    def start(self, rng: np.random.Generator) -> State:
+        """Draw the seed of the instance."""
+        return {"seed": rng.integers(0, 2**63, 1), "overlap": np.empty(0)}
+
+    def advance(self, state: State, rng: np.random.Generator) -> None:
+        """Run AMP."""
+        instance = draw_instance(self.model, self.control, self.size, int(state["seed"][0]))
+        assert instance.planted is not None
+        side = self.path.observe(instance.planted[None], self.strength, rng)
+        options = MessagePassingOptions(max_iterations=self.iterations, tolerance=NEVER, keep_iterates=True)
+        found = run_message_passing(instance, side, options=options)
+        overlap = found.overlaps(instance.planted)[1:, 0]
+        # AMP ends early where its means do not change in the least
+        state["overlap"] = np.append(overlap, np.full(self.iterations - len(overlap), overlap[-1]))
+
+    def finished(self, state: State) -> bool:
+        """Tell whether the instance is done."""
+        return len(state["overlap"]) > 0
+
+    def result(self, state: State) -> Result:
+        """Return the overlaps after every iteration."""
+        return {"overlap": state["overlap"].tolist()}
+
+
+@dataclass(frozen=True, eq=False)
+class AmpComparison:
+    """What `amp_against_state_evolution` found.
+
+    Parameters
+    ----------
+    sizes
+        Numbers of variables, shape (sizes,).
+    theory
+        Overlap of state evolution after every iteration, shape (iterations,).
+    overlap
+        Overlap of AMP, shape (sizes, instances, iterations).
+    tested
+        Iterations that the test is made of.
+    extrapolated, extrapolated_error
+        AMP minus state evolution at infinite size, and the standard error, at the tested iterations.
+    p_value
+        Probability of extrapolated differences as large as these, if there is none.
+    """
+
+    sizes: tuple[int, ...]
+    theory: Array
+    overlap: Array
+    tested: tuple[int, ...]
+    extrapolated: Array
+    extrapolated_error: Array
+    p_value: float
+
+    @property
+    def difference(self) -> Array:
+        """Mean over instances of AMP minus state evolution, shape (sizes, iterations)."""
+        return np.asarray(self.overlap.mean(axis=1) - self.theory)
+
+    @property
+    def difference_error(self) -> Array:
+        """Its standard error, shape (sizes, iterations)."""
+        return np.asarray(self.overlap.std(axis=1, ddof=1) / np.sqrt(self.overlap.shape[1]))
+
+    def report(self) -> str:
+        """Return a readable text."""
+        lines = [f"{'iteration':<10}{'theory':>10}" + "".join(f"{f'AMP - theory, N = {n}':>28}" for n in self.sizes)]
+        for t in range(len(self.theory)):
+            row = zip(self.difference[:, t], self.difference_error[:, t], strict=True)
+            lines.append(f"{t + 1:<10}{self.theory[t]:>10.5f}" + "".join(f"{d:>+17.5f} +- {e:.5f}" for d, e in row))
+        for t, a, e in zip(self.tested, self.extrapolated, self.extrapolated_error, strict=True):
+            lines.append(f"iteration {t} at infinite size: {a:+.5f} +- {e:.5f}")
+        return "\n".join([*lines, f"p value of no difference: {self.p_value:.3g}"])
+
+    def __str__(self) -> str:
+        return self.report()
+
+
+def extrapolate(sizes: Sequence[int], differences: Array) -> tuple[Array, Array, float]:
+    """Fit mean differences, shape (sizes, instances, iterations), with a + b/size.
+
+    Returns
+    -------
+    extrapolated, error, p_value
+        a and its standard error, shape (iterations,), and the p value of a = 0.
+    """
+    from scipy.stats import chi2
+
+    design = np.column_stack([np.ones(len(sizes)), 1 / np.array(sizes)])
+    _, instances, steps = differences.shape
+    information, score = np.zeros((2 * steps, 2 * steps)), np.zeros(2 * steps)
+    for row, d in zip(design, differences, strict=True):
+        precision = np.linalg.inv(np.atleast_2d(np.cov(d.T)) / instances)
+        block = np.kron(row[:, None], np.eye(steps))
+        information += block @ precision @ block.T
+        score += block @ precision @ d.mean(axis=0)
+    covariance = np.linalg.inv(information)
+    a, spread = (covariance @ score)[:steps], covariance[:steps, :steps]
+    freedom = len(sizes) * (instances - 1) - steps
+    statistic = float(a @ np.linalg.solve(spread, a)) * (freedom - steps) / freedom
+    return a, np.sqrt(np.diag(spread)), float(chi2.sf(statistic, steps))
+
+
+def amp_against_state_evolution(
+    model: Model,
+    path: Path,
+    control: float,
+    strength: float,
+    sizes: Sequence[int],
+    instances: int = 20,
+    seed: int = 0,
+    iterations: int = 8,
+    executor: Executor | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> AmpComparison:
+    """Run AMP on planted instances of several sizes and extrapolate its distance from state evolution to infinite size.
+
+    Parameters
+    ----------
+    model, path, control, strength
+        A dense model with a polynomial coupling or a generalised linear model, and where on the path; with some side
+        information, strength > 0, AMP knows which of the symmetric configurations is meant.
+    sizes
+        At least three numbers of variables.
+    instances
+        Of every size, >= 10.
+    seed
+        An integer >= 0.
+    iterations
+        Of AMP, >= 2.
+    executor, checkpoint, progress
+        As for `simulate`.
+
+    Raises
+    ------
+    InputError
+        For bad arguments.
+    FileError
+        If the checkpoint belongs to another problem.
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, SherringtonKirkpatrick
+    >>> found = amp_against_state_evolution(SherringtonKirkpatrick(), Flow(), 1.5, 0.5, [50, 100, 200])
+    >>> found.theory.shape, bool(found.p_value > 1e-3)
+    ((8,), True)
+    """
+    master = check_master_seed(seed)
+    steps = integer_between("iterations", iterations, 2, 10**6)
+    number = integer_between("instances", instances, 10, 10**6)
+    ns = tuple(integer_between("sizes", n, 2, 10**7) for n in as_list("sizes", sizes))
+    if len(set(ns)) < 3:
+        raise InputError(f"sizes must be at least three different numbers, got {told(sizes)}")
+    theory = state_evolution(model, path, control, strength, max_steps=steps, tolerance=NEVER).overlap[1:]
+    if len(theory) < steps:
+        raise InputError(
+            f"state evolution stands still at overlap {theory[-1]:g} from iteration {len(theory)} on: "
+            "choose a strength > 0, or fewer iterations"
+        )
+    if not isinstance(draw_instance(model, control, min(ns), 0), DenseInstance | GLMInstance):
+        raise InputError(f"AMP is for dense models, got {told(model)}")
+    problem: dict[str, Any] = {
+        "model": model.name, **model.parameters, "path": path.name, "control": float(control),
+        "strength": float(strength), "sizes": list(ns), "instances": number, "iterations": steps,
+    }  # fmt: skip
+    tasks = [AmpRun(model, path, float(control), float(strength), n, steps) for n in ns for _ in range(number)]
+    results = run_tasks(tasks, master, problem, executor, checkpoint, progress)
+    overlap = np.array([r["overlap"] for r in results]).reshape(len(ns), number, steps)
+    tested = tuple(t for t in (2**k for k in range(1, 20)) if t <= steps)
+    still = np.ptp(overlap[:, :, np.array(tested) - 1], axis=1).min() <= SAME
+    if still:
+        raise InputError(
+            "AMP's overlap is the same in all instances, as without side information at q = 0, or where AMP recovers "
+            "them exactly: choose a strength > 0, or fewer iterations"
+        )
+    a, error, p = extrapolate(ns, (overlap - theory)[:, :, np.array(tested) - 1])
+    return AmpComparison(ns, theory, overlap, tested, a, error, p)

@@ -1,0 +1,421 @@
+"""Judging samplers: an excess over exact samples, tested against zero and against the size of a failure.
+
+On every instance two means are compared which are equal for an exact sampler: the energy per variable of what it draws
+and of exact samples; its overlap with one exact sample, the planted configuration, and overlaps among what it draws
+(Nishimori).  Samples of one instance share its disorder, and chains from one planted configuration share that one, so
+that an instance counts as *one* observation of either difference, however large the batch.  Differences have mean zero
+over instances if the sampler is exact, and are tested by Student's t with one degree of freedom less than there are
+instances; where instances scatter less than samples within them do, as on the lattice of discrete energies, the error
+is that of the samples.  For means over a batch, which are close to normal,
+
+- an exact sampler is called biased or failing with probability LEVEL at most, both differences together (Bonferroni);
+- a sampler whose excess is the margin is called successful with probability 1 - POWER at most: both intervals of two
+  one-sided tests must lie inside the margins.  With fewer than FEWEST_INSTANCES that much cannot be said even of a
+  sampler that fails completely on every second instance.
+
+The margin is a fraction MARGIN of the energy between random and exact configurations, of the overlap that of an exact
+sample with itself: the weakest failures of noisy XORSAT beyond its thresholds (figures/referee_xorsat.csv).  A sampler
+
+- is biased if a difference is not zero, at this size and with these sweeps or steps: larger sizes or longer runs may
+  remove it, which one run cannot tell from a failure;
+- fails, of Markov chains only, if moreover the excess energy is above the margin and more than KEPT of what it was
+  after a quarter of the sweeps: as far as tested, time does not help.  Denoisers err by finite size, which one size
+  cannot show: for them there is no more than biased;
+- succeeds if no difference is seen, and a failure by the margin is excluded;
+- is undecided otherwise, and the reason says what is missing.
+
+Whether laws agree instance by instance is told, too: the two-sample test of Kolmogorov and Smirnov on both quantities
+(twice the smaller p value; a sampler agrees above LEVEL) and the z scores of the rank-sum test of the energies,
+combined over instances (Stouffer).  They take samples of an instance as independent, which chains from one planted
+configuration are not where they stay near it.  So they call nobody biased; but no sampler succeeds unless the 95 %
+interval (Wilson) of the fraction of instances on which it agrees lies above one half.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+
+from amp_theory.tools.arrays import Array
+from amp_theory.tools.errors import InputError
+
+#: a test rejects below this p value: one exact sampler in a hundred
+LEVEL = 0.01
+#: probability that a sampler whose excess is the margin is not called successful
+POWER = 0.95
+#: the margin in units of what separates random from exact configurations
+MARGIN = 0.05
+#: an excess that time does not remove keeps more than this between a quarter of the sweeps and all
+KEPT = 0.75
+#: instances below which no sampler succeeds: half of all may fail, and none of these, with probability 1 - POWER
+FEWEST_INSTANCES = math.ceil(math.log(1 - POWER, 0.5))
+#: scatter of numbers which are equal, relative to them
+ROUNDING = 1e-12
+#: samples on both sides, below which no difference reaches the level: 2 times 2 n!^2/(2n)! <= LEVEL
+FEWEST = 6
+#: confidence of the interval for the fraction of instances on which a sampler agrees
+CONFIDENCE = 0.95
+
+Outcome = Literal["succeeds", "biased", "fails", "undecided"]
+
+
+def two_sample_p_value(first: Array, second: Array) -> float:
+    """Return the p value of the Kolmogorov-Smirnov test that two samples of numbers have one law.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> two_sample_p_value(rng.normal(size=100), rng.normal(2, 1, 100)) < 1e-6
+    True
+    """
+    from scipy.stats import ks_2samp
+
+    a, b = (np.ravel(np.asarray(x, dtype=float)) for x in (first, second))
+    if not len(a) or not len(b) or not (np.all(np.isfinite(a)) and np.all(np.isfinite(b))):
+        raise InputError("two samples of finite numbers are needed, neither of them empty")
+    return float(ks_2samp(a, b).pvalue)
+
+
+def rank_sum_score(first: Array, second: Array) -> float:
+    """Return the z score of the rank-sum test, positive if the first numbers are larger, 0 if all are equal.
+
+    Examples
+    --------
+    >>> round(rank_sum_score(np.array([3.0, 4.0, 5.0]), np.array([1.0, 2.0, 3.5])), 6)
+    1.527525
+    """
+    from scipy.stats import rankdata
+
+    n, m = len(first), len(second)
+    ranks = rankdata(np.concatenate([first, second]))
+    # variance of the sum of n ranks drawn without replacement, ties included
+    variance = n * m / (n + m) * float(np.var(ranks, ddof=1))
+    return float((ranks[:n].sum() - n * (n + m + 1) / 2) / math.sqrt(variance)) if variance else 0.0
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference whose mean over instances is tested.
+
+    Parameters
+    ----------
+    value, error
+        The mean, and the standard error that the tests use; infinite for one instance.
+    instances
+        How many.
+    """
+
+    value: float
+    error: float
+    instances: int
+
+    @classmethod
+    def of(cls, values: Sequence[float], sampling_errors: Sequence[float]) -> Difference:
+        """Return the mean with the larger of two errors: scatter over instances, and of the samples within them."""
+        mean, scatter = _mean(values)
+        if scatter <= ROUNDING * max(abs(v) for v in values):
+            scatter = 0.0
+        within = math.sqrt(float(np.mean(np.square(sampling_errors))) / len(values))
+        return cls(mean, max(scatter, within), len(values))
+
+    def _tail(self, distance: float) -> float:
+        """Return the probability that the mean is this far above what is expected; without scatter, that signs are."""
+        from scipy.special import stdtr
+
+        if self.error:
+            return float(stdtr(self.instances - 1, -distance / self.error))
+        chance = 0.5**self.instances
+        return chance if distance > 0 else 1 - chance if distance < 0 else 0.5
+
+    def above(self, bound: float) -> float:
+        """Return the p value of a mean <= bound, by Student's t; 1 for one instance."""
+        return self._tail(self.value - bound) if self.instances > 1 else 1.0
+
+    @property
+    def p_value(self) -> float:
+        """The two-sided p value of mean zero; 1 for one instance."""
+        return 2 * self._tail(abs(self.value)) if self.instances > 1 else 1.0
+
+    @property
+    def bound(self) -> float:
+        """What the mean's absolute value is below, with probability POWER; infinite for one instance."""
+        from scipy.special import stdtrit
+
+        if self.instances < 2:
+            return math.inf
+        return abs(self.value) + float(stdtrit(self.instances - 1, POWER)) * self.error
+
+    def __str__(self) -> str:
+        return f"{self.value:+.4g} +- {self.error:.2g}"
+
+
+@dataclass(frozen=True)
+class InstanceJudgement:
+    """One sampler on one instance.
+
+    Parameters
+    ----------
+    energy, reference_energy
+        Mean energies per variable of the sampler's configurations and of the exact samples.
+    overlap, mutual_overlap
+        Mean overlaps of the sampler's configurations with an exact sample, and with each other.
+    p_value
+        Of both two-sample tests together.
+    spread
+        Standard deviation of the energies of the exact samples.
+    shift
+        The z score of the rank-sum test of the energies, positive if they are too large.
+    reliable
+        Fraction of the configurations for which the denoiser converged at every step; 1 for Markov chains.
+    energy_error, overlap_error
+        Standard errors of the two differences if samples of the instance were independent.
+    early_energy
+        The mean energy after a quarter of the sweeps; None for denoising samplers, and if it was not kept.
+    """
+
+    energy: float
+    reference_energy: float
+    overlap: float
+    mutual_overlap: float
+    p_value: float
+    spread: float
+    shift: float
+    reliable: float
+    energy_error: float = 0.0
+    overlap_error: float = 0.0
+    early_energy: float | None = None
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the configurations could be exact samples."""
+        return self.p_value > LEVEL
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a sampler is held to.
+
+    Parameters
+    ----------
+    margin, overlap_margin
+        Excess energy per variable, and difference of overlaps, that count as a failure.
+    size
+        Number of variables.
+    effort
+        In words: how many sweeps or steps.
+    chain
+        Whether it is a Markov chain.
+    doubt
+        Why the reference may not be exact; empty if it is.
+    """
+
+    margin: float
+    overlap_margin: float
+    size: int
+    effort: str
+    chain: bool
+    doubt: str = ""
+
+
+@dataclass(frozen=True)
+class SamplerJudgement:
+    """One sampler over all instances.
+
+    Parameters
+    ----------
+    sampler
+        Its name.
+    instances
+        The judgements of the instances.
+    terms
+        What it is held to.
+    """
+
+    sampler: str
+    instances: tuple[InstanceJudgement, ...]
+    terms: Terms
+
+    @property
+    def energy_difference(self) -> tuple[float, float]:
+        """Mean over instances of energy minus reference, and its standard error (infinite for one instance)."""
+        return _mean([i.energy - i.reference_energy for i in self.instances])
+
+    @property
+    def overlap_difference(self) -> tuple[float, float]:
+        """Mean over instances of overlap minus mutual overlap, and its standard error."""
+        return _mean([i.overlap - i.mutual_overlap for i in self.instances])
+
+    @property
+    def early_energy_difference(self) -> float | None:
+        """Mean excess energy after a quarter of the sweeps; None for denoising samplers, and if it was not kept."""
+        rows = self.instances
+        early = [i.early_energy - i.reference_energy for i in rows if i.early_energy is not None]
+        return float(np.mean(early)) if len(early) == len(rows) else None
+
+    @property
+    def fraction(self) -> tuple[float, float, float]:
+        """Fraction of the instances on which the sampler agrees, and the ends of its confidence interval."""
+        from scipy.special import ndtri
+
+        n, z = len(self.instances), float(ndtri((1 + CONFIDENCE) / 2))
+        p = sum(i.agrees for i in self.instances) / n
+        centre, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        low, high = ((centre + sign * half) / (1 + z * z / n) for sign in (-1, 1))
+        return p, max(0.0, low), min(1.0, high)
+
+    @property
+    def shift_p_value(self) -> float:
+        """Probability of combined rank-sum scores as large as these, if all samples were exact and independent."""
+        score = sum(i.shift for i in self.instances) / math.sqrt(len(self.instances))
+        return math.erfc(abs(score) / math.sqrt(2))
+
+    @property
+    def p_value(self) -> float:
+        """Probability of differences as large as these, over instances, of an exact sampler."""
+        return min(1.0, 2 * min(self._energy.p_value, self._overlap.p_value))
+
+    @property
+    def outcome(self) -> Outcome:
+        """Whether the sampler succeeds, is biased or fails, at this size and effort; undecided if that is not known."""
+        return self._decision[0]
+
+    @property
+    def reason(self) -> str:
+        """Why, with size, number of instances, and sweeps or steps."""
+        where = f"at size {self.terms.size}, on {len(self.instances)} instances, with {self.terms.effort}"
+        return f"{where}: {self._decision[1]}"
+
+    @cached_property
+    def _energy(self) -> Difference:
+        rows = self.instances
+        return Difference.of([i.energy - i.reference_energy for i in rows], [i.energy_error for i in rows])
+
+    @cached_property
+    def _overlap(self) -> Difference:
+        rows = self.instances
+        return Difference.of([i.overlap - i.mutual_overlap for i in rows], [i.overlap_error for i in rows])
+
+    @cached_property
+    def _kept(self) -> Difference | None:
+        """The excess energy minus KEPT times that after a quarter of the sweeps; None if that is not known."""
+        rows, excess = self.instances, []
+        for i in rows:
+            if i.early_energy is None:
+                return None
+            excess.append(i.energy - i.reference_energy - KEPT * (i.early_energy - i.reference_energy))
+        return Difference.of(excess, [i.energy_error for i in rows])
+
+    @cached_property
+    def _decision(self) -> tuple[Outcome, str]:
+        """The outcome and its reason."""
+        if self.p_value > LEVEL:
+            missing = self._missing()
+            if missing:
+                return "undecided", "no difference from exact samples is seen, but " + "; ".join(missing)
+            return "succeeds", (
+                f"no difference from exact samples is seen, and a failure by the margin {self.terms.margin:.3g} is "
+                f"excluded (excess energy {self._energy}, power {POWER:g})"
+            )
+        if self.terms.doubt and self._energy.above(0.0) > LEVEL / 4:
+            return "undecided", f"differs from the reference, but {self.terms.doubt}"
+        seen = f"{self._seen()} is not zero (p = {self.p_value:.1g}, significance {LEVEL:g}), {self._place()}"
+        failing = self._energy.above(self.terms.margin) <= LEVEL / 2
+        if (
+            failing
+            and self.terms.chain
+            and not self.terms.doubt
+            and self._kept is not None
+            and self._kept.above(0.0) <= 1 - POWER
+        ):
+            return "fails", f"{seen}, and more than {KEPT:.0%} of it is left since a quarter of the sweeps"
+        return "biased", f"{seen}; {self._open()}"
+
+    def _missing(self) -> list[str]:
+        """Return what keeps a sampler from success of which no difference is seen."""
+        number, found = len(self.instances), []
+        if number < FEWEST_INSTANCES:
+            found.append(
+                f"fewer than {FEWEST_INSTANCES} instances do not exclude, at power {POWER:g}, that half of all fail"
+            )
+        for what, d, margin in (
+            ("energy", self._energy, self.terms.margin), ("overlap", self._overlap, self.terms.overlap_margin),
+        ):  # fmt: skip
+            if number > 1 and d.bound > margin:
+                found.append(
+                    f"the difference of {what}, {d}, may be as large as {d.bound:.3g}, above the margin {margin:.3g}"
+                )
+        if number >= FEWEST_INSTANCES and self.fraction[1] <= 0.5:
+            found.append("the laws of energies and overlaps agree on too few instances")
+        return [*found, self.terms.doubt] if self.terms.doubt else found
+
+    def _seen(self) -> str:
+        """Return the difference that is the more significant one."""
+        energy, overlap = self._energy, self._overlap
+        if energy.p_value <= overlap.p_value:
+            return f"the excess energy {energy}"
+        return f"the difference {overlap} of the overlaps with an exact sample and with each other"
+
+    def _place(self) -> str:
+        """Return where the excess energy lies with respect to the margin."""
+        margin = self.terms.margin
+        if self._energy.bound < margin:
+            return f"the excess energy below the margin {margin:.3g}"
+        if self._energy.above(margin) <= 1 - POWER:
+            return f"the excess energy above the margin {margin:.3g}"
+        return f"the excess energy below or above the margin {margin:.3g}"
+
+    def _open(self) -> str:
+        """Return what one run does not tell about a bias."""
+        if self.terms.chain:
+            early = self.early_energy_difference
+            before = "" if early is None else f"after a quarter of the sweeps the excess energy was {early:+.4g}: "
+            return f"{before}a slow chain is not told from one that fails, and more sweeps may remove it"
+        return "an effect of the size or of the steps is not told from a failure: compare several sizes"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        (energy, energy_error), (overlap, overlap_error) = self.energy_difference, self.overlap_difference
+        fraction, low, high = self.fraction
+
+        def number(value: float) -> float | None:
+            return value if math.isfinite(value) else None
+
+        return {
+            "outcome": self.outcome,
+            "reason": self.reason,
+            "p_value": self.p_value,
+            "significance": LEVEL,
+            "power": POWER,
+            "margin": self.terms.margin,
+            "overlap_margin": self.terms.overlap_margin,
+            "energy_bound": number(self._energy.bound),
+            "overlap_bound": number(self._overlap.bound),
+            "size": self.terms.size,
+            "instances": len(self.instances),
+            "effort": self.terms.effort,
+            "fraction": {"value": fraction, "interval": [low, high]},
+            "energy_difference": {"value": energy, "error": number(energy_error)},
+            "overlap_difference": {"value": overlap, "error": number(overlap_error)},
+            "early_energy_difference": self.early_energy_difference,
+            "reliable": float(np.mean([i.reliable for i in self.instances])),
+            "shift_p_value": self.shift_p_value,
+            "p_values": [i.p_value for i in self.instances],
+        }
+
+    def __str__(self) -> str:
+        (energy, error), (fraction, low, high) = self.energy_difference, self.fraction
+        return (
+            f"{self.sampler:<20}{self.outcome:<11}agrees on {fraction:.0%} of {len(self.instances)} instances "
+            f"({low:.0%} to {high:.0%}), energy - exact = {energy:+.5f} +- {error:.1g}"
+        )
+
+
+def _mean(values: Sequence[float]) -> tuple[float, float]:
+    """Return mean and standard error, infinite for a single value."""
+    n = len(values)
+    return float(np.mean(values)), float(np.std(values, ddof=1) / math.sqrt(n)) if n > 1 else math.inf

@@ -1,0 +1,349 @@
+"""q-coloring by population dynamics: identities, limits, known thresholds, checkpoints that survive a kill."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import amp_theory as at
+from amp_theory.equations_of_state.populations import population as coloring
+from amp_theory.equations_of_state.populations import tricritical as coloring_tricritical
+from amp_theory.equations_of_state.populations.population import (
+    FixedOverlap,
+    permutations,
+    poisson,
+    population_fixed_point,
+)
+from amp_theory.models.coloring import Coloring
+from amp_theory.phases.points.thresholds import special_points
+from amp_theory.tools.runs import random_stream, run_tasks
+
+SMALL = Coloring(4, population=1000, sweeps=24, runs=2, seed=7)
+
+
+# --- the equations -----------------------------------------------------------------------------------------
+
+
+def test_node_update_against_the_definition():
+    """Fresh nodes' beliefs and normalisations are products over their neighbours, in any order of evaluation."""
+    rng = np.random.default_rng(0)
+    population = rng.dirichlet(np.ones(4), 50)
+    side = coloring.side_information(at.Flow(), 4, 0.5, 20, rng)
+    state = rng.bit_generator.state
+    sweep = coloring._Sweep.draw(population, side, 3, rng)
+    rng.bit_generator.state = state
+    table = permutations(4)
+    product = np.exp(side)
+    for d in range(1, 4):
+        member, order = rng.integers(0, 50, 20), rng.integers(0, len(table), 20)
+        for node in range(20):
+            for colour in range(4):
+                product[node, colour] *= 1 - population[member[node], table[order[node], colour]]
+        assert np.allclose(sweep.eta[d], product / product.sum(axis=1, keepdims=True), rtol=1e-12, atol=0)
+        assert np.allclose(sweep.log_z[d], np.log(product.sum(axis=1)), rtol=1e-12, atol=1e-13)
+
+
+def test_permutations_send_planted_colours_elsewhere():
+    for q in (3, 4, 5):
+        table = permutations(q)
+        assert np.array_equal(np.sort(table, axis=1), np.tile(np.arange(q), (len(table), 1)))
+        # colour tau of the neighbour's message is its planted one, entry 0
+        tau = np.argmin(table, axis=1)
+        assert np.array_equal(np.bincount(tau, minlength=q), [0] + [q - 1] * (q - 1))
+
+
+def test_poisson():
+    p = poisson(3.7, 40)
+    d = np.arange(41)
+    assert p.sum() == pytest.approx(1, abs=1e-14)
+    assert p @ d == pytest.approx(3.7, rel=1e-12)
+    assert p @ d**2 - (p @ d) ** 2 == pytest.approx(3.7, rel=1e-10)
+
+
+def test_exact_limits():
+    """Without edges only the side information is left; when nearly all is revealed the rest follows."""
+    model = Coloring(3, population=4000, sweeps=8, runs=2)
+    alone = population_fixed_point(model, at.Autoregressive(), 1e-9, 0.4, "uninformed")
+    assert alone.overlap == pytest.approx(0.4, abs=5 * np.sqrt(0.24 / 4000 / 12))
+    kept = population_fixed_point(model, at.UniformDiscreteDiffusion(), 1e-9, 0.6, "uninformed")
+    # the posterior mean overlap of one observation is retention^2
+    assert kept.overlap == pytest.approx(0.36, abs=0.02)
+    all_but = population_fixed_point(model, at.Autoregressive(), 5.0, 0.999, "uninformed")
+    assert all_but.overlap > 0.999
+
+
+def test_nishimori():
+    """E eta_0 = E sum_s eta_s^2 at a fixed point."""
+    model = Coloring(4, population=20_000, sweeps=40, runs=2)
+    task = FixedOverlap(model, at.Flow(), 0.7, 0.0)
+    rng = random_stream(3, 0)
+    state = task.start(rng)
+    gaps = []
+    while not task.finished(state):
+        task.advance(state, rng)
+        eta = state["population"]
+        gaps.append(float(np.mean(eta[:, 0] - (eta**2).sum(axis=1))))
+    late = np.array(gaps[10:])
+    assert abs(late.mean()) < 4 * late.std() / np.sqrt(len(late) / 5) + 1e-4
+
+
+@pytest.mark.slow
+def test_free_entropy_is_stationary():
+    """D phi/d density along c(overlap) is the edge term, within the errors."""
+    model = Coloring(5, population=5000, sweeps=80, runs=2)
+    a, b = at.population_isotherm(model, at.Flow(), [0.88, 0.92])
+    slope = (b.free_entropy - a.free_entropy) / (b.density - a.density)
+    width = b.density - a.density
+    error = np.hypot(a.free_entropy_error, b.free_entropy_error) / width
+    error += abs(slope) * np.hypot(a.density_error, b.density_error) / width
+    # the mean of the end points' slopes: the trapezoidal rule
+    curvature = abs(b.per_density - a.per_density) / 6
+    assert abs(slope - 0.5 * (a.per_density + b.per_density)) < 2 * error + curvature
+    assert error < 0.2 * slope
+
+
+# --- numbers -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_four_colours():
+    """Zdeborova and Krzakala 2007: c_d = 8.353, c_c = 8.46; the loop of c(overlap) is gone beyond the cusp only."""
+    model, path = Coloring(4, population=2000, sweeps=48, runs=3), at.Autoregressive()
+    found = at.thresholds(model, path)
+    assert found.dynamical.status == found.condensation.status == found.tricritical.status == "statistical"
+    assert abs(2 * found.dynamical.density - 8.353) <= 2 * found.dynamical.error
+    assert abs(2 * found.condensation.density - 8.46) <= 2 * found.condensation.error + 0.005
+    assert found.dynamical.error < 0.03
+    assert found.algorithmic.density == found.weak_recovery.density == 4.5
+    assert found.bounds["satisfiability"] > found.condensation.density
+    cusp = found.tricritical
+    assert 0 < cusp.errors["revealed"] < 0.3 * cusp.revealed
+    assert found.weak_recovery.density > found.dynamical.density > cusp.density + cusp.error
+    # other random numbers: where the loop was steepest the slope changes its sign
+    other = replace(model, population=4000, seed=9)
+    pair = [cusp.overlap - 0.1, cusp.overlap + 0.1]
+    for strength, sign in ((0.3 * cusp.revealed, -1), (2 * cusp.revealed, 1)):
+        low, high = at.population_isotherm(other, path, pair, strength)
+        error = np.hypot(low.density_error, high.density_error)
+        assert sign * (high.density - low.density) > error
+
+
+def test_side_information_alone():
+    """The overlap of single nodes, in closed form for small snr, and where it is known."""
+    small = coloring_tricritical.side_overlap(at.Flow(), 4, np.array([0.0, 0.01]))
+    assert small[0] == 0
+    # a posterior's first order: overlap = snr/q
+    assert small[1] == pytest.approx(0.01 / 4, rel=0.2)
+    assert coloring_tricritical.side_overlap(at.Autoregressive(), 4, np.array([0.3]))[0] == 0.3
+
+
+def test_cusps_of_known_curves():
+    """A fit of data without noise finds the cusp of the polynomial that made them."""
+    rng = np.random.default_rng(2)
+    s_c, q_c = 0.02, 0.5
+    overlap, strength = rng.uniform(0.25, 0.75, 80), rng.uniform(0, 0.04, 80)
+    degree = 8 + 9 * (overlap - q_c) ** 3 + 4 * (strength - s_c) * (overlap - q_c)
+    data = coloring_tricritical._Data(overlap, strength, degree, np.full(80, 1e-3), np.ones(80))
+    grid = np.linspace(0, 0.04, 101)
+    fit = coloring_tricritical._fit(data, 4, grid, np.zeros(101))
+    assert fit.cusp(np.linspace(0.25, 0.75, 241)) == pytest.approx((8, s_c, q_c), abs=1e-3)
+    assert np.isnan(fit.cusp(np.linspace(0.6, 0.75, 50))[0])
+
+
+@pytest.mark.slow
+def test_three_colours_are_continuous():
+    found = at.thresholds(Coloring(3, population=3000, sweeps=48, runs=2), at.Autoregressive())
+    assert found.dynamical is found.condensation is found.algorithmic is None
+    assert "continuous" in found.reasons["dynamical"]
+    assert found.weak_recovery.density == 2
+
+
+# --- long runs ---------------------------------------------------------------------------------------------
+
+OVERLAPS = [0.5, 0.8]
+SCRIPT = """
+import sys, json
+import amp_theory as at
+model = at.Coloring(4, population=1000, sweeps=400, runs=2, seed=7)
+points = at.population_isotherm(model, at.Flow(), [0.5, 0.8], checkpoint=sys.argv[1])
+print(json.dumps([[p.density, p.free_entropy, p.density_error] for p in points]))
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_run_resumes_bit_for_bit(tmp_path):
+    """Killed at a random moment, and again, then resumed in a new process."""
+    rng = np.random.default_rng(time.time_ns())
+    file, whole = tmp_path / "run.npz", tmp_path / "whole.npz"
+    command = [sys.executable, "-c", SCRIPT]
+    exact = subprocess.run([*command, str(whole)], capture_output=True, text=True, check=True)
+    killed = 0
+    for _ in range(2):
+        run = subprocess.Popen([*command, str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 20
+        while not file.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(float(rng.uniform(0, 0.4)))
+        run.send_signal(signal.SIGKILL)
+        killed += run.wait() == -signal.SIGKILL
+    assert killed
+    resumed = subprocess.run([*command, str(file)], capture_output=True, text=True, check=True)
+    assert json.loads(resumed.stdout) == json.loads(exact.stdout)
+    assert sorted(os.listdir(tmp_path)) == sorted({"run.npz", "whole.npz"} | leftovers(tmp_path))
+
+
+def leftovers(folder: Path) -> set[str]:
+    """A kill in the middle of a write leaves its temporary file, never a damaged checkpoint."""
+    return {p.name for p in folder.iterdir() if p.name.startswith(".")}
+
+
+def test_executors_and_interruptions_do_not_change_numbers(tmp_path):
+    alone = at.population_isotherm(SMALL, at.Flow(), OVERLAPS)
+    with ThreadPoolExecutor(2) as threads:
+        assert at.population_isotherm(SMALL, at.Flow(), OVERLAPS, executor=threads) == alone
+    # forking a process that has threads may lock it
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as processes:
+        assert at.population_isotherm(SMALL, at.Flow(), OVERLAPS, executor=processes) == alone
+    file = tmp_path / "run.npz"
+    seen = []
+
+    def stop(done: int, of: int) -> None:
+        seen.append((done, of))
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        at.population_isotherm(SMALL, at.Flow(), OVERLAPS, checkpoint=file, progress=stop)
+    assert seen == [(0, 4), (1, 4), (2, 4)]
+    assert at.population_isotherm(SMALL, at.Flow(), OVERLAPS, checkpoint=file) == alone
+
+
+@pytest.mark.slow
+def test_stages_share_a_checkpoint(tmp_path):
+    """Interrupted in the last of its stages, a search for special points resumes with the same numbers."""
+    file = tmp_path / "run.npz"
+    stages = []
+
+    def stop(done: int, of: int) -> None:
+        stages.extend([of] if done == 0 else [])
+        if len(stages) == 3 and done == 5:
+            raise KeyboardInterrupt
+
+    model = replace(SMALL, sweeps=16)
+    alone = at.population_thresholds(model, at.Autoregressive())
+    with pytest.raises(KeyboardInterrupt):
+        at.population_thresholds(model, at.Autoregressive(), checkpoint=file, progress=stop)
+    assert at.population_thresholds(model, at.Autoregressive(), checkpoint=file) == alone
+    with pytest.raises(at.FileError, match="path is 'autoregressive' there, 'flow' here"):
+        at.population_thresholds(model, at.Flow(), checkpoint=file)
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"model": replace(SMALL, q=5)}, r"q is 4 there, 5 here"),
+        ({"model": replace(SMALL, seed=8)}, r"seed is 7 there, 8 here"),
+        ({"model": replace(SMALL, population=2000)}, r"population is 1000 there, 2000 here"),
+        ({"path": at.Autoregressive()}, r"path is 'flow' there, 'autoregressive' here"),
+        ({"overlaps": [0.5]}, r"overlaps is \[0\.5, 0\.8\] there, \[0\.5\] here"),
+        ({"strength": 0.1}, r"strength is 0\.0 there, 0\.1 here"),
+    ],
+)
+def test_changed_problems_are_not_resumed(change, what, tmp_path):
+    problem = {"model": SMALL, "path": at.Flow(), "overlaps": OVERLAPS, "checkpoint": tmp_path / "run.npz"}
+    at.population_isotherm(**problem)
+    with pytest.raises(at.FileError, match=what):
+        at.population_isotherm(**problem | change)
+
+
+def test_damaged_checkpoints(tmp_path):
+    for name, content in (("text.npz", b"not an archive"), ("empty.npz", b"")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(at.FileError, match=r"is damaged, or is none"):
+            at.population_isotherm(SMALL, at.Flow(), OVERLAPS, checkpoint=tmp_path / name)
+    np.savez(tmp_path / "other.npz", header=np.array(json.dumps({"format": "something else"})))
+    with pytest.raises(at.FileError, match="is not a checkpoint of this version"):
+        at.population_isotherm(SMALL, at.Flow(), OVERLAPS, checkpoint=tmp_path / "other.npz")
+
+
+@dataclass(frozen=True)
+class Failing:
+    """A task that fails if its number is odd."""
+
+    number: int
+
+    def start(self, rng):
+        return {"steps": np.zeros(1)}
+
+    def advance(self, state, rng):
+        if self.number % 2:
+            raise ValueError("odd")
+        state["steps"] += 1
+
+    def finished(self, state):
+        return state["steps"][0] >= 3
+
+    def result(self, state):
+        return {"steps": state["steps"].tolist()}
+
+
+def test_failures_are_kept_beside_results():
+    with ThreadPoolExecutor(2) as threads, pytest.raises(at.NumericalError, match="2 of 4 tasks failed.*odd") as caught:
+        run_tasks([Failing(n) for n in range(4)], 0, {}, threads)
+    assert caught.value.partial == [{"steps": [3.0]}, None, {"steps": [3.0]}, None]
+
+
+# --- input -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Coloring(2), "q must be an integer from 3 to 10, got 2"),
+        (lambda: Coloring(4, population=0), "population must be an integer from 1000"),
+        (lambda: Coloring(4, seed=-1), "seed must be an integer from 0"),
+        (lambda: Coloring(4, runs=1), "runs must be an integer from 2"),
+        (lambda: at.population_isotherm(SMALL, at.Flow(), []), r"overlaps must be numbers in \(0, 1\)"),
+        (lambda: at.population_isotherm(SMALL, at.Flow(), [1.0]), r"overlaps must be numbers in \(0, 1\)"),
+        (lambda: at.population_isotherm(SMALL, at.Flow(), [float("nan")]), "overlap must be one number"),
+        (lambda: at.population_isotherm(SMALL, at.Autoregressive(), [0.5], 1.2), "revealed must be in"),
+        (lambda: at.population_isotherm(SMALL, "flow", [0.5]), "path must be a path"),
+        (lambda: at.population_isotherm(at.XORSAT(3), at.Flow(), [0.5]), "population dynamics is for Coloring"),
+        (lambda: at.population_isotherm(SMALL, at.Flow(), [0.5], executor=3), "executor must have a method submit"),
+        (lambda: population_fixed_point(SMALL, at.Flow(), float("nan"), 0.0), "density must be one number"),
+        (lambda: population_fixed_point(SMALL, at.Flow(), 4.0, 0.0, "infromed"), "did you mean 'informed'"),
+        (lambda: at.phase_diagram(SMALL, at.Flow(), (4, 5)), "is solved by population dynamics"),
+        (lambda: at.fixed_points(SMALL, at.Flow(), 4.0, 0.0), "is solved by population dynamics"),
+        (lambda: at.compare_samplers(SMALL), "is solved by population dynamics"),
+        (lambda: special_points(at.IsingPSpin(3), at.Flow(), checkpoint="run.npz"), "is solved at once"),
+    ],
+)
+def test_bad_input(make, message):
+    with pytest.raises(at.InputError, match=message):
+        make()
+
+
+@pytest.mark.slow
+def test_command_line(tmp_path, capsys):
+    from amp_theory.interface.cli import main
+
+    arguments = ["thresholds", "coloring", "--set", "q=4", "--set", "population=1000", "--set", "sweeps=12", "--set",
+                 "runs=2", "--json", "--checkpoint", str(tmp_path / "run.npz")]  # fmt: skip
+    assert main(arguments) == 0
+    first = json.loads(capsys.readouterr().out)
+    assert first["weak_recovery"]["density"] == 4.5
+    assert main(arguments) == 0
+    assert json.loads(capsys.readouterr().out) == first
+    assert main(["thresholds", "ising-p-spin", "--set", "p=3", "--checkpoint", str(tmp_path / "x.npz")]) == 2
+    assert "no long runs" in capsys.readouterr().err

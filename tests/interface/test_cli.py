@@ -1,0 +1,275 @@
+"""The command line: strict JSON, exit codes, one-line errors that name the value, nothing written on error."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import amp_theory as at
+from amp_theory.interface.cli import main
+
+
+def run(capsys, *arguments: str) -> tuple[int, str, str]:
+    code = main(list(arguments))
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_thresholds_json(capsys):
+    code, out, err = run(capsys, "thresholds", "ising-p-spin", "--set", "p=3", "--path", "flow", "--json")
+    assert (code, err) == (0, "")
+    data = json.loads(out)
+    assert data["model"] == "ising-p-spin"
+    assert data["parameters"] == {"p": 3}
+    assert (data["path"], data["control"], data["strength"]) == ("flow", "temperature", "snr")
+    assert data["dynamical"]["temperature"] == pytest.approx(0.68159804057, abs=1e-11)
+    assert data["tricritical"]["snr"] == pytest.approx(0.167043678334, abs=1e-12)
+    assert data["tricritical"]["error"]["temperature"] < 1e-11
+    assert data["algorithmic"] is None
+    assert data["weak_recovery"] is None
+    assert data["reasons"]["algorithmic"] == "q = 0 is stable at every temperature"
+
+
+def test_fixed_points_json(capsys):
+    arguments = (
+        "fixed-points",
+        "ising-p-spin",
+        "--set",
+        "p=3",
+        "--path",
+        "flow",
+        "--control",
+        "0.70",
+        "--strength",
+        "0.12",
+    )
+    code, out, _ = run(capsys, *arguments, "--json")
+    data = json.loads(out)
+    assert code == 0
+    assert [p["kind"] for p in data["fixed_points"]] == ["uninformed", "unstable", "informed"]
+    assert [p["stable"] for p in data["fixed_points"]] == [True, False, True]
+    assert data["region"] == "hard"
+    assert (data["temperature"], data["snr"]) == (0.7, 0.12)
+    code, out, _ = run(capsys, *arguments)
+    assert code == 0
+    assert "region: hard" in out
+
+
+def test_diagram_files_and_json(capsys, tmp_path):
+    names = [tmp_path / f"d.{e}" for e in ("pdf", "png", "svg", "json", "csv")]
+    outputs = [x for name in names for x in ("-o", str(name))]
+    code, out, err = run(capsys, "diagram", "spherical-p-spin", "--set", "p=3", "--points", "20", *outputs, "--json")
+    assert (code, err) == (0, "")
+    data = json.loads(out)
+    assert set(data["lines"]) == {"informed_spinodal", "first_order", "uninformed_spinodal"}
+    assert data["points"]["tricritical"]["temperature"] == pytest.approx(2 / 3)
+    assert all(name.stat().st_size > 500 for name in names)
+    assert at.load(names[3]).thresholds.tricritical.snr == pytest.approx(1 / 8)
+    before = {name: name.read_bytes() for name in names}
+    code, out, err = run(capsys, "diagram", "spherical-p-spin", "--set", "p=3", *outputs)
+    assert (code, out) == (2, "")
+    assert "exists already" in err
+    assert before == {name: name.read_bytes() for name in names}
+    code, out, _ = run(capsys, "diagram", "spherical-p-spin", "--set", "p=3", "--points", "5", *outputs, "--force")
+    assert code == 0
+    assert "written:" in out
+
+
+def test_other_commands(capsys, tmp_path):
+    code, out, _ = run(capsys, "models", "--json")
+    assert code == 0
+    assert "spiked-matrix-tensor" in json.loads(out)["models"]
+    assert run(capsys, "models")[0] == 0
+    code, out, _ = run(capsys, "compare", "ising-p-spin", "--set", "p=3", "--json")
+    assert json.loads(out)["samplers"]["mcmc"]["succeeds"][0][0] == pytest.approx(0.681598, abs=1e-6)
+    assert "mcmc" in run(capsys, "compare", "sherrington-kirkpatrick", "--target", "planted")[1]
+    code, out, _ = run(capsys, "overlap", "ising-p-spin", "--set", "p=3", "--control", "0.7", "--schedule", "trigonometric",
+                       "--axis", "time", "-o", str(tmp_path / "o.png"), "-o", str(tmp_path / "o.csv"))  # fmt: skip
+    assert code == 0
+    assert out.count("fold:") == 2
+    code, out, _ = run(capsys, "overlap", "sherrington-kirkpatrick", "--control", "0.7", "--json")
+    assert json.loads(out)["folds"] == []
+    code, out, _ = run(capsys, "free-entropy", "ising-p-spin", "--set", "p=3", "--control", "0.7", "--strengths", "0,0.1",
+                       "-o", str(tmp_path / "f.svg"), "--json")  # fmt: skip
+    assert [c["snr"] for c in json.loads(out)["curves"]] == [0, 0.1]
+    assert (tmp_path / "f.svg").stat().st_size > 1000
+    code, out, _ = run(capsys, "thresholds", "mixed-p-spin", "--set", "xi=q**2/2+q**3/3", "--set", "prior=gaussian")
+    assert code == 0
+    assert "weak_recovery" in out
+    code, out, _ = run(
+        capsys, "diagram", "sherrington-kirkpatrick", "--range", "0.5", "1.5", "--target", "planted", "--json"
+    )
+    assert json.loads(out)["target"] == "planted"
+
+
+@pytest.mark.slow
+def test_reproduce(capsys, tmp_path):
+    code, out, err = run(capsys, "reproduce", "--folder", str(tmp_path / "figures"), "--json")
+    assert (code, err) == (0, "")
+    assert len(json.loads(out)["key_points"]) == 26
+    code, _, err = run(capsys, "reproduce", "--folder", str(tmp_path / "figures"))
+    assert code == 2
+    assert "exists already" in err
+
+
+ISING = ("ising-p-spin", "--set", "p=3")
+SPARSE = ("spiked-matrix", "--set", "prior=sparse-rademacher", "--set")
+ATOMS = ("thresholds", "spiked-matrix", "--set", "prior=discrete", "--set")
+BAD = [
+    (("thresholds", "ising-p-spin", "--set", "p=1"), "p must be an integer from 2 to 1000, got '1'"),
+    (("thresholds", "ising-p-spin", "--set", "p=2.5"), "'2.5'"),
+    (("thresholds", "ising-p-spin", "--set", "p=nan"), "'nan'"),
+    (("thresholds", "ising-p-spin"), "needs p"),
+    (("thresholds", "ising-p-spin", "--set", "p=3", "--set", "p=4"), "given twice"),
+    (("thresholds", "ising-p-spin", "--set", "p"), "NAME=VALUE"),
+    (("thresholds", "ising-p-spin", "--set", "p="), "NAME=VALUE"),
+    (("thresholds", "ising-p-spin", "--set", "=3"), "NAME=VALUE"),
+    (("thresholds", "ising-p-spin", "--set", "P=3"), "did you mean 'p'"),
+    (("thresholds", "isign-p-spin"), "did you mean 'ising-p-spin'"),
+    (("thresholds", "spherical-p-spin", "--set", "p=3", "--set", "prior=rademacher"), "fixed prior"),
+    (("thresholds", *SPARSE, "rho=0"), "rho must lie in (0, 1], got '0'"),
+    (("thresholds", *SPARSE, "rho=1.5"), "'1.5'"),
+    (("thresholds", *SPARSE, "rho=nan"), "'nan'"),
+    (("thresholds", *SPARSE, "roh=0.1"), "did you mean 'rho'"),
+    (("thresholds", "spiked-matrix", "--set", "prior=rademacher", "--set", "rho=0.1"), "not chosen"),
+    (("thresholds", "spiked-matrix", "--set", "prior=rademcher"), "did you mean 'rademacher'"),
+    ((*ATOMS, "values=0,1", "--set", "probabilities=0.5"), "equal length"),
+    ((*ATOMS, "values=0,0", "--set", "probabilities=0.5,0.5"), "distinct"),
+    ((*ATOMS, "values=0,nan", "--set", "probabilities=0.5,0.5"), "'nan'"),
+    ((*ATOMS, "values=0,,1", "--set", "probabilities=0.5,0.5"), "got ''"),
+    ((*ATOMS, "values=0,1", "--set", "probabilities=0.5,0.6"), "sum to one"),
+    ((*ATOMS, "values=0,1", "--set", "probabilities=0,1"), "variance"),
+    (("thresholds", *SPARSE, "rho=0.1", "--path", "uniform-diffusion"), "unbiased"),
+    (("thresholds", "mixed-p-spin", "--set", "xi=__import__('os').getcwd()"), "may only hold"),
+    (("thresholds", "mixed-p-spin", "--set", "xi=-q**2"), ">= 0"),
+    (("thresholds", "mixed-p-spin", "--set", "xi=1+q**2"), "constant"),
+    (("thresholds", "mixed-p-spin", "--set", "xi=sqrt(q)"), "may only hold"),
+    (("thresholds", "spiked-matrix-tensor", "--set", "p=3", "--set", "tensor_noise=0"), "tensor_noise"),
+    (("thresholds", *ISING, "--path", "flwo"), "did you mean 'flow'"),
+    (("thresholds", *ISING, "--foo"), "unknown option '--foo'"),
+    (("fixed-points", *ISING, "--control", "0", "--strength", "0.1"), "temperature must be finite and > 0, got 0"),
+    (("fixed-points", *ISING, "--control=-1", "--strength", "0.1"), "got -1"),
+    (("fixed-points", *ISING, "--control", "inf", "--strength", "0.1"), "'inf'"),
+    (("fixed-points", *ISING, "--control", "nan", "--strength", "0.1"), "'nan'"),
+    (("fixed-points", *ISING, "--control", "0.7"), "--strength"),
+    (("fixed-points", *ISING, "--control", "0.7", "--strength=-1"), "snr must be"),
+    (
+        ("fixed-points", *ISING, "--control", "0.7", "--strength", "1", "--path", "autoregressive"),
+        "revealed must be in [0, 1)",
+    ),
+    (
+        ("fixed-points", *ISING, "--control", "0.7", "--strength", "1", "--path", "uniform-diffusion"),
+        "retention must be in [0, 1)",
+    ),
+    (("diagram", *ISING, "--range", "0.8", "0.7"), "lo < hi"),
+    (("diagram", *ISING, "--range", "0.8"), "--range"),
+    (("diagram", *ISING, "--points", "1"), "--points"),
+    (("diagram", *ISING, "--target", "plantd"), "did you mean 'planted'"),
+    (("diagram", *ISING, "--schedule", "masked"), "schedule of flow"),
+    (("diagram", *ISING, "--axis", "tme"), "did you mean 'time'"),
+    (("diagram", *ISING, "--scaling", "gamma"), "unknown scaling"),
+    (("diagram", *ISING, "-o", "no/folder.pdf"), "does not exist"),
+    (("diagram", *ISING, "-o", "figure.xyz"), "ending must be"),
+    (("diagram", "sherrington-kirkpatrick"), "give a range"),
+    (("compare", "spiked-matrix", "--set", "prior=gaussian", "--target", "random"), "no random counterpart"),
+    (("free-entropy", *ISING, "--control", "0.7", "--strengths", "0,x"), "'x'"),
+    ((), "COMMAND"),
+    (("nonsense",), "nonsense"),
+    (("tresholds",), "did you mean 'thresholds'"),
+    (("thresholds", *ISING, "--pth", "flow"), "did you mean '--path'"),
+    (("thresholds", *ISING, "--pat", "flow"), "did you mean '--path'"),
+    (("thresholds", *ISING, "--path", "flow", "--path", "flow"), "--path is given twice"),
+    (("thresholds", *ISING, "more"), "unexpected argument 'more'"),
+    (("thresholds", "ising-p-spin", "--set", "p=1e300"), "from 2 to 1000"),
+    (("thresholds", *SPARSE, "rho=1e-300"), "rho must be at least 1e-08"),
+    ((*ATOMS, "values=1e-100,-1e-100", "--set", "probabilities=0.5,0.5"), "choose other units"),
+    ((*ATOMS, "values=1,1.00001", "--set", "probabilities=0.5,0.5"), "almost constant"),
+    (("thresholds", "mixed-p-spin", "--set", "xi=1e200*q**2"), "terms of xi at q = rho must lie between"),
+    (("fixed-points", *ISING, "--control", "-1e-3", "--strength", "0.1"), "got -0.001"),
+    (("fixed-points", *ISING, "--control", "-inf", "--strength", "0.1"), "'-inf'"),
+    (("fixed-points", *ISING, "--control", "1e-200", "--strength", "0.1"), "temperature = 1e-200 is too extreme"),
+    (("fixed-points", *ISING, "--control", "0.7", "--strength", "1e20"), "snr must be in [0, 1e+12), got 1e+20"),
+    (("free-entropy", *ISING, "--control", "0.7", "--strengths", "-1,0"), "got -1"),
+    (("diagram", *ISING, "--range", "-1e-3", "1"), "lo < hi"),
+    (("diagram", *ISING, "--points", "1e12"), "--points must be an integer from 2 to 100000"),
+    (("diagram", *ISING, "-o", "a.pdf", "-o", "./a.pdf"), "given twice"),
+    (("diagram", *ISING, "-o", "x" * 300 + ".json"), "cannot write"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=lambda x: " ".join(x) if isinstance(x, tuple) else None)
+@pytest.mark.parametrize("as_json", [False, True])
+def test_bad_input(capsys, tmp_path, monkeypatch, arguments, message, as_json):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(capsys, *arguments, *(["--json"] if as_json and arguments else []))
+    assert code == 2
+    assert out == ""
+    assert err.startswith("amp-theory: error: ")
+    assert err.count("\n") == 1
+    assert message in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_axis_writes_nothing_even_with_good_outputs(capsys, tmp_path):
+    code, _, _ = run(capsys, "diagram", "spherical-p-spin", "--set", "p=3", "--path", "autoregressive", "--axis", "information",
+                     "-o", str(tmp_path / "a.json"), "-o", str(tmp_path / "a.pdf"))  # fmt: skip
+    assert code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_numerical_failure_is_exit_code_one(capsys, monkeypatch):
+    from amp_theory.phases.points import thresholds as module
+
+    def fail(*_, **__):
+        raise at.NumericalError("no luck\nat all", "try again", partial=3)
+
+    monkeypatch.setattr(module, "special_points", fail)
+    code, out, err = run(capsys, "thresholds", "ising-p-spin", "--set", "p=3")
+    assert (code, out, err) == (1, "", "amp-theory: error: no luck at all: try again\n")
+
+
+def test_interruption_is_quiet(capsys, monkeypatch):
+    from amp_theory.phases.points import thresholds as module
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "special_points", interrupt)
+    code, out, err = run(capsys, "thresholds", "ising-p-spin", "--set", "p=3")
+    assert (code, out, err) == (130, "", "")
+
+
+@pytest.mark.parametrize("command", ["models", "thresholds", "fixed-points", "diagram", "compare", "reproduce", "overlap",
+                                     "free-entropy"])  # fmt: skip
+def test_help_shows_an_example(capsys, command):
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    assert f"example: amp-theory {command}" in capsys.readouterr().out
+
+
+def test_as_a_process(tmp_path):
+    """The installed entry point; a closed pipe is no traceback."""
+    command = [sys.executable, "-m", "amp_theory.interface.cli"]
+    done = subprocess.run(
+        [*command, "thresholds", "ising-p-spin", "--set", "p=0"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    pipe = f"{sys.executable} -m amp_theory diagram ising-p-spin --set p=3 --json | head -c 20"
+    closed = subprocess.run(["bash", "-c", pipe], capture_output=True, text=True, check=False)
+    assert closed.stderr == ""
+    version = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
+    assert version.stdout == f"amp-theory {at.__version__}\n"
+
+
+def test_text_of_a_revealed_continuous_variable(capsys):
+    code, out, _ = run(capsys, "fixed-points", "spherical-p-spin", "--set", "p=3", "--path", "autoregressive",
+                       "--control", "0.7", "--strength", "0.1", "--json")  # fmt: skip
+    assert code == 0
+    assert json.loads(out)["fixed_points"][0]["mutual_information"] is None
+    assert np.isfinite(json.loads(out)["fixed_points"][0]["free_entropy"])
