@@ -13,9 +13,10 @@ The contract, which folds, branches, lines, thresholds and verdicts rest on:
   surface.
 - *Strength.*  Internal, additive: d intensity/ds < 0 at constant z everywhere, so that at a given intensity at most one
   strength makes z a fixed point.
-- *Stability.*  `fold` has the sign of d intensity/dz: positive on stable fixed points, zero at folds.
+- *Stability.*  `fold` F is A' d intensity/dz, positive on stable fixed points, zero at folds.  The scale A' > 0 is any
+  that makes F of order one away from folds (of dense models 1 - K dq/dz): F below 1e-7 counts as zero on the way.
 - *Derivatives.*  Those named in `Surface`: of the intensity, of `fold` and of q in z and s, of phi in s; and the
-  identity d phi = (d phi/ds at constant intensity) ds + (A/2) d intensity, with A' > 0 its scale.
+  identity d phi = (d phi/ds at constant intensity) ds + (A/2) d intensity, A being `Surface.scaled`.
 - *Errors.*  `errors` bounds what `surface` returns, absolutely; every error bound of the package comes from there.
 - *Infinite and missing values.*  Where no control > 0 exists the intensity is <= 0, infinite or NaN.  Nothing else may
   be NaN.  Perfect recovery, if it is a fixed point, is at z = infinity, and answered by `recovery` and `recovered`.

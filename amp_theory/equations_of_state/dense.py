@@ -60,6 +60,11 @@ class DenseEquationOfState(EquationOfState):
         self.model = model
         self.path = path
         self.prior = model.variable_prior
+        if model.coupling is None:
+            raise InputError(
+                f"{model!r} has no coupling xi(q), and its class has registered no equation of state: give it one, see "
+                "amp_theory.equations_of_state.base"
+            )
         self.coupling = model.coupling
         as_path(path).check_prior(self.prior)
         self.check_scale()

@@ -62,13 +62,13 @@ class Model(ABC):
         """The prior of one variable."""
 
     @property
-    def coupling(self) -> GeneralCoupling:
-        """The coupling xi(q) of a dense model."""
-        raise InputError(f"{self!r} is not a dense model: it has no coupling xi(q)")
+    def coupling(self) -> GeneralCoupling | None:
+        """The coupling xi(q) of a dense model; None for models of other kinds."""
+        return None
 
     @property
     def polynomial(self) -> PolynomialCoupling | None:
-        """The coupling of a dense model if it is a polynomial, else None."""
+        """The coupling if it is a polynomial, else None."""
         return self.coupling if isinstance(self.coupling, PolynomialCoupling) else None
 
     @property
@@ -130,6 +130,8 @@ class Model(ABC):
         if not np.all(np.isfinite(values) & (values > 0)):
             bad = values[~(np.isfinite(values) & (values > 0))].ravel()[0]
             raise InputError(f"{self.control} must be finite and > 0, got {bad:g}")
+        if self.coupling is None:
+            return values
         rho = np.asarray(self.variable_prior.second_moment)
         # at q = rho, or half way to it where the snr grows without bound
         gap = 0 * rho if self.coupling.singularity is None else rho / 2

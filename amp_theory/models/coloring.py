@@ -9,7 +9,6 @@ from typing import ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.ingredients.couplings.base import Coupling
 from amp_theory.ingredients.priors.base import Prior
 from amp_theory.models.base import Model
 from amp_theory.tools.arrays import Array
@@ -58,16 +57,6 @@ class Coloring(Model):
     def variable_prior(self) -> Prior:
         """None: colours are no scalar variables."""
         raise self.elsewhere()
-
-    @property
-    def coupling(self) -> Coupling:
-        """None: colours are no scalar variables."""
-        raise self.elsewhere()
-
-    @property
-    def polynomial(self) -> None:
-        """None."""
-        return
 
     def elsewhere(self) -> InputError:
         """Return the error that tells which questions about colours are answered."""

@@ -80,11 +80,6 @@ class SparseModel(Model):
         return Rademacher()
 
     @property
-    def polynomial(self) -> None:
-        """None."""
-        return
-
-    @property
     def random_counterpart(self) -> bool:
         """Whether a random instance is contiguous to the planted one up to condensation: by symmetry, always."""
         return True

@@ -347,7 +347,6 @@ def test_cold_parity_checks_with_revealed_spins(k):
         (lambda: at.fixed_points(at.Bicoloring(5), at.Flow(), 0.0, 0.1), "density must be finite and > 0, got 0"),
         (lambda: at.fixed_points(at.Bicoloring(5), at.Flow(), float("nan"), 0.1), "density must be finite"),
         (lambda: at.fixed_points(at.Bicoloring(5), at.Autoregressive(), 9.0, 1.1), "revealed must be"),
-        (lambda: at.Bicoloring(5).coupling, "is not a dense model"),
         (lambda: at.thresholds(Tabulated(4), at.Flow()), "is too fine for a factor of 4 spins solved by enumeration"),
     ],
 )

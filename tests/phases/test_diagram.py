@@ -584,3 +584,17 @@ def test_range_beyond_every_line():
     low = at.phase_diagram(at.IsingPSpin(3), at.Flow(), (0.2, 0.3), target="planted")
     assert [len(low.line(n)) for n in LINES] == [0, 0, 200]
     assert low.line("uninformed_spinodal").ends == (("edge of the range", "edge of the range"),)
+
+
+@pytest.mark.parametrize("model", [at.SpikedMatrix(at.SparseRademacher(0.08)), at.SpikedTensor(3, at.Discrete([3, -0.333], [0.1, 0.9]))],
+                         ids=["matrix", "tensor"])  # fmt: skip
+@pytest.mark.parametrize("path", [at.Flow(), at.Autoregressive()], ids=["flow", "autoregressive"])
+def test_at_the_algorithmic_point_itself_the_path_fails_from_its_start(model, path):
+    """There the uninformed branch has an end only, which no free entropy can tell from another branch."""
+    control = at.thresholds(model, path).algorithmic.control
+    diagram = at.phase_diagram(model, path, (0.9 * control, 1.1 * control), target="planted")
+    assert not diagram.sampler_succeeds(control)
+    assert diagram.first_failure_strength(control) == 0
+    assert diagram.region(control, 0.0) == "hard"
+    assert diagram.reason(control).startswith("the exact denoiser is on another branch from the start of the path")
+    assert diagram.first_failure_strength(control * (1 + 1e-6)) in (0.0, None)

@@ -27,7 +27,7 @@ from amp_theory.exact.digits.responses import exact_response
 from amp_theory.exact.digits.rules import Real, Rule, Values, trapezoid
 from amp_theory.models.coloring import Coloring
 from amp_theory.models.sparse import SparseModel
-from amp_theory.tools.errors import NumericalError
+from amp_theory.tools.errors import InputError, NumericalError
 
 if TYPE_CHECKING:
     from amp_theory.ingredients.couplings.base import GeneralCoupling
@@ -54,6 +54,8 @@ class Point:
 @singledispatch
 def scalar_form(model: Model, path: Path) -> tuple[GeneralCoupling, ExactChannel]:
     """Return the coupling and the channel that stand for a model: a dense model's own, unless others are registered."""
+    if model.coupling is None:
+        raise InputError(f"no digits beyond double precision for {model!r}: no scalar form of its class is registered")
     return model.coupling, exact_channel(model.variable_prior)
 
 

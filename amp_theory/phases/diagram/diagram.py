@@ -195,10 +195,12 @@ class Diagram:
             return 0.0
         if iso.crossings[k]:
             return float(self.path.public(iso.strength[iso.crossings[k][0].index]))
+        jump, control = self.thresholds.algorithmic, float(self.model.from_intensity(iso.intensity[k]))
+        if jump is not None and abs(control - jump.control) <= jump.error:
+            return 0.0  # the uninformed branch has an end only, at zero strength
         if len(branches) > 1 and not 0 < branches[0].stop * (1 - MERGED) <= branches[1].start:
             raise NumericalError(
-                f"the free entropies of the branches at {self.model.control} = "
-                f"{self.model.from_intensity(iso.intensity[k]):.10g} could not be told apart",
+                f"the free entropies of the branches at {self.model.control} = {control:.10g} could not be told apart",
                 partial=branches,
             )
         # the branches merge: this is a tricritical point

@@ -70,7 +70,7 @@ def _of_factors(model: SparseModel) -> str:
 
 def exact_measurements(model: Model) -> bool:
     """Tell whether a dense model measures continuous quantities without noise: they fix linear combinations."""
-    singularity = model.coupling.singularity
+    singularity = None if model.coupling is None else model.coupling.singularity
     return singularity is not None and singularity[0] == 1
 
 
@@ -80,7 +80,7 @@ def frozen(model: Model) -> Frozen | None:
 
     "always" where every move breaks one, "never" where moves are not defined, "perhaps" where some are possible.
     """
-    if model.coupling.singularity is None:
+    if model.coupling is None or model.coupling.singularity is None:
         return None
     if not exact_measurements(model):
         return "perhaps", "constraints hold exactly (no noise): local moves need not connect what they allow"
