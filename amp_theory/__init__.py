@@ -21,7 +21,7 @@ _WHERE = {
         "population_fixed_point",
         "population_isotherm",
     ],
-    "equations_of_state.populations.thresholds": ["population_thresholds"],
+    "phases.points.populations": ["population_thresholds"],
     "exact.formulas.forms": ["closed_forms"],
     "exact.formulas.result": ["ClosedForms"],
     "exact.proofs.certificates": ["Certificate", "certify", "verify"],

@@ -6,7 +6,6 @@ from amp_theory.equations_of_state.populations.population import PopulationFixed
 from amp_theory.equations_of_state.populations.population import PopulationPoint as PopulationPoint
 from amp_theory.equations_of_state.populations.population import population_fixed_point as population_fixed_point
 from amp_theory.equations_of_state.populations.population import population_isotherm as population_isotherm
-from amp_theory.equations_of_state.populations.thresholds import population_thresholds as population_thresholds
 from amp_theory.exact.formulas.forms import closed_forms as closed_forms
 from amp_theory.exact.formulas.result import ClosedForms as ClosedForms
 from amp_theory.exact.proofs.certificates import Certificate as Certificate
@@ -114,6 +113,7 @@ from amp_theory.phases.points.fixed_points import fixed_points as fixed_points
 from amp_theory.phases.points.fixed_points import informed_overlap as informed_overlap
 from amp_theory.phases.points.fixed_points import state_evolution as state_evolution
 from amp_theory.phases.points.fixed_points import uninformed_overlap as uninformed_overlap
+from amp_theory.phases.points.populations import population_thresholds as population_thresholds
 from amp_theory.phases.points.scan import Scan as Scan
 from amp_theory.phases.points.scan import ScanCusp as ScanCusp
 from amp_theory.phases.points.scan import scan_threshold as scan_threshold

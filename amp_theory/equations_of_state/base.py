@@ -21,6 +21,7 @@ The contract, which folds, branches, lines, thresholds and verdicts rest on:
 - *Infinite and missing values.*  Where no control > 0 exists the intensity is <= 0, infinite or NaN.  Nothing else may
   be NaN.  Perfect recovery, if it is a fixed point, is at z = infinity, and answered by `recovery` and `recovered`.
 
+The abstract methods are what folds, branches, lines and thresholds need; those at the end what other answers need.
 A new kind of model subclasses `EquationOfState` and registers how it is made in `choose.equation_of_state_of`.
 """
 
@@ -34,6 +35,7 @@ import numpy as np
 
 from amp_theory.equations_of_state.surface import Errors, Surface
 from amp_theory.tools.arrays import Array
+from amp_theory.tools.errors import InputError
 
 if TYPE_CHECKING:
     from amp_theory.ingredients.paths.base import Path
@@ -205,32 +207,31 @@ class EquationOfState(ABC):
         """Return d(phi_c - phi_b)/d strength at constant control."""
         return np.asarray(c.free_entropy_s - b.free_entropy_s)
 
-    @abstractmethod
+    # --- beyond the geometry: fixed points with their information, curves, iterations ---
+
     def evidence(self, intensity: Array, strength: float) -> float:
         """Return the mutual information of the planted configuration with everything observed, plus phi.
 
         At a public strength; infinite where everything about a continuous variable is known.
         """
+        raise self._unanswered("mutual information")
 
-    @abstractmethod
     def potential(self, intensity: float, strength: float, overlap: Array) -> Array:
         """Return the free entropy as a function of the overlap, stationary at the fixed points."""
+        raise self._unanswered("free entropy as a function of the overlap")
 
-    @abstractmethod
     def overlap_range(self, strength: float) -> tuple[float, float]:
         """Return the overlaps between which `potential` is known."""
+        raise self._unanswered("free entropy as a function of the overlap")
 
     def free_entropy_known(self, intensity: Array, strength: Array) -> Array | None:
         """Return phi next to q = rho, at public strengths; None where it is not that of a variable known for sure."""
         return None
 
-    # --- dynamics ---
-
-    @abstractmethod
     def state_evolution(self, intensity: float, strength: float, start: str | float) -> Iterator[tuple[float, float]]:
         """Yield (overlap, rho - overlap) of state evolution from a start on: uninformed, informed or an overlap."""
+        raise self._unanswered("state evolution")
 
-    @abstractmethod
     def error_of_last(
         self, intensity: float, strength: float, overlap: Sequence[float], gap: Sequence[float], tolerance: float
     ) -> float:
@@ -238,7 +239,11 @@ class EquationOfState(ABC):
 
         overlap and gap are q and rho - q of all iterates of `state_evolution`, tolerance the largest error that counts.
         """
+        raise self._unanswered("state evolution")
 
-    @abstractmethod
     def stalled(self, overlap: Sequence[float], gap: Sequence[float]) -> bool:
         """Tell whether `state_evolution` repeats itself, up to rounding."""
+        raise self._unanswered("state evolution")
+
+    def _unanswered(self, what: str) -> InputError:
+        return InputError(f"{self.model!r} has an equation of state that does not answer this: no {what} is defined")

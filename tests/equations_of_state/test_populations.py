@@ -15,10 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from contract import check_contract
 
 import amp_theory as at
 from amp_theory.equations_of_state.populations import population as coloring
-from amp_theory.equations_of_state.populations import tricritical as coloring_tricritical
+from amp_theory.equations_of_state.populations.fitted import FitData, FittedEquationOfState, powers_of
 from amp_theory.equations_of_state.populations.population import (
     FixedOverlap,
     permutations,
@@ -26,6 +27,7 @@ from amp_theory.equations_of_state.populations.population import (
     population_fixed_point,
 )
 from amp_theory.models.coloring import Coloring
+from amp_theory.phases.points.populations import fitted_cusp
 from amp_theory.phases.points.thresholds import special_points
 from amp_theory.tools.runs import random_stream, run_tasks
 
@@ -141,24 +143,52 @@ def test_four_colours():
 
 def test_side_information_alone():
     """The overlap of single nodes, in closed form for small snr, and where it is known."""
-    small = coloring_tricritical.side_overlap(at.Flow(), 4, np.array([0.0, 0.01]))
+    small = coloring.side_overlap(at.Flow(), 4, np.array([0.0, 0.01]))
     assert small[0] == 0
     # a posterior's first order: overlap = snr/q
     assert small[1] == pytest.approx(0.01 / 4, rel=0.2)
-    assert coloring_tricritical.side_overlap(at.Autoregressive(), 4, np.array([0.3]))[0] == 0.3
+    assert coloring.side_overlap(at.Autoregressive(), 4, np.array([0.3]))[0] == 0.3
+
+
+def known_surface(overlap, strength):
+    """Return c(q, s) = g (1 - s/q) of a surface with a loop that side information of strength s undoes."""
+    u = overlap - 0.5
+    return (8.5 - 1.2 * u + 14 * u**3 + 9 * strength * overlap) * (1 - strength / overlap)
+
+
+def known_data(error=1e-3):
+    rng = np.random.default_rng(2)
+    overlap, strength = rng.uniform(0.25, 0.75, 80), rng.uniform(0, 0.12, 80)
+    density, slope = known_surface(overlap, strength) / 2, 0.3 * overlap + 0.1 * overlap**2 - 0.2 * strength
+    return FitData(overlap, strength, density, slope, np.full(80, error), np.full(80, error))
 
 
 def test_cusps_of_known_curves():
-    """A fit of data without noise finds the cusp of the polynomial that made them."""
-    rng = np.random.default_rng(2)
-    s_c, q_c = 0.02, 0.5
-    overlap, strength = rng.uniform(0.25, 0.75, 80), rng.uniform(0, 0.04, 80)
-    degree = 8 + 9 * (overlap - q_c) ** 3 + 4 * (strength - s_c) * (overlap - q_c)
-    data = coloring_tricritical._Data(overlap, strength, degree, np.full(80, 1e-3), np.ones(80))
-    grid = np.linspace(0, 0.04, 101)
-    fit = coloring_tricritical._fit(data, 4, grid, np.zeros(101))
-    assert fit.cusp(np.linspace(0.25, 0.75, 241)) == pytest.approx((8, s_c, q_c), abs=1e-3)
-    assert np.isnan(fit.cusp(np.linspace(0.6, 0.75, 50))[0])
+    """A fit of data without noise finds the cusp of the surface that made them: c_q = c_qq = 0."""
+    from scipy.optimize import fsolve
+
+    def slopes(x, h=1e-4):
+        c = [known_surface(x[0] + k * h, x[1]) for k in (-2, -1, 0, 1, 2)]
+        return (c[0] - 8 * c[1] + 8 * c[3] - c[4]) / (12 * h), (c[1] - 2 * c[2] + c[3]) / h**2
+
+    overlap, strength = fsolve(slopes, [0.5, 0.05])
+    exact = known_surface(overlap, strength) / 2, strength, overlap
+    assert 0.3 < overlap < 0.7
+    assert 0.01 < strength < 0.12
+    found = fitted_cusp(Coloring(4), at.Autoregressive(), known_data(), 4, 0.12)
+    assert found == pytest.approx(exact, rel=1e-6)
+    # negative control: on a surface without a loop there is none
+    flat = replace(known_data(), density=4 + known_data().overlap)
+    assert np.isnan(fitted_cusp(Coloring(4), at.Autoregressive(), flat, 4, 0.12)[0])
+
+
+def test_fitted_surfaces_keep_the_contract():
+    eos = FittedEquationOfState(Coloring(4), at.Autoregressive(), known_data(), powers_of(4), anchored=False, top=0.12)
+    check_contract(eos, (0.3, 0.5, 0.7), (0.02, 0.05, 0.08))
+    points = eos.surface(np.array([0.3, 0.6]), np.array([0.0, 0.1]))
+    assert np.allclose(2 * points.intensity, known_surface(np.array([0.3, 0.6]), np.array([0.0, 0.1])), rtol=1e-9)
+    with pytest.raises(at.InputError, match="no state evolution is defined"):
+        eos.state_evolution(4.0, 0.1, "uninformed")
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """Planted colouring by population dynamics: numbers with statistical errors.
 
-May import: tools, ingredients, models.
+May import: tools, ingredients, models, the spine.
 
-- `population`: messages of q colours and their entropy, at prescribed overlap; `thresholds`: the special points at zero
-  strength from a fitted curve; `tricritical`: the cusp of a fitted surface.
+- `population`: messages of q colours and their entropy, at prescribed overlap; `fitted`: the equation of state of
+  polynomials through points of it.
 """

@@ -37,6 +37,8 @@ from amp_theory.tools.runs import random_stream, run_tasks
 
 #: bisections for the degree, standard deviations beyond which degrees are cut off
 STEPS, TAIL = 60, 7.0
+#: nodes that give the side information's own overlap
+NODES = 20_000
 
 
 def side_information(path: Path, q: int, strength: float, shape: int, rng: np.random.Generator) -> Array:
@@ -59,6 +61,20 @@ def side_information(path: Path, q: int, strength: float, shape: int, rng: np.ra
     else:
         raise InputError(f"{path!r} has no meaning for colours: use Flow, Autoregressive or UniformDiscreteDiffusion")
     return log - log[:, :1]
+
+
+def side_overlap(path: Path, q: int, internal: Array) -> Array:
+    """Return the overlap of single nodes with side information of internal strengths, shape (n,).
+
+    Known exactly for erasures (theta) and flips (retention^2); for the flow a mean over fixed noise, smooth in snr.
+    """
+    if path.strength != "snr":
+        return np.asarray(internal, dtype=float)
+    result = []
+    for snr in np.maximum(internal, 0.0):
+        weight = np.exp(side_information(path, q, float(snr), NODES, random_stream(0, 0)))
+        result.append((q * np.mean(weight[:, 0] / weight.sum(axis=1)) - 1) / (q - 1))
+    return np.array(result)
 
 
 def permutations(q: int) -> npt.NDArray[np.intp]:

@@ -124,7 +124,7 @@ def _of_colours(
     checkpoint: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Thresholds:
-    from amp_theory.equations_of_state.populations.thresholds import population_thresholds
+    from amp_theory.phases.points.populations import population_thresholds
 
     return population_thresholds(model, path, executor, checkpoint, progress)
 
