@@ -1,17 +1,8 @@
 """The special points of a model: dynamical, condensation, algorithmic, weak recovery, tricritical.
 
-At zero strength the fixed points form a curve intensity(z), the same for every path; a stable branch rises
-along it.  With the control getting easier (intensity growing from zero)
-
-- dynamical: the first intensity at which a second stable branch exists: a minimum of the curve, F = 0;
-- algorithmic: where the uninformed branch ends by a jump: a maximum of the curve, F = 0, or the
-  weak-recovery point itself where the curve falls from it;
-- condensation: where the branch of largest free entropy changes by a jump: two equal free entropies;
-- weak recovery: xi''(0) M'(0) = 1, where q = 0 loses stability;
-- tricritical: F = dF/dz = 0 at positive strength, with d^2F/dz^2 > 0.
-
-Error bounds: the bounds on the surface's functions, divided by the slope with which they determine the
-point, times SAFETY.
+At zero strength (zero_strength.py) they do not depend on the path; the tricritical point (tricritical.py) does.  What
+they are, and how their errors are bounded, is written there; those of regular graphs are in regular_graphs.py, of
+colourings in populations.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Tricritical points: cusps of the fold curve, where two stable branches become one."""
+"""Tricritical points: cusps of the fold curve, where two stable branches become one.
+
+The condition is F = dF/dz = 0 at positive strength, with d^2F/dz^2 > 0.  Error bounds: strength = bound(F)/F_s, and
+the coordinate bound(F_z)/F_zz, each with what the other adds, times SAFETY.
+"""
 
 from __future__ import annotations
 

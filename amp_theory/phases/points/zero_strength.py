@@ -1,4 +1,18 @@
-"""Special points at zero strength: dynamical, condensation, algorithmic, weak recovery."""
+"""Special points at zero strength: dynamical, condensation, algorithmic, weak recovery.
+
+At zero strength the fixed points form a curve intensity(z), the same for every path; a stable branch rises along it.
+With the control getting easier (intensity growing from zero)
+
+- dynamical: the first intensity at which a second stable branch exists: a minimum of the curve, F = 0;
+- algorithmic: where the uninformed branch ends by a jump: a maximum of the curve, F = 0, or the weak-recovery point
+  itself where the curve falls from it;
+- condensation: where the branch of largest free entropy changes by a jump: two equal free entropies;
+- weak recovery: xi''(0) M'(0) = 1, where q = 0 loses stability.
+
+Error bound of a threshold: the bound on the surface's function that vanishes there, over the slope with which it
+determines the point, times SAFETY.  At a fold intensity is stationary, so that its own bound is all; at equal free
+entropies it is (bounds of both phi)/(d(phi_c - phi_b)/d intensity), the slope being the difference of A/2.
+"""
 
 from __future__ import annotations
 
