@@ -231,8 +231,9 @@ def equilibrium_correlation(
     when, bound = (None if x is None else x / landscape.temperature for x in _crossing(fine, error, threshold))
     times = np.minimum(times / landscape.temperature, last)
     result = EquilibriumCorrelation(
-        model, float(control), last, threshold, when, bound, landscape.plateau(), n, times, values, error, landscape,
-        fine,
+        model=model, control=float(control), end_time=last, level=threshold, relaxation_time=when,
+        relaxation_time_error=bound, plateau=landscape.plateau(), nodes=n, times=times, correlation=values, error=error,
+        _landscape=landscape, _solution=fine,
     )  # fmt: skip
     worst = float(np.max(error))
     if not worst <= asked:

@@ -252,8 +252,9 @@ def langevin_correlations(
                   for name, short in (("multiplier", "mu"), ("energy", "energy"), ("overlap", "m"))}  # fmt: skip
         errors = {name: float(np.max(np.abs(a - b))) for name, (a, b) in pairs.items()}
     result = LangevinCorrelations(
-        model, float(control), start, overlap, np.linspace(0, end, count + 1), fine.c, fine.r, fine.mu, fine.energy,
-        fine.m, fine.constraint, errors,
+        model=model, control=float(control), start=start, initial_overlap=overlap, times=np.linspace(0, end, count + 1),
+        correlation=fine.c, response=fine.r, multiplier=fine.mu, energy=fine.energy, overlap=fine.m,
+        constraint=fine.constraint, errors=errors,
     )  # fmt: skip
     worst = max(errors, key=lambda name: errors[name])
     advice = f"take more than {count} steps to end_time = {end:g}"

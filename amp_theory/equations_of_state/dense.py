@@ -103,9 +103,10 @@ class DenseEquationOfState(EquationOfState):
         if not self.recovery.infinite:
             scaled = self.coupling.value(one, rho, zero) - self.coupling.value(zero, rho, zero)
         return Surface(
-            np.full(lam.shape, np.inf), s, lam, one, zero, zero, -one, rho, zero, zero, zero,
-            np.full(lam.shape, np.inf), self.recovery.free_entropy(lam, s), self.recovery.free_entropy_slope(s),
-            one, np.asarray(scaled), zero, zero,
+            coordinate=np.full(lam.shape, np.inf), strength=s, intensity=lam, fold=one, fold_z=zero, fold_s=zero,
+            drift=-one, overlap=rho, overlap_z=zero, overlap_s=zero, gap=zero, signal=np.full(lam.shape, np.inf),
+            free_entropy=self.recovery.free_entropy(lam, s), free_entropy_s=self.recovery.free_entropy_slope(s),
+            scaled_slope=one, scaled_ratio=np.asarray(scaled), scaled_curvature=zero, scaled_signal=zero,
         )  # fmt: skip
 
     def surface(self, coordinate: Array, strength: Array | float, with_energy: bool = True) -> Surface:
@@ -119,18 +120,16 @@ class DenseEquationOfState(EquationOfState):
         q, q_z = r.overlap, r.overlap_z
         with np.errstate(all="ignore"):
             c = self.coupling.at(q, r.gap, r.signal)
-            k_z = c.curvature_q * q_z + c.curvature_x
+            k_z, shape = c.curvature_q * q_z + c.curvature_x, c.intensity.shape
             return Surface(
-                coordinate if coordinate.shape == c.intensity.shape else np.broadcast_to(coordinate, c.intensity.shape),
-                s if s.shape == c.intensity.shape else np.broadcast_to(s, c.intensity.shape),
-                c.intensity,
-                1 - c.curvature * q_z,
-                -(k_z * q_z + c.curvature * r.overlap_zz),
-                -((c.curvature_q * r.overlap_s + c.curvature_x * r.signal_s) * q_z + c.curvature * r.overlap_zs),
-                r.signal_s - c.curvature * r.overlap_s,
-                q, q_z, r.overlap_s, r.gap, r.signal,
-                self._free_entropy(r, c) if with_energy else r.free_entropy,
-                r.free_entropy_s, c.slope, c.ratio, c.curvature_x, c.scaled_signal,
+                coordinate=coordinate if coordinate.shape == shape else np.broadcast_to(coordinate, shape),
+                strength=s if s.shape == shape else np.broadcast_to(s, shape), intensity=c.intensity,
+                fold=1 - c.curvature * q_z, fold_z=-(k_z * q_z + c.curvature * r.overlap_zz),
+                fold_s=-((c.curvature_q * r.overlap_s + c.curvature_x * r.signal_s) * q_z + c.curvature * r.overlap_zs),
+                drift=r.signal_s - c.curvature * r.overlap_s, overlap=q, overlap_z=q_z, overlap_s=r.overlap_s,
+                gap=r.gap, signal=r.signal, free_entropy=self._free_entropy(r, c) if with_energy else r.free_entropy,
+                free_entropy_s=r.free_entropy_s, scaled_slope=c.slope, scaled_ratio=c.ratio,
+                scaled_curvature=c.curvature_x, scaled_signal=c.scaled_signal,
             )  # fmt: skip
 
     def _free_entropy(self, r: Response, c: CouplingPoint) -> Array:

@@ -63,6 +63,10 @@ class Surface:
         """Return the entries `index`."""
         return Surface(*(getattr(self, name)[index] for name in Surface.__slots__))
 
+    def reshape(self, shape: tuple[int, ...]) -> Surface:
+        """Return the same points in another shape."""
+        return Surface(*(np.reshape(getattr(self, name), shape) for name in Surface.__slots__))
+
 
 @dataclass(frozen=True, slots=True)
 class Errors:

@@ -276,10 +276,11 @@ def judge(name: str, results: Sequence[Result], terms: Terms) -> SamplerJudgemen
         p = min(1.0, 2 * two_sample_p_value(energy, exact), 2 * two_sample_p_value(overlap, mutual))
         rows.append(
             InstanceJudgement(
-                float(energy.mean()), float(exact.mean()), float(overlap.mean()), float(mutual.mean()), p,
-                float(exact.std()), rank_sum_score(energy, exact), float(reliable.mean()),
-                _independent_error(energy, exact), _independent_error(overlap, mutual),
-                None if early is None else float(np.mean(early)),
+                energy=float(energy.mean()), reference_energy=float(exact.mean()), overlap=float(overlap.mean()),
+                mutual_overlap=float(mutual.mean()), p_value=p, spread=float(exact.std()),
+                shift=rank_sum_score(energy, exact), reliable=float(reliable.mean()),
+                energy_error=_independent_error(energy, exact), overlap_error=_independent_error(overlap, mutual),
+                early_energy=None if early is None else float(np.mean(early)),
             )
         )  # fmt: skip
     return SamplerJudgement(name, tuple(rows), terms)

@@ -20,8 +20,8 @@ PAINTERS = {
     "phases.diagram.drawing", "interface.plots", "interface.commands", "interface.studies.reproduction",
     "interface.explorer.animation",
 }  # fmt: skip
-#: lines of a module, and of a function
-LONGEST_MODULE, LONGEST_FUNCTION = 450, 60
+#: lines of a module, and of a function with its docstring; arguments of a call that are told by their places alone
+LONGEST_MODULE, LONGEST_FUNCTION, MOST_UNNAMED = 450, 60, 7
 
 
 def file_of(module: str) -> Path:
@@ -56,6 +56,34 @@ def test_modules_are_short_and_swallow_nothing(module):
     assert "import pickle" not in text
     assert "allow_pickle=True" not in text
     assert "sympify" not in text
+
+
+def too_long_or_unnamed(text):
+    """Return the functions of a module that are too long, and what is called with too many unnamed arguments."""
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        if (
+            isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            and node.end_lineno - node.lineno >= LONGEST_FUNCTION
+        ):
+            found.add(node.name)
+        if isinstance(node, ast.Call) and len(node.args) > MOST_UNNAMED:
+            found.add(ast.unparse(node.func))
+    return found
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_functions_are_short_and_calls_name_what_they_pass(module):
+    assert too_long_or_unnamed(file_of(module).read_text()) == set()
+
+
+def test_what_is_too_long_or_unnamed_is_found():
+    body = "    a = 1\n" * (LONGEST_FUNCTION - 1)
+    assert too_long_or_unnamed(f"def f():\n{body}") == set()
+    assert too_long_or_unnamed(f"def f():\n{body}    b = 1\n") == {"f"}
+    places = "0, " * MOST_UNNAMED
+    assert too_long_or_unnamed(f"a.g({places}x=1, y=2)") == set()
+    assert too_long_or_unnamed(f"a.g({places}1)") == {"a.g"}
 
 
 def test_public_names():

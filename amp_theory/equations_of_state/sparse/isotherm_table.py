@@ -236,7 +236,10 @@ class IsothermTable:
         values[LEVEL] = lower * left[LEVEL] * (1 - part) / z
         width = np.repeat(np.abs(right - left), BRIDGE, axis=1)
         width[LEVEL] *= lower
-        return Interval(lower, upper, True, ChebyshevCurve.interpolate(ends, values), width, t, 0 * width[:, 0], False)
+        return Interval(
+            lower=lower, upper=upper, allowed=True, curve=ChebyshevCurve.interpolate(ends, values), resolution=width,
+            nodes=t, misfit=0 * width[:, 0], known=False,
+        )  # fmt: skip
 
     def _interval(self, lower: float, upper: float, allowed: bool) -> Interval:
         """Return the table of one interval."""

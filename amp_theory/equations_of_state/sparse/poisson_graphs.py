@@ -254,12 +254,13 @@ class SparseEquationOfState(EquationOfState):
             log_s = g_s - order * q_s / q
             fold_s = x * (g_xs - order * (q_xs / q - q_x * q_s / q**2))
             half_a = values["f"][2]
-            columns = (
-                x, s, density, fold, fold_x, fold_s, x * log_s, q, q_x, q_s, r.gap, x,
-                values["f"][1], values["y"][1] - half_a * density * log_s,
-                x / density, 2 * half_a * density / x, (1 - fold) / (x * q_x), x,
+            points = Surface(
+                coordinate=x, strength=s, intensity=density, fold=fold, fold_z=fold_x, fold_s=fold_s, drift=x * log_s,
+                overlap=q, overlap_z=q_x, overlap_s=q_s, gap=r.gap, signal=x, free_entropy=values["f"][1],
+                free_entropy_s=values["y"][1] - half_a * density * log_s, scaled_slope=x / density,
+                scaled_ratio=2 * half_a * density / x, scaled_curvature=(1 - fold) / (x * q_x), scaled_signal=x,
             )  # fmt: skip
-        return Surface(*(np.reshape(c, shape) for c in columns))
+        return points.reshape(shape)
 
     def errors(self, f: Surface) -> Errors:
         """Bound the errors of a surface's points, from those of the tables."""

@@ -164,8 +164,10 @@ class RegularIsotherm(RegularEquationOfState):
         lam, s = np.broadcast_arrays(np.asarray(intensity, dtype=float), np.asarray(strength, dtype=float))
         zero, one, inf = np.zeros(lam.shape), np.ones(lam.shape), np.full(lam.shape, np.inf)
         return Surface(
-            inf, s, lam, one, zero, zero, -one, one, zero, zero, zero, inf, self.recovery.free_entropy(lam, s),
-            self.recovery.free_entropy_slope(s), one, zero, zero, zero,
+            coordinate=inf, strength=s, intensity=lam, fold=one, fold_z=zero, fold_s=zero, drift=-one, overlap=one,
+            overlap_z=zero, overlap_s=zero, gap=zero, signal=inf, free_entropy=self.recovery.free_entropy(lam, s),
+            free_entropy_s=self.recovery.free_entropy_slope(s), scaled_slope=one, scaled_ratio=zero,
+            scaled_curvature=zero, scaled_signal=zero,
         )  # fmt: skip
 
     # --- the surface ---
@@ -180,12 +182,14 @@ class RegularIsotherm(RegularEquationOfState):
         intensity = self.density * np.exp(np.clip(v.strength - s, -FARTHEST, FARTHEST))
         fold, zero = z * v.strength_z, np.zeros_like(z)
         with np.errstate(all="ignore"):
-            columns = (
-                z, s, intensity, fold, v.strength_z + z * v.strength_zz, zero, -z, m.overlap, m.slope, zero, m.mmse,
-                v.signal,
-                v.free_entropy, v.free_entropy_s, z / intensity, zero, (1 - fold) / (z * m.slope), z,
+            points = Surface(
+                coordinate=z, strength=s, intensity=intensity, fold=fold, fold_z=v.strength_z + z * v.strength_zz,
+                fold_s=zero, drift=-z, overlap=m.overlap, overlap_z=m.slope, overlap_s=zero, gap=m.mmse,
+                signal=v.signal, free_entropy=v.free_entropy, free_entropy_s=v.free_entropy_s,
+                scaled_slope=z / intensity, scaled_ratio=zero, scaled_curvature=(1 - fold) / (z * m.slope),
+                scaled_signal=z,
             )  # fmt: skip
-        return Surface(*(np.reshape(c, shape) for c in columns))
+        return points.reshape(shape)
 
     def errors(self, f: Surface) -> Errors:
         """Bound the errors of a surface's points."""

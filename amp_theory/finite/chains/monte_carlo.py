@@ -90,10 +90,11 @@ class Recorder:
 
 
 def _run(
-    rule: Rule, what: str, instance: Instance, sweeps: int, seed: Any, start: Any, chains: int,
+    rule: tuple[Rule, str], instance: Instance, sweeps: int, seed: Any, start: Any, chains: int, *,
     side: SideInformation | None, every: int, keep_samples: bool,
 ) -> MarkovChains:  # fmt: skip
-    check_instance(instance, what)
+    noise, name = rule
+    check_instance(instance, name)
     number = integer_between("chains", chains, 1, MOST_CHAINS)
     total = integer_between("sweeps", sweeps, 1, MOST_SWEEPS)
     check_side(instance, side, number)
@@ -103,7 +104,7 @@ def _run(
     sweeper = make_sweeper(instance, labels, tilt, np.ones(number))
     changes = np.zeros(number)
     for sweep in range(1, total + 1):
-        changes += sweeper.sweep(rule(sweeper.labels, len(sweeper.atoms), rng))
+        changes += sweeper.sweep(noise(sweeper.labels, len(sweeper.atoms), rng))
         if recorder.due(sweep):
             recorder.record(sweep, sweeper.energy(), sweeper.configurations)
     return recorder.result(sweeper.configurations, changes)
@@ -159,7 +160,8 @@ def heat_bath(
     >>> chains.energy.shape, bool(chains.energy.mean() < -0.2)
     ((3, 20), True)
     """
-    return _run(heat_bath_noise, "heat bath", instance, sweeps, seed, start, chains, side, every, keep_samples)
+    rule = heat_bath_noise, "heat bath"
+    return _run(rule, instance, sweeps, seed, start, chains, side=side, every=every, keep_samples=keep_samples)
 
 
 def metropolis(
@@ -177,4 +179,5 @@ def metropolis(
     The present value is among those proposed.  Arguments, result and errors are those of `heat_bath`: instance,
     sweeps, seed, start, chains, side, every, keep_samples.
     """
-    return _run(metropolis_noise, "Metropolis", instance, sweeps, seed, start, chains, side, every, keep_samples)
+    rule = metropolis_noise, "Metropolis"
+    return _run(rule, instance, sweeps, seed, start, chains, side=side, every=every, keep_samples=keep_samples)

@@ -228,8 +228,9 @@ class Record:
         for row, what in self.failed.items():
             status[row] = what
         return Inference(
-            mean, variance, b, a, self.converged, len(self.residuals), np.array(self.residuals),
-            tuple(self.iterates), tuple(status),
+            mean=mean, variance=variance, effective_field=b, precision=a, converged=self.converged,
+            iterations=len(self.residuals), residuals=np.array(self.residuals), iterates=tuple(self.iterates),
+            status=tuple(status),
         )  # fmt: skip
 
 

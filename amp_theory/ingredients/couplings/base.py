@@ -140,8 +140,8 @@ class Coupling(GeneralCoupling):
         b0, b1, b2, b3 = self.fixed(overlap, gap)
         rest = signal - b1
         return CouplingPoint(
-            rest / slope, slope, ratio, rest, rest * curved + b2, rest * (bent - curved**2) + b3 - b2 * curved, curved,
-            rest * ratio + b0,
+            intensity=rest / slope, slope=slope, ratio=ratio, scaled_signal=rest, curvature=rest * curved + b2,
+            curvature_q=rest * (bent - curved**2) + b3 - b2 * curved, curvature_x=curved, value=rest * ratio + b0,
         )  # fmt: skip
 
     def value(self, intensity: Array, overlap: Array, gap: Array) -> Array:

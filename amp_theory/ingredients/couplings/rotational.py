@@ -180,9 +180,9 @@ class SpectralCoupling(GeneralCoupling):
         k = intensity**2 * f.spread / whole
         start = self._start(np.where(np.isfinite(intensity), intensity, np.nan))
         return CouplingPoint(
-            intensity, slope, (self.second_moment * start.mean - gap * f.mean) / slope, intensity * slope, k,
-            2 * k * intensity * f.curving(p), 2 * intensity * f.turning(p) / (whole**2 * f.bend),
-            start.integral - f.integral,
+            intensity=intensity, slope=slope, ratio=(self.second_moment * start.mean - gap * f.mean) / slope,
+            scaled_signal=intensity * slope, curvature=k, curvature_q=2 * k * intensity * f.curving(p),
+            curvature_x=2 * intensity * f.turning(p) / (whole**2 * f.bend), value=start.integral - f.integral,
         )  # fmt: skip
 
     def _shifted(self, goal: Array, of_p: bool) -> Array:
@@ -256,7 +256,10 @@ class RowOrthogonalCoupling(GeneralCoupling):
         start = self._u(alpha, np.full_like(gap, self.second_moment))
         ratio = (np.log(signal / start[1]) + _log_rest(start[0]) - _log_rest(u)) / slope
         value = self._value(alpha, gap, signal)
-        return CouplingPoint(alpha, slope, ratio, alpha * slope, k, k_q, k_x, value)
+        return CouplingPoint(
+            intensity=alpha, slope=slope, ratio=ratio, scaled_signal=alpha * slope, curvature=k, curvature_q=k_q,
+            curvature_x=k_x, value=value,
+        )  # fmt: skip
 
     def _u(self, alpha: Array, gap: Array) -> tuple[Array, Array]:
         """Return u = noise x, and x, the smaller root of noise gap x^2 - (noise + gap) x + alpha = 0."""

@@ -64,9 +64,10 @@ class Flow(Path):
         values = prior.table(coordinate)
         zero = np.zeros_like(values.overlap)
         return Response(
-            coordinate - strength, -1.0, values.overlap, values.mmse, values.slope, values.curvature, zero, zero,
-            values.free_entropy, values.overlap / 2, values.relative_error,
-            values.information - prior.second_moment * np.asarray(strength) / 2,
+            signal=coordinate - strength, signal_s=-1.0, overlap=values.overlap, gap=values.mmse,
+            overlap_z=values.slope, overlap_zz=values.curvature, overlap_s=zero, overlap_zs=zero,
+            free_entropy=values.free_entropy, free_entropy_s=values.overlap / 2, relative_error=values.relative_error,
+            deficit=values.information - prior.second_moment * np.asarray(strength) / 2,
         )  # fmt: skip
 
     def coordinate(self, signal: Array, strength: Array) -> Array:
@@ -120,10 +121,11 @@ class Autoregressive(Path):
         hidden = 1 - strength
         full = prior.second_moment * coordinate / 2
         return Response(
-            coordinate, 0.0, values.overlap + strength * values.mmse, hidden * values.mmse,
-            hidden * values.slope, hidden * values.curvature, values.mmse, -values.slope,
-            hidden * values.free_entropy + strength * full, values.information, values.relative_error,
-            hidden * values.information,
+            signal=coordinate, signal_s=0.0, overlap=values.overlap + strength * values.mmse, gap=hidden * values.mmse,
+            overlap_z=hidden * values.slope, overlap_zz=hidden * values.curvature, overlap_s=values.mmse,
+            overlap_zs=-values.slope, free_entropy=hidden * values.free_entropy + strength * full,
+            free_entropy_s=values.information, relative_error=values.relative_error,
+            deficit=hidden * values.information,
         )  # fmt: skip
 
     def coordinate(self, signal: Array, strength: Array) -> Array:
@@ -181,17 +183,19 @@ class UniformDiscreteDiffusion(Path):
         zero = np.zeros_like(values.overlap)
         psi = prior.table(coordinate)
         return Response(
-            coordinate, 0.0, values.overlap, values.gap, values.overlap_x, values.overlap_xx, values.overlap_v,
-            values.overlap_xv, psi.free_entropy + values.free_entropy, values.free_entropy_v,
-            zero + psi.relative_error + 32 * EPS, psi.information - values.free_entropy,
+            signal=coordinate, signal_s=0.0, overlap=values.overlap, gap=values.gap, overlap_z=values.overlap_x,
+            overlap_zz=values.overlap_xx, overlap_s=values.overlap_v, overlap_zs=values.overlap_xv,
+            free_entropy=psi.free_entropy + values.free_entropy, free_entropy_s=values.free_entropy_v,
+            relative_error=zero + psi.relative_error + 32 * EPS, deficit=psi.information - values.free_entropy,
         )  # fmt: skip
 
     def _without_information(self, prior: Prior, coordinate: Array) -> Response:
         """Return the response at v = 0, where all follows from the prior: dG/dv = M', dPsi/dv = M/2."""
         m = prior.table(coordinate)
         return Response(
-            coordinate, 0.0, m.overlap, m.mmse, m.slope, m.curvature, m.slope, m.curvature, m.free_entropy,
-            m.overlap / 2, m.relative_error, m.information,
+            signal=coordinate, signal_s=0.0, overlap=m.overlap, gap=m.mmse, overlap_z=m.slope, overlap_zz=m.curvature,
+            overlap_s=m.slope, overlap_zs=m.curvature, free_entropy=m.free_entropy, free_entropy_s=m.overlap / 2,
+            relative_error=m.relative_error, deficit=m.information,
         )  # fmt: skip
 
     def coordinate(self, signal: Array, strength: Array) -> Array:

@@ -247,8 +247,10 @@ class Density(Prior):
         psi, gain, mmse, slope, curvature, error = columns
         square = self.mean**2
         return ChannelValues(
-            snr, 0.5 * snr * square + psi, square + gain, mmse, np.log(mmse), slope, curvature,
-            slope / mmse, curvature / mmse, gain, psi, 0.5 * snr * self.variance - psi, error,
+            snr=snr, free_entropy=0.5 * snr * square + psi, overlap=square + gain, mmse=mmse, log_mmse=np.log(mmse),
+            overlap_slope=slope, overlap_curvature=curvature, slope_ratio=slope / mmse,
+            curvature_ratio=curvature / mmse, overlap_gain=gain, free_entropy_gain=psi,
+            information=0.5 * snr * self.variance - psi, relative_error=error,
         )  # fmt: skip
 
     def _at(self, x: float) -> tuple[float, ...]:

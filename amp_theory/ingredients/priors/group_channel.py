@@ -60,8 +60,9 @@ def potts_channel(k: int, snr: Array) -> ChannelValues:
             result[:, where] = regime(k, snr[where], t[where])
     psi, overlap, mmse, log_mmse, slope, curvature, slope_ratio, curvature_ratio, error = result
     return ChannelValues(
-        snr, psi, overlap, mmse, log_mmse, slope, curvature, slope_ratio, curvature_ratio, overlap, psi, snr / 2 - psi,
-        error,
+        snr=snr, free_entropy=psi, overlap=overlap, mmse=mmse, log_mmse=log_mmse, overlap_slope=slope,
+        overlap_curvature=curvature, slope_ratio=slope_ratio, curvature_ratio=curvature_ratio, overlap_gain=overlap,
+        free_entropy_gain=psi, information=snr / 2 - psi, relative_error=error,
     )  # fmt: skip
 
 

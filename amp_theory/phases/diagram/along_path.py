@@ -119,8 +119,9 @@ def path_transitions(model: Model, path: Path, control: float, digits: int | Non
         appears, ends = ([sharp.spinodal(p) for p in points] for points in (appears, ends))
         equal = [sharp.first_order(p, low) for p, low in zip(equal, lower, strict=True)]
     return PathTransitions(
-        model.name, path.name, control, model.control, model.parameters, _sorted(appears), _sorted(equal),
-        _sorted(ends), tuple(lower), reasons,
+        model=model.name, path=path.name, control=control, control_name=model.control, parameters=model.parameters,
+        informed_spinodal=_sorted(appears), first_order=_sorted(equal), uninformed_spinodal=_sorted(ends),
+        lower_overlaps=tuple(lower), reasons=reasons,
     )  # fmt: skip
 
 

@@ -99,8 +99,9 @@ def equation_of_state(
     at = geo.eos.surface(np.array([z for z, _ in folds]), np.array([s for _, s in folds]))
     ends = zip(at.overlap.tolist(), path.public(at.strength).tolist(), strict=True)
     return Isotherm(
-        float(control), model.control, path.strength, f.overlap[order], path.public(f.strength)[order],
-        f.free_entropy[order], f.gap[order], (f.fold > 0)[order], tuple(sorted(ends)),
+        control=float(control), control_name=model.control, strength_name=path.strength, overlap=f.overlap[order],
+        strength=path.public(f.strength)[order], free_entropy=f.free_entropy[order], mmse=f.gap[order],
+        stable=(f.fold > 0)[order], folds=tuple(sorted(ends)),
     )  # fmt: skip
 
 

@@ -338,7 +338,10 @@ def phase_diagram(
     points = integer_between("points", points, 2, MOST_POINTS)
     chosen = model.check_target(target)
     lines = traced(solver, special, (lo, hi), points)
-    return Diagram(model, path, (lo, hi), points, chosen, lines, special, provenance())
+    return Diagram(
+        model=model, path=path, control_range=(lo, hi), points=points, target=chosen, lines=lines, thresholds=special,
+        provenance=provenance(),
+    )  # fmt: skip
 
 
 @singledispatch

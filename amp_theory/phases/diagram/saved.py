@@ -96,8 +96,10 @@ def _diagram(data: dict[str, Any], model: Model, path: Path) -> Diagram:
     )  # fmt: skip
     lines = {name: _line(data["lines"][name], model, path) for name in LINES}
     number = integer_between("points_per_line", data["points_per_line"], 2, MOST_POINTS)
-    return Diagram(model, path, check_range(model, data["range"]), number, model.check_target(data["target"]), lines,
-                   special, dict(data["provenance"]))  # fmt: skip
+    return Diagram(
+        model=model, path=path, control_range=check_range(model, data["range"]), points=number,
+        target=model.check_target(data["target"]), lines=lines, thresholds=special, provenance=dict(data["provenance"]),
+    )  # fmt: skip
 
 
 def _same(what: str, found: object, wanted: object) -> None:
@@ -114,8 +116,10 @@ def _located(data: dict[str, Any] | None, model: Model, path: Path, has_strength
     errors = {name: float(data["error"][name]) for name in names}
     if not all(math.isfinite(x) and x >= 0 for x in (overlap, *errors.values())):
         raise InputError(f"overlap and error bounds must be finite and >= 0, got {overlap} and {errors}")
-    return Located(control, overlap, errors, model.control, strength, path.strength if has_strength else None,
-                   str(data["status"]), str(data["how"]))  # fmt: skip
+    return Located(
+        control=control, overlap=overlap, errors=errors, control_name=model.control, strength=strength,
+        strength_name=path.strength if has_strength else None, status=str(data["status"]), how=str(data["how"]),
+    )  # fmt: skip
 
 
 def _line(data: dict[str, Any], model: Model, path: Path) -> Line:

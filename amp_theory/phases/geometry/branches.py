@@ -99,18 +99,12 @@ def follow(
         if len(lost):
             rest = np.setdiff1d(np.arange(len(lower)), lost)
             z = np.full(lower.shape, TINY)
-            some, enough = np.broadcast_to(rising, lower.shape)[rest], np.broadcast_to(accuracy, lower.shape)[rest]
-            start = None if guess is None else guess[rest]
-            z[rest] = _follow(eos, intensity[rest], strength[rest], lower[rest], upper[rest], some, enough, start)
+            z[rest] = follow(
+                eos, intensity[rest], strength[rest], lower[rest], upper[rest],
+                rising=np.broadcast_to(rising, lower.shape)[rest], guess=None if guess is None else guess[rest],
+                accuracy=np.broadcast_to(accuracy, lower.shape)[rest],
+            )  # fmt: skip
             return z
-    return _follow(eos, intensity, strength, lower, upper, rising, accuracy, guess)
-
-
-def _follow(
-    eos: EquationOfState, intensity: Array, strength: Array, lower: Array, upper: Array, rising: Bools | bool,
-    accuracy: Array | float, guess: Array | None,
-) -> Array:  # fmt: skip
-    """Return the coordinates where they can be told from zero."""
 
     def function(t: Array, i: Index) -> tuple[Array, Array]:
         z = np.exp(t)

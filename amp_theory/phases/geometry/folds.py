@@ -321,7 +321,10 @@ def _piece(eos: EquationOfState, section: list[_Vertex]) -> FoldPiece:
     limit_s = eos.path.internal(np.asarray(eos.path.limit))
     least = float(eos.last_intensity(limit_s)) if to_recovery else float(intensity[0])
     ends = (section[0].cusp, section[-1].cusp)
-    return FoldPiece(z[keep], s[keep], intensity[keep], appears, ends, limit, least, bool(leaves and s[-1] > 0))
+    return FoldPiece(
+        coordinate=z[keep], strength=s[keep], intensity=intensity[keep], appears=appears, cusps=ends, limit=limit,
+        least=least, leaves=bool(leaves and s[-1] > 0),
+    )  # fmt: skip
 
 
 def fold_curve(eos: EquationOfState) -> FoldCurve:

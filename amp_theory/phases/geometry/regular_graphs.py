@@ -203,7 +203,10 @@ class RegularGeometry(Geometry):
         k, (first, last) = self.model.factor.k, self.failing
         least, limit = first / k, np.inf if last is None else last / k
         nothing = np.full(2, np.nan)
-        piece = FoldPiece(nothing, nothing, np.array([least, limit]), False, (False, False), limit, least)
+        piece = FoldPiece(
+            coordinate=nothing, strength=nothing, intensity=np.array([least, limit]), appears=False,
+            cusps=(False, False), limit=limit, least=least,
+        )  # fmt: skip
         return FoldCurve((piece,), ())
 
     @cached_property

@@ -253,8 +253,9 @@ def tricritical_expansion(model: Model, path: Path, number: int = 0) -> Tricriti
     a, b, c = _coefficients(eos, cusp)
     direction = opening if model.easier == "up" else -opening
     return TricriticalExpansion(
-        model.name, path.name, model.parameters, model.control, path.strength, direction, point, a, b.times(opening), c
-    )
+        model=model.name, path=path.name, parameters=model.parameters, control=model.control, strength=path.strength,
+        direction=direction, point=point, overlap_opening=a, strength_slope=b.times(opening), strength_opening=c,
+    )  # fmt: skip
 
 
 def _localised(eos: EquationOfState, cusp: Cusp) -> tuple[EquationOfState, Cusp]:

@@ -8,7 +8,7 @@ folds counts them, a bracketed Newton iteration finds them.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -250,22 +250,21 @@ def fixed_points(model: Model, path: Path, control: float, strength: float, digi
     # at a strength too small for doubles q = 0 stands for the stable fixed point next to it; an unstable one is gone
     null = null and (below or np.all(np.asarray(strength) == 0))
     stable = [*([below] if null else []), *(f.fold > 0).tolist()]
-    rho = np.full(1, geo.eos.prior.second_moment)
     evidence = geo.eos.evidence(lam, strength)
-    points = [FixedPoint(0.0, 0.0, stable[0], "unstable", float(rho[0]), evidence, 0.0, _ZERO)] if null else []
     bounds = geo.eos.errors(f)
-    points += [_point(f, bounds, k, evidence, geo.eos.prior.entropy) for k in range(len(z))]
-    kinds = _kinds(stable)
+    points = [_point(f, bounds, k, evidence, geo.eos.prior.entropy) for k in range(len(z))]
+    if null:
+        rho = geo.eos.prior.second_moment
+        points.insert(0, FixedPoint(
+            overlap=0.0, free_entropy=0.0, stable=below, kind="unstable", mmse=rho, mutual_information=evidence,
+            signal=0.0, errors={"overlap": 0.0, "free_entropy": 0.0, "mutual_information": 0.0},
+        ))  # fmt: skip
     named = tuple(
-        FixedPoint(p.overlap, p.free_entropy, good, kind, p.mmse, p.mutual_information, p.signal, p.errors)
-        for p, good, kind in zip(points, stable, kinds, strict=True)
+        replace(p, stable=good, kind=kind) for p, good, kind in zip(points, stable, _kinds(stable), strict=True)
     )
     if sharp is not None:
         named = tuple(sharp.fixed_point(p, float(control), float(strength)) for p in named)
     return FixedPoints(named, float(control), float(strength), str(regions(geo, lam, internal)[0]))
-
-
-_ZERO = {"overlap": 0.0, "free_entropy": 0.0, "mutual_information": 0.0}
 
 
 def _point(f: Surface, bounds: Errors, k: int, evidence: float, entropy: float) -> FixedPoint:
@@ -280,14 +279,19 @@ def _point(f: Surface, bounds: Errors, k: int, evidence: float, entropy: float) 
     phi = float(f.free_entropy[k])
     if np.isinf(f.coordinate[k]):  # q = rho: exact, and everything about s* is known
         return FixedPoint(
-            float(f.overlap[k]), phi, True, "unstable", 0.0, entropy, float("inf"),
-            _ZERO | {"free_entropy": float(SAFETY * bounds.free_entropy[k]), "mutual_information": 4 * EPS * entropy},
+            overlap=float(f.overlap[k]), free_entropy=phi, stable=True, kind="unstable", mmse=0.0,
+            mutual_information=entropy, signal=float("inf"),
+            errors={
+                "overlap": 0.0, "free_entropy": float(SAFETY * bounds.free_entropy[k]),
+                "mutual_information": 4 * EPS * entropy,
+            },
         )  # fmt: skip
     if np.isfinite(evidence):
         errors["mutual_information"] = errors["free_entropy"] + 4 * EPS * abs(evidence)
     return FixedPoint(
-        float(f.overlap[k]), phi, True, "unstable", float(f.gap[k]), evidence - phi, float(f.signal[k]), errors
-    )
+        overlap=float(f.overlap[k]), free_entropy=phi, stable=True, kind="unstable", mmse=float(f.gap[k]),
+        mutual_information=evidence - phi, signal=float(f.signal[k]), errors=errors,
+    )  # fmt: skip
 
 
 def _kinds(stable: list[bool]) -> list[Kind]:
