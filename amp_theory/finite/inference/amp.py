@@ -1,4 +1,14 @@
-"""Approximate message passing on dense instances."""
+"""Approximate message passing on dense instances.
+
+For the weights of instances/dense.py, with side information of field b and precision a, in the Bayes-optimal setting
+(T. Lesieur et al., arXiv:1701.08010, for tensors):
+
+    B^{t+1} = b + sum_p Lambda_p[m^t,...,m^t]/(p-1)! - xi''(m^t.m^{t-1}/N) (1/N sum_i v_i^t) m^{t-1},
+    A^{t+1} = a + xi'(m^t.m^t/N),    m^{t+1}, v^{t+1} = posterior mean and variance at (B, A),
+
+v the posterior variances, Lambda_p = sqrt(lambda_p) J; known variables have m = value, v = 0.  The third term
+is Onsager's.  In large instances m^t.s*/N follows state evolution.
+"""
 
 from __future__ import annotations
 

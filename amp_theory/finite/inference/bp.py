@@ -1,4 +1,8 @@
-"""Belief propagation on graphs."""
+"""Belief propagation on graphs.
+
+Along the edges (factor a, spin i), h half log-likelihood ratios, h = sum of side information and of the messages u
+from the other factors, u = sign (1/2) log(N_+/N_-) as in ingredients/factors/factors.py; exact on trees.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 With the means m^t and v^t the average over variables of their posterior variances, for measurements y of z = Phi s:
 
     omega^t = Phi m^t - v^t g^{t-1},            V^t = v^t,
-    g^t = d log Z(y, omega^t, V^t)/d omega      (output_functions.py),
+    g^t = d log Z(y, omega^t, V^t)/d omega      (outputs/named.py),
     C^t = -alpha (1/M) sum_mu dg_mu^t/d omega,
     B^t = b + C^t m^t + Phi^T g^t,              A^t = a + C^t + alpha c,
     m^{t+1}, v_i^{t+1} = posterior mean and variance at (B, A),
