@@ -143,3 +143,26 @@ def test_no_form_of_import_is_overlooked(line):
 
 def test_a_module_in_no_room_fails():
     assert upward(MODULES | {"amp_theory.attic": ""}, PACKAGES) == ["amp_theory.attic stands in no room"]
+
+
+EQUATIONS = {
+    "autoregressive spinodal": ("ingredients.paths", "named", "(1 - theta) M'(x) xi''(q) = 1"),
+    "tricritical condition": ("phases.points", "tricritical", "F = dF/dz = 0 at positive strength"),
+    "clause map of bicoloring": ("ingredients.factors", "factors", "N_+- = sum over the other spins of w prod_j"),
+    "Onsager term": ("finite.inference", "amp", "xi''(m^t.m^{t-1}/N) (1/N sum_i v_i^t) m^{t-1}"),
+    "Langevin criterion": ("dynamics", "ageing", "xi''(0) (1 - q_th) > 1"),
+    "error bound of a threshold": ("phases.points", "zero_strength", "the bound on the surface's function that vanishes"),
+}
+
+
+@pytest.mark.parametrize(("room", "module", "equation"), EQUATIONS.values(), ids=EQUATIONS.keys())
+def test_an_equation_is_two_files_away(room, module, equation):
+    """The room's text names the module, the module's text holds the equation."""
+    assert f"`{module}`" in MODULES[f"amp_theory.{room}"]
+    tree = ast.parse(MODULES[f"amp_theory.{room}.{module}"])
+    texts = [
+        ast.get_docstring(node) or ""
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+    ]
+    assert any(equation in " ".join(text.split()) for text in texts)
