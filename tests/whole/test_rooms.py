@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -58,21 +59,27 @@ def room_of(module: str, packages: set[str]) -> str | None:
 
 def imports(module: str, modules: dict[str, str], packages: set[str]) -> set[str]:
     """Return the modules of the package that a module imports, anywhere in it, in any form."""
-    package = module if module in packages else module.rpartition(".")[0]
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(modules[module])):
+    named = named_in(modules[module], module if module in packages else module.rpartition(".")[0])
+    return {full if full in modules else base for base, full in named} - {"amp_theory", module}
+
+
+@cache
+def named_in(text: str, package: str) -> set[tuple[str, str]]:
+    """Return what a module's text imports of the package: (module, the same with the name imported from it)."""
+    found: set[tuple[str, str]] = set()
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
-            found |= {a.name for a in node.names if a.name.split(".")[0] == "amp_theory"}
+            found |= {(a.name, a.name) for a in node.names if a.name.split(".")[0] == "amp_theory"}
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
                 parts = package.split(".")
                 base = ".".join([*parts[: len(parts) - node.level + 1], *filter(None, [base])])
             if base.split(".")[0] == "amp_theory":
-                found |= {f"{base}.{a.name}" if f"{base}.{a.name}" in modules else base for a in node.names}
+                found |= {(base, f"{base}.{a.name}") for a in node.names}
         elif isinstance(node, ast.Call) and "import_module" in ast.unparse(node.func):
-            raise AssertionError(f"{module} imports by a name that is made at run time")
-    return found - {"amp_theory", module}
+            raise AssertionError(f"a module of {package} imports by a name that is made at run time")
+    return found
 
 
 def upward(modules: dict[str, str], packages: set[str]) -> list[str]:
