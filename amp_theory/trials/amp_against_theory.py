@@ -32,6 +32,7 @@ from amp_theory.phases.points.fixed_points import state_evolution
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.checkpoints import Result, State
 from amp_theory.tools.errors import InputError, as_list, integer_between, told
+from amp_theory.tools.results import Reported
 from amp_theory.tools.runs import run_tasks
 
 #: a tolerance that no change of an overlap meets, so that all iterations are done
@@ -76,7 +77,7 @@ class AmpRun:
 
 
 @dataclass(frozen=True, eq=False)
-class AmpComparison:
+class AmpComparison(Reported):
     """What `amp_against_state_evolution` found.
 
     Parameters
@@ -122,9 +123,6 @@ class AmpComparison:
         for t, a, e in zip(self.tested, self.extrapolated, self.extrapolated_error, strict=True):
             lines.append(f"iteration {t} at infinite size: {a:+.5f} +- {e:.5f}")
         return "\n".join([*lines, f"p value of no difference: {self.p_value:.3g}"])
-
-    def __str__(self) -> str:
-        return self.report()
 
 
 def extrapolate(sizes: Sequence[int], differences: Array) -> tuple[Array, Array, float]:

@@ -36,6 +36,7 @@ from amp_theory.tools.arrays import Array
 from amp_theory.tools.checkpoints import Result, State
 from amp_theory.tools.errors import InputError, as_float, as_list, integer_between, one_of, positive, told
 from amp_theory.tools.files import as_file, check_place
+from amp_theory.tools.results import Reported
 from amp_theory.tools.runs import run_tasks
 from amp_theory.trials.judging import (
     FEWEST,
@@ -214,7 +215,7 @@ class Plan:
 
 
 @dataclass(frozen=True, eq=False)
-class Simulation:
+class Simulation(Reported):
     """What `simulate` found.
 
     Parameters
@@ -262,9 +263,6 @@ class Simulation:
         )
         lines = [line for j in self.samplers.values() for line in (f"  {j}", f"    {j.reason}")]
         return "\n".join([title, test, *lines])
-
-    def __str__(self) -> str:
-        return self.report()
 
 
 def judge(name: str, results: Sequence[Result], terms: Terms) -> SamplerJudgement:
