@@ -210,18 +210,30 @@ def equilibrium_correlation(
     >>> print(f"{result.relaxation_time:.6f}, {float(result(1.0)):.8f}")
     845.577231, 0.76239499
     """
-    landscape = Landscape.of(model, control)
-    if landscape.field:
-        raise InputError(
-            f"the equilibrium correlation is that of models without a field (linear term), got {told(model)}"
-        )
     last, asked = positive("end_time", end_time), positive("tolerance", tolerance)
     if not SOONEST <= last <= LATEST:
         raise InputError(f"end_time is too {'short' if last < SOONEST else 'long'}, got {told(end_time)}")
     threshold = in_unit_interval("level", level)
     if threshold == 1:
         raise InputError(f"level must lie between 0 and 1, where the correlation begins, got {told(level)}")
-    n = integer_between("nodes", nodes, FEWEST, MOST)
+    result = _measured(model, control, last, threshold, integer_between("nodes", nodes, FEWEST, MOST))
+    worst = float(np.max(result.error))
+    if not worst <= asked:
+        raise NumericalError(
+            f"the correlation is known to {worst:.1g} only, more than the tolerance {asked:g}",
+            "more nodes help, next to the dynamical temperature only a larger tolerance",
+            partial=result,
+        )
+    return result
+
+
+def _measured(model: Model, control: float, last: float, threshold: float, n: int) -> EquilibriumCorrelation:
+    """Return the correlation and its errors, however large they are."""
+    landscape = Landscape.of(model, control)
+    if landscape.field:
+        raise InputError(
+            f"the equilibrium correlation is that of models without a field (linear term), got {told(model)}"
+        )
     # the solution with fewer nodes also has its coupling off by many times what rounding can do to an equation
     perturbed = replace(landscape, terms=tuple((k, c * (1 + NOISE)) for k, c in landscape.terms))
     scaled_end = last * landscape.temperature
@@ -230,16 +242,8 @@ def equilibrium_correlation(
     error = _largest_nearby(np.abs(values - coarse(times)[0]), n) + n * EPS
     when, bound = (None if x is None else x / landscape.temperature for x in _crossing(fine, error, threshold))
     times = np.minimum(times / landscape.temperature, last)
-    result = EquilibriumCorrelation(
+    return EquilibriumCorrelation(
         model=model, control=float(control), end_time=last, level=threshold, relaxation_time=when,
         relaxation_time_error=bound, plateau=landscape.plateau(), nodes=n, times=times, correlation=values, error=error,
         _landscape=landscape, _solution=fine,
     )  # fmt: skip
-    worst = float(np.max(error))
-    if not worst <= asked:
-        raise NumericalError(
-            f"the correlation is known to {worst:.1g} only, more than the tolerance {asked:g}",
-            "more nodes help, next to the dynamical temperature only a larger tolerance",
-            partial=result,
-        )
-    return result

@@ -230,19 +230,23 @@ def langevin_correlations(
     -0.496
     """
     landscape = Landscape.of(model, control)
-    if not isinstance(start, str) or start not in ("random", "planted"):
-        raise unknown_name("start", start, ["random", "planted"])
+    overlap = _overlap_at_start(start, initial_overlap)
     end, asked = positive("end_time", end_time), positive("tolerance", tolerance)
     count = integer_between("steps", steps, FEWEST, MOST)
     if count % 2:
         raise InputError(f"steps must be even, so that half as many measure the error, got {told(steps)}")
-    if start == "random" and initial_overlap is not None:
-        raise InputError(f"initial_overlap belongs to start='planted', got {told(initial_overlap)} with start='random'")
-    overlap = (
-        0.0
-        if start == "random"
-        else in_unit_interval("initial_overlap", 1.0 if initial_overlap is None else initial_overlap)
-    )
+    fine, errors = _integrated(landscape, overlap, end, count)
+    result = LangevinCorrelations(
+        model=model, control=float(control), start=start, initial_overlap=overlap, times=np.linspace(0, end, count + 1),
+        correlation=fine.c, response=fine.r, multiplier=fine.mu, energy=fine.energy, overlap=fine.m,
+        constraint=fine.constraint, errors=errors,
+    )  # fmt: skip
+    _check_known(result, asked)
+    return result
+
+
+def _integrated(landscape: Landscape, overlap: float, end: float, count: int) -> tuple[_Integrator, dict[str, float]]:
+    """Return the solution with so many steps, and how far the one with half as many is from it."""
     fine, coarse = (_Integrator(landscape, overlap, end, k) for k in (count, count // 2))
     with np.errstate(over="ignore", invalid="ignore"):
         for solution in (coarse, fine):
@@ -251,20 +255,28 @@ def langevin_correlations(
         pairs |= {name: (getattr(fine, short)[::2], getattr(coarse, short))
                   for name, short in (("multiplier", "mu"), ("energy", "energy"), ("overlap", "m"))}  # fmt: skip
         errors = {name: float(np.max(np.abs(a - b))) for name, (a, b) in pairs.items()}
-    result = LangevinCorrelations(
-        model=model, control=float(control), start=start, initial_overlap=overlap, times=np.linspace(0, end, count + 1),
-        correlation=fine.c, response=fine.r, multiplier=fine.mu, energy=fine.energy, overlap=fine.m,
-        constraint=fine.constraint, errors=errors,
-    )  # fmt: skip
-    worst = max(errors, key=lambda name: errors[name])
-    advice = f"take more than {count} steps to end_time = {end:g}"
-    if not all(np.isfinite(x) for x in errors.values()):
-        found = f"steps of {end / count:g} are so long that the solution grows without bounds"
-        raise NumericalError(found, advice, partial=result)
-    if errors[worst] > asked:
-        raise NumericalError(
-            f"the {worst} is known to {errors[worst]:.1g} only, more than the tolerance {asked:g}",
-            advice,
-            partial=result,
-        )
-    return result
+    return fine, errors
+
+
+def _overlap_at_start(start: Start, given: float | None) -> float:
+    """Return the overlap with the planted configuration at time 0."""
+    if not isinstance(start, str) or start not in ("random", "planted"):
+        raise unknown_name("start", start, ["random", "planted"])
+    if start == "planted":
+        return in_unit_interval("initial_overlap", 1.0 if given is None else given)
+    if given is not None:
+        raise InputError(f"initial_overlap belongs to start='planted', got {told(given)} with start='random'")
+    return 0.0
+
+
+def _check_known(result: LangevinCorrelations, tolerance: float) -> None:
+    """Raise a `NumericalError` if an error exceeds the tolerance."""
+    worst = max(result.errors, key=lambda name: result.errors[name])
+    if not all(np.isfinite(x) for x in result.errors.values()):
+        found = f"steps of {result.times[1]:g} are so long that the solution grows without bounds"
+    elif result.errors[worst] > tolerance:
+        found = f"the {worst} is known to {result.errors[worst]:.1g} only, more than the tolerance {tolerance:g}"
+    else:
+        return
+    advice = f"take more than {len(result.times) - 1} steps to end_time = {result.times[-1]:g}"
+    raise NumericalError(found, advice, partial=result)

@@ -155,146 +155,121 @@ def _fail(message: str, code: int) -> int:
 # --- reading arguments -------------------------------------------------------------------------------------
 
 
+#: names of an option as they are typed, and what argparse wants to know of it
+Option = tuple[str, dict[str, Any]]
+
+
+def _option(names: str, metavar: str, text: str, **more: Any) -> Option:
+    return names, {"metavar": metavar, "help": text, **more}
+
+
+def _flag(name: str, text: str) -> Option:
+    return name, {"action": "store_true", "help": text}
+
+
+def _output(also: str, endings: str = ".pdf, .png or .svg") -> tuple[Option, Option]:
+    text = f"file to write: {endings}{', ' + also if also else ''}; may be repeated"
+    return _option("-o --output", "FILE", text, action="append", default=[]), FORCE
+
+
+FORCE = _flag("--force", "overwrite existing files")
+MODEL = (
+    _option("model", "MODEL", "model name, see 'amp-theory models'"),
+    _option("--set", "NAME=VALUE", "a parameter; lists as a,b,c", action="append", default=[]),
+)
+ON_PATH = (*MODEL, _option("--path", "PATH", "flow, autoregressive or uniform-diffusion", default="flow"))
+CONTROL = _option("--control", "C", "the model's control: temperature, noise, ...", required=True)
+DIGITS = _option("--digits", "N", "significant digits, 1 to 50, as decimal strings")
+TARGET = _option("--target", "T", "whose verdicts: planted or random")
+SCHEDULE = _option("--schedule", "NAME", "schedule of the path, for --axis time")
+AXIS, ALONG = (
+    _option("--axis", "A", f"{which} axis: strength, time or information", default="strength")
+    for which in ("vertical", "horizontal")
+)
+SCALING = _option("--scaling", "NAME", "scaling of the control on the horizontal axis")
+
+#: every command: its name, what runs it, what it does, an example, its options
+COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ...] = (
+    ("models", commands.run_models, "list models, their parameters and controls, priors, paths and schedules",
+     "models --json", ()),
+    ("thresholds", commands.run_thresholds, "locate all special points, each with an error bound",
+     "thresholds spiked-matrix --set prior=sparse-rademacher --set rho=0.08",
+     (*ON_PATH, DIGITS, _option("--checkpoint", "FILE", "of a long random run: saved here, and resumed from here"))),
+    ("fixed-points", commands.run_fixed_points, "find every fixed point at one control and strength",
+     "fixed-points ising-p-spin --set p=3 --path flow --control 0.70 --strength 0.12",
+     (*ON_PATH, CONTROL, _option("--strength", "S", "snr, revealed or retention", required=True), DIGITS)),
+    ("transitions", commands.run_transitions, "find what the path meets at one control",
+     "transitions ising-p-spin --set p=3 --path flow --control 0.70 --digits 30", (*ON_PATH, CONTROL, DIGITS)),
+    ("certify", commands.run_certify, "prove a special point by interval arithmetic",
+     "certify ising-p-spin --set p=3 --point dynamical -o certificate.json",
+     (*ON_PATH, _option("--point", "P", "dynamical, condensation, algorithmic or tricritical", required=True),
+      *_output("", ".json"))),
+    ("verify", commands.run_verify, "check a certificate by computing its proof anew", "verify certificate.json",
+     (_option("file", "FILE", "a certificate"),)),
+    ("closed-forms", commands.run_closed_forms, "print the formulas that exist for a model",
+     "closed-forms spherical-p-spin --path flow", ON_PATH),
+    ("diagram", commands.run_diagram, "compute the phase diagram; draw it, save it",
+     "diagram spherical-p-spin --set p=3 --path flow -o diagram.pdf -o diagram.json",
+     (*ON_PATH, ("--range", {"nargs": 2, "metavar": ("LO", "HI"), "help": "range of the control"}),
+      _option("--points", "N", "points per line (200)", default="200"), TARGET, SCHEDULE, AXIS, SCALING,
+      *_output("also .json, .csv, and .html to explore in a browser"))),
+    ("draw", commands.run_draw, "draw a diagram saved as JSON again", "draw diagram.json -o diagram.svg",
+     (_option("file", "FILE", "a diagram written by 'amp-theory diagram -o FILE.json'"), AXIS, SCALING,
+      *_output("also .csv, and .html to explore in a browser"))),
+    ("animate", commands.run_animate, "animate the free entropy while the strength grows",
+     "animate ising-p-spin --set p=3 --control 0.7 -o film.gif",
+     (*ON_PATH, _option("--control", "C", "the model's control (one at which the path crosses a transition)"),
+      _option("--frames", "N", "number of frames (80)", default="80"),
+      *_output("", ".gif, or .mp4 if ffmpeg is there"))),
+    ("free-entropy", commands.run_free_entropy, "draw the free entropy against the overlap",
+     "free-entropy ising-p-spin --set p=3 --control 0.7 --strengths 0,0.05,0.1 -o phi.pdf",
+     (*ON_PATH, CONTROL, _option("--strengths", "S,S,...", "strengths, separated by commas", required=True),
+      *_output(""))),
+    ("overlap", commands.run_overlap, "draw the overlap along the path, the unstable branch dashed",
+     "overlap ising-p-spin --set p=3 --path flow --control 0.7 -o overlap.pdf -o overlap.csv",
+     (*ON_PATH, CONTROL, SCHEDULE, ALONG, *_output("also .csv"))),
+    ("compare", commands.run_compare, "tell where each sampler succeeds, why, and how sure that is",
+     "compare ising-p-spin --set p=3", (*MODEL, TARGET)),
+    ("simulate", commands.run_simulate, "run samplers on finite instances and judge them by exact samples",
+     "simulate xorsat --set k=4 --set temperature=0.5 --control 1.45 --size 2000 --instances 10 --seed 1",
+     (*ON_PATH, CONTROL, _option("--size", "N", "number of variables", required=True),
+      _option("--instances", "K", "number of instances", required=True),
+      _option("--seed", "S", "an integer >= 0: the same seed, the same numbers", required=True),
+      _option("--samplers", "A,B", "others than the path's and a Markov chain: flow, diffusion, autoregressive, "
+              "masked, uniform-diffusion, heat-bath, parallel-tempering, langevin"),
+      _option("--batch", "N", "configurations per sampler and instance (16)", default="16"),
+      _option("--steps", "N", "steps of denoising samplers (100)", default="100"),
+      _option("--sweeps", "N", "of Markov chains (1000)", default="1000"),
+      _option("--workers", "N", "processes (1)", default="1"),
+      _option("--target", "T", "planted or random instances"),
+      _option("--margin", "E", "excess energy per variable that counts as a failure"),
+      _option("--checkpoint", "FILE", "instances done are saved here, and resumed from here"))),
+    ("reproduce", commands.run_reproduce, "draw the phase diagrams of arXiv:2308.14085 with their numbers",
+     "reproduce --folder figures --force",
+     (_option("--folder", "DIR", "where to write (figures)", default="figures"), FORCE)),
+)  # fmt: skip
+
+
 def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     """Return the parser, and those of its commands by name."""
+    raw = argparse.RawDescriptionHelpFormatter
     parser = _Parser(
         prog="amp-theory",
         description="Exact phase diagrams of sampling by flows, diffusions and autoregressive networks.",
         epilog="example: amp-theory thresholds ising-p-spin --set p=3 --path flow",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=raw,
     )
     parser.add_argument("--version", action="version", version=f"amp-theory {__version__}")
     parsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
-
-    def command(name: str, run: Callable[..., Any], text: str, example: str) -> argparse.ArgumentParser:
+    json_only = _flag("--json", "print one JSON object and nothing else")
+    for name, run, text, example, options in COMMANDS:
         sub = parsers.add_parser(
-            name, help=text, description=text, epilog=f"example: amp-theory {example}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )  # fmt: skip
-        sub.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+            name, help=text, description=text, epilog=f"example: amp-theory {example}", formatter_class=raw
+        )
         sub.set_defaults(run=run)
-        return sub
-
-    command("models", commands.run_models, "list models, their parameters and controls, priors, paths and schedules",
-            "models --json")  # fmt: skip
-    sub = command("thresholds", commands.run_thresholds, "locate all special points, each with an error bound",
-                  "thresholds spiked-matrix --set prior=sparse-rademacher --set rho=0.08")  # fmt: skip
-    _add_model(sub, with_path=True)
-    _add_digits(sub)
-    sub.add_argument("--checkpoint", metavar="FILE", help="of a long random run: saved here, and resumed from here")
-    sub = command("fixed-points", commands.run_fixed_points, "find every fixed point at one control and strength",
-                  "fixed-points ising-p-spin --set p=3 --path flow --control 0.70 --strength 0.12")  # fmt: skip
-    _add_model(sub, with_path=True)
-    _add_control(sub)
-    sub.add_argument("--strength", required=True, metavar="S", help="snr, revealed or retention")
-    _add_digits(sub)
-    sub = command("transitions", commands.run_transitions, "find what the path meets at one control",
-                  "transitions ising-p-spin --set p=3 --path flow --control 0.70 --digits 30")  # fmt: skip
-    _add_model(sub, with_path=True)
-    _add_control(sub)
-    _add_digits(sub)
-    sub = command("certify", commands.run_certify, "prove a special point by interval arithmetic",
-                  "certify ising-p-spin --set p=3 --point dynamical -o certificate.json")  # fmt: skip
-    _add_model(sub, with_path=True)
-    sub.add_argument("--point", required=True, metavar="P", help="dynamical, condensation, algorithmic or tricritical")
-    _add_output(sub, "", ".json")
-    sub = command("verify", commands.run_verify, "check a certificate by computing its proof anew",
-                  "verify certificate.json")  # fmt: skip
-    sub.add_argument("file", metavar="FILE", help="a certificate")
-    sub = command("closed-forms", commands.run_closed_forms, "print the formulas that exist for a model",
-                  "closed-forms spherical-p-spin --path flow")  # fmt: skip
-    _add_model(sub, with_path=True)
-    sub = command("diagram", commands.run_diagram, "compute the phase diagram; draw it, save it",
-                  "diagram spherical-p-spin --set p=3 --path flow -o diagram.pdf -o diagram.json")  # fmt: skip
-    _add_model(sub, with_path=True)
-    sub.add_argument("--range", nargs=2, metavar=("LO", "HI"), help="range of the control")
-    sub.add_argument("--points", default="200", metavar="N", help="points per line (200)")
-    sub.add_argument("--target", metavar="T", help="whose verdicts: planted or random")
-    sub.add_argument("--schedule", metavar="NAME", help="schedule of the path, for --axis time")
-    sub.add_argument("--axis", default="strength", metavar="A", help="vertical axis: strength, time or information")
-    sub.add_argument("--scaling", metavar="NAME", help="scaling of the control on the horizontal axis")
-    _add_output(sub, "also .json, .csv, and .html to explore in a browser")
-    sub = command("draw", commands.run_draw, "draw a diagram saved as JSON again", "draw diagram.json -o diagram.svg")
-    sub.add_argument("file", metavar="FILE", help="a diagram written by 'amp-theory diagram -o FILE.json'")
-    sub.add_argument("--axis", default="strength", metavar="A", help="vertical axis: strength, time or information")
-    sub.add_argument("--scaling", metavar="NAME", help="scaling of the control on the horizontal axis")
-    _add_output(sub, "also .csv, and .html to explore in a browser")
-    sub = command("animate", commands.run_animate, "animate the free entropy while the strength grows",
-                  "animate ising-p-spin --set p=3 --control 0.7 -o film.gif")  # fmt: skip
-    _add_model(sub, with_path=True)
-    sub.add_argument("--control", metavar="C", help="the model's control (one at which the path crosses a transition)")
-    sub.add_argument("--frames", default="80", metavar="N", help="number of frames (80)")
-    _add_output(sub, "", ".gif, or .mp4 if ffmpeg is there")
-    sub = command("free-entropy", commands.run_free_entropy, "draw the free entropy against the overlap",
-                  "free-entropy ising-p-spin --set p=3 --control 0.7 --strengths 0,0.05,0.1 -o phi.pdf")  # fmt: skip
-    _add_model(sub, with_path=True)
-    _add_control(sub)
-    sub.add_argument("--strengths", required=True, metavar="S,S,...", help="strengths, separated by commas")
-    _add_output(sub, "")
-    sub = command("overlap", commands.run_overlap, "draw the overlap along the path, the unstable branch dashed",
-                  "overlap ising-p-spin --set p=3 --path flow --control 0.7 -o overlap.pdf -o overlap.csv")  # fmt: skip
-    _add_model(sub, with_path=True)
-    _add_control(sub)
-    sub.add_argument("--schedule", metavar="NAME", help="schedule of the path, for --axis time")
-    sub.add_argument("--axis", default="strength", metavar="A", help="horizontal axis: strength, time or information")
-    _add_output(sub, "also .csv")
-    sub = command("compare", commands.run_compare, "tell where each sampler succeeds, why, and how sure that is",
-                  "compare ising-p-spin --set p=3")  # fmt: skip
-    _add_model(sub, with_path=False)
-    sub.add_argument("--target", metavar="T", help="whose verdicts: planted or random")
-    sub = command(
-        "simulate",
-        commands.run_simulate,
-        "run samplers on finite instances and judge them by exact samples",
-        "simulate xorsat --set k=4 --set temperature=0.5 --control 1.45 --size 2000 --instances 10 --seed 1",
-    )
-    _add_model(sub, with_path=True)
-    _add_control(sub)
-    sub.add_argument("--size", required=True, metavar="N", help="number of variables")
-    sub.add_argument("--instances", required=True, metavar="K", help="number of instances")
-    sub.add_argument("--seed", required=True, metavar="S", help="an integer >= 0: the same seed, the same numbers")
-    sub.add_argument(
-        "--samplers",
-        metavar="A,B",
-        help="others than the path's and a Markov chain: flow, diffusion, "
-        "autoregressive, masked, uniform-diffusion, heat-bath, parallel-tempering, langevin",
-    )
-    for name, default, text in (
-        ("batch", 16, "configurations per sampler and instance"),
-        ("steps", 100, "steps of denoising samplers"),
-        ("sweeps", 1000, "of Markov chains"),
-        ("workers", 1, "processes"),
-    ):
-        sub.add_argument(f"--{name}", default=str(default), metavar="N", help=f"{text} ({default})")
-    sub.add_argument("--target", metavar="T", help="planted or random instances")
-    sub.add_argument("--margin", metavar="E", help="excess energy per variable that counts as a failure")
-    sub.add_argument("--checkpoint", metavar="FILE", help="instances done are saved here, and resumed from here")
-    sub = command("reproduce", commands.run_reproduce, "draw the phase diagrams of arXiv:2308.14085 with their numbers",
-                  "reproduce --folder figures --force")  # fmt: skip
-    sub.add_argument("--folder", default="figures", metavar="DIR", help="where to write (figures)")
-    sub.add_argument("--force", action="store_true", help="overwrite existing files")
+        for names, settings in (json_only, *options):
+            sub.add_argument(*names.split(), **settings)
     return parser, parsers.choices
-
-
-def _add_model(sub: argparse.ArgumentParser, with_path: bool) -> None:
-    sub.add_argument("model", metavar="MODEL", help="model name, see 'amp-theory models'")
-    sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter; lists as a,b,c")
-    if with_path:
-        sub.add_argument("--path", default="flow", metavar="PATH", help="flow, autoregressive or uniform-diffusion")
-
-
-def _add_control(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--control", required=True, metavar="C", help="the model's control: temperature, noise, ...")
-
-
-def _add_digits(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--digits", metavar="N", help="significant digits, 1 to 50, as decimal strings")
-
-
-def _add_output(sub: argparse.ArgumentParser, also: str, endings: str = ".pdf, .png or .svg") -> None:
-    text = f"file to write: {endings}{', ' + also if also else ''}; may be repeated"
-    sub.add_argument("-o", "--output", action="append", default=[], metavar="FILE", help=text)
-    sub.add_argument("--force", action="store_true", help="overwrite existing files")
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.tools.arrays import EPS
 from amp_theory.tools.errors import as_float, one_of
 from amp_theory.tools.html import table
-from amp_theory.tools.results import Thresholds
+from amp_theory.tools.results import Reported, Thresholds
 
 Certainty = Literal["theorem", "conjecture", "bound", "heuristic", "unknown"]
 Algorithm = Literal["message passing", "local moves"]
@@ -112,7 +112,7 @@ _FAVOUR = {None: 0, False: 1, True: 2}
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Reported):
     """The verdicts on all samplers for one model; `comparison["mcmc"]` gives one of them."""
 
     model: Model
@@ -151,9 +151,6 @@ class Comparison:
                 lines.append(f"    {v.lo:.10g} to {v.hi:.10g}: {WORDS[v.succeeds]} ({v.certainty}): {v.reason}")
         exceptions = {v.exceptions for s in self.samplers for v in s.verdicts if v.exceptions}
         return "\n".join([*lines, *(f"  other algorithms: {text}" for text in sorted(exceptions))])
-
-    def __str__(self) -> str:
-        return self.report()
 
     def _repr_html_(self) -> str:
         rows = [

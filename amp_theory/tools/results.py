@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -10,6 +11,22 @@ from amp_theory.tools.errors import InputError, one_of, told
 from amp_theory.tools.html import table
 
 Kind = Literal["uninformed", "informed", "intermediate", "unstable"]
+
+
+class Reported(ABC):
+    """What people read: a result whose text is its report."""
+
+    @abstractmethod
+    def report(self) -> str:
+        """Return a readable text."""
+
+    def __str__(self) -> str:
+        return self.report()
+
+
+def titled(model: str, parameters: Mapping[str, Any], path: str) -> str:
+    """Return the title of what belongs to a model along a path."""
+    return f"{model}({', '.join(f'{k}={v}' for k, v in parameters.items())}), path {path}"
 
 
 @dataclass(frozen=True)
@@ -96,7 +113,7 @@ POINTS = ("dynamical", "condensation", "algorithmic", "weak_recovery", "tricriti
 
 
 @dataclass(frozen=True)
-class Thresholds:
+class Thresholds(Reported):
     """The special points of (model, path); None where one does not exist, for the reason in `reasons`.
 
     dynamical, condensation, algorithmic and weak_recovery are at zero strength and do not depend on the
@@ -140,7 +157,7 @@ class Thresholds:
     @property
     def title(self) -> str:
         """The model with its parameters, and the path."""
-        return f"{self.model}({', '.join(f'{k}={v}' for k, v in self.parameters.items())}), path {self.path}"
+        return titled(self.model, self.parameters, self.path)
 
     def points(self) -> dict[str, Located | None]:
         """Return the special points by name."""
@@ -166,9 +183,6 @@ class Thresholds:
         lines += [f"  {'tricritical':<14} {point} (a further one)" for point in self.further_tricritical]
         lines += [f"  {name:<14} {self.control} <= {bound:.12g} (first moment)" for name, bound in self.bounds.items()]
         return "\n".join(lines)
-
-    def __str__(self) -> str:
-        return self.report()
 
     def _repr_html_(self) -> str:
         columns = (self.control, self.strength, "overlap")
@@ -229,7 +243,7 @@ class FixedPoint:
 
 
 @dataclass(frozen=True)
-class FixedPoints:
+class FixedPoints(Reported):
     """All fixed points at one control and strength, sorted by overlap; behaves like a tuple of them.
 
     region is easy, easy_metastable or hard, that of the planted measure; a `Diagram` tells where it is also that of the
@@ -283,9 +297,6 @@ class FixedPoints:
     def report(self) -> str:
         """Return a readable text of all fixed points."""
         return "\n".join([self.title, *(f"  {point}" for point in self.points)])
-
-    def __str__(self) -> str:
-        return self.report()
 
     def _repr_html_(self) -> str:
         columns = ["kind", "stable", *(self.points[0].texts if self.points else ())]

@@ -53,22 +53,52 @@ def solve_bracketed(
         If a bracket holds no change of sign, or has not converged after many bisections (`partial` holds
         the positions).
     """
-    lo, hi = np.array(lower, dtype=float), np.array(upper, dtype=float)
-    lower, upper = lo.copy(), hi.copy()
-    sign = np.where(np.broadcast_to(rising, lo.shape), 1.0, -1.0)
-    middle = 0.5 * (lo + hi)
-    x = middle if guess is None else np.where((guess > lo) & (guess < hi), guess, middle)
-    previous = hi - lo
-    enough, floor = np.broadcast_to(absolute, lo.shape), np.broadcast_to(noise, lo.shape)
-    active = np.arange(len(lo))
+    search = _Search(function, lower, upper, rising, absolute, noise)
+    search.begin(guess)
+    active = np.arange(len(search.x))
     for _ in range(ITERATIONS):
+        active = search.step(active)
+        if not len(active):
+            return search.x
+    k = active[0]
+    raise NumericalError(
+        f"{len(active)} of {len(search.x)} roots did not converge after {ITERATIONS} steps, the first between "
+        f"{search.lo[k]:.10g} and {search.hi[k]:.10g}",
+        partial=search.x,
+    )
+
+
+class _Search:
+    """Positions in brackets that shrink; arguments as of `solve_bracketed`."""
+
+    def __init__(
+        self, function: Function, lower: Array, upper: Array, rising: Bools | bool, absolute: Array | float,
+        noise: Array | float,
+    ) -> None:  # fmt: skip
+        self.function = function
+        self.lo, self.hi = np.array(lower, dtype=float), np.array(upper, dtype=float)
+        self.lower, self.upper = self.lo.copy(), self.hi.copy()
+        shape = self.lo.shape
+        self.sign = np.where(np.broadcast_to(rising, shape), 1.0, -1.0)
+        self.enough, self.noise = np.broadcast_to(absolute, shape), np.broadcast_to(noise, shape)
+        self.x: Array = 0.5 * (self.lo + self.hi)
+        self.previous: Array = self.hi - self.lo
+
+    def begin(self, guess: Array | None) -> None:
+        """Begin at the guesses that lie in their brackets."""
+        if guess is not None:
+            self.x = np.where((guess > self.lo) & (guess < self.hi), guess, self.x)
+
+    def step(self, active: Index) -> Index:
+        """Move the positions `active` once, and return those that have not converged."""
+        lo, hi, x, previous = self.lo, self.hi, self.x, self.previous
         with np.errstate(all="ignore"):
-            value, slope = function(x[active], active)
-            value = sign[active] * value
+            value, slope = self.function(x[active], active)
+            value = self.sign[active] * value
             above = value > 0
             hi[active] = np.where(above, x[active], hi[active])
             lo[active] = np.where(above, lo[active], x[active])
-            step = -value / (sign[active] * slope)
+            step = -value / (self.sign[active] * slope)
             proposal = x[active] + step
         left, right = lo[active], hi[active]
         # a Newton step must stay inside and be at most half the step before, else bisect
@@ -79,40 +109,29 @@ def solve_bracketed(
         over = x[active] + np.copysign(8 * np.maximum(np.abs(step), last), step)
         stuck = inside & ~good & (last < 1e-3 * (right - left)) & (over > left) & (over < right)
         middle = 0.5 * (left + right)
-        solved = np.abs(value) <= floor[active]
+        solved = np.abs(value) <= self.noise[active]
         new = np.where(solved, x[active], np.where(good, proposal, np.where(stuck, over, middle)))
         moved = np.abs(new - x[active])
         previous[active] = np.where(good | stuck, moved, right - left)
         x[active] = new
-        tolerance = enough[active] + 4 * EPS * np.abs(new)
+        tolerance = self.enough[active] + 4 * EPS * np.abs(new)
         finished = (moved <= tolerance) | (right - left <= tolerance)
         converged = solved | (np.isfinite(slope) & (np.abs(step) <= tolerance))
-        one_sided = (lo[active] == lower[active]) | (hi[active] == upper[active])
-        suspects = active[finished & ~converged & one_sided]
-        if len(suspects):
-            _check_signs(function, suspects, lower, upper, sign, floor, x)
-        active = active[~finished]
-        if not len(active):
-            return x
-    k = active[0]
-    raise NumericalError(
-        f"{len(active)} of {len(x)} roots did not converge after {ITERATIONS} steps, the first between "
-        f"{lo[k]:.10g} and {hi[k]:.10g}",
-        partial=x,
-    )
+        one_sided = (lo[active] == self.lower[active]) | (hi[active] == self.upper[active])
+        self.check_signs(active[finished & ~converged & one_sided])
+        return np.asarray(active[~finished])
 
-
-def _check_signs(
-    function: Function, which: Index, lower: Array, upper: Array, sign: Array, noise: Array, x: Array
-) -> None:
-    """Raise a `NumericalError` if the function does not change sign in the brackets `which`."""
-    with np.errstate(all="ignore"):
-        below, above = (sign[which] * function(end[which], which)[0] for end in (lower, upper))
-    lost = (below > noise[which]) | (above < -noise[which])
-    if np.any(lost):
-        k = which[np.flatnonzero(lost)[0]]
-        raise NumericalError(
-            f"{lost.sum()} of {len(x)} brackets hold no change of sign, the first from {lower[k]:.10g} to "
-            f"{upper[k]:.10g}",
-            partial=x,
-        )
+    def check_signs(self, which: Index) -> None:
+        """Raise a `NumericalError` if the function does not change sign in the brackets `which`."""
+        if not len(which):
+            return
+        with np.errstate(all="ignore"):
+            below, above = (self.sign[which] * self.function(x[which], which)[0] for x in (self.lower, self.upper))
+        lost = (below > self.noise[which]) | (above < -self.noise[which])
+        if np.any(lost):
+            k = which[np.flatnonzero(lost)[0]]
+            raise NumericalError(
+                f"{lost.sum()} of {len(self.x)} brackets hold no change of sign, the first from {self.lower[k]:.10g} "
+                f"to {self.upper[k]:.10g}",
+                partial=self.x,
+            )

@@ -9,7 +9,7 @@ the executor nor on interruptions.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
 from typing import Any, Protocol
 
@@ -55,14 +55,10 @@ def run_task(task: Task, seed: int, number: int) -> Result:
 
 
 def run_tasks(
-    tasks: Sequence[Task],
-    seed: int,
-    problem: Mapping[str, Any],
-    executor: Executor | None = None,
-    checkpoint: str | os.PathLike[str] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    tasks: Sequence[Task], seed: int, problem: Mapping[str, Any], executor: Executor | None = None,
+    checkpoint: str | os.PathLike[str] | None = None, progress: Callable[[int, int], None] | None = None,
     first: int = 0,
-) -> list[Result]:
+) -> list[Result]:  # fmt: skip
     """Run all tasks and return their results in order.
 
     Parameters
@@ -93,7 +89,7 @@ def run_tasks(
         raise InputError(f"executor must have a method submit like concurrent.futures.Executor, got {told(executor)}")
     kept = Checkpoint(checkpoint, dict(problem) | {"seed": seed})
     numbered = {first + k: task for k, task in enumerate(tasks)}
-    waiting = [n for n in numbered if n not in kept.results]
+    waiting = {n: task for n, task in numbered.items() if n not in kept.results}
 
     def report() -> None:
         if progress is not None:
@@ -101,24 +97,12 @@ def run_tasks(
 
     report()
     failures: dict[int, BaseException] = {}
-    if executor is None:
-        for n in waiting:
-            kept.finish(n, _run_here(numbered[n], seed, n, kept))
-            report()
-    else:
-        futures: dict[Future[Result], int] = {}
-        for n in waiting:
-            try:
-                futures[executor.submit(run_task, numbered[n], seed, n)] = n
-            except BrokenExecutor as broken:  # a worker was killed already
-                failures[n] = broken
-        for future in as_completed(futures):
-            error = future.exception()
-            if error is not None:
-                failures[futures[future]] = error
-                continue
-            kept.finish(futures[future], future.result())
-            report()
+    done = (
+        _run_here(waiting, seed, kept) if executor is None else _run_elsewhere(executor, waiting, seed, failures)
+    )  # fmt: skip
+    for n, result in done:
+        kept.finish(n, result)
+        report()
     results = [kept.results.get(n) for n in numbered]
     if failures:
         n, error = min(failures.items())
@@ -130,16 +114,35 @@ def run_tasks(
     return [r for r in results if r is not None]
 
 
-def _run_here(task: Task, seed: int, number: int, kept: Checkpoint) -> Result:
-    """Run a task in this process, from the checkpoint if it holds this task's state."""
-    rng = random_stream(seed, number)
-    state = kept.resume(number, rng)
-    if state is None:
-        state = task.start(rng)
-    steps = 0
-    while not task.finished(state):
-        task.advance(state, rng)
-        steps += 1
-        if steps % EVERY == 0:
-            kept.interrupt(number, state, rng)
-    return task.result(state)
+def _run_elsewhere(
+    executor: Executor, tasks: Mapping[int, Task], seed: int, failures: dict[int, BaseException]
+) -> Iterator[tuple[int, Result]]:
+    """Yield numbers and results of tasks as an executor finishes them; what fails goes into `failures`."""
+    futures: dict[Future[Result], int] = {}
+    for n, task in tasks.items():
+        try:
+            futures[executor.submit(run_task, task, seed, n)] = n
+        except BrokenExecutor as broken:  # a worker was killed already
+            failures[n] = broken
+    for future in as_completed(futures):
+        error = future.exception()
+        if error is None:
+            yield futures[future], future.result()
+        else:
+            failures[futures[future]] = error
+
+
+def _run_here(tasks: Mapping[int, Task], seed: int, kept: Checkpoint) -> Iterator[tuple[int, Result]]:
+    """Yield numbers and results of tasks run in this process, from the checkpoint where it holds a task's state."""
+    for number, task in tasks.items():
+        rng = random_stream(seed, number)
+        state = kept.resume(number, rng)
+        if state is None:
+            state = task.start(rng)
+        steps = 0
+        while not task.finished(state):
+            task.advance(state, rng)
+            steps += 1
+            if steps % EVERY == 0:
+                kept.interrupt(number, state, rng)
+        yield number, task.result(state)

@@ -32,6 +32,7 @@ from amp_theory.phases.points.fixed_points import state_evolution
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.checkpoints import Result, State
 from amp_theory.tools.errors import InputError, as_list, integer_between, told
+from amp_theory.tools.results import Reported
 from amp_theory.tools.runs import run_tasks
 
 #: a tolerance that no change of an overlap meets, so that all iterations are done
@@ -76,7 +77,7 @@ class AmpRun:
 
 
 @dataclass(frozen=True, eq=False)
-class AmpComparison:
+class AmpComparison(Reported):
     """What `amp_against_state_evolution` found.
 
     Parameters
@@ -123,9 +124,6 @@ class AmpComparison:
             lines.append(f"iteration {t} at infinite size: {a:+.5f} +- {e:.5f}")
         return "\n".join([*lines, f"p value of no difference: {self.p_value:.3g}"])
 
-    def __str__(self) -> str:
-        return self.report()
-
 
 def extrapolate(sizes: Sequence[int], differences: Array) -> tuple[Array, Array, float]:
     """Fit mean differences, shape (sizes, instances, iterations), with a + b/size.
@@ -153,18 +151,10 @@ def extrapolate(sizes: Sequence[int], differences: Array) -> tuple[Array, Array,
 
 
 def amp_against_state_evolution(
-    model: Model,
-    path: Path,
-    control: float,
-    strength: float,
-    sizes: Sequence[int],
-    instances: int = 20,
-    seed: int = 0,
-    iterations: int = 8,
-    executor: Executor | None = None,
-    checkpoint: str | os.PathLike[str] | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> AmpComparison:
+    model: Model, path: Path, control: float, strength: float, sizes: Sequence[int], instances: int = 20,
+    seed: int = 0, iterations: int = 8, executor: Executor | None = None,
+    checkpoint: str | os.PathLike[str] | None = None, progress: Callable[[int, int], None] | None = None,
+) -> AmpComparison:  # fmt: skip
     """Run AMP on planted instances of several sizes and extrapolate its distance from state evolution to infinite size.
 
     Parameters
@@ -197,18 +187,12 @@ def amp_against_state_evolution(
     >>> found.theory.shape, bool(found.p_value > 1e-3)
     ((8,), True)
     """
-    master = check_master_seed(seed)
-    steps = integer_between("iterations", iterations, 2, 10**6)
+    master, steps = check_master_seed(seed), integer_between("iterations", iterations, 2, 10**6)
     number = integer_between("instances", instances, 10, 10**6)
     ns = tuple(integer_between("sizes", n, 2, 10**7) for n in as_list("sizes", sizes))
     if len(set(ns)) < 3:
         raise InputError(f"sizes must be at least three different numbers, got {told(sizes)}")
-    theory = state_evolution(model, path, control, strength, max_steps=steps, tolerance=NEVER).overlap[1:]
-    if len(theory) < steps:
-        raise InputError(
-            f"state evolution stands still at overlap {theory[-1]:g} from iteration {len(theory)} on: "
-            "choose a strength > 0, or fewer iterations"
-        )
+    theory = _theory(model, path, control, strength, steps)
     if not isinstance(draw_instance(model, control, min(ns), 0), DenseInstance | GLMInstance):
         raise InputError(f"AMP is for dense models, got {told(model)}")
     problem: dict[str, Any] = {
@@ -219,11 +203,21 @@ def amp_against_state_evolution(
     results = run_tasks(tasks, master, problem, executor, checkpoint, progress)
     overlap = np.array([r["overlap"] for r in results]).reshape(len(ns), number, steps)
     tested = tuple(t for t in (2**k for k in range(1, 20)) if t <= steps)
-    still = np.ptp(overlap[:, :, np.array(tested) - 1], axis=1).min() <= SAME
-    if still:
+    columns = np.array(tested) - 1
+    if np.ptp(overlap[:, :, columns], axis=1).min() <= SAME:
         raise InputError(
             "AMP's overlap is the same in all instances, as without side information at q = 0, or where AMP recovers "
             "them exactly: choose a strength > 0, or fewer iterations"
         )
-    a, error, p = extrapolate(ns, (overlap - theory)[:, :, np.array(tested) - 1])
-    return AmpComparison(ns, theory, overlap, tested, a, error, p)
+    return AmpComparison(ns, theory, overlap, tested, *extrapolate(ns, (overlap - theory)[:, :, columns]))
+
+
+def _theory(model: Model, path: Path, control: float, strength: float, steps: int) -> Array:
+    """Return the overlap after every iteration of state evolution."""
+    theory = state_evolution(model, path, control, strength, max_steps=steps, tolerance=NEVER).overlap[1:]
+    if len(theory) < steps:
+        raise InputError(
+            f"state evolution stands still at overlap {theory[-1]:g} from iteration {len(theory)} on: "
+            "choose a strength > 0, or fewer iterations"
+        )
+    return theory

@@ -36,6 +36,7 @@ from amp_theory.tools.arrays import Array
 from amp_theory.tools.checkpoints import Result, State
 from amp_theory.tools.errors import InputError, as_float, as_list, integer_between, one_of, positive, told
 from amp_theory.tools.files import as_file, check_place
+from amp_theory.tools.results import Reported
 from amp_theory.tools.runs import run_tasks
 from amp_theory.trials.judging import (
     FEWEST,
@@ -214,7 +215,7 @@ class Plan:
 
 
 @dataclass(frozen=True, eq=False)
-class Simulation:
+class Simulation(Reported):
     """What `simulate` found.
 
     Parameters
@@ -262,9 +263,6 @@ class Simulation:
         )
         lines = [line for j in self.samplers.values() for line in (f"  {j}", f"    {j.reason}")]
         return "\n".join([title, test, *lines])
-
-    def __str__(self) -> str:
-        return self.report()
 
 
 def judge(name: str, results: Sequence[Result], terms: Terms) -> SamplerJudgement:
@@ -319,59 +317,38 @@ def _random_energy(instance: Instance, seed: int) -> float:
     return float(np.mean(energies))
 
 
-def _terms(plan: Plan, results: Sequence[Result], margin: float) -> list[Terms]:
+def _terms(plan: Plan, results: Sequence[Result], margin: float) -> dict[str, Terms]:
     """Return what every sampler is held to."""
     overlap_margin = MARGIN * (1.0 if plan.model.spherical else float(plan.model.variable_prior.second_moment))
     doubt = _doubt(plan, results, margin)
-    return [Terms(margin, overlap_margin, plan.size, plan.effort(n), n in CHAINS, doubt) for n in plan.samplers]
+    return {n: Terms(margin, overlap_margin, plan.size, plan.effort(n), n in CHAINS, doubt) for n in plan.samplers}
 
 
 def simulate(
-    model: Model,
-    control: float,
-    size: int,
-    instances: int,
-    seed: int,
-    samplers: Sequence[str] | None = None,
-    batch: int = 16,
-    steps: int = 100,
-    sweeps: int = 1000,
-    target: Target | None = None,
-    executor: Executor | None = None,
-    checkpoint: str | os.PathLike[str] | None = None,
-    progress: Callable[[int, int], None] | None = None,
-    margin: float | None = None,
-) -> Simulation:
+    model: Model, control: float, size: int, instances: int, seed: int, samplers: Sequence[str] | None = None,
+    batch: int = 16, steps: int = 100, sweeps: int = 1000, target: Target | None = None,
+    executor: Executor | None = None, checkpoint: str | os.PathLike[str] | None = None,
+    progress: Callable[[int, int], None] | None = None, margin: float | None = None,
+) -> Simulation:  # fmt: skip
     """Run samplers on many instances and judge them by exact samples, at this size and with this effort.
 
     Parameters
     ----------
-    model, control, size
-        The instances.
-    instances
-        How many, >= 1; a run can be extended to more from its checkpoint.
-    seed
-        An integer >= 0, from which every instance has its own stream.
+    model, control, size, instances, seed, target
+        The instances; how many, >= 1, of which a checkpoint's run can be given more; an integer >= 0, from which each
+        has its own stream; "planted" (default) or "random".
     samplers
         Names: "flow", "diffusion", "autoregressive", "masked" and "uniform-diffusion" denoise by AMP or belief
         propagation; the Markov chains "heat-bath", "parallel-tempering" and "langevin" start from random
         configurations.  By default the flow and the model's chain.
-    batch
-        Configurations that each of them draws on every instance, and as many exact samples; at least 6, as fewer
-        cannot be told apart at the level of the test.
-    steps
-        Steps of the denoising samplers, all but the autoregressive one.
-    sweeps
-        Sweeps of the Markov chains, times 1/T for Langevin.
-    target
-        "planted" (default) or "random".
-    executor
-        Any executor of the standard library's kind, for instance Dask's `client.get_executor()`.
-    checkpoint
-        A file to which finished instances are saved and from which a killed run is resumed, at the cost of the
-        instances it was working on; the same numbers bit for bit on the same machine with one linear-algebra thread.
-    progress
-        A function of the numbers of finished and of all instances.
+    batch, steps, sweeps
+        Configurations that each of them draws on every instance, and as many exact samples (at least 6, as fewer
+        cannot be told apart at the level of the test); steps of the denoising samplers, all but the autoregressive
+        one; sweeps of the Markov chains, times 1/T for Langevin.
+    executor, checkpoint, progress
+        Any executor of the standard library's kind, for instance Dask's `client.get_executor()`; a file to which
+        finished instances are saved and from which a killed run is resumed, with the same numbers bit for bit on the
+        same machine with one linear-algebra thread; a function of the numbers of finished and of all instances.
     margin
         The excess energy per variable, > 0, that counts as a failure: a sampler succeeds only if so much is excluded.
         By default 5 % of the energy between random and exact configurations.
@@ -385,12 +362,9 @@ def simulate(
 
     Raises
     ------
-    InputError
-        For a bad argument, or a Markov chain that does not sample the model.
-    FileError
-        If the checkpoint belongs to another problem; it says what differs.
-    NumericalError
-        If instances failed: `partial` holds the others.
+    InputError, FileError, NumericalError
+        For a bad argument, or a Markov chain that does not sample the model; for a checkpoint of another problem, with
+        what differs; if instances failed: `partial` holds the others.
 
     Examples
     --------
@@ -399,16 +373,8 @@ def simulate(
     >>> sorted(found.samplers)
     ['flow', 'heat-bath']
     """
-    as_model(model)
-    chosen = ("flow", baseline(model)) if samplers is None else tuple(as_list("samplers", samplers, "names"))
-    value = float(model.check_control(as_float(model.control, control)))
-    numbers = (integer_between("size", size, 1, LARGEST_SIZE), chosen, integer_between("batch", batch, FEWEST, 10**6))
-    plan = Plan(
-        model, value, *numbers, integer_between("steps", steps, 1, 10**7), integer_between("sweeps", sweeps, 1, 10**7),
-        model.check_target("planted" if target is None else target),
-    )  # fmt: skip
-    number = integer_between("instances", instances, 1, 10**6)
-    master = check_master_seed(seed)
+    plan = _plan(model, control, size, samplers, (batch, steps, sweeps), target)
+    number, master = integer_between("instances", instances, 1, 10**6), check_master_seed(seed)
     wanted = None if margin is None else positive("margin", margin)
     if checkpoint is not None:  # noticed before any work
         check_place(as_file(checkpoint))
@@ -416,6 +382,24 @@ def simulate(
     results = run_tasks([plan] * number, master, plan.problem, executor, checkpoint, progress)
     if wanted is None:
         wanted = MARGIN * abs(random_energy - float(np.mean([r[f"{REFERENCE} energy"] for r in results])))
-    terms = _terms(plan, results, wanted)
-    judged = {name: judge(name, results, own) for name, own in zip(chosen, terms, strict=True)}
+    judged = {name: judge(name, results, terms) for name, terms in _terms(plan, results, wanted).items()}
     return Simulation(plan, master, judged, results)
+
+
+def _plan(
+    model: Model, control: float, size: int, samplers: Sequence[str] | None, effort: tuple[int, int, int],
+    target: Target | None,
+) -> Plan:  # fmt: skip
+    """Return what is run on every instance, `effort` being batch, steps and sweeps."""
+    as_model(model)
+    batch, steps, sweeps = effort
+    return Plan(
+        model=model,
+        control=float(model.check_control(as_float(model.control, control))),
+        size=integer_between("size", size, 1, LARGEST_SIZE),
+        samplers=("flow", baseline(model)) if samplers is None else tuple(as_list("samplers", samplers, "names")),
+        batch=integer_between("batch", batch, FEWEST, 10**6),
+        steps=integer_between("steps", steps, 1, 10**7),
+        sweeps=integer_between("sweeps", sweeps, 1, 10**7),
+        target=model.check_target("planted" if target is None else target),
+    )

@@ -16,7 +16,7 @@ from sympy import Expr, Symbol
 import amp_theory.tools.expressions as expressions
 from amp_theory.tools.errors import InputError, as_array, one_of, told
 from amp_theory.tools.exclusive import alone
-from amp_theory.tools.results import POINTS
+from amp_theory.tools.results import POINTS, Reported
 
 #: the largest number that stands for a symbol
 LARGEST = 1e300
@@ -32,7 +32,7 @@ LONGEST = 160
 
 
 @dataclass(frozen=True)
-class ClosedForms:
+class ClosedForms(Reported):
     """Exact formulas of one model, or family of models, along one path, as sympy expressions.
 
     Attributes
@@ -248,9 +248,6 @@ class ClosedForms:
         used = ", ".join(f"{s} = {n}" for n, s in self.symbols.items() if str(s) != n)
         lines.append(f"  symbols: {used}")
         return "\n".join(lines)
-
-    def __str__(self) -> str:
-        return self.report()
 
     def _latex(self, expression: Any) -> str:
         if _too_long(expression):

@@ -34,7 +34,7 @@ from amp_theory.models.catalogue import MODELS, build_model, build_path
 from amp_theory.tools.errors import InputError, NumericalError, told
 from amp_theory.tools.files import check_output, read_bytes, to_json, write_text
 from amp_theory.tools.html import table
-from amp_theory.tools.results import Located, Origin
+from amp_theory.tools.results import Located, Origin, Reported
 
 if TYPE_CHECKING:
     from amp_theory.ingredients.paths.base import Path
@@ -60,7 +60,7 @@ DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]{1,2})?")
 
 
 @dataclass(frozen=True)
-class Certificate:
+class Certificate(Reported):
     """A proof that F(x) = 0 has exactly one solution in `unique_within`, that it lies in `solution`, and what follows.
 
     Intervals are pairs of decimal strings.  values holds the coordinates of the point by name; equation is one of
@@ -106,9 +106,6 @@ class Certificate:
         rows += [f"  {a} <= {name} <= {b}" for name, (a, b) in self.values.items()]
         rows.append("  (that it is the first such point along the control is no part of the proof)")
         return "\n".join(rows)
-
-    def __str__(self) -> str:
-        return self.report()
 
     def _repr_html_(self) -> str:
         title = f"{self.point} point of {self.model}, path {self.path}: {self.equation}"

@@ -123,15 +123,9 @@ def _records(
 
 
 def langevin(
-    instance: Instance,
-    end_time: float,
-    step: float,
-    seed: int | np.random.SeedSequence,
-    start: str | Array = "random",
-    chains: int = 1,
-    every: int = 1,
-    check_step: bool = False,
-) -> LangevinTrajectories:
+    instance: Instance, end_time: float, step: float, seed: int | np.random.SeedSequence, start: str | Array = "random",
+    chains: int = 1, every: int = 1, check_step: bool = False,
+) -> LangevinTrajectories:  # fmt: skip
     """Run overdamped Langevin dynamics of a spherical model, sum s^2 = size.
 
     Parameters
@@ -175,16 +169,9 @@ def langevin(
     if not isinstance(instance, DenseInstance) or not instance.model.spherical:
         raise InputError(f"Langevin dynamics is for instances of spherical models, got {told(instance)}; use heat_bath")
     number = integer_between("chains", chains, 1, MOST_CHAINS)
-    time, longest = positive("end_time", end_time), positive("step", step)
-    temperature = instance.model.energy_unit(instance.control)
-    if longest * temperature > LONGEST_STEP:
-        raise InputError(f"step must be at most {LONGEST_STEP / temperature:g} = 1/(8 T), got {told(step)}")
-    if time / longest > MOST_STEPS:
-        raise InputError(f"end_time/step must be at most {MOST_STEPS:g}, got {time / longest:g}")
-    steps = math.ceil(time / longest * (1 - 1e-12))
+    steps, length = _steps(end_time, step, instance.model.energy_unit(instance.control))
     spacing = integer_between("every", every, 1, steps)
     begin = start_configurations(instance, start, number, generators(seed, 1)[0])
-    length = time / steps
     energy, correlation, overlap, s = _records(instance, begin, steps, length, spacing, seed, halved=False)
     error = None
     if as_flag("check_step", check_step):
@@ -193,3 +180,14 @@ def langevin(
         error = {name: 2 * float(np.abs((a - b).mean(axis=0)).max()) for name, (a, b) in pairs.items()}
     times = np.asarray(length * spacing * np.arange(energy.shape[1]), dtype=float)
     return LangevinTrajectories(times, correlation, overlap, energy, s, length, error)
+
+
+def _steps(end_time: float, step: float, temperature: float) -> tuple[int, float]:
+    """Return the number of steps, and their length."""
+    time, longest = positive("end_time", end_time), positive("step", step)
+    if longest * temperature > LONGEST_STEP:
+        raise InputError(f"step must be at most {LONGEST_STEP / temperature:g} = 1/(8 T), got {told(step)}")
+    if time / longest > MOST_STEPS:
+        raise InputError(f"end_time/step must be at most {MOST_STEPS:g}, got {time / longest:g}")
+    steps = math.ceil(time / longest * (1 - 1e-12))
+    return steps, time / steps

@@ -191,6 +191,23 @@ def automatic_factors(instance: Instance, side: SideInformation | None, rng: np.
     return factors
 
 
+def _check_softens(instance: Instance) -> None:
+    """Raise an `InputError` for an instance that chains cannot sample, or with constraints that no factor softens."""
+    check_instance(instance, "parallel tempering")
+    if isinstance(instance, GraphInstance) and min(instance.factor.weights) == 0:
+        raise InputError(
+            "parallel tempering needs an interaction that a factor weakens, hard constraints stay hard: give "
+            "the model a temperature > 0"
+        )
+
+
+def _own_factors(instance: Instance, side: SideInformation | None, rng: np.random.Generator) -> Array:
+    """Return a ladder found with the side information of the first chain."""
+    if side is not None:
+        side = SideInformation(side.field[:1], side.precision, side.known[:1], side.values[:1])
+    return automatic_factors(instance, side, rng)
+
+
 def parallel_tempering(
     instance: Instance,
     sweeps: int,
@@ -232,22 +249,13 @@ def parallel_tempering(
     >>> run.chains.energy.shape, run.swap_acceptance.shape
     ((1, 30), (2,))
     """
-    check_instance(instance, "parallel tempering")
-    if isinstance(instance, GraphInstance) and min(instance.factor.weights) == 0:
-        raise InputError(
-            "parallel tempering needs an interaction that a factor weakens, hard constraints stay hard: give "
-            "the model a temperature > 0"
-        )
+    _check_softens(instance)
     number = integer_between("chains", chains, 1, MOST_CHAINS)
     total = integer_between("sweeps", sweeps, 1, MOST_SWEEPS)
     check_side(instance, side, number)
     (rng,) = generators(seed, 1)
     recorder = Recorder(instance, number, total, every, keep_samples)
-    if factors is None:
-        one = None if side is None else SideInformation(side.field[:1], side.precision, side.known[:1], side.values[:1])
-        ascending = automatic_factors(instance, one, rng)
-    else:
-        ascending = check_factors(factors)
+    ascending = _own_factors(instance, side, rng) if factors is None else check_factors(factors)
     ladder, sweeper = _start_ladder(instance, ascending, start, number, side, rng)
     changes, energies = np.zeros(number), []
     for sweep in range(1, total + 1):

@@ -113,12 +113,19 @@ def run_gamp(
     """
     given, how = checked_side(instance, GLMInstance, side, "GAMP"), checked_options(options)
     assert isinstance(instance, GLMInstance)
+    mean = first_means(instance, given, start)
+    run = MeanIterates(instance, given, mean, Record(how, mean))
+    _iterate(instance, given, how, run, first_variance(instance, mean, start))
+    return run.result()
+
+
+def _iterate(
+    instance: GLMInstance, given: SideInformation, how: MessagePassingOptions, run: MeanIterates, v: Array
+) -> None:
+    """Iterate from v at the start until all rows have converged, or the iterations are used up."""
     sensing, ratio = instance.sensing, instance.sampling_ratio
     least, shift = least_variance(instance.variables, instance.size), ratio * instance.output.norm_slope
-    mean = first_means(instance, given, start)
-    v = first_variance(instance, mean, start)
     g = np.zeros((given.batch, len(sensing)))
-    run = MeanIterates(instance, given, mean, Record(how, mean))
     for _ in range(how.max_iterations):
         with np.errstate(over="ignore", invalid="ignore"):  # rows that are not finite are told apart
             omega = run.mean @ sensing.T - v * g
@@ -137,7 +144,6 @@ def run_gamp(
         v = (1 - how.damping) * new_v + how.damping * v
         if run.update(new, variance, b, a, np.abs(change[:, 0]) / instance.variables.second_moment):
             break
-    return run.result()
 
 
 def _denoised(instance: GLMInstance, run: MeanIterates, omega: Array, variance: Array) -> tuple[Array, Array]:

@@ -268,21 +268,23 @@ def draw_samples(
     """
     as_instance(instance)
     one_of("sampler", sampler, SAMPLERS)
-    step, kind = SAMPLERS[sampler]
-    way = kind() if path is None else path
-    if not isinstance(way, kind):
-        raise InputError(f"the sampler {sampler!r} follows the path {kind.name!r}, got {told(path)}")
-    way.check_prior(instance.model.variable_prior)
-    if order is not None and sampler != "autoregressive":
-        raise InputError(
-            f"order is for the sampler 'autoregressive', which draws variables one by one; {sampler!r} has none: leave "
-            "it out"
-        )
+    way = _way(sampler, path, instance)
     number = integer_between("steps", steps, 1, 10**7)
     rng = np.random.Generator(np.random.PCG64(check_seed(seed)))
     run = _Run(instance, as_denoiser(instance, denoiser), integer_between("batch", batch, 1, 10**7), rng)
     strengths = strengths_of(way, number, _end(way, instance, end_strength))
-    return run.result(sampler, step(run, strengths, _order(order, instance.size, rng)), float(strengths[-1]))
+    configurations = SAMPLERS[sampler][0](run, strengths, _order(order, sampler, instance.size, rng))
+    return run.result(sampler, configurations, float(strengths[-1]))
+
+
+def _way(sampler: str, given: Path | None, instance: Instance) -> Path:
+    """Return the path that a sampler follows on an instance."""
+    kind = SAMPLERS[sampler][1]
+    path = kind() if given is None else given
+    if not isinstance(path, kind):
+        raise InputError(f"the sampler {sampler!r} follows the path {kind.name!r}, got {told(given)}")
+    path.check_prior(instance.model.variable_prior)
+    return path
 
 
 def _end(path: Path, instance: Instance, given: float | None) -> float:
@@ -298,10 +300,15 @@ def _end(path: Path, instance: Instance, given: float | None) -> float:
     return min(end, LAST_RETENTION) if isinstance(path, UniformDiscreteDiffusion) else end
 
 
-def _order(given: Sequence[int] | None, size: int, rng: np.random.Generator) -> Array:
-    """Return the order of the variables."""
+def _order(given: Sequence[int] | None, sampler: str, size: int, rng: np.random.Generator) -> Array:
+    """Return the order of the variables, which one sampler alone takes."""
     if given is None:
         return np.asarray(rng.permutation(size))
+    if sampler != "autoregressive":
+        raise InputError(
+            f"order is for the sampler 'autoregressive', which draws variables one by one; {sampler!r} has none: leave "
+            "it out"
+        )
     order = as_array("order", given, f"a permutation of 0, ..., {size - 1}")
     if not np.array_equal(np.sort(order.ravel()), np.arange(size)) or order.ndim != 1:
         raise InputError(f"order must be a permutation of 0, ..., {size - 1}, got {told(given)}")

@@ -32,7 +32,7 @@ from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import FileError, InputError, as_float, integer_between, positive, told
 from amp_theory.tools.files import check_output, replacing
-from amp_theory.tools.results import FixedPoint
+from amp_theory.tools.results import FixedPoint, Reported
 
 if TYPE_CHECKING:
     from matplotlib.animation import AbstractMovieWriter
@@ -51,7 +51,7 @@ COLOURS = {"informed": RED, "intermediate": PURPLE, "unstable": "black"}
 
 
 @dataclass(frozen=True)
-class Animation:
+class Animation(Reported):
     """What `animate` wrote.
 
     `transition` is the strength of the first-order transition on the path and `jump` the one where the uninformed
@@ -73,9 +73,6 @@ class Animation:
     def report(self) -> str:
         """Return a readable text: the file, and what the film shows."""
         return f"{self.file}: {self.frames} frames, {self.summary}"
-
-    def __str__(self) -> str:
-        return self.report()
 
 
 def animate(

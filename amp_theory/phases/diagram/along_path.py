@@ -18,11 +18,11 @@ from amp_theory.phases.points.thresholds import sharpener
 from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import as_float
 from amp_theory.tools.html import table
-from amp_theory.tools.results import Located
+from amp_theory.tools.results import Located, Reported, titled
 
 
 @dataclass(frozen=True)
-class PathTransitions:
+class PathTransitions(Reported):
     """The points of all lines at one control, by growing strength, of the planted measure.
 
     informed_spinodal holds where branches appear, first_order where the branch of largest free entropy changes,
@@ -54,8 +54,8 @@ class PathTransitions:
     @property
     def title(self) -> str:
         """The model with its parameters, the path, the control and whose transitions these are."""
-        given = ", ".join(f"{k}={v}" for k, v in self.parameters.items())
-        return f"{self.model}({given}), path {self.path}, {self.control_name} = {self.control:g}, planted measure"
+        where = titled(self.model, self.parameters, self.path)
+        return f"{where}, {self.control_name} = {self.control:g}, planted measure"
 
     def report(self) -> str:
         """Return a readable text of all points with their error bounds."""
@@ -64,9 +64,6 @@ class PathTransitions:
             points = getattr(self, name)
             rows += [f"  {name:<20} {point}" for point in points] or [f"  {name:<20} none: {self.reasons[name]}"]
         return "\n".join(rows)
-
-    def __str__(self) -> str:
-        return self.report()
 
     def _repr_html_(self) -> str:
         rows = [

@@ -26,7 +26,7 @@ from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import InputError, NumericalError, as_float, as_list, integer_between, one_of, told
 from amp_theory.tools.files import check_output, to_json, write_text
-from amp_theory.tools.results import POINTS, Thresholds
+from amp_theory.tools.results import POINTS, Reported, Thresholds
 from amp_theory.tools.sheets import csv_text
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ MOST_POINTS = 100_000
 
 
 @dataclass(frozen=True)
-class Diagram:
+class Diagram(Reported):
     """The phase diagram of a model along a denoising path.
 
     lines holds informed_spinodal, first_order and uninformed_spinodal over the control range; thresholds
@@ -226,9 +226,6 @@ class Diagram:
             ends = "; ".join(f"from {a} to {b}" for a, b in line.ends) or "none"
             rows.append(f"  {name:<20} {len(line)} points, {ends}")
         return "\n".join(rows)
-
-    def __str__(self) -> str:
-        return self.report()
 
     def _repr_html_(self) -> str:
         from amp_theory.phases.diagram.drawing import inline_picture

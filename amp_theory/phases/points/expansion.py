@@ -35,7 +35,6 @@ E. M. Lifshitz, Statistical Physics, chapter on the critical point).
 
 from __future__ import annotations
 
-import html
 import math
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,7 +51,8 @@ from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.phases.points.tricritical import sorted_cusps
 from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import InputError, NumericalError, as_array, as_float, integer_between
-from amp_theory.tools.results import Located
+from amp_theory.tools.html import table
+from amp_theory.tools.results import Located, Reported, titled
 
 #: steps of numerical derivatives: in the coordinate, relative, between these; in the strength; in the control, relative
 LEAST_STEP, MOST_STEP, STRENGTH_STEP, CONTROL_STEP = 5e-4, 4e-3, 2e-3, 2e-3
@@ -84,7 +84,7 @@ class Coefficient:
 
 
 @dataclass(frozen=True)
-class TricriticalExpansion:
+class TricriticalExpansion(Reported):
     """The leading terms of the three lines next to a tricritical point.
 
     epsilon is the distance of the control from the tricritical point into the side with transitions; `direction` is the
@@ -200,19 +200,14 @@ class TricriticalExpansion:
 
     @property
     def _title(self) -> str:
-        given = ", ".join(f"{k}={v}" for k, v in self.parameters.items())
-        return f"{self.model}({given}), path {self.path}: next to the tricritical point"
+        return f"{titled(self.model, self.parameters, self.path)}: next to the tricritical point"
 
     def report(self) -> str:
         """Return a readable text."""
         return "\n".join([self._title, *(f"  {name:<18} {text}" for name, text in self._rows())])
 
-    def __str__(self) -> str:
-        return self.report()
-
     def _repr_html_(self) -> str:
-        rows = "".join(f"<tr><td>{html.escape(n)}</td><td>{html.escape(text)}</td></tr>" for n, text in self._rows())
-        return f"<table><caption>{html.escape(self._title)}</caption>{rows}</table>"
+        return table(self._title, ["", "to leading order"], self._rows())
 
 
 def tricritical_expansion(model: Model, path: Path, number: int = 0) -> TricriticalExpansion:

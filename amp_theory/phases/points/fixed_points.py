@@ -331,14 +331,9 @@ class StateEvolution:
 
 
 def state_evolution(
-    model: Model,
-    path: Path,
-    control: float,
-    strength: float,
-    start: str | float = "uninformed",
-    max_steps: int = 1000,
+    model: Model, path: Path, control: float, strength: float, start: str | float = "uninformed", max_steps: int = 1000,
     tolerance: float = 1e-12,
-) -> StateEvolution:
+) -> StateEvolution:  # fmt: skip
     """Iterate q <- G(xi'(q), strength), the overlap of AMP in successive iterations at large size.
 
     It ends as soon as the limit is known, which a small step does not tell: next to an unstable fixed point, and where
@@ -389,29 +384,36 @@ def state_evolution(
         )
     begin = _checked_start(start, eos.prior.second_moment)
     tolerance = positive("tolerance", tolerance)
-    lam, internal = float(intensity), float(s)
-    iterates = eos.state_evolution(lam, internal, begin)
+    number = integer_between("max_steps", max_steps, 1, 10**9)
+    return _iterated(eos, float(intensity), float(s), begin, str(start), number, tolerance)
+
+
+def _iterated(
+    eos: EquationOfState, intensity: float, strength: float, begin: str | float, start: str, max_steps: int,
+    tolerance: float,
+) -> StateEvolution:  # fmt: skip
+    """Return the iterates from `begin`, named `start`, up to where their limit is known or nothing more tells it."""
+    iterates = eos.state_evolution(intensity, strength, begin)
     overlap, gap = ([x] for x in next(iterates))
     error, status = math.inf, "max_steps"
-    for _ in range(integer_between("max_steps", max_steps, 1, 10**9)):
+    for _ in range(max_steps):
         q, rest = next(iterates)
         if not (math.isfinite(q) and math.isfinite(rest)):
-            partial = StateEvolution(np.array(overlap), np.array(gap), False, str(start))
             raise NumericalError(
-                f"state evolution of {model!r} is not finite after {len(overlap)} steps",
+                f"state evolution of {eos.model!r} is not finite after {len(overlap)} steps",
                 "fixed_points does not need its steps",
-                partial=partial,
+                partial=StateEvolution(np.array(overlap), np.array(gap), False, start),
             )
         overlap.append(q)
         gap.append(rest)
-        error = eos.error_of_last(lam, internal, overlap, gap, tolerance)
+        error = eos.error_of_last(intensity, strength, overlap, gap, tolerance)
         if math.isfinite(error):
             status = "converged"
             break
         if eos.stalled(overlap, gap):
             status = "stalled"
             break
-    return StateEvolution(np.array(overlap), np.array(gap), status == "converged", str(start), error, status)
+    return StateEvolution(np.array(overlap), np.array(gap), status == "converged", start, error, status)
 
 
 def _checked_start(start: str | float, rho: float) -> str | float:
