@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import re
 import shlex
@@ -76,8 +77,10 @@ def run_command(words):
 
 
 def test_commands_that_are_not_there_are_noticed():
-    for line in ("amp-theory tresholds ising-p-spin", "python -m pip install '.[tests]'", "python -m pip install amp",
-                 "python -m pytests", "ruff lint ."):  # fmt: skip
+    lines = ["amp-theory tresholds ising-p-spin", "python -m pip install '.[tests]'", "python -m pip install amp"]
+    if (ROOT / ".ci").exists():
+        lines += ["python -m pytests", "ruff lint ."]
+    for line in lines:
         with pytest.raises(AssertionError):
             run_command(shlex.split(line))
 
@@ -302,10 +305,10 @@ def test_tables_of_models_and_paths_are_those_of_the_catalogue(page):
             assert f"`{kind.strength}`" in last
 
 
-def test_every_part_is_named_in_the_docs():
+def test_every_function_and_part_is_named_in_the_docs():
     text = "".join(map(read, RUN))
     for name in at.__all__:
-        if name[0].isupper() and hasattr(getattr(at, name), "name"):
+        if inspect.isfunction(getattr(at, name)) or (name[0].isupper() and hasattr(getattr(at, name), "name")):
             assert re.search(rf"\b{name}\b", text), name
     schedules = {cls.__name__: {s.__name__ for s in cls.schedules} for cls in catalogue.PATHS.values()}
     for path, listed in re.findall(r"^\| `(\w+)` \| (`.*Interpolant.*|`.*`) \|$", read("docs/models.md"), re.M):
