@@ -1,4 +1,4 @@
-"""The two demonstrations, reduced, and what README and notebook say about the stored ones, held against their tables.
+"""The two demonstrations, reduced, and what page and notebook say about the stored ones, held against their tables.
 
 Thresholds are the theory's, sizes the smallest and controls those of the grids in notebooks/referee.ipynb.
 """
@@ -19,9 +19,10 @@ from amp_theory.trials.judging import LEVEL, POWER
 XORSAT = at.XORSAT(4, temperature=0.5)
 MATRIX = at.SpikedMatrix(at.SparseRademacher(0.08))
 ROOT = Path(at.__file__).parent.parent
+PAGE = ROOT / "docs" / "finite_instances.md"
 stored = pytest.mark.skipif(not (ROOT / "figures").exists(), reason="installed without the repository")
 DENSITIES = (0.8, 1.0, 1.2, 1.4, 1.6, 1.8)
-#: smallest and largest size of every sampler in the table of the README
+#: smallest and largest size of every sampler in the table of the page
 ENDS = {"flow": (500, 8000), "masked": (500, 2000), "heat-bath": (500, 8000)}
 
 
@@ -44,8 +45,8 @@ def words(text):
 
 
 @pytest.fixture(scope="module")
-def readme():
-    return words((ROOT / "README.md").read_text(encoding="utf-8"))
+def page():
+    return words(PAGE.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +56,9 @@ def notebook():
 
 
 @stored
-def test_the_readme_table_is_the_stored_one():
+def test_the_table_of_the_page_is_the_stored_one():
     """Every number of the table, at every density."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
     block = re.search(r"^\| density \| flow.*?\n\n", text, re.S | re.M).group(0)
     given = [[cell.strip() for cell in line.strip("| \n").split("|")] for line in block.strip().splitlines()[2:]]
     found = excesses("xorsat", "density")
@@ -70,13 +71,13 @@ def test_the_readme_table_is_the_stored_one():
 
 @pytest.mark.slow
 @stored
-def test_thresholds_in_the_caption(readme):
+def test_thresholds_in_the_caption(page):
     flow, autoregressive = (at.thresholds(XORSAT, path) for path in (at.Flow(), at.Autoregressive()))
     numbers = (flow.tricritical.density, autoregressive.tricritical.density, flow.dynamical.density)
     sentence = "the flow works below density {:.4f}, masked diffusion below {:.4f}, heat bath below {:.4f}"
-    assert sentence.format(*numbers) in readme
+    assert sentence.format(*numbers) in page
     noise = at.thresholds(MATRIX, at.Flow()).algorithmic.noise / 0.08**2
-    assert f"the algorithmic point at {noise:.4f}" in readme
+    assert f"the algorithmic point at {noise:.4f}" in page
 
 
 def scores(sampler, density, sizes=None):
@@ -112,8 +113,8 @@ def rounds(value, text):
     return abs(value - float(text)) <= 0.500001 * 10.0 ** -len(text.split(".")[1])
 
 
-#: a sentence of the README, and whether the tables say so
-README_CLAIMS = {
+#: a sentence of the page, and whether the tables say so
+PAGE_CLAIMS = {
     "at 0.8 and 1.0 no more than about two standard errors are left at N = 8000": lambda: all(
         abs(scores("flow", c)[-1]) < 2.2 for c in (0.8, 1.0)
     ),
@@ -206,10 +207,10 @@ NOTEBOOK_CLAIMS = {
 
 
 @stored
-@pytest.mark.parametrize("claim", README_CLAIMS)
-def test_what_the_readme_says_is_in_the_tables(readme, claim):
-    assert claim in readme
-    assert README_CLAIMS[claim]()
+@pytest.mark.parametrize("claim", PAGE_CLAIMS)
+def test_what_the_page_says_is_in_the_tables(page, claim):
+    assert claim in page
+    assert PAGE_CLAIMS[claim]()
 
 
 @stored
@@ -220,8 +221,8 @@ def test_what_the_notebook_says_is_in_the_tables(notebook, claim):
 
 
 @stored
-def test_no_caption_calls_a_finite_run_a_failure(readme):
-    caption = readme[readme.index("Noisy XORSAT, drawn by") : readme.index("`simulate` (also on the command line)")]
+def test_no_caption_calls_a_finite_run_a_failure(page):
+    caption = page[page.index("Noisy XORSAT, drawn by") : page.index("## Simulate and judge")]
     assert not re.search(r"\bfail(s|ed|ing)?\b", caption)
     assert all(before.endswith("not told from a ") for before in caption.split("failure")[:-1])
     assert {r["outcome"] for name in ("xorsat", "matrix") for r in table(name)} <= {"succeeds", "biased", "undecided"}
