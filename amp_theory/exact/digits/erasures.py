@@ -20,7 +20,8 @@ from amp_theory.exact.digits.rationals import lost_digits
 from amp_theory.ingredients.couplings.base import GeneralCoupling, PolynomialCoupling
 from amp_theory.ingredients.paths.named import Autoregressive
 from amp_theory.models.sparse import XORSAT
-from amp_theory.tools.errors import InputError
+from amp_theory.tools.errors import InputError, told
+from amp_theory.tools.registration import ByClass
 
 if TYPE_CHECKING:
     from amp_theory.exact.digits.rules import Real, Rule
@@ -49,6 +50,18 @@ class ErasureChannel(UnitAtoms):
             return ChannelValues((snr - known) / 2, known, unknown, unknown, -unknown)
 
 
+@ByClass
+def erasing(path: Path) -> bool:
+    """Tell whether a path's side information, at strength theta, makes a part theta of the variables known: no."""
+    return False
+
+
+@erasing.register(Autoregressive)
+def _known(path: Autoregressive) -> bool:
+    return True
+
+
+@ByClass
 def erasure_form(model: Model, path: Path) -> GeneralCoupling:
     """Return the coupling that goes with an `ErasureChannel` for a model that is not dense.
 
@@ -57,9 +70,18 @@ def erasure_form(model: Model, path: Path) -> GeneralCoupling:
     InputError
         For all but XORSAT at temperature 0 with Poisson degrees on the autoregressive path.
     """
-    if type(model) is XORSAT and model.temperature == 0 and not model.regular and type(path) is Autoregressive:
-        return PolynomialCoupling(((model.k, Fraction(1)),))
-    raise InputError(
-        f"no digits beyond double precision for {model!r} along {path.name}: its messages are laws on a grid or "
+    raise _none(model, path)
+
+
+def _none(model: Model, path: Path) -> InputError:
+    return InputError(
+        f"no digits beyond double precision for {told(model)} along {path.name}: its messages are laws on a grid or "
         "populations; dense models have them, and XORSAT at T = 0 with Poisson degrees, autoregressive"
     )
+
+
+@erasure_form.register(XORSAT)
+def _parity(model: XORSAT, path: Path) -> GeneralCoupling:
+    if model.temperature == 0 and not model.regular and erasing(path):
+        return PolynomialCoupling(((model.k, Fraction(1)),))
+    raise _none(model, path)
