@@ -19,8 +19,10 @@ import numpy as np
 
 from amp_theory.equations_of_state.populations.population import PopulationPoint, PopulationRun, side_information
 from amp_theory.ingredients.paths.base import Path
+from amp_theory.ingredients.paths.named import Autoregressive, UniformDiscreteDiffusion
 from amp_theory.models.coloring import Coloring
 from amp_theory.tools.arrays import Array
+from amp_theory.tools.registration import ByClass
 from amp_theory.tools.results import Located
 from amp_theory.tools.runs import random_stream
 
@@ -41,18 +43,24 @@ NODES = 20_000
 ENOUGH = 0.95
 
 
+@ByClass
 def side_overlap(path: Path, q: int, internal: Array) -> Array:
     """Return the overlap of single nodes with side information of internal strengths, shape (n,).
 
-    Known exactly for erasures (theta) and flips (retention^2); for the flow a mean over fixed noise, smooth in snr.
+    It is a mean over fixed noise, smooth in the strength, unless an exact one is registered.
     """
-    if path.strength != "snr":
-        return np.asarray(internal, dtype=float)
     result = []
-    for snr in np.maximum(internal, 0.0):
-        weight = np.exp(side_information(path, q, float(snr), NODES, random_stream(0, 0)))
+    for strength in path.public(np.maximum(internal, 0.0)):
+        weight = np.exp(side_information(path, q, float(strength), NODES, random_stream(0, 0)))
         result.append((q * np.mean(weight[:, 0] / weight.sum(axis=1)) - 1) / (q - 1))
     return np.array(result)
+
+
+@side_overlap.register(Autoregressive)
+@side_overlap.register(UniformDiscreteDiffusion)
+def _exact_overlap(path: Path, q: int, internal: Array) -> Array:
+    """Return theta of erasures, retention^2 of flips."""
+    return np.asarray(internal, dtype=float)
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +176,7 @@ def tricritical_point(run: PopulationRun, isotherm: list[PopulationPoint], done:
 
 def _strengths(path: Path, q: int) -> Array:
     """Return the strengths at which the side information's own overlap takes the values LEVELS."""
-    internal = np.linspace(0, 2.0 if path.strength == "snr" else 1.0, 201)
+    internal = np.linspace(0, min(path.limit, 2.0), 201)
     return path.public(np.interp(LEVELS, side_overlap(path, q, internal), internal))
 
 
