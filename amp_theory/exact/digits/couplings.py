@@ -31,6 +31,8 @@ from amp_theory.tools.errors import InputError, told
 from amp_theory.tools.expressions import exact
 from amp_theory.tools.registration import ByClass
 
+__all__ = ["ExactPolynomial", "ScaledCoupling", "exact_coupling", "exact_output", "mp"]
+
 Terms = tuple[tuple[int, Fraction], ...]
 
 

@@ -18,7 +18,6 @@ from amp_theory.exact.digits.channel_base import ChannelValues, UnitAtoms
 from amp_theory.exact.digits.contexts import mp
 from amp_theory.exact.digits.rationals import lost_digits
 from amp_theory.ingredients.couplings.base import GeneralCoupling, PolynomialCoupling
-from amp_theory.ingredients.paths.named import Autoregressive
 from amp_theory.models.sparse import XORSAT
 from amp_theory.tools.errors import InputError, told
 from amp_theory.tools.registration import ByClass
@@ -51,17 +50,6 @@ class ErasureChannel(UnitAtoms):
 
 
 @ByClass
-def erasing(path: Path) -> bool:
-    """Tell whether a path's side information, at strength theta, makes a part theta of the variables known: no."""
-    return False
-
-
-@erasing.register(Autoregressive)
-def _known(path: Autoregressive) -> bool:
-    return True
-
-
-@ByClass
 def erasure_form(model: Model, path: Path) -> GeneralCoupling:
     """Return the coupling that goes with an `ErasureChannel` for a model that is not dense.
 
@@ -82,6 +70,6 @@ def _none(model: Model, path: Path) -> InputError:
 
 @erasure_form.register(XORSAT)
 def _parity(model: XORSAT, path: Path) -> GeneralCoupling:
-    if model.temperature == 0 and not model.regular and erasing(path):
+    if model.temperature == 0 and not model.regular and path.erases:
         return PolynomialCoupling(((model.k, Fraction(1)),))
     raise _none(model, path)
