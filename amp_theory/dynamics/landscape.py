@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from amp_theory.ingredients.couplings.base import PolynomialCoupling
-from amp_theory.ingredients.priors.named import Gaussian
+from amp_theory.ingredients.priors.named import standard_normal
 from amp_theory.models.base import Model, as_model
 from amp_theory.tools.arrays import Array, Index
 from amp_theory.tools.errors import InputError, positive, told
@@ -26,7 +26,7 @@ class Landscape:
         """Return the landscape of a model, or raise an `InputError` if it is not a spherical polynomial one."""
         as_model(model)
         coupling = model.polynomial
-        if coupling is None or not isinstance(model.variable_prior, Gaussian):
+        if coupling is None or not standard_normal(model.variable_prior):
             raise InputError(
                 "the Langevin theory is that of spherical models with a polynomial coupling, SphericalPSpin(p) or "
                 f"MixedPSpin(xi, Gaussian()), got {told(model)}"

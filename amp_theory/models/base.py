@@ -69,7 +69,7 @@ class Model(ABC):
     @property
     def polynomial(self) -> PolynomialCoupling | None:
         """The coupling if it is a polynomial, else None."""
-        return self.coupling if isinstance(self.coupling, PolynomialCoupling) else None
+        return None if self.coupling is None else self.coupling.polynomial
 
     @property
     def spherical(self) -> bool:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from amp_theory.ingredients.couplings.base import Coupling, GeneralCoupling
 from amp_theory.ingredients.couplings.rotational import RowOrthogonalCoupling, SpectralCoupling, Spectrum
-from amp_theory.ingredients.outputs.named import OutputChannel, OutputCoupling, SymmetricPerceptron
+from amp_theory.ingredients.outputs.named import OutputChannel, OutputCoupling
 from amp_theory.ingredients.priors.base import Prior, check_prior
 from amp_theory.models.base import Model
 from amp_theory.tools.arrays import Array
@@ -83,7 +83,7 @@ class GLM(Model):
     @property
     def random_counterpart(self) -> bool:
         """Whether the random model exists: constraints alike for all signs, on unbiased +-1 variables."""
-        return isinstance(self.channel, SymmetricPerceptron) and self.prior.unbiased_sign
+        return self.channel.constraint and self.prior.unbiased_sign
 
 
 @dataclass(frozen=True)

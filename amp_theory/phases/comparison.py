@@ -37,6 +37,7 @@ from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.tools.arrays import EPS
 from amp_theory.tools.errors import as_float, one_of
 from amp_theory.tools.html import table
+from amp_theory.tools.registration import ByClass
 from amp_theory.tools.results import Reported, Thresholds
 
 Certainty = Literal["theorem", "conjecture", "bound", "heuristic", "unknown"]
@@ -289,19 +290,11 @@ class _Judge:
         return self._verdicts(path.name, "message passing", cuts, judge, thresholds(self.model, path))
 
     def _proof(self, path: Path, intensity: float) -> tuple[Certainty, str]:
-        free = f"the {path.name} path meets no first-order transition"
-        if isinstance(path, Flow) and intensity < self.contiguous:
-            if self._is_sherrington_kirkpatrick:
-                return (
-                    "theorem",
-                    f"{free} (El Alaoui, Montanari, Sellke, Prob. Math. Phys. 6, 2025: Wasserstein)",
-                )
-            if self.ageing is not None and self.ageing.forgets(intensity):
-                return "theorem", f"{free} (Huang, Montanari, Pham, arXiv:2404.15651: in total variation)"
-        return "conjecture", free
+        free, source = f"the {path.name} path meets no first-order transition", theorem(path, self, intensity)
+        return ("theorem", f"{free} ({source})") if source else ("conjecture", free)
 
     @property
-    def _is_sherrington_kirkpatrick(self) -> bool:
+    def is_sherrington_kirkpatrick(self) -> bool:
         """Whether the measure is that of pairs of equally likely signs, whatever the model's name."""
         c = self.coupling
         return (
@@ -324,7 +317,7 @@ class _Judge:
         """Judge local Monte Carlo from a random start by the branches at zero strength."""
         cuts = [x for b in self.geo.zero for x in (b.start, b.stop)] + [self.algorithmic, self.eos.start]
         cuts += self.boundaries
-        cuts += [1 / (16 * self._pair_curvature)] if self._is_sherrington_kirkpatrick else []
+        cuts += [1 / (16 * self._pair_curvature)] if self.is_sherrington_kirkpatrick else []
         return self._verdicts("mcmc", "local moves", cuts, self._dynamics, self.special)
 
     def langevin(self, local: SamplerVerdicts) -> SamplerVerdicts:
@@ -352,7 +345,7 @@ class _Judge:
         jumped = intensity > self.algorithmic
         if jumped or (self.eos.symmetric and intensity > self.eos.start):
             return self._beyond_thresholds(intensity, jumped)
-        if self._is_sherrington_kirkpatrick and intensity * self._pair_curvature < 1 / 16:
+        if self.is_sherrington_kirkpatrick and intensity * self._pair_curvature < 1 / 16:
             return True, "theorem", "beta < 1/4 (Bauerschmidt, Bodineau; Eldan, Koehler, Zeitouni)"
         return True, "conjecture", "no second branch exists at zero strength"
 
@@ -373,6 +366,23 @@ class _Judge:
         if self.coupling is not None:
             return None, _UNKNOWN, f"{_TRAPPED}; {_FOUND}"
         return None, _UNKNOWN, f"nothing is derived for couplings of this kind ({_TRAPPED})"
+
+
+@ByClass
+def theorem(path: Path, judge: _Judge, intensity: float) -> str:
+    """Return who has proven that a sampler works along a path, wherever that meets no transition; "" for nobody."""
+    return ""
+
+
+@theorem.register(Flow)
+def _localization(path: Flow, judge: _Judge, intensity: float) -> str:
+    if intensity >= judge.contiguous:
+        return ""
+    if judge.is_sherrington_kirkpatrick:
+        return "El Alaoui, Montanari, Sellke, Prob. Math. Phys. 6, 2025: Wasserstein"
+    if judge.ageing is not None and judge.ageing.forgets(intensity):
+        return "Huang, Montanari, Pham, arXiv:2404.15651: in total variation"
+    return ""
 
 
 _UNKNOWN: Certainty = "unknown"

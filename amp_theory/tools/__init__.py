@@ -8,5 +8,6 @@ May import: nothing of the package outside this room.
   safeguarded Newton iteration on many brackets; `expressions`: polynomials from text, floats as written numbers.
 - `runs`: long runs of independent tasks; `checkpoints`: what such runs keep; `workers`: processes that end with their
   parent; `exclusive`: what threads take in turns.
+- `registration`: functions with one form for each class, which a user's own class registers too.
 - `files`: reading and writing so that nothing is lost; `html` and `sheets`: tables for notebooks and as CSV.
 """

@@ -139,7 +139,7 @@ class Plan:
                 f"simulations need exact samples by Markov chains, {self.model!r} has none: use draw_samples"
             )
         chains = [name for name in self.samplers if name in CHAINS]
-        if chains and isinstance(instance, GraphInstance) and min(instance.factor.weights) == 0:
+        if chains and instance.hard:
             raise InputError(
                 f"{chains[0]} cannot start from random configurations under hard constraints: give the model a "
                 "temperature > 0, or choose other samplers"

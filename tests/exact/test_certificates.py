@@ -150,7 +150,7 @@ def test_derivative_of_the_equation(model, path, point):
                 - problem.channel.values(mp.mpf(value) - h, trapezoid).curvature
             ) / (2 * h)
             m = Enclosures(*(iv.mpf(t) for t in (v.free_entropy, v.overlap, v.slope, v.curvature, bend)))
-            return mp.mpf(problem.function(x, m).mid.a), mp.mpf(problem.derivative(x, m).mid.a)
+            return mp.mpf(problem.reduction.function(x, m).mid.a), mp.mpf(problem.reduction.derivative(x, m).mid.a)
 
         slope = (at_x(x + h)[0] - at_x(x - h)[0]) / (2 * h)
         assert abs(slope - at_x(x)[1]) < mp.mpf(10) ** -18

@@ -20,7 +20,6 @@ from amp_theory.exact.proofs.certificates import (
     certifiable,
     digest,
 )
-from amp_theory.exact.proofs.reduction import EQUATIONS
 from amp_theory.interface import cli
 
 #: seconds within which damage is noticed
@@ -223,7 +222,7 @@ def large():
         return f"{value * (1 - width):.25g}", f"{value * (1 + width):.25g}"
 
     return Certificate(
-        model.name, model.parameters, path.name, "dynamical", EQUATIONS["fold"], around(x, 1e-15), around(x, 1e-5),
+        model.name, model.parameters, path.name, "dynamical", "x A''(M) M' - A'(M) = 0", around(x, 1e-15), around(x, 1e-5),
         {"noise": around(point.control, 1e-14), "overlap": around(point.overlap, 1e-14)}, rule.per_unit, rule.reach,
     )  # fmt: skip
 
@@ -263,7 +262,7 @@ def test_long_proofs_are_begun_for_near_numbers_only(monkeypatch):
         (["spiked-matrix-tensor", "--set", "p=3", "--set", "tensor_noise=0.8"], "polynomial A only"),
         (["spiked-matrix", "--set", "prior=gauss-bernoulli", "--set", "rho=0.1"], "rational atoms only"),
         (["stochastic-block-model", "--set", "k=4"], "rational atoms only"),
-        (["ising-p-spin", "--set", "p=3", "--path", "uniform-diffusion"], "tricritical points of the flow"),
+        (["ising-p-spin", "--set", "p=3", "--path", "uniform-diffusion"], "points along Flow and Autoregressive"),
     ],
 )
 def test_models_without_certificates_are_refused_before_any_search(monkeypatch, capsys, words, message):

@@ -318,11 +318,12 @@ def test_families_give_their_members() -> None:
 def test_general_algebra_reproduces_one_power() -> None:
     from amp_theory.exact.formulas import polynomial as algebra
     from amp_theory.exact.formulas.gaussian import Curves
+    from amp_theory.exact.formulas.paths import gaussian_path
     from amp_theory.exact.formulas.setting import read
 
     for path in (FLOW, AUTO):
         for p in (3, 4, 7):
-            curves = Curves(read(at.SphericalPSpin(p), path, {}))
+            curves = Curves(read(at.SphericalPSpin(p), path, {}), gaussian_path(path))
             formula = closed_forms(at.SphericalPSpin(p), path).points["tricritical"]
             (found,) = algebra.tricritical(curves)
             assert all(zero(found[c] - formula[c]) for c in formula)

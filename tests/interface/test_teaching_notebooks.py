@@ -25,6 +25,8 @@ NAMES = [
 ]
 pytestmark = pytest.mark.skipif(not FOLDER.exists(), reason="installed without the repository")
 
+#: where a class of one's own registers its other forms
+REGISTERS = {"amp_theory.exact.digits.couplings"}
 #: what a notebook says, as expressions in its own variables when it has run
 CLAIMS = {
     "01_first_diagram": [
@@ -64,6 +66,7 @@ CLAIMS = {
     "04_your_own_model": [
         "abs(diagram.thresholds.weak_recovery.noise - 1) < 1e-12",
         "abs(at.thresholds(even, at.Flow()).weak_recovery.noise - 16) < 1e-10",  # xi''(0) = a^2/noise = 1
+        "len(many.decimals['noise']) > 30 and abs(many.noise - at.thresholds(even, at.Flow()).tricritical.noise) < 1e-8",
         "abs(whole.temperature - 0.74099624003) < 1e-10",
         "abs(at.thresholds(spins, PartialFlow(0.1354)).tricritical.temperature - 0.758742) < 1e-4",
         "at.thresholds(spins, PartialFlow(0.13)).tricritical is None",
@@ -194,7 +197,7 @@ def test_short_and_public(name):
         for node in ast.walk(tree):
             modules = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             modules += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
-            assert not any(m.startswith("amp_theory.") for m in modules)
+            assert not any(m.startswith("amp_theory.") and m not in REGISTERS for m in modules)
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "at":
                 assert node.attr in at.__all__, f"at.{node.attr} is not public"
     for target in re.findall(r"\]\(([^)]*\.ipynb)\)", text_of(notebook)):

@@ -158,7 +158,11 @@ EQUATIONS = {
     "clause map of bicoloring": ("ingredients.factors", "factors", "N_+- = sum over the other spins of w prod_j"),
     "Onsager term": ("finite.inference", "amp", "xi''(m^t.m^{t-1}/N) (1/N sum_i v_i^t) m^{t-1}"),
     "Langevin criterion": ("dynamics", "ageing", "xi''(0) (1 - q_th) > 1"),
-    "error bound of a threshold": ("phases.points", "zero_strength", "the bound on the surface's function that vanishes"),
+    "error bound of a threshold": (
+        "phases.points",
+        "zero_strength",
+        "the bound on the surface's function that vanishes",
+    ),
 }
 
 

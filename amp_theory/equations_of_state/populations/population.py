@@ -29,10 +29,12 @@ import numpy as np
 import numpy.typing as npt
 
 from amp_theory.ingredients.paths.base import Path, as_path
+from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDiscreteDiffusion
 from amp_theory.models.coloring import Coloring
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.checkpoints import Result, State
 from amp_theory.tools.errors import InputError, as_float, as_list, one_of, told
+from amp_theory.tools.registration import ByClass
 from amp_theory.tools.runs import random_stream, run_tasks
 
 #: bisections for the degree, standard deviations beyond which degrees are cut off
@@ -41,40 +43,76 @@ STEPS, TAIL = 60, 7.0
 NODES = 20_000
 
 
+@ByClass
 def side_information(path: Path, q: int, strength: float, shape: int, rng: np.random.Generator) -> Array:
-    """Return log[side(s)/side(0)] for `shape` nodes, shape (shape, q); -inf where a colour is excluded.
+    """Return log[side(s)/side(0)] for `shape` nodes of colour 0, shape (shape, q); -inf where a colour is excluded.
 
-    Flow: snr [s = 0] + sqrt(snr) z_s; autoregressive: known with probability theta; uniform diffusion: a colour is
-    seen, the right one with probability r + (1 - r)/q, r the retention, else any other.
+    Raises
+    ------
+    InputError
+        For a path whose class has registered no such function.
+
+    Examples
+    --------
+    >>> from amp_theory import Flow
+    >>> class Nothing(Flow):
+    ...     pass
+    >>> @side_information.register(Nothing)
+    ... def _nothing(path, q, strength, shape, rng):
+    ...     return np.zeros((shape, q))
+    >>> side_information(Nothing(), 4, 0.5, 10, random_stream(0, 0)).shape
+    (10, 4)
     """
-    if path.strength == "snr":
-        log = math.sqrt(strength) * rng.standard_normal((shape, q))
-        log[:, 0] += strength
-    elif path.strength == "revealed":
-        log = np.zeros((shape, q))
-        log[rng.random(shape) < strength, 1:] = -np.inf
-    elif path.strength == "retention":
-        right = strength + (1 - strength) / q
-        seen = np.where(rng.random(shape) < right, 0, rng.integers(1, q, shape))
-        log = np.zeros((shape, q))
-        log[np.arange(shape), seen] = math.log(right * (q - 1) / (1 - right)) if right < 1 else np.inf
-    else:
-        raise InputError(f"{path!r} has no meaning for colours: use Flow, Autoregressive or UniformDiscreteDiffusion")
+    raise InputError(
+        f"{told(path)} has no meaning for colours: use Flow, Autoregressive or UniformDiscreteDiffusion, or register "
+        f"what it tells with {side_information.where}"
+    )
+
+
+@side_information.register(Flow)
+def _noisy(path: Flow, q: int, strength: float, shape: int, rng: np.random.Generator) -> Array:
+    """Every colour is seen in noise: snr [s = 0] + sqrt(snr) z_s."""
+    log = math.sqrt(strength) * rng.standard_normal((shape, q))
+    log[:, 0] += strength
+    return np.asarray(log - log[:, :1])
+
+
+@side_information.register(Autoregressive)
+def _known(path: Autoregressive, q: int, strength: float, shape: int, rng: np.random.Generator) -> Array:
+    """Make the colour known with probability theta."""
+    log = np.zeros((shape, q))
+    log[rng.random(shape) < strength, 1:] = -np.inf
+    return log
+
+
+@side_information.register(UniformDiscreteDiffusion)
+def _seen(path: UniformDiscreteDiffusion, q: int, strength: float, shape: int, rng: np.random.Generator) -> Array:
+    """Show a colour, the right one with probability r + (1 - r)/q, r the retention, else any other."""
+    right = strength + (1 - strength) / q
+    seen = np.where(rng.random(shape) < right, 0, rng.integers(1, q, shape))
+    log = np.zeros((shape, q))
+    log[np.arange(shape), seen] = math.log(right * (q - 1) / (1 - right)) if right < 1 else np.inf
     return log - log[:, :1]
 
 
+@ByClass
 def side_overlap(path: Path, q: int, internal: Array) -> Array:
     """Return the overlap of single nodes with side information of internal strengths, shape (n,).
 
-    Known exactly for erasures (theta) and flips (retention^2); for the flow a mean over fixed noise, smooth in snr.
+    It is a mean over fixed noise, smooth in the strength, unless an exact one is registered.
     """
-    if path.strength != "snr":
-        return np.asarray(internal, dtype=float)
     result = []
-    for snr in np.maximum(internal, 0.0):
-        weight = np.exp(side_information(path, q, float(snr), NODES, random_stream(0, 0)))
+    for strength in path.public(np.maximum(internal, 0.0)):
+        weight = np.exp(side_information(path, q, float(strength), NODES, random_stream(0, 0)))
         result.append((q * np.mean(weight[:, 0] / weight.sum(axis=1)) - 1) / (q - 1))
     return np.array(result)
+
+
+@side_overlap.register(Autoregressive)
+@side_overlap.register(UniformDiscreteDiffusion)
+def _exact_overlap(path: Path, q: int, internal: Array) -> Array:
+    """Return theta of erasures, retention^2 of flips."""
+    return np.asarray(internal, dtype=float)
 
 
 def permutations(q: int) -> npt.NDArray[np.intp]:

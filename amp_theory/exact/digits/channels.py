@@ -24,8 +24,9 @@ from amp_theory.ingredients.priors.base import SPARSEST, Prior
 from amp_theory.ingredients.priors.density import Density
 from amp_theory.ingredients.priors.groups import PottsPrior, two_groups
 from amp_theory.ingredients.priors.named import Discrete, GaussBernoulli, Gaussian, Rademacher, SparseRademacher
-from amp_theory.tools.errors import InputError, NumericalError
+from amp_theory.tools.errors import InputError, NumericalError, told
 from amp_theory.tools.expressions import exact
+from amp_theory.tools.registration import ByClass
 
 __all__ = ["ChannelValues", "DensityChannel", "ExactChannel", "MixtureChannel", "exact_channel"]
 
@@ -313,35 +314,69 @@ def _density(prior: Density, s: Real) -> Real:
     return to_mp(value)
 
 
+@ByClass
 def exact_channel(prior: Prior) -> ExactChannel:
     """Return the many-digit channel of a prior.
 
     Raises
     ------
     InputError
-        For a prior that is none of the package's own.
+        For a prior whose class has registered none.
+
+    Examples
+    --------
+    A prior of one's own has the digits of a prior that is the same law:
+
+    >>> from dataclasses import dataclass
+    >>> import amp_theory as at
+    >>> class Coin(at.Rademacher):
+    ...     pass
+    >>> @exact_channel.register(Coin)
+    ... def _coin(prior):
+    ...     return exact_channel(at.Rademacher())
+    >>> at.thresholds(at.SpikedTensor(3, Coin()), at.Flow(), digits=12).dynamical.decimals["noise"]
+    '0.309717259278'
     """
-    one, zero = Fraction(1), Fraction(0)
-    if isinstance(prior, Density):
-        return DensityChannel(prior)
-    kind = type(prior)  # a subclass may be another law
-    if isinstance(prior, PottsPrior) and kind is PottsPrior and prior.k > 2:
-        return PottsChannel(prior.k)
-    if isinstance(prior, Discrete) and kind is Discrete:
-        return _discrete(prior)
-    if isinstance(prior, SparseRademacher | GaussBernoulli) and kind in (SparseRademacher, GaussBernoulli):
-        rho = exact(prior.rho)
-        sparse = isinstance(prior, SparseRademacher)
-        rows = [(rho / 2, -one, zero), (rho / 2, one, zero)] if sparse else [(rho, zero, one)]
-        return _mixture([(1 - rho, zero, zero), *rows] if rho < 1 else rows)
-    if kind in (Rademacher, PottsPrior):
-        return _mixture([(one / 2, -one, zero), (one / 2, one, zero)])
-    if kind is Gaussian:
-        return _mixture([(one, zero, one)])
     raise InputError(
-        "digits beyond double precision are there for priors of the package and densities that take mpmath numbers, "
-        f"not for {prior!r}; give it as Discrete(values, probabilities) or as a Density"
+        f"digits beyond double precision are there for priors of the package, not for {told(prior)}: give it as "
+        f"Discrete or Density, or register its channel with {exact_channel.where}"
     )
+
+
+exact_channel.register(Density)(DensityChannel)
+
+
+@exact_channel.register(PottsPrior)
+def _potts(prior: PottsPrior) -> ExactChannel:
+    return PottsChannel(prior.k) if prior.k > 2 else exact_channel(Rademacher())
+
+
+@exact_channel.register(Rademacher)
+def _signs(prior: Rademacher) -> ExactChannel:
+    one, zero = Fraction(1), Fraction(0)
+    return _mixture([(one / 2, -one, zero), (one / 2, one, zero)])
+
+
+@exact_channel.register(Gaussian)
+def _normal(prior: Gaussian) -> ExactChannel:
+    return _mixture([(Fraction(1), Fraction(0), Fraction(1))])
+
+
+@exact_channel.register(SparseRademacher)
+def _sparse_signs(prior: SparseRademacher) -> ExactChannel:
+    rho, one, zero = exact(prior.rho), Fraction(1), Fraction(0)
+    return _diluted(rho, [(rho / 2, -one, zero), (rho / 2, one, zero)])
+
+
+@exact_channel.register(GaussBernoulli)
+def _sparse_normal(prior: GaussBernoulli) -> ExactChannel:
+    rho = exact(prior.rho)
+    return _diluted(rho, [(rho, Fraction(0), Fraction(1))])
+
+
+def _diluted(rho: Fraction, rows: list[tuple[Fraction, Fraction, Fraction]]) -> ExactChannel:
+    """Return the channel of components and of an atom at 0 with the rest of the weight, if any is left."""
+    return _mixture([(1 - rho, Fraction(0), Fraction(0)), *rows] if rho < 1 else rows)
 
 
 def _mixture(rows: list[tuple[Fraction, Fraction, Fraction]]) -> MixtureChannel:
@@ -349,6 +384,7 @@ def _mixture(rows: list[tuple[Fraction, Fraction, Fraction]]) -> MixtureChannel:
     return MixtureChannel(*(tuple(column) for column in zip(*rows, strict=True)))
 
 
+@exact_channel.register(Discrete)
 def _discrete(prior: Discrete) -> ExactChannel:
     """Return the channel of atoms; those of `two_groups` are (1-r)/c and -r/c with c^2 = r (1-r), not decimals."""
     zero, r = Fraction(0), exact(min(prior.probabilities))

@@ -14,7 +14,7 @@ from amp_theory.exact.digits.rationals import normalised, to_mp
 from amp_theory.exact.digits.rotational import ExactRowOrthogonal, ExactSpectrum
 from amp_theory.exact.digits.rules import Real, Rule, Values
 from amp_theory.ingredients.couplings.base import GeneralCoupling, PolynomialCoupling
-from amp_theory.ingredients.couplings.rotational import RowOrthogonalCoupling, SpectralCoupling, Spectrum
+from amp_theory.ingredients.couplings.rotational import RowOrthogonalCoupling, SpectralCoupling
 from amp_theory.ingredients.outputs.likelihood import Channel
 from amp_theory.ingredients.outputs.named import (
     AbsChannel,
@@ -27,8 +27,11 @@ from amp_theory.ingredients.outputs.named import (
     SignChannel,
     SymmetricPerceptron,
 )
-from amp_theory.tools.errors import InputError
+from amp_theory.tools.errors import InputError, told
 from amp_theory.tools.expressions import exact
+from amp_theory.tools.registration import ByClass
+
+__all__ = ["ExactPolynomial", "ScaledCoupling", "exact_coupling", "exact_output", "mp"]
 
 Terms = tuple[tuple[int, Fraction], ...]
 
@@ -57,52 +60,119 @@ class ExactPolynomial(ScaledCoupling):
         return _derivatives(self.fixed_terms, overlap)
 
 
-def _output(channel: OutputChannel, rho: Real) -> ExactCoupling:
-    """Return the coupling of a named output channel."""
-    kind = type(channel)  # a subclass may be another law
-    if isinstance(channel, LinearChannel) and kind is LinearChannel:
-        return ExactLinear(rho, to_mp(channel.noise))
-    if isinstance(channel, ProbitChannel) and kind is ProbitChannel:
-        return ExactSign(rho, to_mp(channel.noise))
-    if isinstance(channel, DoorChannel | SymmetricPerceptron) and kind in (DoorChannel, SymmetricPerceptron):
-        return ExactDoor(rho, to_mp(channel.kappa), constraint=kind is SymmetricPerceptron)
-    if kind is SignChannel:
-        return ExactSign(rho, mp.mpf(0))
-    if kind is ReLUChannel:
-        return ExactReLU(rho)
-    if kind is AbsChannel:
-        return ExactAbs(rho)
-    reason = "its likelihood is a function of numpy arrays" if isinstance(channel, Channel) else "it is a user's own"
+@ByClass
+def exact_output(channel: OutputChannel, second_moment: Real) -> ExactCoupling:
+    """Return the many-digit coupling of an output channel at rho = `second_moment`, a number of mpmath.
+
+    Raises
+    ------
+    InputError
+        For a channel whose class has registered none.
+
+    Examples
+    --------
+    >>> import amp_theory as at
+    >>> class Measured(at.LinearChannel):
+    ...     pass
+    >>> @exact_output.register(Measured)
+    ... def _measured(channel, second_moment):
+    ...     return ExactLinear(second_moment, to_mp(channel.noise))
+    >>> model = at.GLM(at.Rademacher(), Measured(0.1))
+    >>> at.thresholds(model, at.Flow(), digits=20).dynamical.decimals["sampling_ratio"]
+    '0.67241719359868985336'
+    """
     raise InputError(
-        f"digits beyond double precision are not there for the output channel {channel!r}: {reason}, in double "
-        "precision; the channels that the package names have them"
+        f"digits beyond double precision are there for output channels of the package, not for {told(channel)}: "
+        f"register its coupling with {exact_output.where}"
     )
 
 
-def _spectrum(spectrum: Spectrum, rho: Real) -> ExactCoupling:
-    """Return the coupling of a spectrum."""
-    return ExactSpectrum(tuple(map(exact, spectrum.eigenvalues)), tuple(normalised(spectrum.weights)), rho)
+@exact_output.register(Channel)
+def _likelihood(channel: Channel, rho: Real) -> ExactCoupling:
+    raise InputError(
+        f"digits beyond double precision are not there for the output channel {told(channel)}: its likelihood is a "
+        "function of numpy arrays, in double precision; the channels that the package names have them"
+    )
 
 
+@exact_output.register(LinearChannel)
+def _linear(channel: LinearChannel, rho: Real) -> ExactCoupling:
+    return ExactLinear(rho, to_mp(channel.noise))
+
+
+@exact_output.register(ProbitChannel)
+def _probit(channel: ProbitChannel, rho: Real) -> ExactCoupling:
+    return ExactSign(rho, to_mp(channel.noise))
+
+
+@exact_output.register(SignChannel)
+def _sign(channel: SignChannel, rho: Real) -> ExactCoupling:
+    return ExactSign(rho, mp.mpf(0))
+
+
+@exact_output.register(DoorChannel)
+def _door(channel: DoorChannel, rho: Real) -> ExactCoupling:
+    return ExactDoor(rho, to_mp(channel.kappa), constraint=False)
+
+
+@exact_output.register(SymmetricPerceptron)
+def _constraint(channel: SymmetricPerceptron, rho: Real) -> ExactCoupling:
+    return ExactDoor(rho, to_mp(channel.kappa), constraint=True)
+
+
+@exact_output.register(ReLUChannel)
+def _relu(channel: ReLUChannel, rho: Real) -> ExactCoupling:
+    return ExactReLU(rho)
+
+
+@exact_output.register(AbsChannel)
+def _modulus(channel: AbsChannel, rho: Real) -> ExactCoupling:
+    return ExactAbs(rho)
+
+
+@ByClass
 def exact_coupling(coupling: GeneralCoupling, second_moment: Real) -> ExactCoupling:
     """Return the many-digit form of a coupling, for the working precision; rho = `second_moment`.
 
     Raises
     ------
     InputError
-        For a coupling that is none of the package's own.
+        For a coupling whose class has registered none.
+
+    Examples
+    --------
+    >>> import amp_theory as at
+    >>> class Powers(at.PolynomialCoupling):
+    ...     pass
+    >>> @exact_coupling.register(Powers)
+    ... def _powers(coupling, second_moment):
+    ...     return exact_coupling(at.PolynomialCoupling(coupling.scaled_terms), second_moment)
+    >>> exact_coupling(Powers(((2, 0.5),)), mp.mpf(1)).scaled_terms
+    ((2, Fraction(1, 2)),)
     """
-    kind = type(coupling)  # a subclass may be another function
-    if isinstance(coupling, PolynomialCoupling) and kind is PolynomialCoupling:
-        parts = (coupling.scaled_terms, coupling.fixed_terms)
-        return ExactPolynomial(*(tuple((power, exact(c)) for power, c in terms) for terms in parts))
-    if isinstance(coupling, OutputCoupling) and kind is OutputCoupling:
-        return _output(coupling.channel, second_moment)
-    if isinstance(coupling, RowOrthogonalCoupling) and kind is RowOrthogonalCoupling:
-        return ExactRowOrthogonal(to_mp(coupling.noise), second_moment)
-    if isinstance(coupling, SpectralCoupling) and kind is SpectralCoupling:
-        return _spectrum(coupling.spectrum, second_moment)
     raise InputError(
         "digits beyond double precision are there for the couplings of the package's own dense models, not for "
-        f"{coupling!r}, which is a class of a user's own in double precision"
+        f"{told(coupling)}: register its many-digit form with {exact_coupling.where}"
     )
+
+
+@exact_coupling.register(PolynomialCoupling)
+def _polynomial(coupling: PolynomialCoupling, rho: Real) -> ExactCoupling:
+    parts = (coupling.scaled_terms, coupling.fixed_terms)
+    return ExactPolynomial(*(tuple((power, exact(c)) for power, c in terms) for terms in parts))
+
+
+@exact_coupling.register(OutputCoupling)
+def _measurements(coupling: OutputCoupling, rho: Real) -> ExactCoupling:
+    return exact_output(coupling.channel, rho)
+
+
+@exact_coupling.register(RowOrthogonalCoupling)
+def _orthogonal(coupling: RowOrthogonalCoupling, rho: Real) -> ExactCoupling:
+    return ExactRowOrthogonal(to_mp(coupling.noise), rho)
+
+
+@exact_coupling.register(SpectralCoupling)
+def _spectral(coupling: SpectralCoupling, rho: Real) -> ExactCoupling:
+    spectrum = coupling.spectrum
+    return ExactSpectrum(tuple(map(exact, spectrum.eigenvalues)), tuple(normalised(spectrum.weights)), rho)

@@ -18,9 +18,9 @@ from amp_theory.exact.digits.channel_base import ChannelValues, UnitAtoms
 from amp_theory.exact.digits.contexts import mp
 from amp_theory.exact.digits.rationals import lost_digits
 from amp_theory.ingredients.couplings.base import GeneralCoupling, PolynomialCoupling
-from amp_theory.ingredients.paths.named import Autoregressive
 from amp_theory.models.sparse import XORSAT
-from amp_theory.tools.errors import InputError
+from amp_theory.tools.errors import InputError, told
+from amp_theory.tools.registration import ByClass
 
 if TYPE_CHECKING:
     from amp_theory.exact.digits.rules import Real, Rule
@@ -49,6 +49,7 @@ class ErasureChannel(UnitAtoms):
             return ChannelValues((snr - known) / 2, known, unknown, unknown, -unknown)
 
 
+@ByClass
 def erasure_form(model: Model, path: Path) -> GeneralCoupling:
     """Return the coupling that goes with an `ErasureChannel` for a model that is not dense.
 
@@ -57,9 +58,18 @@ def erasure_form(model: Model, path: Path) -> GeneralCoupling:
     InputError
         For all but XORSAT at temperature 0 with Poisson degrees on the autoregressive path.
     """
-    if type(model) is XORSAT and model.temperature == 0 and not model.regular and type(path) is Autoregressive:
-        return PolynomialCoupling(((model.k, Fraction(1)),))
-    raise InputError(
-        f"no digits beyond double precision for {model!r} along {path.name}: its messages are laws on a grid or "
+    raise _none(model, path)
+
+
+def _none(model: Model, path: Path) -> InputError:
+    return InputError(
+        f"no digits beyond double precision for {told(model)} along {path.name}: its messages are laws on a grid or "
         "populations; dense models have them, and XORSAT at T = 0 with Poisson degrees, autoregressive"
     )
+
+
+@erasure_form.register(XORSAT)
+def _parity(model: XORSAT, path: Path) -> GeneralCoupling:
+    if model.temperature == 0 and not model.regular and path.erases:
+        return PolynomialCoupling(((model.k, Fraction(1)),))
+    raise _none(model, path)

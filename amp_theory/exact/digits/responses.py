@@ -10,7 +10,8 @@ from amp_theory.exact.digits.contexts import mp
 from amp_theory.exact.digits.rules import Real, Rule, Values, gaussian_mean
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDiscreteDiffusion
-from amp_theory.tools.errors import InputError
+from amp_theory.tools.errors import InputError, told
+from amp_theory.tools.registration import ByClass
 
 
 @dataclass(frozen=True)
@@ -103,20 +104,42 @@ class UniformResponse(ExactResponse):
         return mp.log(2) + mp.fsum(p * mp.log(p) for p in parts if p > 0)
 
 
+@ByClass
 def exact_response(path: Path, channel: ExactChannel) -> ExactResponse:
     """Return the many-digit form of a path.
 
     Raises
     ------
     InputError
-        For a path of one's own.
+        For a path whose class has registered none.
+
+    Examples
+    --------
+    >>> import amp_theory as at
+    >>> class Localization(at.Flow):
+    ...     pass
+    >>> @exact_response.register(Localization)
+    ... def _localization(path, channel):
+    ...     return FlowResponse(channel)
+    >>> at.thresholds(at.SphericalPSpin(3), Localization(), digits=12).tricritical.decimals["snr"]
+    '0.125000000000'
     """
-    for kind, response in (
-        (Flow, FlowResponse), (Autoregressive, AutoregressiveResponse), (UniformDiscreteDiffusion, UniformResponse),
-    ):  # fmt: skip
-        if type(path) is kind:
-            return response(channel)
     raise InputError(
         "digits beyond double precision are there for Flow, Autoregressive and UniformDiscreteDiffusion, not for "
-        f"{path!r}"
+        f"{told(path)}: register its response with {exact_response.where}"
     )
+
+
+@exact_response.register(Flow)
+def _flow(path: Flow, channel: ExactChannel) -> ExactResponse:
+    return FlowResponse(channel)
+
+
+@exact_response.register(Autoregressive)
+def _autoregressive(path: Autoregressive, channel: ExactChannel) -> ExactResponse:
+    return AutoregressiveResponse(channel)
+
+
+@exact_response.register(UniformDiscreteDiffusion)
+def _uniform(path: UniformDiscreteDiffusion, channel: ExactChannel) -> ExactResponse:
+    return UniformResponse(channel)

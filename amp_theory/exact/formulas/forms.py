@@ -16,6 +16,7 @@ Condensation equates two free entropies, which contain logarithms: its overlap s
 from __future__ import annotations
 
 import inspect
+from functools import singledispatch
 from typing import Any
 
 import sympy
@@ -24,11 +25,11 @@ from sympy import Expr, Integer
 import amp_theory.exact.formulas.polynomial as algebra
 from amp_theory.exact.formulas.gaussian import Curves, pure_points, spinodal_line
 from amp_theory.exact.formulas.linear import linear_forms
+from amp_theory.exact.formulas.paths import gaussian_path
 from amp_theory.exact.formulas.result import ClosedForms
 from amp_theory.exact.formulas.setting import PARAMETERS, Setting, derivative, q, read
 from amp_theory.exact.formulas.sparse import sparse_forms
 from amp_theory.ingredients.paths.base import Path
-from amp_theory.ingredients.paths.named import Autoregressive, Flow
 from amp_theory.models.base import Model
 from amp_theory.models.sparse import SparseModel
 from amp_theory.tools.errors import InputError, told
@@ -36,6 +37,8 @@ from amp_theory.tools.exclusive import alone
 
 __all__ = ["ClosedForms", "closed_forms"]
 
+#: what is said of a path without a formula
+NOT_ALONG = "no closed form is known along the path {}"
 #: what is said of a missing condensation point
 TRANSCENDENTAL = "equal free entropies are a transcendental equation"
 NO_JUMP = "no second branch exists at zero strength"
@@ -85,14 +88,20 @@ def closed_forms(model: Model | type[Model], path: Path, **parameters: Any) -> C
         raise InputError(f"model must be a model or a class of models such as SphericalPSpin, got {told(model)}")
     if not isinstance(path, Path):
         raise InputError(f"path must be a path such as Flow(), got {told(path)}")
-    if issubclass(kind, SparseModel):
-        return sparse_forms(kind, model, path, parameters)
-    setting = read(model, path, parameters)
+    return forms_of.dispatch(kind)(model, path, parameters)
+
+
+@singledispatch
+def forms_of(model: Model | type[Model], path: Path, given: dict[str, Any]) -> ClosedForms:
+    """Return the formulas of a model or a family: those of dense ones, unless another kind is registered."""
+    setting = read(model, path, given)
     if setting.noise is not None:
         return linear_forms(setting)
-    if not setting.gaussian or type(path) not in (Flow, Autoregressive):
-        return _without_curves(setting)
-    return _gaussian(setting)
+    known = gaussian_path(path) if setting.gaussian else None
+    return _without_curves(setting) if known is None else _gaussian(Curves(setting, known))
+
+
+forms_of.register(SparseModel, sparse_forms)
 
 
 # --- weak recovery -----------------------------------------------------------------------------------------
@@ -117,7 +126,7 @@ def _without_curves(setting: Setting) -> ClosedForms:
     if setting.slope is not None and setting.slope.has(PARAMETERS["variance"]):
         integral = "the prior is left open: give prior=Gaussian() for more"
     if setting.gaussian:
-        integral = f"no closed form is known along the path {setting.path.name}"
+        integral = NOT_ALONG.format(setting.path.name)
     reasons = {"equation_of_state": integral, "free_entropy": integral, "spinodal": integral}
     reasons |= {"dynamical": integral, "condensation": integral, "algorithmic": integral, "tricritical": integral}
     weak = _weak_recovery(setting)
@@ -132,9 +141,9 @@ def _without_curves(setting: Setting) -> ClosedForms:
 # --- Gaussian variables ------------------------------------------------------------------------------------
 
 
-def _gaussian(setting: Setting) -> ClosedForms:
+def _gaussian(curves: Curves) -> ClosedForms:
     """Return the curves and points of Gaussian variables with a polynomial coupling."""
-    curves = Curves(setting)
+    setting = curves.setting
     found: dict[str, Any] = {"weak_recovery": _weak_recovery(setting)}
     equations: dict[str, sympy.Eq] = {}
     conditions: dict[str, sympy.Basic] = {}
@@ -146,12 +155,21 @@ def _gaussian(setting: Setting) -> ClosedForms:
     else:
         further = _numbers(curves, found, equations)
     return ClosedForms(
-        setting.title, setting.control, setting.strength, setting.symbols,
-        curves.strength(setting.intensity), curves.free_entropy, curves.overlap,
-        setting.from_intensity(curves.zero_strength), spinodal_line(curves),
-        {name: point for name, point in found.items() if isinstance(point, dict)}, further, equations, conditions,
-        {name: reason for name, reason in found.items() if isinstance(reason, str)},
-    )  # fmt: skip
+        title=setting.title,
+        control=setting.control,
+        strength=setting.strength,
+        symbols=setting.symbols,
+        equation_of_state=curves.strength(setting.intensity),
+        free_entropy=curves.free_entropy,
+        overlap=curves.overlap,
+        zero_strength=setting.from_intensity(curves.zero_strength),
+        spinodal=spinodal_line(curves),
+        points={name: point for name, point in found.items() if isinstance(point, dict)},
+        further_tricritical=further,
+        equations=equations,
+        conditions=conditions,
+        reasons={name: reason for name, reason in found.items() if isinstance(reason, str)},
+    )
 
 
 def _pure(curves: Curves, found: dict[str, Any], equations: dict[str, Any], conditions: dict[str, Any]) -> None:
@@ -162,7 +180,8 @@ def _pure(curves: Curves, found: dict[str, Any], equations: dict[str, Any], cond
         continuous = "the overlap changes continuously: q = 0 loses stability at weak recovery"
         found |= dict.fromkeys(("dynamical", "condensation", "algorithmic", "tricritical"), continuous)
         return
-    found |= pure_points(setting)
+    found["tricritical"] = NOT_ALONG.format(setting.path.name)
+    found |= pure_points(curves)
     found["condensation"] = TRANSCENDENTAL
     found["algorithmic"] = f"q = 0 is stable at every {setting.control}"
     equations["condensation"] = curves.condensation
@@ -223,18 +242,15 @@ def _matrix_tensor(
         return
     equations["condensation"] = curves.condensation
     delta = 1 / (p * c)
-    root = sympy.root(delta, 3)
-    if curves.autoregressive:
-        low = sympy.Rational(1, 2) - sympy.sqrt(12 * delta - 3) / 6
-        intensity, strength = (1 - 3 * low) / delta, low**3 / delta
-        conditions["tricritical"] = sympy.And(delta > sympy.Rational(1, 3), delta < 1)
-    else:
-        low, intensity, strength = 1 - root, (3 * root - 2) / delta, (1 / root - 1) ** 3
-        conditions["tricritical"] = sympy.And(delta > sympy.Rational(8, 27), delta < 1)
+    merging = curves.path.cubic(delta)
+    found["tricritical"] = NOT_ALONG.format(setting.path.name)
+    if merging is not None:
+        low, intensity, strength, least = merging
+        found["tricritical"] = {setting.control: 1 / intensity, setting.strength: strength, "overlap": low}
+        conditions["tricritical"] = sympy.And(delta > least, delta < 1)
     conditions["dynamical"] = sympy.And(delta > sympy.Rational(1, 4), delta < 1)
     conditions["algorithmic"] = conditions["condensation"] = delta < 1
     found |= {
-        "tricritical": {setting.control: 1 / intensity, setting.strength: strength, "overlap": low},
         "dynamical": {setting.control: delta / (2 * sympy.sqrt(delta) - 1), "overlap": 1 - sympy.sqrt(delta)},
         "algorithmic": dict(found["weak_recovery"]),
     }

@@ -26,11 +26,8 @@ from dataclasses import dataclass
 import sympy
 from sympy import Expr, Integer
 
+from amp_theory.exact.formulas.paths import GaussianPath
 from amp_theory.exact.formulas.setting import COORDINATES, Setting, Terms, derivative, q
-from amp_theory.ingredients.paths.named import Autoregressive
-
-#: x at which M(x) = q
-FREE = q / (1 - q)
 
 
 @dataclass(frozen=True)
@@ -38,16 +35,7 @@ class Curves:
     """The formulas above for sums of powers A and B."""
 
     setting: Setting
-
-    @property
-    def autoregressive(self) -> bool:
-        """Whether the path is autoregressive instead of a flow."""
-        return isinstance(self.setting.path, Autoregressive)
-
-    @property
-    def weights(self) -> tuple[Expr, Expr]:
-        """The functions h and m."""
-        return (q, 1 - q) if self.autoregressive else (FREE, Integer(1))
+    path: GaussianPath
 
     def xi(self, intensity: Expr, order: int) -> Expr:
         """Return a derivative of xi at an intensity."""
@@ -55,12 +43,11 @@ class Curves:
 
     def strength(self, intensity: Expr) -> Expr:
         """Return strength(q) at an intensity."""
-        h, m = self.weights
-        return h - m * self.xi(intensity, 1)
+        return self.path.h - self.path.m * self.xi(intensity, 1)
 
     def _marginal(self, terms: Terms) -> Expr:
         """Return m' A' + m A'', the powers of q collected term by term."""
-        m = self.weights[1]
+        m = self.path.m
         return sum((c * n * q ** (n - 2) * sympy.expand(m.diff(q) * q + m * (n - 1)) for n, c in terms), Integer(0))
 
     @property
@@ -71,8 +58,7 @@ class Curves:
     @property
     def spinodal(self) -> Expr:
         """The intensity at which the fixed point of overlap q is marginal."""
-        slope = Integer(1) if self.autoregressive else (1 - q) ** -2
-        return (slope - self._marginal(self.setting.fixed)) / self.marginal
+        return (self.path.slope - self._marginal(self.setting.fixed)) / self.marginal
 
     @property
     def zero_strength(self) -> Expr:
@@ -88,12 +74,9 @@ class Curves:
     def free_entropy(self) -> Expr:
         """Phi at the fixed point of overlap q."""
         lam = self.setting.intensity
-        if self.autoregressive:
-            x = self.xi(lam, 1)
-            return ((1 - q) * (x - (1 + x) * sympy.log(1 + x)) + self.xi(lam, 0)) / 2
-        # q x - xi
+        # q x - xi, term by term
         scaled, fixed = (sum((c * (n - 1) * q**n for n, c in t), Integer(0)) for t in self._terms)
-        return (FREE + sympy.log(1 - q) - lam * scaled - fixed) / 2
+        return self.path.free_entropy(self.xi(lam, 1), self.xi(lam, 0), lam * scaled + fixed)
 
     @property
     def overlap(self) -> Expr | None:
@@ -120,31 +103,21 @@ def spinodal_line(curves: Curves) -> dict[str, Expr]:
     """Return control and strength of the marginal fixed point at overlap q."""
     setting = curves.setting
     intensity = curves.spinodal
-    strength = curves.strength(intensity)
-    if len(setting.scaled) == 1 and not setting.fixed:
-        strength = _pure_strength(curves)
+    pure = curves.path.fold(setting.scaled[0][0]) if len(setting.scaled) == 1 and not setting.fixed else None
+    strength = curves.strength(intensity) if pure is None else pure
     return {setting.control: setting.from_intensity(intensity), setting.strength: strength}
 
 
-def _pure_strength(curves: Curves) -> Expr:
-    """Return the strength of the marginal fixed point of one power p, at lambda c = h'/(q^(p-2) (m' q + m (p-1)))."""
-    ((p, _),) = curves.setting.scaled
-    rest = q * (p - 2 - (p - 1) * q)
-    return rest / (p - 1 - p * q) if curves.autoregressive else rest / ((p - 1) * (1 - q) ** 2)
-
-
-def pure_points(setting: Setting) -> dict[str, dict[str, Expr]]:
-    """Return the dynamical and the tricritical point of xi = lambda c q^p/p, p >= 3 or a symbol."""
+def pure_points(curves: Curves) -> dict[str, dict[str, Expr]]:
+    """Return the dynamical and, if known, the tricritical point of xi = lambda c q^p/p, p >= 3 or a symbol."""
+    setting = curves.setting
     ((p, coefficient),) = setting.scaled
     c = coefficient * p
     middle, low = (p - 2) / (p - 1), (p - 2) / p
     dynamical = setting.from_intensity((p - 1) / (c * middle ** (p - 2)))
-    if isinstance(setting.path, Autoregressive):
-        control, strength = setting.from_intensity(1 / (c * low ** (p - 2))), low**2
-    else:
-        control = setting.from_intensity(p**2 / (4 * c * (p - 1) * low ** (p - 2)))
-        strength = (p - 2) ** 2 / (4 * (p - 1))
-    return {
-        "dynamical": {setting.control: dynamical, "overlap": middle},
-        "tricritical": {setting.control: control, setting.strength: strength, "overlap": low},
-    }
+    found = {"dynamical": {setting.control: dynamical, "overlap": middle}}
+    merging = curves.path.tricritical(p, c)
+    if merging is not None:
+        control = setting.from_intensity(merging[0])
+        found["tricritical"] = {setting.control: control, setting.strength: merging[1], "overlap": low}
+    return found

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import sympy
 
+from amp_theory.exact.formulas.paths import gaussian_path
 from amp_theory.exact.formulas.result import ClosedForms
-from amp_theory.exact.formulas.setting import COORDINATES, Setting, q
-from amp_theory.ingredients.paths.named import Autoregressive, Flow
+from amp_theory.exact.formulas.setting import Setting, q
 
 UNIQUE = "the overlap is unique and continuous at every sampling_ratio and strength"
 
@@ -25,32 +25,33 @@ def linear_forms(setting: Setting) -> ClosedForms:
     """Return the formulas for a linear channel: for Gaussian variables, else none but the reason."""
     weak = "q = 0 is not a fixed point: the coupling has a linear term (a field)"
     names = ("dynamical", "condensation", "algorithmic", "tricritical")
-    if not setting.gaussian or type(setting.path) not in (Flow, Autoregressive):
+    delta, alpha, s = setting.noise, setting.intensity, setting.symbols[setting.strength]
+    assert delta is not None
+    path = gaussian_path(setting.path) if setting.gaussian else None
+    quadratic = path.linear(delta, alpha, s) if path is not None else None
+    if path is None or quadratic is None:
         reason = "the overlap M(x) of the prior has no closed form"
         reasons = dict.fromkeys(("equation_of_state", "free_entropy", "spinodal", "overlap", *names), reason)
         return ClosedForms(
             setting.title, setting.control, setting.strength, setting.symbols,
             reasons=reasons | {"weak_recovery": weak},
         )  # fmt: skip
-    delta, alpha, s = setting.noise, setting.intensity, COORDINATES[setting.strength]
-    assert delta is not None
+    a, b, c = quadratic
     x = alpha / (delta + 1 - q)
     xi = alpha * sympy.log((delta + 1) / (delta + 1 - q))
-    if isinstance(setting.path, Autoregressive):
-        strength = q - (1 - q) * x
-        b, c = 1 + delta + s + alpha, s * (1 + delta) + alpha
-        a = sympy.Integer(1)
-        entropy = ((1 - q) * (x - (1 + x) * sympy.log(1 + x)) + xi) / 2
-    else:
-        strength = q / (1 - q) - x
-        a, b, c = 1 + s, (1 + s) * (1 + delta) + s + alpha, s * (1 + delta) + alpha
-        entropy = (q / (1 - q) + sympy.log(1 - q) - q * x + xi) / 2
+    strength, entropy = path.h - path.m * x, path.free_entropy(x, xi, q * x - xi)
     reasons = dict.fromkeys((*names, "spinodal"), UNIQUE)
     if delta == 0:
         recovered = "at sampling_ratio >= 1 the overlap is 1: without noise as many measurements as variables suffice"
         reasons = dict.fromkeys((*names, "spinodal"), recovered)
     return ClosedForms(
-        setting.title, setting.control, setting.strength, setting.symbols, strength, entropy,
-        (b - sympy.sqrt(b**2 - 4 * a * c)) / (2 * a), q * (delta + 1 - q) / (1 - q),
+        title=setting.title,
+        control=setting.control,
+        strength=setting.strength,
+        symbols=setting.symbols,
+        equation_of_state=strength,
+        free_entropy=entropy,
+        overlap=(b - sympy.sqrt(b**2 - 4 * a * c)) / (2 * a),
+        zero_strength=q * (delta + 1 - q) / (1 - q),
         reasons=reasons | {"weak_recovery": weak},
-    )  # fmt: skip
+    )

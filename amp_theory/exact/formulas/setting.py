@@ -25,8 +25,9 @@ from amp_theory.models.block_model import StochasticBlockModel
 from amp_theory.models.measurements import GLM
 from amp_theory.models.spiked import SpikedMatrix, SpikedMatrixTensor, SpikedTensor
 from amp_theory.models.spin_glasses import IsingPSpin, MixedPSpin, SherringtonKirkpatrick, SphericalPSpin
-from amp_theory.tools.errors import InputError, integer_between, positive, unknown_name
+from amp_theory.tools.errors import InputError, integer_between, positive, told, unknown_name
 from amp_theory.tools.expressions import parse_polynomial
+from amp_theory.tools.registration import ByClass
 
 #: the overlap
 q = Symbol("q", positive=True)
@@ -52,6 +53,7 @@ PARAMETERS = {
 }
 #: least integer parameters
 LEAST = {"p": 2, "k": 2}
+HALF = Integer(1) / 2
 #: sum of coefficient q^power, as ((power, coefficient), ...)
 Terms = tuple[tuple[Expr, Expr], ...]
 
@@ -181,16 +183,26 @@ def read(model: Model | type[Model], path: Path, given: dict[str, Any]) -> Setti
     kind = model if inspect.isclass(model) else type(model)
     parameters, symbols = parameters_of(model, given)
     control = COORDINATES.get(kind.control, Symbol(kind.control, positive=True))
-    prior = parameters.get("prior", _prior_of(kind, model, parameters))
+    dense = dense_form(model, parameters)
+    strength = COORDINATES.get(path.strength, Symbol(path.strength, real=True))
+    own = model.variable_prior if isinstance(model, Model) else dense.prior
+    prior = parameters.get("prior", own)
     if isinstance(prior, Prior):
         path.check_prior(prior)
-    rho, slope = _moments(prior)
-    scaled, fixed, noise = _coupling(kind, model, parameters)
+    moments = moments_of(prior)
     return Setting(
-        _title(kind, parameters, path), path, kind.control,
-        {"overlap": q, kind.control: control, path.strength: COORDINATES[path.strength], **symbols},
-        _power(kind), scaled, fixed, noise, prior is Gaussian or isinstance(prior, Gaussian), rho, slope,
-    )  # fmt: skip
+        title=_title(kind, parameters, path),
+        path=path,
+        control=kind.control,
+        symbols={"overlap": q, kind.control: control, path.strength: strength, **symbols},
+        power=_power(kind),
+        scaled=dense.scaled,
+        fixed=dense.fixed,
+        noise=dense.noise,
+        gaussian=moments.gaussian,
+        rho=moments.rho,
+        slope=moments.slope,
+    )
 
 
 def _title(kind: type[Model], parameters: dict[str, Any], path: Path) -> str:
@@ -201,74 +213,173 @@ def _title(kind: type[Model], parameters: dict[str, Any], path: Path) -> str:
     return f"{kind.__name__}({listed}), path {path.name}"
 
 
-def _prior_of(kind: type[Model], model: Model | type[Model], parameters: dict[str, Any]) -> Prior | type[Prior]:
-    """Return the prior of a model that does not take one as a parameter."""
-    if isinstance(model, Model):
-        return model.variable_prior
-    if kind in (SphericalPSpin, SpikedMatrixTensor):
-        return Gaussian
-    return PottsPrior if kind is StochasticBlockModel else Rademacher
+@dataclass(frozen=True)
+class Moments:
+    """Of a prior: rho = E s^2; slope = M'(0) = Var(s)^2 if E s = 0, else None; whether it is the standard Gaussian."""
+
+    rho: Expr
+    slope: Expr | None
+    gaussian: bool = False
 
 
-def _moments(prior: Prior | type[Prior] | None) -> tuple[Expr, Expr | None]:
-    """Return E s^2, and M'(0) if E s = 0, exactly; a prior left open has no mean and variance V."""
-    kind = prior if prior is None or inspect.isclass(prior) else type(prior)
-    if kind is None:
-        variance = PARAMETERS["variance"]
-        return variance, variance**2
-    if kind in (Rademacher, Gaussian):
-        return Integer(1), Integer(1)
-    if kind in (SparseRademacher, GaussBernoulli):
-        rho = exact("rho", prior.rho) if isinstance(prior, SparseRademacher | GaussBernoulli) else PARAMETERS["rho"]
-        return rho, rho**2
-    if kind is PottsPrior:
-        k = Integer(prior.k) if isinstance(prior, PottsPrior) else PARAMETERS["k"]
-        return Integer(1), 1 / (k - 1)
-    assert isinstance(prior, Prior)
-    if isinstance(prior, Discrete):
-        values, weights = ([exact("atom", x) for x in column] for column in (prior.values, prior.probabilities))
-        total = sum(w * v**2 for v, w in zip(values, weights, strict=True)) / sum(weights)
-        rho = exact("second moment", float(total))
-    else:
+@ByClass
+def moments_of(prior: Prior | type[Prior] | None) -> Moments:
+    """Return the exact moments of a prior, or of a class of priors, whose parameters stay symbols.
+
+    Raises
+    ------
+    InputError
+        For a class that has registered none; for a prior of such a class the numbers themselves count.
+
+    Examples
+    --------
+    >>> import amp_theory as at
+    >>> from amp_theory.exact.formulas.forms import closed_forms
+    >>> class Coin(at.Rademacher):
+    ...     pass
+    >>> @moments_of.register(Coin)
+    ... def _coin(prior):
+    ...     return Moments(Integer(1), Integer(1))
+    >>> closed_forms(at.SpikedMatrix, at.Flow(), prior=Coin).points["weak_recovery"]
+    {'noise': 1, 'overlap': 0}
+    """
+    if isinstance(prior, Prior):
         rho = exact("second moment", prior.second_moment)
-    return rho, rho**2 if prior.mean == 0 else None
+        return Moments(rho, rho**2 if prior.mean == 0 else None)
+    raise InputError(f"{told(prior)} cannot stay open: register its moments with {moments_of.where}")
 
 
-def _coupling(
-    kind: type[Model], model: Model | type[Model], parameters: dict[str, Any]
-) -> tuple[Terms, Terms, Expr | None]:
-    """Return A(q) and B(q), or for a linear channel its noise."""
-    half, two = Integer(1) / 2, Integer(2)
-    p, k = (exact(name, parameters.get(name, 0)) for name in ("p", "k"))
-    if kind in (IsingPSpin, SphericalPSpin):
-        return ((p, half),), (), None
-    if kind in (SherringtonKirkpatrick, SpikedMatrix):
-        return ((two, half),), (), None
-    if kind is SpikedTensor:
-        return ((p, 1 / p),), (), None
-    if kind is SpikedMatrixTensor:
-        return ((two, half),), ((p, 1 / (p * exact("tensor_noise", parameters["tensor_noise"]))),), None
-    if kind is StochasticBlockModel:
-        return ((two, (k - 1) / 2),), (), None
-    if kind is MixedPSpin:
-        return _terms(parse_polynomial(parameters["xi"], "q").items()), (), None
-    if kind is GLM:
-        return (), (), _channel_noise(parameters["channel"])
+def parameter(component: Any, name: str) -> Expr:
+    """Return a parameter of a prior or a channel exactly, or the symbol for it if a class is given."""
+    return PARAMETERS[name] if inspect.isclass(component) else exact(name, getattr(component, name))
+
+
+@moments_of.register(type(None))
+def _any_prior(prior: None) -> Moments:
+    variance = PARAMETERS["variance"]
+    return Moments(variance, variance**2)
+
+
+@moments_of.register(Rademacher)
+def _signs(prior: Rademacher | type[Rademacher]) -> Moments:
+    return Moments(Integer(1), Integer(1))
+
+
+@moments_of.register(Gaussian)
+def _normal(prior: Gaussian | type[Gaussian]) -> Moments:
+    return Moments(Integer(1), Integer(1), gaussian=True)
+
+
+@moments_of.register(SparseRademacher)
+@moments_of.register(GaussBernoulli)
+def _diluted(prior: Any) -> Moments:
+    rho = parameter(prior, "rho")
+    return Moments(rho, rho**2)
+
+
+@moments_of.register(PottsPrior)
+def _groups(prior: PottsPrior | type[PottsPrior]) -> Moments:
+    return Moments(Integer(1), 1 / (parameter(prior, "k") - 1))
+
+
+@moments_of.register(Discrete)
+def _atoms(prior: Discrete) -> Moments:
+    values, weights = ([exact("atom", x) for x in column] for column in (prior.values, prior.probabilities))
+    total = sum(w * v**2 for v, w in zip(values, weights, strict=True)) / sum(weights)
+    rho = exact("second moment", float(total))
+    return Moments(rho, rho**2 if prior.mean == 0 else None)
+
+
+@dataclass(frozen=True)
+class Dense:
+    """Of a dense model: A(q) and B(q), or for a linear channel its noise, and the prior of a family that fixes it."""
+
+    scaled: Terms = ()
+    fixed: Terms = ()
+    noise: Expr | None = None
+    prior: type[Prior] = Rademacher
+
+
+@ByClass
+def dense_form(model: Model | type[Model], parameters: dict[str, Any]) -> Dense:
+    """Return the coupling of a dense model, or of a class of models, from its parameters, some of them symbols.
+
+    Raises
+    ------
+    InputError
+        For a class that has registered none, unless a model is given and its coupling is a polynomial.
+    """
+    kind = model if isinstance(model, type) else type(model)
     coupling = model.polynomial if isinstance(model, Model) else None
     if coupling is not None:
-        return _terms(coupling.scaled_terms), _terms(coupling.fixed_terms), None
+        return Dense(_terms(coupling.scaled_terms), _terms(coupling.fixed_terms))
     raise InputError(
         f"no closed forms are known for {kind.__name__}: they are for dense models with a polynomial coupling, for "
-        "GLM(prior, LinearChannel()), and for XORSAT and Bicoloring"
+        f"GLM(prior, LinearChannel()), XORSAT and Bicoloring, and what is registered with {dense_form.where}"
     )
 
 
-def _channel_noise(channel: OutputChannel | type[OutputChannel]) -> Expr:
-    if channel is LinearChannel:
-        return PARAMETERS["noise"]
-    if isinstance(channel, LinearChannel):
-        return exact("noise", channel.noise)
-    raise InputError(f"the coupling of {channel!r} has no closed form; that of LinearChannel() has one")
+@dense_form.register(IsingPSpin)
+def _ising(model: Model | type[Model], parameters: dict[str, Any]) -> Dense:
+    return Dense(((exact("p", parameters["p"]), HALF),))
+
+
+@dense_form.register(SphericalPSpin)
+def _spherical(model: Model | type[Model], parameters: dict[str, Any]) -> Dense:
+    return Dense(((exact("p", parameters["p"]), HALF),), prior=Gaussian)
+
+
+@dense_form.register(SherringtonKirkpatrick)
+@dense_form.register(SpikedMatrix)
+def _pairs(model: Model | type[Model], parameters: dict[str, Any]) -> Dense:
+    return Dense(((Integer(2), HALF),))
+
+
+@dense_form.register(SpikedTensor)
+def _tensor(model: Model | type[Model], parameters: dict[str, Any]) -> Dense:
+    p = exact("p", parameters["p"])
+    return Dense(((p, 1 / p),))
+
+
+@dense_form.register(SpikedMatrixTensor)
+def _matrix_tensor(model: Model | type[Model], parameters: dict[str, Any]) -> Dense:
+    p, noise = (exact(name, parameters[name]) for name in ("p", "tensor_noise"))
+    return Dense(((Integer(2), HALF),), ((p, 1 / (p * noise)),), prior=Gaussian)
+
+
+@dense_form.register(StochasticBlockModel)
+def _blocks(model: Model | type[Model], parameters: dict[str, Any]) -> Dense:
+    return Dense(((Integer(2), (exact("k", parameters["k"]) - 1) / 2),), prior=PottsPrior)
+
+
+@dense_form.register(MixedPSpin)
+def _mixed(model: Model | type[Model], parameters: dict[str, Any]) -> Dense:
+    return Dense(_terms(parse_polynomial(parameters["xi"], "q").items()))
+
+
+@dense_form.register(GLM)
+def _measurements(model: Model | type[Model], parameters: dict[str, Any]) -> Dense:
+    return Dense(noise=linear_noise(parameters["channel"]))
+
+
+@ByClass
+def linear_noise(channel: OutputChannel | type[OutputChannel]) -> Expr:
+    """Return the variance of the noise of a channel that is a linear one, or of a class of such channels.
+
+    Raises
+    ------
+    InputError
+        For all others.
+    """
+    raise InputError(
+        f"the coupling of {channel!r} has no closed form; that of LinearChannel() has one, and so has what registers "
+        f"its noise with {linear_noise.where}"
+    )
+
+
+@linear_noise.register(LinearChannel)
+def _noise(channel: LinearChannel | type[LinearChannel]) -> Expr:
+    return parameter(channel, "noise")
 
 
 def _terms(terms: Iterable[tuple[int, Any]]) -> Terms:

@@ -29,7 +29,7 @@ import numpy as np
 from amp_theory.exact.digits.contexts import interval_digits, iv, mp
 from amp_theory.exact.digits.points import Sharpener
 from amp_theory.exact.proofs.intervals import Interval, Rule, enclose, hull
-from amp_theory.exact.proofs.reduction import EQUATIONS, Problem
+from amp_theory.exact.proofs.reduction import Problem
 from amp_theory.models.catalogue import MODELS, build_model, build_path
 from amp_theory.tools.errors import InputError, NumericalError, told
 from amp_theory.tools.files import check_output, read_bytes, to_json, write_text
@@ -64,7 +64,7 @@ class Certificate(Reported):
     """A proof that F(x) = 0 has exactly one solution in `unique_within`, that it lies in `solution`, and what follows.
 
     Intervals are pairs of decimal strings.  values holds the coordinates of the point by name; equation is one of
-    `reduction.EQUATIONS`; nodes_per_unit and reach set the quadrature whose error bound the proof uses.
+    `reduction`; nodes_per_unit and reach set the quadrature whose error bound the proof uses.
     """
 
     model: str
@@ -196,7 +196,8 @@ def _total_snr(problem: Problem, threshold: Located, origin: Origin) -> Any:
         q, control = mp.mpf(point.decimals["overlap"]), mp.mpf(point.decimals[point.control_name])
         slope = mp.fsum(mp.mpf(c.numerator) / c.denominator * k * q ** (k - 1) for k, c in problem.terms)
         x = problem.model.intensity(control) * slope
-        return x + mp.mpf(point.decimals["snr"]) if problem.kind == "flow" else x
+        strength = point.decimals.get(problem.path.strength)
+        return problem.reduction.total(x, None if strength is None else mp.mpf(strength))
 
 
 def _snr(problem: Problem, control: float, overlap: float, strength: float | None) -> float:
@@ -204,7 +205,7 @@ def _snr(problem: Problem, control: float, overlap: float, strength: float | Non
     # numpy's powers overflow to infinity
     slope = sum(float(c) * k * np.float64(overlap) ** (k - 1) for k, c in problem.terms)
     x = float(problem.model.intensity(np.array(control))) * slope
-    return x + strength if problem.kind == "flow" and strength is not None else x
+    return float(problem.reduction.total(x, strength))
 
 
 def _prove(problem: Problem, centre: Any) -> Certificate:
@@ -218,12 +219,20 @@ def _prove(problem: Problem, centre: Any) -> Certificate:
             "a point further from another one, or digits=, may do",
         )
     found = _values(problem, solution, rule)
-    if not _exists(found):
+    if not _exists(problem, found):
         raise InputError(f"{problem.model!r} has no {problem.point} point at a strength within the path")
     certificate = Certificate(
-        problem.model.name, problem.model.parameters, problem.path.name, problem.point, EQUATIONS[problem.kind],
-        solution, region, {name: _outward(value) for name, value in found.items()}, rule.per_unit, rule.reach,
-    )  # fmt: skip
+        model=problem.model.name,
+        parameters=problem.model.parameters,
+        path=problem.path.name,
+        point=problem.point,
+        equation=problem.reduction.equation,
+        solution=solution,
+        unique_within=region,
+        values={name: _outward(value) for name, value in found.items()},
+        nodes_per_unit=rule.per_unit,
+        reach=rule.reach,
+    )
     _check_tight(certificate)
     return certificate
 
@@ -271,7 +280,7 @@ def _changes_sign(problem: Problem, ends: tuple[str, str], rule: Rule) -> bool:
     signs = []
     for end in ends:
         x = iv.mpf(end)
-        f = problem.function(x, enclose(problem.channel, x, rule))
+        f = problem.reduction.function(x, enclose(problem.channel, x, rule))
         signs.append(1 if f.a > 0 else -1 if f.b < 0 else 0)
     return signs[0] * signs[1] == -1
 
@@ -279,8 +288,8 @@ def _changes_sign(problem: Problem, ends: tuple[str, str], rule: Rule) -> bool:
 def _is_monotone(problem: Problem, ends: tuple[str, str], rule: Rule) -> bool:
     """Tell whether F' has the point's sign everywhere between two ends."""
     x = hull(iv.mpf(ends[0]), iv.mpf(ends[1]))
-    slope = problem.derivative(x, enclose(problem.channel, x, rule))
-    return bool(slope.a > 0) if problem.sign > 0 else bool(slope.b < 0)
+    slope = problem.reduction.derivative(x, enclose(problem.channel, x, rule))
+    return bool(slope.a > 0) if problem.reduction.sign > 0 else bool(slope.b < 0)
 
 
 def _values(problem: Problem, ends: tuple[str, str], rule: Rule) -> dict[str, Interval]:
@@ -288,11 +297,9 @@ def _values(problem: Problem, ends: tuple[str, str], rule: Rule) -> dict[str, In
     return problem.values(x, enclose(problem.channel, x, rule))
 
 
-def _exists(values: Mapping[str, Interval]) -> bool:
-    """Tell whether the strength, if there is one, is positive, and a fraction revealed less than one."""
-    return all(values[name].a > 0 for name in ("snr", "revealed") if name in values) and not (
-        "revealed" in values and values["revealed"].b >= 1
-    )
+def _exists(problem: Problem, values: Mapping[str, Interval]) -> bool:
+    """Tell whether the strength, if there is one, is positive and below that of complete information."""
+    return all(values[name].a > 0 and values[name].b < problem.path.limit for name in problem.reduction.strength)
 
 
 def _check_tight(certificate: Certificate) -> None:
@@ -340,7 +347,7 @@ def verify(certificate: Certificate | Mapping[str, Any] | str | os.PathLike[str]
         message = "F' may vanish in `unique_within`, or has a sign that does not belong to the point"
         _require(_is_monotone(problem, stated.unique_within, rule), message)
         found = _values(problem, stated.solution, rule)
-        _require(_exists(found), "the point is not at a positive strength below its limit")
+        _require(_exists(problem, found), "the point is not at a positive strength below its limit")
         for name, value in found.items():
             a, b = (iv.mpf(text) for text in stated.values[name])
             _require(a.b <= value.a and value.b <= b.a, f"{name} is not enclosed by {stated.values[name]}")
@@ -351,7 +358,7 @@ def _check_facts(problem: Problem, stated: Certificate) -> None:
     """Raise an `InputError` for what is wrong without any proof."""
     low, high = map(Fraction, stated.solution)
     first, last = map(Fraction, stated.unique_within)
-    _require(stated.equation == EQUATIONS[problem.kind], f"the equation is {EQUATIONS[problem.kind]}")
+    _require(stated.equation == problem.reduction.equation, f"the equation is {problem.reduction.equation}")
     _require(0 < first <= low < high <= last, "`solution` must lie within `unique_within`, at positive x")
     names = problem.coordinates
     _require(set(stated.values) == set(names), f"the values must be those of {', '.join(names)}")
@@ -376,7 +383,7 @@ def _are_near(problem: Problem, x: float, at: Mapping[str, float]) -> bool:
         return False
     rho = float(problem.channel.exact_second_moment)
     with np.errstate(all="ignore"):  # nothing is known about these numbers
-        total = _snr(problem, control, q, at.get("snr"))
+        total = _snr(problem, control, q, at.get(problem.path.strength))
         found = float(problem.model.variable_prior.table(np.array([x])).overlap[0])
     return abs(total - x) <= NEAR * x and abs(revealed * rho + (1 - revealed) * found - q) <= NEAR * q
 

@@ -14,7 +14,9 @@ In the last case 1 - theta = rho/(rho - M + (p - 1) x M'), q = (1 - theta) (p - 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from amp_theory.exact.digits.channels import MixtureChannel, exact_channel
 from amp_theory.exact.digits.contexts import iv
@@ -22,21 +24,185 @@ from amp_theory.exact.proofs.intervals import Enclosures, Interval, interval
 from amp_theory.ingredients.paths.named import Autoregressive, Flow
 from amp_theory.tools.errors import InputError
 from amp_theory.tools.expressions import exact
+from amp_theory.tools.registration import ByClass
 
 if TYPE_CHECKING:
     from amp_theory.ingredients.paths.base import Path
     from amp_theory.models.base import Model
 
-EQUATIONS = {
-    "fold": "x A''(M) M' - A'(M) = 0",
-    "condensation": "psi - x (M - A(M)/A'(M))/2 = 0",
-    "flow": "A'''(M) M'^2 + A''(M) M'' = 0",
-    "autoregressive": "(p - 1) x M'' + (p - 2) M' = 0",
+
+class Reduction(ABC):
+    """F(x) and what follows from its zero, for the coupling of a problem.
+
+    `equation` is F = 0 in words; `sign` is the sign of F' that goes with the point.
+    """
+
+    equation: str
+    sign: int
+    #: the name of the strength, if it is one of the coordinates
+    strength: tuple[str, ...] = ()
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+
+    def total(self, signal: Any, strength: Any) -> Any:
+        """Return x from the snr of the other variables and the strength, any kind of numbers: the former, mostly."""
+        return signal
+
+    @abstractmethod
+    def function(self, x: Interval, m: Enclosures) -> Interval:
+        """Return F."""
+
+    @abstractmethod
+    def derivative(self, x: Interval, m: Enclosures) -> Interval:
+        """Return dF/dx."""
+
+    @abstractmethod
+    def values(self, x: Interval, m: Enclosures) -> tuple[Interval, Interval, Interval]:
+        """Return the intensity c, the strength if there is one, and the overlap."""
+
+
+class _Fold(Reduction):
+    """Along the curve of fixed points d c/dx has the sign of -F.
+
+    The dynamical point is its minimum, where F' < 0, the algorithmic one its maximum.
+    """
+
+    equation = "x A''(M) M' - A'(M) = 0"
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self.sign = 1 if problem.point == "algorithmic" else -1
+
+    def function(self, x: Interval, m: Enclosures) -> Interval:
+        _, a1, a2, *_ = self.problem.coupling(m.overlap)
+        return x * a2 * m.slope - a1
+
+    def derivative(self, x: Interval, m: Enclosures) -> Interval:
+        _, _, a2, a3, _ = self.problem.coupling(m.overlap)
+        return x * (a3 * m.slope**2 + a2 * m.curvature)
+
+    def values(self, x: Interval, m: Enclosures) -> tuple[Interval, Interval, Interval]:
+        return x / self.problem.coupling(m.overlap)[1], None, m.overlap
+
+
+class _Condensation(_Fold):
+    """The upper branch gains, F' > 0."""
+
+    equation = "psi - x (M - A(M)/A'(M))/2 = 0"
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self.sign = 1
+        if problem.channel.mean != 0 or min(power for power, _ in problem.terms) < 2:
+            raise InputError("certificates of condensation are there for a jump from overlap 0 only")
+
+    def function(self, x: Interval, m: Enclosures) -> Interval:
+        a0, a1, *_ = self.problem.coupling(m.overlap)
+        return m.free_entropy - x * (m.overlap - a0 / a1) / 2
+
+    def derivative(self, x: Interval, m: Enclosures) -> Interval:
+        a0, a1, a2, *_ = self.problem.coupling(m.overlap)
+        # d(M - A/A')/dx = A A''/A'^2 M'
+        return m.overlap / 2 - (m.overlap - a0 / a1) / 2 - x * a0 * a2 / a1**2 * m.slope / 2
+
+
+class _FlowCusp(Reduction):
+    """Two stable branches become one, the spinodals' c being least: F' < 0."""
+
+    equation, sign, strength = "A'''(M) M'^2 + A''(M) M'' = 0", -1, ("snr",)
+
+    def total(self, signal: Any, strength: Any) -> Any:
+        return signal if strength is None else signal + strength
+
+    def function(self, x: Interval, m: Enclosures) -> Interval:
+        _, _, a2, a3, _ = self.problem.coupling(m.overlap)
+        return a3 * m.slope**2 + a2 * m.curvature
+
+    def derivative(self, x: Interval, m: Enclosures) -> Interval:
+        _, _, a2, a3, a4 = self.problem.coupling(m.overlap)
+        return a4 * m.slope**3 + 3 * a3 * m.slope * m.curvature + a2 * m.bend
+
+    def values(self, x: Interval, m: Enclosures) -> tuple[Interval, Interval, Interval]:
+        _, a1, a2, *_ = self.problem.coupling(m.overlap)
+        c = 1 / (a2 * m.slope)
+        return c, x - c * a1, m.overlap
+
+
+class _PowerCusp(Reduction):
+    """Two stable branches become one, the spinodals' c being least: F' < 0."""
+
+    equation, sign, strength = "(p - 1) x M'' + (p - 2) M' = 0", -1, ("revealed",)
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        if len(problem.terms) > 1:
+            raise _refused(problem)
+        self.power = problem.terms[0][0]
+
+    def function(self, x: Interval, m: Enclosures) -> Interval:
+        p = self.power
+        return (p - 1) * x * m.curvature + (p - 2) * m.slope
+
+    def derivative(self, x: Interval, m: Enclosures) -> Interval:
+        p = self.power
+        return (2 * p - 3) * m.curvature + (p - 1) * x * m.bend
+
+    def values(self, x: Interval, m: Enclosures) -> tuple[Interval, Interval, Interval]:
+        p, rho = self.power, interval(self.problem.channel.exact_second_moment)
+        hidden = rho / (rho - m.overlap + (p - 1) * x * m.slope)
+        q = hidden * (p - 1) * x * m.slope
+        return x / self.problem.coupling(q)[1], 1 - hidden, q
+
+
+def _refused(problem: Problem) -> InputError:
+    return InputError(
+        "certificates are there for dynamical, algorithmic and condensation points, and for tricritical points of "
+        f"the flow, or of the autoregressive path with a pure power q^p; got the {problem.point} point of "
+        f"{problem.model!r} along {problem.path.name}"
+    )
+
+
+@ByClass
+def merging(path: Path, problem: Problem) -> Reduction:
+    """Return the equation of a tricritical point along a path.
+
+    Raises
+    ------
+    InputError
+        For a path whose class has registered none, or a coupling for which there is none.
+    """
+    raise InputError(
+        "certificates are there for dynamical, algorithmic and condensation points, and for tricritical points along "
+        f"Flow and Autoregressive, not along {type(path).__name__}: register its equation with {merging.where}"
+    )
+
+
+@merging.register(Flow)
+def _flow(path: Flow, problem: Problem) -> Reduction:
+    return _FlowCusp(problem)
+
+
+@merging.register(Autoregressive)
+def _autoregressive(path: Autoregressive, problem: Problem) -> Reduction:
+    return _PowerCusp(problem)
+
+
+#: the equation of a special point, by its name
+POINTS: dict[str, Callable[[Problem], Reduction]] = {
+    "dynamical": _Fold,
+    "algorithmic": _Fold,
+    "condensation": _Condensation,
+    "tricritical": lambda problem: merging(problem.path, problem),
 }
 
 
 class Problem:
     """The one-dimensional equation of a special point of a model along a path."""
+
+    model: Model
+    path: Path
+    point: str
 
     def __init__(self, model: Model, path: Path, point: str) -> None:
         self.model, self.path, self.point = model, path, point
@@ -51,40 +217,14 @@ class Problem:
             )
         self.channel = channel
         self.terms = tuple((power, exact(c)) for power, c in coupling.scaled_terms)
-        self.kind = self._kind()
-
-    def _kind(self) -> str:
-        if self.point in ("dynamical", "algorithmic"):
-            return "fold"
-        if self.point == "condensation":
-            if self.channel.mean != 0 or min(power for power, _ in self.terms) < 2:
-                raise InputError("certificates of condensation are there for a jump from overlap 0 only")
-            return "condensation"
-        if self.point == "tricritical" and type(self.path) is Flow:
-            return "flow"
-        if self.point == "tricritical" and type(self.path) is Autoregressive and len(self.terms) == 1:
-            return "autoregressive"
-        raise InputError(
-            "certificates are there for dynamical, algorithmic and condensation points, and for tricritical points of "
-            f"the flow, or of the autoregressive path with a pure power q^p; got the {self.point} point of "
-            f"{self.model!r} along {self.path.name}"
-        )
+        if point not in POINTS:
+            raise _refused(self)
+        self.reduction = POINTS[point](self)
 
     @property
     def coordinates(self) -> tuple[str, ...]:
         """The names of `values`."""
-        strength = {"flow": ("snr",), "autoregressive": ("revealed",)}.get(self.kind, ())
-        return (self.model.control, *strength, "overlap")
-
-    @property
-    def sign(self) -> int:
-        """The sign of F' that goes with the point.
-
-        Along the curve of fixed points d c/dx has the sign of -F at a fold: the dynamical point is its minimum, where
-        F' < 0, the algorithmic one its maximum.  At condensation the upper branch gains, F' > 0.  At a tricritical
-        point two stable branches become one, the spinodals' c being least: F' < 0.
-        """
-        return 1 if self.point in ("algorithmic", "condensation") else -1
+        return (self.model.control, *self.reduction.strength, "overlap")
 
     def coupling(self, q: Interval) -> list[Interval]:
         """Return A and its first four derivatives."""
@@ -100,42 +240,8 @@ class Problem:
             result.append(total)
         return result
 
-    def function(self, x: Interval, m: Enclosures) -> Interval:
-        """Return F."""
-        a0, a1, a2, a3, _ = self.coupling(m.overlap)
-        if self.kind == "fold":
-            return x * a2 * m.slope - a1
-        if self.kind == "condensation":
-            return m.free_entropy - x * (m.overlap - a0 / a1) / 2
-        if self.kind == "flow":
-            return a3 * m.slope**2 + a2 * m.curvature
-        p = self.terms[0][0]
-        return (p - 1) * x * m.curvature + (p - 2) * m.slope
-
-    def derivative(self, x: Interval, m: Enclosures) -> Interval:
-        """Return dF/dx."""
-        a0, a1, a2, a3, a4 = self.coupling(m.overlap)
-        if self.kind == "fold":
-            return x * (a3 * m.slope**2 + a2 * m.curvature)
-        if self.kind == "condensation":
-            # d(M - A/A')/dx = A A''/A'^2 M'
-            return m.overlap / 2 - (m.overlap - a0 / a1) / 2 - x * a0 * a2 / a1**2 * m.slope / 2
-        if self.kind == "flow":
-            return a4 * m.slope**3 + 3 * a3 * m.slope * m.curvature + a2 * m.bend
-        p = self.terms[0][0]
-        return (2 * p - 3) * m.curvature + (p - 1) * x * m.bend
-
     def values(self, x: Interval, m: Enclosures) -> dict[str, Interval]:
         """Return the coordinates of the point by name."""
-        _, a1, a2, *_ = self.coupling(m.overlap)
-        if self.kind in ("fold", "condensation"):
-            return {self.model.control: self.model.from_intensity(x / a1), "overlap": m.overlap}
-        if self.kind == "flow":
-            c = 1 / (a2 * m.slope)
-            return {self.model.control: self.model.from_intensity(c), "snr": x - c * a1, "overlap": m.overlap}
-        p = self.terms[0][0]
-        rho = self.channel.exact_second_moment
-        hidden = interval(rho) / (interval(rho) - m.overlap + (p - 1) * x * m.slope)
-        q = hidden * (p - 1) * x * m.slope
-        c = x / self.coupling(q)[1]
-        return {self.model.control: self.model.from_intensity(c), "revealed": 1 - hidden, "overlap": q}
+        c, strength, overlap = self.reduction.values(x, m)
+        named = dict.fromkeys(self.reduction.strength, strength)
+        return {self.model.control: self.model.from_intensity(c), **named, "overlap": overlap}

@@ -5,6 +5,7 @@ See sweeps.py for the updates.  The time unit is a sweep: one update of every va
 
 from __future__ import annotations
 
+from functools import singledispatch
 from typing import Any
 
 import numpy as np
@@ -24,13 +25,14 @@ from amp_theory.tools.errors import InputError, as_flag, integer_between
 MOST_SWEEPS, MOST_CHAINS = 10**9, 10**6
 
 
+@singledispatch
 def make_sweeper(instance: Instance, labels: Index, tilt: Array, factor: Array) -> Sweeper:
     """Return what sweeps through configurations of an instance; arguments as for `Sweeper`."""
-    if isinstance(instance, DenseInstance):
-        return DenseSweeper(instance, labels, tilt, factor)
-    if not isinstance(instance, GraphInstance):
-        raise InputError(f"Markov chains update dense instances and instances on graphs, not {instance!r}")
-    return GraphSweeper(instance, labels, tilt, factor)
+    raise InputError(f"Markov chains update dense instances and instances on graphs, not {instance!r}")
+
+
+make_sweeper.register(DenseInstance, DenseSweeper)
+make_sweeper.register(GraphInstance, GraphSweeper)
 
 
 def check_instance(instance: object, what: str) -> Instance:

@@ -22,7 +22,6 @@ from amp_theory.finite.chains.monte_carlo import MOST_CHAINS, MOST_SWEEPS, Recor
 from amp_theory.finite.chains.starts import check_side, discrete_start, generators
 from amp_theory.finite.chains.sweeps import Sweeper, heat_bath_noise
 from amp_theory.finite.instances.base import Instance
-from amp_theory.finite.instances.graphs import GraphInstance
 from amp_theory.ingredients.paths.side_information import SideInformation
 from amp_theory.tools.arrays import Array, Index
 from amp_theory.tools.errors import InputError, NumericalError, as_array, integer_between, told
@@ -194,7 +193,7 @@ def automatic_factors(instance: Instance, side: SideInformation | None, rng: np.
 def _check_softens(instance: Instance) -> None:
     """Raise an `InputError` for an instance that chains cannot sample, or with constraints that no factor softens."""
     check_instance(instance, "parallel tempering")
-    if isinstance(instance, GraphInstance) and min(instance.factor.weights) == 0:
+    if instance.hard:
         raise InputError(
             "parallel tempering needs an interaction that a factor weakens, hard constraints stay hard: give "
             "the model a temperature > 0"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import singledispatch
+
 from amp_theory.finite.inference.amp import run_amp
 from amp_theory.finite.inference.base import (
     Inference,
@@ -16,6 +18,7 @@ from amp_theory.ingredients.paths.side_information import SideInformation
 from amp_theory.tools.arrays import Array
 
 
+@singledispatch
 def run_message_passing(
     instance: Instance,
     side: SideInformation | None = None,
@@ -23,6 +26,8 @@ def run_message_passing(
     options: MessagePassingOptions | None = None,
 ) -> Inference:
     """Run AMP on dense instances, GAMP on generalised linear models, BP on sparse graphs; parameters as for these."""
-    if isinstance(instance, GLMInstance):
-        return run_gamp(instance, side, start, options)
-    return (run_amp if isinstance(instance, DenseInstance) else run_bp)(instance, side, start, options)
+    return run_bp(instance, side, start, options)
+
+
+run_message_passing.register(GLMInstance, run_gamp)
+run_message_passing.register(DenseInstance, run_amp)

@@ -60,6 +60,11 @@ class Instance(ABC):
     def flip_symmetric(self) -> bool:
         """Whether s and -s have equal weight."""
 
+    @property
+    def hard(self) -> bool:
+        """Whether constraints that hold exactly forbid configurations, in every part of the interaction: mostly not."""
+        return False
+
     @abstractmethod
     def interaction(self, configurations: Array) -> Array:
         """Return the logarithm of the weight relative to the priors, shape (n,), for configurations (n, size)."""

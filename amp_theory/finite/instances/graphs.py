@@ -62,6 +62,11 @@ class GraphInstance(Instance):
         return np.array(self.factor.weights)
 
     @property
+    def hard(self) -> bool:
+        """Whether a factor has a weight zero."""
+        return min(self.factor.weights) == 0
+
+    @property
     def flip_symmetric(self) -> bool:
         """Whether a factor's weights are the same when all its spins are flipped."""
         return bool(np.allclose(self._weights, self._weights[::-1], rtol=0, atol=1e-15))

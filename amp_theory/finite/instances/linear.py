@@ -20,7 +20,6 @@ import numpy as np
 from amp_theory.finite.instances.base import Instance, check_memory, check_size, draw_planted
 from amp_theory.finite.outputs.choose import output_function
 from amp_theory.finite.outputs.named import OutputFunction
-from amp_theory.ingredients.outputs.named import SymmetricPerceptron
 from amp_theory.models.measurements import GLM
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, as_real
@@ -95,23 +94,6 @@ class GLMInstance(Instance):
         return np.asarray(self.output.energy(self.measurements, z).sum(axis=1) / self.size)
 
 
-def condition_rows(sensing: Array, configuration: Array, kappa: float, rng: np.random.Generator) -> Array:
-    """Return rows of independent N(0, 1/N) entries, given |row.configuration| <= kappa, from free rows.
-
-    Along the configuration s, row.s ~ N(0, |s|^2/N) is replaced by a draw from the interval, by inversion of its
-    distribution function; what is perpendicular is independent of it.
-    A configuration of zeros satisfies all constraints, and its rows are free.
-    """
-    from scipy.special import erf, erfinv
-
-    norm = float(configuration @ configuration)
-    if norm == 0:
-        return sensing
-    width = math.sqrt(2 * norm / len(configuration))
-    wanted = width * erfinv((2 * rng.random(len(sensing)) - 1) * erf(kappa / width))
-    return np.asarray(sensing + np.multiply.outer((wanted - sensing @ configuration) / norm, configuration))
-
-
 def draw_glm(model: GLM, control: float, size: object, rng: np.random.Generator, planted: bool) -> GLMInstance:
     """Draw an instance of a generalised linear model; see `draw_instance`."""
     n = check_size(size, 2)
@@ -123,7 +105,7 @@ def draw_glm(model: GLM, control: float, size: object, rng: np.random.Generator,
     truth = draw_planted(model, n, rng)
     sensing = rng.standard_normal((number, n))
     sensing /= math.sqrt(n)
-    if planted and isinstance(model.channel, SymmetricPerceptron):
-        sensing = condition_rows(sensing, truth, model.channel.kappa, rng)
+    if planted:
+        sensing = output.planted_rows(sensing, truth, rng)
     measurements = output.sample(sensing @ truth, rng)
     return GLMInstance(model, control, n, truth if planted else None, sensing, measurements)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
+from amp_theory.finite.outputs.likelihood import LikelihoodOutput
 from amp_theory.finite.outputs.named import (
     OutputFunction,
     _AbsOutput,
@@ -14,6 +12,7 @@ from amp_theory.finite.outputs.named import (
     _ReLUOutput,
     _SignOutput,
 )
+from amp_theory.ingredients.outputs.likelihood import Channel
 from amp_theory.ingredients.outputs.named import (
     AbsChannel,
     DoorChannel,
@@ -25,26 +24,17 @@ from amp_theory.ingredients.outputs.named import (
     SymmetricPerceptron,
 )
 from amp_theory.tools.errors import InputError, told
-
-#: what makes the function of a channel, given the channel and the second moment
-_MAKERS: dict[type[OutputChannel], Callable[[Any, float], OutputFunction]] = {
-    LinearChannel: lambda channel, rho: _LinearOutput(rho, channel.noise),
-    SignChannel: lambda _, rho: _SignOutput(rho, 0.0),
-    ProbitChannel: lambda channel, rho: _SignOutput(rho, channel.noise),
-    AbsChannel: lambda _, rho: _AbsOutput(rho),
-    ReLUChannel: lambda _, rho: _ReLUOutput(rho),
-    DoorChannel: lambda channel, rho: _DoorOutput(rho, channel.kappa),
-    SymmetricPerceptron: lambda channel, rho: _ConstraintOutput(rho, channel.kappa),
-}
+from amp_theory.tools.registration import ByClass
 
 
+@ByClass
 def output_function(channel: OutputChannel, second_moment: float) -> OutputFunction:
     """Return the denoising function of an output channel, for z of a second moment.
 
     Parameters
     ----------
     channel
-        A channel of this package, or a `Channel` of one's own.
+        A channel whose class has registered one: those of this package have, and `Channel`.
     second_moment
         E s^2 of the prior.
 
@@ -60,15 +50,58 @@ def output_function(channel: OutputChannel, second_moment: float) -> OutputFunct
     >>> g, slope = output_function(LinearChannel(0.5), 1.0).denoise(np.array([2.0]), np.array([1.0]), np.array([0.5]))
     >>> float(g[0]), float(slope[0])
     (1.0, -1.0)
-    """
-    from amp_theory.finite.outputs.likelihood import LikelihoodOutput
-    from amp_theory.ingredients.outputs.likelihood import Channel
 
-    if type(channel) in _MAKERS:
-        return _MAKERS[type(channel)](channel, second_moment)
-    if isinstance(channel, Channel):
-        return LikelihoodOutput(second_moment, channel)
-    known = ", ".join(sorted(kind.__name__ for kind in _MAKERS))
+    A channel of one's own registers its function:
+
+    >>> class Measured(LinearChannel):
+    ...     pass
+    >>> @output_function.register(Measured)
+    ... def _measured(channel, second_moment):
+    ...     return output_function(LinearChannel(channel.noise), second_moment)
+    >>> output_function(Measured(0.5), 1.0) == output_function(LinearChannel(0.5), 1.0)
+    True
+    """
     raise InputError(
-        f"finite instances need a channel with a denoising function, got {told(channel)}; known: {known}, Channel"
+        f"finite instances need a channel with a denoising function, got {told(channel)}: register its function with "
+        f"{output_function.where}"
     )
+
+
+@output_function.register(LinearChannel)
+def _linear(channel: LinearChannel, rho: float) -> OutputFunction:
+    return _LinearOutput(rho, channel.noise)
+
+
+@output_function.register(SignChannel)
+def _sign(channel: SignChannel, rho: float) -> OutputFunction:
+    return _SignOutput(rho, 0.0)
+
+
+@output_function.register(ProbitChannel)
+def _probit(channel: ProbitChannel, rho: float) -> OutputFunction:
+    return _SignOutput(rho, channel.noise)
+
+
+@output_function.register(AbsChannel)
+def _modulus(channel: AbsChannel, rho: float) -> OutputFunction:
+    return _AbsOutput(rho)
+
+
+@output_function.register(ReLUChannel)
+def _relu(channel: ReLUChannel, rho: float) -> OutputFunction:
+    return _ReLUOutput(rho)
+
+
+@output_function.register(DoorChannel)
+def _door(channel: DoorChannel, rho: float) -> OutputFunction:
+    return _DoorOutput(rho, channel.kappa)
+
+
+@output_function.register(SymmetricPerceptron)
+def _constraint(channel: SymmetricPerceptron, rho: float) -> OutputFunction:
+    return _ConstraintOutput(rho, channel.kappa)
+
+
+@output_function.register(Channel)
+def _likelihood(channel: Channel, rho: float) -> OutputFunction:
+    return LikelihoodOutput(rho, channel)

@@ -87,6 +87,10 @@ class OutputFunction(ABC):
     def energy(self, y: Array, z: Array) -> Array:
         """Return the energy of every measurement: 1 if it is violated for discrete outputs, else half its square."""
 
+    def planted_rows(self, sensing: Array, configuration: Array, rng: np.random.Generator) -> Array:
+        """Return the rows of a planted instance, from free ones: those, unless a constraint is known to hold."""
+        return sensing
+
     def log_normalisation(self, norm: Array) -> Array:
         """Return log sum_y E P_out(y|z), z ~ N(0, norm): zero, but for a constraint that is known to hold."""
         return np.zeros_like(norm)
@@ -233,6 +237,9 @@ class _ConstraintOutput(_DoorOutput):
     def sample(self, z: Array, rng: np.random.Generator) -> Array:
         return np.ones(z.shape)
 
+    def planted_rows(self, sensing: Array, configuration: Array, rng: np.random.Generator) -> Array:
+        return condition_rows(sensing, configuration, self.kappa, rng)
+
     def log_normalisation(self, norm: Array) -> Array:
         """Return log f_0, f_0 = P(|z| <= kappa)."""
         from scipy.special import erf
@@ -245,6 +252,23 @@ class _ConstraintOutput(_DoorOutput):
         rho, ratio = self.second_moment, self.kappa / math.sqrt(self.second_moment)
         density = math.exp(-0.5 * ratio * ratio) / math.sqrt(2 * math.pi)
         return -2 * ratio * density / (rho * math.erf(ratio / math.sqrt(2)))
+
+
+def condition_rows(sensing: Array, configuration: Array, kappa: float, rng: np.random.Generator) -> Array:
+    """Return rows of independent N(0, 1/N) entries, given |row.configuration| <= kappa, from free rows.
+
+    Along the configuration s, row.s ~ N(0, |s|^2/N) is replaced by a draw from the interval, by inversion of its
+    distribution function; what is perpendicular is independent of it.
+    A configuration of zeros satisfies all constraints, and its rows are free.
+    """
+    from scipy.special import erf, erfinv
+
+    norm = float(configuration @ configuration)
+    if norm == 0:
+        return sensing
+    width = math.sqrt(2 * norm / len(configuration))
+    wanted = width * erfinv((2 * rng.random(len(sensing)) - 1) * erf(kappa / width))
+    return np.asarray(sensing + np.multiply.outer((wanted - sensing @ configuration) / norm, configuration))
 
 
 def _window(c: Array, w: Array, a: Array) -> tuple[Array, Array]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,16 +109,16 @@ class _Run:
         """Draw every variable from its own posterior."""
         return found.draw(self.instance.variables, self.rng)
 
-    def result(self, sampler: str, configurations: Array, end: float) -> Samples:
+    def result(self, name: str, sampler: Sampler, configurations: Array, end: float) -> Samples:
         """Return the samples with the record; what was not revealed at strength `end` < 1 was drawn at once."""
         planted = np.array(self.planted) if self.planted else None
         overlap, known = np.array(self.overlap), float((configurations**2).mean())
-        levels = np.append(overlap.mean(axis=1)[:: 2 if sampler == "flow" else 1], known)
-        if sampler == "autoregressive":
+        levels = np.append(overlap.mean(axis=1)[:: sampler.calls], known)
+        if sampler.single:
             levels = levels[-2:] if end < 1 else levels[-1:]
         resolution = float(np.abs(np.diff(levels)).max(initial=0.0) / self.instance.variables.second_moment)
         return Samples(
-            sampler, configurations, np.array(self.strength), overlap, planted, np.array(self.converged), resolution
+            name, configurations, np.array(self.strength), overlap, planted, np.array(self.converged), resolution
         )
 
 
@@ -205,13 +205,28 @@ def _uniform(run: _Run, strengths: Array, _order: Any) -> Array:
     return run.draw(run.denoise(SideInformation.from_field(np.arctanh(end) * y), end))
 
 
-#: samplers by name: what runs them, and the path whose strength grows along them
+@dataclass(frozen=True)
+class Sampler:
+    """What runs a sampler, and the path whose strength grows along it.
+
+    calls counts the denoiser's calls in a step; single tells whether variables are drawn one by one, in an order;
+    last is the largest strength, if not the path's limit.
+    """
+
+    run: Callable[[_Run, Array, Array], Array]
+    path: type[Path]
+    calls: int = 1
+    single: bool = False
+    last: float = math.inf
+
+
+#: samplers by name
 SAMPLERS = {
-    "flow": (_flow, Flow),
-    "diffusion": (_diffusion, Flow),
-    "autoregressive": (_autoregressive, Autoregressive),
-    "masked": (_masked, Autoregressive),
-    "uniform-diffusion": (_uniform, UniformDiscreteDiffusion),
+    "flow": Sampler(_flow, Flow, calls=2),
+    "diffusion": Sampler(_diffusion, Flow),
+    "autoregressive": Sampler(_autoregressive, Autoregressive, single=True),
+    "masked": Sampler(_masked, Autoregressive),
+    "uniform-diffusion": Sampler(_uniform, UniformDiscreteDiffusion, last=LAST_RETENTION),
 }
 
 
@@ -268,18 +283,19 @@ def draw_samples(
     """
     as_instance(instance)
     one_of("sampler", sampler, SAMPLERS)
+    chosen = SAMPLERS[sampler]
     way = _way(sampler, path, instance)
     number = integer_between("steps", steps, 1, 10**7)
     rng = np.random.Generator(np.random.PCG64(check_seed(seed)))
     run = _Run(instance, as_denoiser(instance, denoiser), integer_between("batch", batch, 1, 10**7), rng)
-    strengths = strengths_of(way, number, _end(way, instance, end_strength))
-    configurations = SAMPLERS[sampler][0](run, strengths, _order(order, sampler, instance.size, rng))
-    return run.result(sampler, configurations, float(strengths[-1]))
+    strengths = strengths_of(way, number, _end(way, instance, end_strength, chosen.last))
+    drawn = chosen.run(run, strengths, _order(order, sampler, instance.size, rng))
+    return run.result(sampler, chosen, drawn, float(strengths[-1]))
 
 
 def _way(sampler: str, given: Path | None, instance: Instance) -> Path:
     """Return the path that a sampler follows on an instance."""
-    kind = SAMPLERS[sampler][1]
+    kind = SAMPLERS[sampler].path
     path = kind() if given is None else given
     if not isinstance(path, kind):
         raise InputError(f"the sampler {sampler!r} follows the path {kind.name!r}, got {told(given)}")
@@ -287,24 +303,24 @@ def _way(sampler: str, given: Path | None, instance: Instance) -> Path:
     return path
 
 
-def _end(path: Path, instance: Instance, given: float | None) -> float:
-    """Return the strength at which a path ends."""
+def _end(path: Path, instance: Instance, given: float | None, last: float) -> float:
+    """Return the strength at which a path ends, at most `last`."""
     if given is None:
         if np.isinf(path.limit):
             return _last_snr(instance)
-        return LAST_RETENTION if isinstance(path, UniformDiscreteDiffusion) else 1.0
+        return min(1.0, last)
     most = min(path.limit, instance.model.variable_prior.largest_snr)
     end = as_float("end_strength", given, f"in (0, {most:g}]")
     if not 0 < end <= most:
         raise InputError(f"end_strength must lie in (0, {most:g}], got {told(given)}")
-    return min(end, LAST_RETENTION) if isinstance(path, UniformDiscreteDiffusion) else end
+    return min(end, last)
 
 
 def _order(given: Sequence[int] | None, sampler: str, size: int, rng: np.random.Generator) -> Array:
     """Return the order of the variables, which one sampler alone takes."""
     if given is None:
         return np.asarray(rng.permutation(size))
-    if sampler != "autoregressive":
+    if not SAMPLERS[sampler].single:
         raise InputError(
             f"order is for the sampler 'autoregressive', which draws variables one by one; {sampler!r} has none: leave "
             "it out"

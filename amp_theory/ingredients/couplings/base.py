@@ -56,6 +56,11 @@ class GeneralCoupling(ABC):
     #: whether xi is affine in the intensity
     affine: ClassVar[bool] = False
 
+    @property
+    def polynomial(self) -> PolynomialCoupling | None:
+        """The coupling itself if it is a polynomial, else None."""
+        return None
+
     @abstractmethod
     def at(self, overlap: Array, gap: Array, signal: Array) -> CouplingPoint:
         """Return what belongs to the intensity at which xi'(q) = `signal` at q = `overlap`.
@@ -195,6 +200,11 @@ class PolynomialCoupling(Coupling):
 
     scaled_terms: tuple[tuple[int, float | Fraction], ...]
     fixed_terms: tuple[tuple[int, float | Fraction], ...] = ()
+
+    @property
+    def polynomial(self) -> PolynomialCoupling:
+        """The coupling itself."""
+        return self
 
     @cached_property
     def float_terms(self) -> tuple[tuple[tuple[int, float], ...], ...]:

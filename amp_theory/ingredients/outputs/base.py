@@ -40,6 +40,8 @@ class OutputChannel(ABC):
     """A law P_out(y|z) of a measurement y given z."""
 
     name: ClassVar[str]
+    #: whether y tells nothing but that z satisfies a constraint, which a planted configuration does
+    constraint: ClassVar[bool] = False
     #: whether A, R, R' and R'' at overlap q and gap depend on more than q/(q + gap), but for units
     _has_scale: ClassVar[bool] = False
 

@@ -303,7 +303,6 @@ class _Door(OutputChannel):
 
     kappa: float
     _has_scale: ClassVar[bool] = True
-    _constraint: ClassVar[bool]
 
     discrete_output = property(lambda self: True)
     noiseless = property(lambda self: True)
@@ -322,13 +321,13 @@ class _Door(OutputChannel):
         """Return interpolated functions at one second moment rho, for the solvers."""
         self.check(second_moment)
         rho = float(second_moment)
-        return ScaledOutputTable(_door_table(self.kappa / math.sqrt(rho), self._constraint), rho)
+        return ScaledOutputTable(_door_table(self.kappa / math.sqrt(rho), self.constraint), rho)
 
     def _evaluate(self, second_moment: float, overlap: Array, gap: Array) -> Array:
         kappa = self.kappa / math.sqrt(second_moment)
-        *values, error = _door_response(kappa, self._constraint, overlap, gap)
+        *values, error = _door_response(kappa, self.constraint, overlap, gap)
         # A is the integral of R, which has only positive parts
-        integral = ScaledOutputTable(_door_table(kappa, self._constraint), 1.0)(overlap, gap)
+        integral = ScaledOutputTable(_door_table(kappa, self.constraint), 1.0)(overlap, gap)
         return np.stack([integral.free_entropy, *values, np.maximum(error, integral.relative_error)])
 
 
@@ -344,7 +343,6 @@ class DoorChannel(_Door):
 
     kappa: float
     name: ClassVar[str] = "door"
-    _constraint: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kappa", positive("kappa", self.kappa))
@@ -372,7 +370,7 @@ class SymmetricPerceptron(_Door):
 
     kappa: float
     name: ClassVar[str] = "symmetric-perceptron"
-    _constraint: ClassVar[bool] = True
+    constraint: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kappa", positive("kappa", self.kappa))

@@ -74,6 +74,8 @@ class Path(ABC):
     schedules: ClassVar[tuple[type[Schedule], ...]]
     #: whether the strength is the snr of a Gaussian channel, so that dPsi/d strength = G/2
     strength_is_snr: ClassVar[bool] = False
+    #: whether a part of the variables, the strength, is known exactly and nothing is known of the others
+    erases: ClassVar[bool] = False
     #: whether the overlap depends on the coordinate alone
     explicit_folds: ClassVar[bool] = False
     schedule: Schedule

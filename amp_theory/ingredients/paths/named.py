@@ -113,6 +113,7 @@ class Autoregressive(Path):
     strength: ClassVar[str] = "revealed"
     strength_symbol: ClassVar[str] = r"\theta"
     limit: ClassVar[float] = 1.0
+    erases: ClassVar[bool] = True
     schedules: ClassVar[tuple[type[Schedule], ...]] = (FractionRevealed, MaskedDiffusion)
 
     def response(self, prior: Prior, coordinate: Array, strength: Array, with_energy: bool = True) -> Response:
