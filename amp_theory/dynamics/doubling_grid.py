@@ -18,9 +18,8 @@ from functools import lru_cache
 import numpy as np
 
 from amp_theory.dynamics.landscape import Landscape
-from amp_theory.tools.arrays import Array
+from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import InputError, NumericalError
-from amp_theory.tools.roots import EPS
 
 #: orders of the power series at short times, and its first interval in units of its radius of convergence
 ORDERS, SHORT = 32, 0.1

@@ -30,7 +30,7 @@ import numpy.typing as npt
 from amp_theory.dynamics.doubling_grid import Solution, solve
 from amp_theory.dynamics.landscape import Landscape
 from amp_theory.models.base import Model
-from amp_theory.tools.arrays import Array, Index
+from amp_theory.tools.arrays import EPS, Array, Index
 from amp_theory.tools.errors import (
     InputError,
     NumericalError,
@@ -40,7 +40,7 @@ from amp_theory.tools.errors import (
     positive,
     told,
 )
-from amp_theory.tools.roots import EPS, solve_bracketed
+from amp_theory.tools.roots import solve_bracketed
 
 #: nodes per doubling of time: least, most, and by how many the solution that measures the error has fewer
 FEWEST, MOST, FEWER = 8, 32, 4

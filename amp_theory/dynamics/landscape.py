@@ -9,9 +9,9 @@ import numpy as np
 from amp_theory.ingredients.couplings.base import PolynomialCoupling
 from amp_theory.ingredients.priors.named import standard_normal
 from amp_theory.models.base import Model, as_model
-from amp_theory.tools.arrays import Array, Index
+from amp_theory.tools.arrays import EPS, Array, Index
 from amp_theory.tools.errors import InputError, positive, told
-from amp_theory.tools.roots import EPS, solve_bracketed
+from amp_theory.tools.roots import solve_bracketed
 
 
 @dataclass(frozen=True)

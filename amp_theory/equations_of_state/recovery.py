@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from amp_theory.tools.arrays import Array
+from amp_theory.tools.roots import bisected
 
 if TYPE_CHECKING:
     from amp_theory.ingredients.couplings.base import GeneralCoupling
@@ -76,11 +77,8 @@ class Recovery:
         limit = float(self.path.internal(np.asarray(self.path.limit)))
         if np.isinf(limit) or self.intensity(np.asarray(limit)) >= intensity:
             return float("inf")
-        low, high = 0.0, limit
-        for _ in range(BISECTIONS):
-            middle = 0.5 * (low + high)
-            low, high = (middle, high) if self.intensity(np.asarray(middle)) >= intensity else (low, middle)
-        return high
+        _, high = bisected(lambda s: self.intensity(s) >= intensity, np.zeros(()), np.asarray(limit), BISECTIONS)
+        return float(high)
 
     def free_entropy(self, intensity: Array, strength: Array) -> Array:
         """Return phi at intensities and internal strengths, +infinity for noiseless continuous outputs."""

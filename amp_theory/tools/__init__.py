@@ -5,7 +5,7 @@ May import: nothing of the package outside this room.
 - `arrays`: names of array types, and the relative rounding of doubles; `errors`: the exception family and the checks
   that raise it; `results`: what solvers return, each number with its error bound.
 - `quadrature`: trapezoidal sums for analytic integrands; `chebyshev`: tables in Chebyshev polynomials; `roots`:
-  safeguarded Newton iteration on many brackets; `expressions`: polynomials from text, floats as written numbers.
+  Newton iteration and bisection on many brackets; `expressions`: polynomials from text, floats as written numbers.
 - `runs`: long runs of independent tasks; `checkpoints`: what such runs keep; `workers`: processes that end with their
   parent; `exclusive`: what threads take in turns.
 - `registration`: functions with one form for each class, which a user's own class registers too.

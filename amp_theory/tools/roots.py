@@ -1,4 +1,4 @@
-"""Safeguarded Newton iteration on many brackets at once.
+"""Safeguarded Newton iteration, and bisection, on many brackets at once.
 
 scipy.optimize.elementwise.find_root also solves arrays of brackets, without derivatives; here the
 derivative is at hand and one evaluation is a quadrature, so Newton steps inside the bracket need about a
@@ -11,13 +11,28 @@ from collections.abc import Callable
 
 import numpy as np
 
-from amp_theory.tools.arrays import Array, Bools, Index
+from amp_theory.tools.arrays import EPS, Array, Bools, Index
 from amp_theory.tools.errors import NumericalError
 
-EPS = float(np.finfo(float).eps)
 ITERATIONS = 200
 
 Function = Callable[[Array, Index], tuple[Array, Array]]
+
+
+def bisected(below: Callable[[Array], Bools], low: Array, high: Array, steps: int = 60) -> tuple[Array, Array]:
+    """Halve brackets of any shape: `below` tells where their lower ends may move to, and is asked at their middles.
+
+    Examples
+    --------
+    >>> low, high = bisected(lambda x: x * x < np.array([2.0, 9.0]), np.zeros(2), np.full(2, 4.0))
+    >>> bool(np.all((low**2 < [2, 9]) & (high**2 >= [2, 9]) & (high - low < 1e-15)))
+    True
+    """
+    for _ in range(steps):
+        middle = 0.5 * (low + high)
+        left = below(middle)
+        low, high = np.where(left, middle, low), np.where(left, high, middle)
+    return low, high
 
 
 def solve_bracketed(

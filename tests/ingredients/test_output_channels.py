@@ -26,7 +26,8 @@ from amp_theory.ingredients.outputs.named import (
     SignChannel,
     SymmetricPerceptron,
 )
-from amp_theory.ingredients.outputs.table import EPS, OutputValues, Powers, ScaledOutputTable, build_table
+from amp_theory.ingredients.outputs.table import OutputValues, Powers, ScaledOutputTable, build_table
+from amp_theory.tools.arrays import EPS
 from amp_theory.tools.errors import InputError
 
 FUNCTIONS = ("free_entropy", "response", "slope", "curvature")

@@ -24,6 +24,7 @@ from amp_theory.ingredients.paths.base import Path
 from amp_theory.tools.arrays import Array, Bools
 from amp_theory.tools.chebyshev import ChebyshevCurve, nodes
 from amp_theory.tools.errors import InputError, NumericalError
+from amp_theory.tools.roots import bisected
 
 #: scale of z in the tables' coordinate, the least and the largest z that are solved for
 Z0, LEAST, LARGEST = 1.5, 1e-3, 32.0
@@ -298,12 +299,14 @@ class IsothermTable:
         if self.path.explicit_folds:
             return z - strength
         prior = self.fine.prior
-        gap, low, high = prior.table(z).mmse, np.zeros_like(z), z.copy()
-        for _ in range(BISECTIONS):
-            x = 0.5 * (low + high)
-            more = self.path.response(prior, self.path.coordinate(x, strength), strength, with_energy=False).gap > gap
-            low, high = np.where(more, x, low), np.where(more, high, x)
-        return 0.5 * (low + high)
+        gap = prior.table(z).mmse
+
+        def more(x: Array) -> Bools:
+            response = self.path.response(prior, self.path.coordinate(x, strength), strength, with_energy=False)
+            return np.asarray(response.gap > gap)
+
+        low, high = bisected(more, np.zeros_like(z), z, BISECTIONS)
+        return np.asarray(0.5 * (low + high))
 
     def check_accuracy(self, accuracy: float, spacing: float) -> None:
         """Raise an `InputError` if the two grids of fields disagree on stable branches by more than an accuracy.

@@ -34,6 +34,7 @@ from amp_theory.ingredients.paths.base import Response, as_path
 from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.chebyshev import ChebyshevTable, nodes
 from amp_theory.tools.errors import InputError, NumericalError
+from amp_theory.tools.roots import bisected
 
 if TYPE_CHECKING:
     from amp_theory.ingredients.paths.base import Path
@@ -365,12 +366,11 @@ class SparseEquationOfState(EquationOfState):
 
     def signal_at(self, overlap: Array, strength: float) -> Array:
         """Return x with G(x, s) = overlap, NaN outside the range of the tables."""
-        low, high = np.full_like(overlap, 1e-12), np.full_like(overlap, LARGEST_X)
         s = np.full_like(overlap, strength)
-        for _ in range(60):
-            middle = 0.5 * (low + high)
-            above = self._response(middle, s)[0].overlap > overlap
-            low, high = np.where(above, low, middle), np.where(above, middle, high)
+        low, high = bisected(
+            lambda x: ~(self._response(x, s)[0].overlap > overlap),
+            np.full_like(overlap, 1e-12), np.full_like(overlap, LARGEST_X),
+        )  # fmt: skip
         return np.where((high < LARGEST_X) & (low > 1e-12), 0.5 * (low + high), np.nan)
 
     def overlap_range(self, strength: float) -> tuple[float, float]:

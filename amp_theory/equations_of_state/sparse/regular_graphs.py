@@ -29,6 +29,7 @@ from amp_theory.ingredients.paths.named import Autoregressive
 from amp_theory.models.sparse import DEGREE_ROUNDING, SparseModel
 from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import InputError
+from amp_theory.tools.roots import bisected
 
 #: points per unit of log(1 + z) of the search for folds, and strengths
 SEARCH, STRENGTHS = 80, 12
@@ -271,11 +272,10 @@ class RegularIsotherm(RegularEquationOfState):
 
     def signal_at(self, overlap: Array, strength: float) -> Array:
         """Return z with M(z) = overlap, NaN beyond the table."""
-        low, high = np.full_like(overlap, 1e-12), np.full_like(overlap, LARGEST)
-        for _ in range(60):
-            middle = 0.5 * (low + high)
-            above = self.prior.table(middle).overlap > overlap
-            low, high = np.where(above, low, middle), np.where(above, middle, high)
+        low, high = bisected(
+            lambda z: ~(self.prior.table(z).overlap > overlap),
+            np.full_like(overlap, 1e-12), np.full_like(overlap, LARGEST),
+        )  # fmt: skip
         return np.where((high < LARGEST) & (low > 1e-12), 0.5 * (low + high), np.nan)
 
     def overlap_range(self, strength: float) -> tuple[float, float]:

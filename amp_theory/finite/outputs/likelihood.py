@@ -20,6 +20,7 @@ from amp_theory.ingredients.outputs.tabulated import ORDER, panel_nodes
 from amp_theory.ingredients.paths.side_information import Mask
 from amp_theory.tools.arrays import Array, Index
 from amp_theory.tools.errors import NumericalError
+from amp_theory.tools.roots import bisected
 
 LogWeight = Callable[[Index, Array], Array]
 
@@ -217,9 +218,7 @@ class LikelihoodOutput(OutputFunction):
         every = np.arange(len(z))
         mine = legendre.legint(coefficients[panel, :, every].T, lbnd=-1)
         target = u - np.where(panel > 0, cumulative[panel - 1, every], 0.0)
-        low, high = -np.ones(len(z)), np.ones(len(z))
-        for _ in range(BISECTIONS):
-            middle = 0.5 * (low + high)
-            below = legendre.legval(middle, mine, tensor=False) < target
-            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        low, high = bisected(
+            lambda x: legendre.legval(x, mine, tensor=False) < target, -np.ones(len(z)), np.ones(len(z)), BISECTIONS
+        )
         return np.asarray(nodes.mean(axis=1)[panel] + half[panel] * 0.5 * (low + high))

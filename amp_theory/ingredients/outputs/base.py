@@ -28,8 +28,8 @@ import numpy as np
 import numpy.typing as npt
 
 from amp_theory.ingredients.couplings.base import Coupling, Four
-from amp_theory.ingredients.outputs.table import EPS, OutputTable, OutputValues, check_arguments
-from amp_theory.tools.arrays import Array, Index
+from amp_theory.ingredients.outputs.table import OutputTable, OutputValues, check_arguments
+from amp_theory.tools.arrays import EPS, Array, Index
 from amp_theory.tools.errors import positive
 
 #: second moments that differ by less are taken as one

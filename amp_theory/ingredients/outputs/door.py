@@ -17,8 +17,7 @@ import math
 import numpy as np
 
 from amp_theory.ingredients.outputs.sign_and_abs import ROUNDING, inverse_mills, relative
-from amp_theory.ingredients.outputs.table import EPS
-from amp_theory.tools.arrays import Array, Index
+from amp_theory.tools.arrays import EPS, Array, Index
 from amp_theory.tools.quadrature import Rows, trapezoid
 
 #: reach of the integrals in units of the width of N(omega; kappa q, q d), and their first step

@@ -17,7 +17,6 @@ from amp_theory.ingredients.outputs.base import OutputChannel, OutputCoupling
 from amp_theory.ingredients.outputs.door import door_response
 from amp_theory.ingredients.outputs.sign_and_abs import abs_free_entropy, abs_response, sign_free_entropy, sign_response
 from amp_theory.ingredients.outputs.table import (
-    EPS,
     SPLITS,
     OutputTable,
     OutputValues,
@@ -26,7 +25,7 @@ from amp_theory.ingredients.outputs.table import (
     ScaledTable,
     build_table,
 )
-from amp_theory.tools.arrays import Array
+from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import InputError, as_float, positive, told
 
 __all__ = [

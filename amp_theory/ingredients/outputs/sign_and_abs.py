@@ -13,8 +13,7 @@ import math
 
 import numpy as np
 
-from amp_theory.ingredients.outputs.table import EPS
-from amp_theory.tools.arrays import Array, Index
+from amp_theory.tools.arrays import EPS, Array, Index
 from amp_theory.tools.quadrature import Rows, trapezoid
 
 #: e^-TAIL is where integrands are cut off; a Gaussian variable's window, powers included

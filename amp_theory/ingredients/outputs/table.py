@@ -22,10 +22,9 @@ import numpy as np
 import numpy.typing as npt
 from numpy.polynomial import chebyshev, legendre
 
-from amp_theory.tools.arrays import Array
+from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import InputError, NumericalError, as_real, told
 
-EPS = float(np.finfo(float).eps)
 #: the largest overlap and gap, and their least sum: their cubes are numbers
 LARGEST, LEAST = 1e60, 1e-60
 #: Chebyshev nodes of a panel, and the tail of its coefficients that is negligible, also where a function is steep

@@ -22,8 +22,7 @@ from functools import cached_property
 import numpy as np
 from numpy.polynomial import hermite_e, legendre
 
-from amp_theory.ingredients.outputs.table import EPS
-from amp_theory.tools.arrays import Array, Index
+from amp_theory.tools.arrays import EPS, Array, Index
 from amp_theory.tools.errors import InputError
 
 ORDER = 16

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, answer_of, as_array, told
+from amp_theory.tools.roots import bisected
 
 #: ratio of signal to noise that counts as unbounded
 UNBOUNDED = 1e6
@@ -259,9 +260,5 @@ class Interpolant(Schedule):
 
     def _time(self, strength: Array) -> Array:
         goal = np.sqrt(strength)
-        lower, upper = np.zeros_like(goal), np.ones_like(goal)
-        for _ in range(60):
-            middle = 0.5 * (lower + upper)
-            below = self._ratio(middle) < goal
-            lower, upper = np.where(below, middle, lower), np.where(below, upper, middle)
+        lower, upper = bisected(lambda time: self._ratio(time) < goal, np.zeros_like(goal), np.ones_like(goal))
         return np.asarray(np.where(np.isinf(goal), 1.0, 0.5 * (lower + upper)))

@@ -16,6 +16,7 @@ from amp_theory.phases.geometry.solved import geometry_of
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError
 from amp_theory.tools.results import POINTS
+from amp_theory.tools.roots import bisected
 
 #: the page shows strengths up to this part of the path's limit
 PART_OF_LIMIT = 0.98
@@ -141,10 +142,8 @@ def _changes(function: Callable[[Array], Array], control: Array) -> list[float]:
     values = function(control)
     jumps = np.flatnonzero(values[1:] != values[:-1])
     low, high, left = control[jumps], control[jumps + 1], values[jumps]
-    for _ in range(BISECTIONS if len(jumps) else 0):
-        middle = 0.5 * (low + high)
-        same = function(middle) == left
-        low, high = np.where(same, middle, low), np.where(same, high, middle)
+    if len(jumps):
+        low, high = bisected(lambda x: function(x) == left, low, high, BISECTIONS)
     return list((0.5 * (low + high)).tolist())
 
 
