@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Any, Literal
 
 from amp_theory.tools.errors import InputError, one_of, told
@@ -27,6 +28,29 @@ class Reported(ABC):
 def titled(model: str, parameters: Mapping[str, Any], path: str) -> str:
     """Return the title of what belongs to a model along a path."""
     return f"{model}({', '.join(f'{k}={v}' for k, v in parameters.items())}), path {path}"
+
+
+class Status(StrEnum):
+    """How a point was found, or how an iteration ended; each is equal to its text, and written as that."""
+
+    #: solved as a root, with a bound on its error
+    SOLVED = "solved"
+    #: with two standard errors instead of a bound
+    STATISTICAL = "statistical"
+    #: within the tolerance of a limit
+    CONVERGED = "converged"
+    #: stopped on the way
+    MAX_STEPS = "max_steps"
+    MAX_ITERATIONS = "max_iterations"
+    #: rounding hides whether there is a limit
+    STALLED = "stalled"
+    #: towards no limit
+    DIVERGED = "diverged"
+    #: nothing is left that agrees with all that is known
+    CONTRADICTION = "contradiction"
+
+    def __repr__(self) -> str:
+        return repr(self.value)
 
 
 @dataclass(frozen=True)
@@ -55,7 +79,7 @@ class Located:
     control_name: str
     strength: float | None = None
     strength_name: str | None = None
-    status: str = "solved"
+    status: Status = Status.SOLVED
     how: str = ""
     decimals: dict[str, str] = field(default_factory=dict, hash=False)
     origin: Origin | None = field(default=None, compare=False, repr=False)

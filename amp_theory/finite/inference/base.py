@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 
@@ -15,11 +14,10 @@ from amp_theory.finite.instances.base import Instance, fitting_side
 from amp_theory.ingredients.paths.side_information import Mask, SideInformation
 from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import InputError, as_array, as_flag, as_float, integer_between, positive, told
+from amp_theory.tools.results import Status
 
 #: fields and means below this, in units of the prior's width, have no correct digits in weights of discrete values
 RESOLVED = 1e-12
-#: what became of a run: see `Inference`
-Status = Literal["converged", "max_iterations", "diverged", "contradiction"]
 #: means beyond this, in units of sqrt(E s^2) or of the start, that still grow have no fixed point to go to
 LARGEST_MEAN = 1e3
 #: iterations over which the rate of convergence is measured
@@ -214,7 +212,7 @@ class Record:
 
     def result(self, mean: Array, variance: Array, b: Array, a: Array) -> Inference:
         """Return the outcome."""
-        status: list[Status] = ["converged" if good else "max_iterations" for good in self.converged]
+        status = [Status.CONVERGED if good else Status.MAX_ITERATIONS for good in self.converged]
         for row, what in self.failed.items():
             status[row] = what
         return Inference(
@@ -247,7 +245,7 @@ class MeanIterates:
     def usable(self, *arrays: Array) -> Mask:
         """Note which rows of arrays are not finite, and return those that are and have not failed before."""
         finite = np.all([np.isfinite(x).all(axis=1) for x in arrays], axis=0)
-        self.record.fail(~finite, "diverged")
+        self.record.fail(~finite, Status.DIVERGED)
         return ~self.record.stopped
 
     def update(self, new: Array, variance: Array, b: Array, a: Array, other: Array | float = 0.0) -> bool:
@@ -259,7 +257,7 @@ class MeanIterates:
             change = new - self.mean
             size = root_mean_square(change)
             grows = (root_mean_square(new) > self._largest) & (size >= self._size)
-        self.record.fail(grows, "diverged")
+        self.record.fail(grows, Status.DIVERGED)
         good = ~self.record.stopped
         change, self._size = np.where(good[:, None], change, 0.0), np.where(good, size, np.inf)
         self.before, self.mean = self.mean, self.mean + change * (1 - damping)

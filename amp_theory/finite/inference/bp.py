@@ -22,6 +22,7 @@ from amp_theory.finite.instances.base import Instance
 from amp_theory.finite.instances.graphs import GraphInstance
 from amp_theory.ingredients.paths.side_information import SideInformation
 from amp_theory.tools.arrays import Array
+from amp_theory.tools.results import Status
 
 
 def run_bp(
@@ -51,7 +52,7 @@ def run_bp(
     record = Record(how, mean)
     for step in range(how.max_iterations):
         fresh = factor_messages(instance, edges.signs, h)
-        record.fail(np.asarray(np.isnan(fresh).any(axis=(0, 2))), "contradiction")
+        record.fail(np.asarray(np.isnan(fresh).any(axis=(0, 2))), Status.CONTRADICTION)
         fresh = np.where(record.stopped[:, None], u, fresh) if record.failed else fresh
         says = np.tanh(fresh)
         change, known = says - said, np.where(np.abs(says) < 1, says, 0.0)  # without what is certain
@@ -60,7 +61,7 @@ def run_bp(
             fresh = np.where(np.isinf(fresh), fresh, mixed)  # what is certain stays certain
         u, said = fresh, np.tanh(fresh) if how.damping else says
         h, fields, contradicted = edges.cavity(u)
-        record.fail(contradicted, "contradiction")
+        record.fail(contradicted, Status.CONTRADICTION)
         new, new_total = edges.means(fields)
         good = ~record.stopped[:, None]
         mean, total = np.where(good, new, mean), np.where(good, new_total, total)

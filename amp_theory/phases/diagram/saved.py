@@ -17,7 +17,7 @@ from amp_theory.phases.diagram.lines import LINES, Line
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import FileError, InputError, integer_between
 from amp_theory.tools.files import read_json, to_json
-from amp_theory.tools.results import POINTS, Located, Thresholds
+from amp_theory.tools.results import POINTS, Located, Status, Thresholds
 
 
 def load(file: str | os.PathLike[str], model: Model | None = None, path: Path | None = None) -> Diagram:
@@ -118,7 +118,7 @@ def _located(data: dict[str, Any] | None, model: Model, path: Path, has_strength
         raise InputError(f"overlap and error bounds must be finite and >= 0, got {overlap} and {errors}")
     return Located(
         control=control, overlap=overlap, errors=errors, control_name=model.control, strength=strength,
-        strength_name=path.strength if has_strength else None, status=str(data["status"]), how=str(data["how"]),
+        strength_name=path.strength if has_strength else None, status=Status(data["status"]), how=str(data["how"]),
     )  # fmt: skip
 
 

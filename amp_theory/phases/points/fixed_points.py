@@ -25,7 +25,7 @@ from amp_theory.phases.geometry.solved import SAFETY, check, geometry_of
 from amp_theory.phases.points.thresholds import sharpener
 from amp_theory.tools.arrays import EPS, Array, Bools
 from amp_theory.tools.errors import InputError, NumericalError, as_float, integer_between, positive, told, unknown_name
-from amp_theory.tools.results import FixedPoint, FixedPoints, Kind
+from amp_theory.tools.results import FixedPoint, FixedPoints, Kind, Status
 
 #: where next to q = rho roots are looked for, in units of 1/variance
 FARTHEST_ROOT = 1e40
@@ -327,7 +327,7 @@ class StateEvolution:
     converged: bool
     start: str
     error: float = math.inf
-    status: str = "max_steps"
+    status: Status = Status.MAX_STEPS
 
 
 def state_evolution(
@@ -395,7 +395,7 @@ def _iterated(
     """Return the iterates from `begin`, named `start`, up to where their limit is known or nothing more tells it."""
     iterates = eos.state_evolution(intensity, strength, begin)
     overlap, gap = ([x] for x in next(iterates))
-    error, status = math.inf, "max_steps"
+    error, status = math.inf, Status.MAX_STEPS
     for _ in range(max_steps):
         q, rest = next(iterates)
         if not (math.isfinite(q) and math.isfinite(rest)):
@@ -408,12 +408,12 @@ def _iterated(
         gap.append(rest)
         error = eos.error_of_last(intensity, strength, overlap, gap, tolerance)
         if math.isfinite(error):
-            status = "converged"
+            status = Status.CONVERGED
             break
         if eos.stalled(overlap, gap):
-            status = "stalled"
+            status = Status.STALLED
             break
-    return StateEvolution(np.array(overlap), np.array(gap), status == "converged", start, error, status)
+    return StateEvolution(np.array(overlap), np.array(gap), status is Status.CONVERGED, start, error, status)
 
 
 def _checked_start(start: str | float, rho: float) -> str | float:

@@ -30,7 +30,7 @@ from amp_theory.phases.geometry.geometry import Geometry
 from amp_theory.phases.points.zero_strength import condensation, dynamical
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import NumericalError
-from amp_theory.tools.results import Located, Thresholds
+from amp_theory.tools.results import Located, Status, Thresholds
 
 #: overlaps of the points at zero strength
 OVERLAPS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
@@ -128,7 +128,7 @@ def _zero_strength(model: Coloring, path: Path, points: list[PopulationPoint]) -
         else:
             bounds = {"density": float(errors[0]), "overlap": float(errors[2])}
             density, _, overlap = central[k].tolist()
-            result[name] = Located(density, overlap, bounds, "density", status="statistical", how=f"{how}: {what}")
+            result[name] = Located(density, overlap, bounds, "density", status=Status.STATISTICAL, how=f"{how}: {what}")
     return result
 
 
@@ -203,5 +203,5 @@ def _located(data: FitData, model: Coloring, path: Path, top: float) -> Located 
     how = f"cusp of a polynomial through {len(data.density)} points of population dynamics at fixed overlap"
     density, _, overlap = central.tolist()
     return Located(
-        density, overlap, errors, "density", strength, path.strength, status="statistical", how=how
+        density, overlap, errors, "density", strength, path.strength, status=Status.STATISTICAL, how=how
     )  # fmt: skip
