@@ -180,8 +180,8 @@ def _pure(curves: Curves, found: dict[str, Any], equations: dict[str, Any], cond
         continuous = "the overlap changes continuously: q = 0 loses stability at weak recovery"
         found |= dict.fromkeys(("dynamical", "condensation", "algorithmic", "tricritical"), continuous)
         return
-    found["tricritical"] = NOT_ALONG.format(setting.path.name)
     found |= pure_points(curves)
+    found.setdefault("tricritical", NOT_ALONG.format(setting.path.name))
     found["condensation"] = TRANSCENDENTAL
     found["algorithmic"] = f"q = 0 is stable at every {setting.control}"
     equations["condensation"] = curves.condensation

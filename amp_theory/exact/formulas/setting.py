@@ -183,10 +183,11 @@ def read(model: Model | type[Model], path: Path, given: dict[str, Any]) -> Setti
     kind = model if inspect.isclass(model) else type(model)
     parameters, symbols = parameters_of(model, given)
     control = COORDINATES.get(kind.control, Symbol(kind.control, positive=True))
-    dense = dense_form(model, parameters)
     strength = COORDINATES.get(path.strength, Symbol(path.strength, real=True))
-    own = model.variable_prior if isinstance(model, Model) else dense.prior
-    prior = parameters.get("prior", own)
+    if isinstance(model, Model):
+        path.check_prior(model.variable_prior)
+    dense = dense_form(model, parameters)
+    prior = parameters.get("prior", model.variable_prior if isinstance(model, Model) else dense.prior)
     if isinstance(prior, Prior):
         path.check_prior(prior)
     moments = moments_of(prior)
