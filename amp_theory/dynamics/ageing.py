@@ -67,12 +67,12 @@ def _sign(terms: Terms, q: float) -> int:
     return (exact > 0) - (exact < 0)
 
 
-def roots(terms: Mapping[int, Fraction]) -> list[float]:
+def roots_in_unit_interval(terms: Mapping[int, Fraction]) -> list[float]:
     """Return all roots in (0, 1) of sum_k c_k q^k, ascending: between two roots of the derivative is at most one.
 
     Examples
     --------
-    >>> roots({0: Fraction(3, 16), 1: Fraction(-1), 2: Fraction(1)})
+    >>> roots_in_unit_interval({0: Fraction(3, 16), 1: Fraction(-1), 2: Fraction(1)})
     [0.25, 0.75]
     """
     known = {k: c for k, c in terms.items() if c}
@@ -80,7 +80,7 @@ def roots(terms: Mapping[int, Fraction]) -> list[float]:
         return []
     least = min(known)
     reduced = {k - least: c for k, c in known.items()}
-    ends = [0.0, *roots(_derivative(reduced)), 1.0]
+    ends = [0.0, *roots_in_unit_interval(_derivative(reduced)), 1.0]
     signs = [_sign(reduced, q) for q in ends]
     found = []
     for (low, high), (left, right) in zip(pairwise(ends), pairwise(signs), strict=True):
@@ -121,12 +121,12 @@ class Ageing:
 
     def threshold_overlap(self, intensity: float) -> float:
         """Return q_th, the largest root of xi''(q) (1 - q)^2 = 1; zero if there is none."""
-        return max(roots(self._excess(intensity)), default=0.0)
+        return max(roots_in_unit_interval(self._excess(intensity)), default=0.0)
 
     def forgets(self, intensity: float) -> bool:
         """Tell whether xi''(q) (1 - q)^2 < 1 for all q: there are no threshold states."""
         excess = self._excess(intensity)
-        return not roots(excess) and _sign(excess, 0.0) < 0
+        return not roots_in_unit_interval(excess) and _sign(excess, 0.0) < 0
 
     def finds(self, intensity: float) -> tuple[bool, bool]:
         """Tell whether a random start leaves the threshold states: by the fast criterion, by the ageing one."""
@@ -156,7 +156,7 @@ class Ageing:
         )
         touching = _sum((1, _product(_derivative(a), rest)), (1, _product(a, _derivative(b))))
         found = [float((1 - b0) / a0)] if a0 > 0 and b0 < 1 else []
-        for q in {q for terms in (fast, ageing, touching) for q in roots(terms)}:
+        for q in {q for terms in (fast, ageing, touching) for q in roots_in_unit_interval(terms)}:
             given = _value(a2, q) * (1 - q) ** 2
             if given > 0 and (intensity := (1 - _value(b2, q) * (1 - q) ** 2) / given) > 0:
                 found.append(intensity)

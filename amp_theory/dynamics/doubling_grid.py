@@ -17,7 +17,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from amp_theory.dynamics.landscape import Landscape
+from amp_theory.dynamics.landscape import SphericalLandscape
 from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import InputError, NumericalError
 
@@ -40,7 +40,7 @@ def _cardinal(nodes: Array, weights: Array, x: Array) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class Interval:
+class GridInterval:
     """The unit interval: Chebyshev points (ends included), barycentric weights, derivative, Gauss rule.
 
     far[j, i] maps Gauss point i of the intervals [1/4, 1/2], [1/8, 1/4], ... in turn to the weights of the values
@@ -74,7 +74,7 @@ class Interval:
 
 
 @lru_cache(maxsize=4)
-def make_interval(n: int, doublings: int) -> Interval:
+def make_interval(n: int, doublings: int) -> GridInterval:
     """Return the interval with n + 1 nodes, ready for a number of doublings."""
     nodes = np.sin(0.5 * np.pi * np.arange(n + 1) / n) ** 2
     weights: Array = np.where(np.arange(n + 1) % 2, -1.0, 1.0)
@@ -85,7 +85,7 @@ def make_interval(n: int, doublings: int) -> Interval:
     np.fill_diagonal(derivative, -derivative.sum(axis=1))
     x, w = np.polynomial.legendre.leggauss(n)
     gauss = 0.5 * (1 + x)
-    bare = Interval(nodes, weights, derivative, gauss, 0.5 * w, _cardinal(nodes, weights, gauss), np.zeros(0))
+    bare = GridInterval(nodes, weights, derivative, gauss, 0.5 * w, _cardinal(nodes, weights, gauss), np.zeros(0))
     depth = 0.5 ** np.arange(2, max(doublings, 2) + 1)
     far = bare.shifted((depth[:, None] * (1 + gauss)).reshape(1, -1))
     divided = (nodes[1:, None] > depth) & (nodes[1:, None] <= 2 * depth)
@@ -95,7 +95,7 @@ def make_interval(n: int, doublings: int) -> Interval:
 # --- the solver ----------------------------------------------------------------------------------------------
 
 
-def _series(landscape: Landscape) -> tuple[Array, float]:
+def _series(landscape: SphericalLandscape) -> tuple[Array, float]:
     """Return the power series of C in a short time u, and the rate u/t in the rescaled time t.
 
     With hats for the coefficients times k!, and K = xi'(C) from the recursion of the powers of C,
@@ -122,7 +122,7 @@ def _series(landscape: Landscape) -> tuple[Array, float]:
 class Solution:
     """C on the intervals [0, h], [h, 2 h], [2 h, 4 h], ...: values of shape (intervals, n + 1), in rescaled time."""
 
-    interval: Interval
+    interval: GridInterval
     first: float
     values: Array
 
@@ -145,7 +145,7 @@ class Solution:
         return np.concatenate([self.first * self.interval.nodes, later])
 
 
-def solve(landscape: Landscape, end: float, n: int) -> Solution:
+def solve_memory(landscape: SphericalLandscape, end: float, n: int) -> Solution:
     """Solve the equation up to the rescaled time `end`."""
     series, rate = _series(landscape)
     radius = float(np.max(np.abs(series[1:]) ** (1 / np.arange(1, ORDERS + 1))))
@@ -168,7 +168,7 @@ def solve(landscape: Landscape, end: float, n: int) -> Solution:
 
 
 def _memory(
-    interval: Interval, landscape: Landscape, known: Array, steps: Array, kernels: Array
+    interval: GridInterval, landscape: SphericalLandscape, known: Array, steps: Array, kernels: Array
 ) -> tuple[Array, Array]:
     """Return the rows that act on K, and on dC/dt, at the nodes of the last known interval and the next.
 
@@ -209,7 +209,7 @@ def _memory(
 
 
 def _advance(
-    landscape: Landscape, interval: Interval, start: float, known: Array, steps: Array, kernels: Array
+    landscape: SphericalLandscape, interval: GridInterval, start: float, known: Array, steps: Array, kernels: Array
 ) -> Array:
     """Return C at the nodes of [start, 2 start] by Newton's method from the values on all earlier intervals."""
     n = len(interval.nodes) - 1

@@ -27,8 +27,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.dynamics.doubling_grid import Solution, solve
-from amp_theory.dynamics.landscape import Landscape
+from amp_theory.dynamics.doubling_grid import Solution, solve_memory
+from amp_theory.dynamics.landscape import SphericalLandscape
 from amp_theory.models.base import Model
 from amp_theory.tools.arrays import EPS, Array, Index
 from amp_theory.tools.errors import (
@@ -74,7 +74,7 @@ class EquilibriumCorrelation:
     times: Array = field(repr=False)
     correlation: Array = field(repr=False)
     error: Array = field(repr=False)
-    _landscape: Landscape = field(repr=False)
+    _landscape: SphericalLandscape = field(repr=False)
     _solution: Solution = field(repr=False)
 
     def __call__(self, time: npt.ArrayLike) -> Array:
@@ -229,7 +229,7 @@ def equilibrium_correlation(
 
 def _measured(model: Model, control: float, last: float, threshold: float, n: int) -> EquilibriumCorrelation:
     """Return the correlation and its errors, however large they are."""
-    landscape = Landscape.of(model, control)
+    landscape = SphericalLandscape.of(model, control)
     if landscape.field:
         raise InputError(
             f"the equilibrium correlation is that of models without a field (linear term), got {told(model)}"
@@ -237,7 +237,7 @@ def _measured(model: Model, control: float, last: float, threshold: float, n: in
     # the solution with fewer nodes also has its coupling off by many times what rounding can do to an equation
     perturbed = replace(landscape, terms=tuple((k, c * (1 + NOISE)) for k, c in landscape.terms))
     scaled_end = last * landscape.temperature
-    fine, coarse = solve(landscape, scaled_end, n), solve(perturbed, scaled_end, n - FEWER)
+    fine, coarse = solve_memory(landscape, scaled_end, n), solve_memory(perturbed, scaled_end, n - FEWER)
     times, values = fine.times, np.concatenate([fine.values[0], fine.values[1:, 1:].ravel()])
     error = _largest_nearby(np.abs(values - coarse(times)[0]), n) + n * EPS
     when, bound = (None if x is None else x / landscape.temperature for x in _crossing(fine, error, threshold))

@@ -15,14 +15,14 @@ from amp_theory.tools.roots import solve_bracketed
 
 
 @dataclass(frozen=True)
-class Landscape:
+class SphericalLandscape:
     """A spherical model at one control: temperature T and the terms (power, coefficient) of xi = xi_1/T^2."""
 
     temperature: float
     terms: tuple[tuple[int, float], ...]
 
     @classmethod
-    def of(cls, model: Model, control: float) -> Landscape:
+    def of(cls, model: Model, control: float) -> SphericalLandscape:
         """Return the landscape of a model, or raise an `InputError` if it is not a spherical polynomial one."""
         as_model(model)
         coupling = model.polynomial

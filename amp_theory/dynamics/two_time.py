@@ -30,7 +30,7 @@ from typing import Literal
 
 import numpy as np
 
-from amp_theory.dynamics.landscape import Landscape
+from amp_theory.dynamics.landscape import SphericalLandscape
 from amp_theory.models.base import Model
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import (
@@ -87,7 +87,7 @@ class _Derivatives:
 class _Integrator:
     """Fills C, R, m, mu and the energy row by row, C and R up to and including the diagonal."""
 
-    def __init__(self, landscape: Landscape, overlap: float, end: float, steps: int) -> None:
+    def __init__(self, landscape: SphericalLandscape, overlap: float, end: float, steps: int) -> None:
         self.landscape, self.steps, self.dt = landscape, steps, end / steps
         self.temperature = landscape.temperature
         size = steps + 1
@@ -229,7 +229,7 @@ def langevin_correlations(
     >>> print(f"{result.energy[-1]:.3f}")  # equilibrium: -1/(2 T)
     -0.496
     """
-    landscape = Landscape.of(model, control)
+    landscape = SphericalLandscape.of(model, control)
     overlap = _overlap_at_start(start, initial_overlap)
     end, asked = positive("end_time", end_time), positive("tolerance", tolerance)
     count = integer_between("steps", steps, FEWEST, MOST)
@@ -245,7 +245,9 @@ def langevin_correlations(
     return result
 
 
-def _integrated(landscape: Landscape, overlap: float, end: float, count: int) -> tuple[_Integrator, dict[str, float]]:
+def _integrated(
+    landscape: SphericalLandscape, overlap: float, end: float, count: int
+) -> tuple[_Integrator, dict[str, float]]:
     """Return the solution with so many steps, and how far the one with half as many is from it."""
     fine, coarse = (_Integrator(landscape, overlap, end, k) for k in (count, count // 2))
     with np.errstate(over="ignore", invalid="ignore"):

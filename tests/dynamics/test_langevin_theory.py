@@ -17,7 +17,7 @@ from scipy.special import gammaln, iv, ive
 
 import amp_theory as at
 from amp_theory import equilibrium_correlation, langevin_correlations
-from amp_theory.dynamics.landscape import Landscape
+from amp_theory.dynamics.landscape import SphericalLandscape
 
 P3 = at.SphericalPSpin(3)
 MIXED = at.MixedPSpin("q**3/2 + q**4/2", at.Gaussian())
@@ -87,7 +87,7 @@ def test_residual_sees_wrong_solutions():
     times = np.geomspace(1e-2, 1e6, 41)
     bump = 1e-4 * np.exp(-((np.log(good.times + 1e-9) - 4) ** 2))
     assert np.max(np.abs(replace(good, correlation=good.correlation + bump).residual(times))) > 1e-6
-    warmer = Landscape.of(P3, 1.0101 * T_D)
+    warmer = SphericalLandscape.of(P3, 1.0101 * T_D)
     assert np.max(np.abs(replace(good, _landscape=warmer).residual(times))) > 1e-6
     stretched = replace(good, times=good.times * 1.001)
     assert np.max(np.abs(stretched.residual(times))) > 1e-6
@@ -229,7 +229,7 @@ def test_plateau_of_many_forms():
         ("q**3/2", 1e-3), ("q**1000/2", 0.3), ("q**3/2 + 2*q**30", 0.6), ("q**2/2", 1.00001), ("q**1000/2", 30.0),
     ):  # fmt: skip
         model = at.MixedPSpin(xi, at.Gaussian())
-        plateau = Landscape.of(model, temperature).plateau()
+        plateau = SphericalLandscape.of(model, temperature).plateau()
         gap = np.geomspace(1e-9, 1 - 1e-6, 2_000_001)
         above = np.flatnonzero(model.coupling.scaled(1 - gap, gap)[1] / temperature**2 * gap >= 1 - gap)
         if not len(above):
@@ -309,7 +309,7 @@ def test_planted_start_is_equilibrium(model):
     assert np.max(np.abs(result.correlation - theory(np.minimum(lag, 8.0)))) <= bound
     assert np.max(np.abs(result.correlation[:, 0] - result.overlap)) < 1e-14
     assert np.max(np.abs(result.overlap - theory(result.times))) <= result.errors["overlap"]
-    xi = Landscape.of(model, temperature).coupling(np.ones(()))
+    xi = SphericalLandscape.of(model, temperature).coupling(np.ones(()))
     assert np.max(np.abs(result.energy + temperature * xi[0])) <= 1.5 * result.errors["energy"]
     assert np.max(np.abs(result.multiplier - temperature - temperature * xi[1])) <= 1.5 * result.errors["multiplier"]
     # R(t, s) = (1/T) dC(t, s)/ds, integrated over s

@@ -36,7 +36,7 @@ class Tabulated(at.SparseModel):
     factor = property(lambda self: Weights(self.k, self.table))
 
 
-# --- the clause map against enumeration --------------------------------------------------------------------
+# --- the factor map against enumeration --------------------------------------------------------------------
 
 
 def few_atoms(grid: FieldGrid, rng: np.random.Generator) -> tuple[np.ndarray, list[tuple[float, float]]]:
@@ -71,7 +71,7 @@ def enumerated(factor: Factor, atoms: list[tuple[float, float]], w: np.ndarray) 
 @pytest.mark.parametrize(
     "factor", [AllEqual(3), AllEqual(4), AllEqual(4, 0.7), Parity(3), Parity(4), Parity(4, 0.6)], ids=str
 )
-def test_clause_map_against_enumeration(factor):
+def test_factor_map_against_enumeration(factor):
     """U at the frequencies that matter (its errors count e^{-pi w/2}), and R."""
     grid = FieldGrid(0.125, 16.0)
     low = grid.frequency < 6

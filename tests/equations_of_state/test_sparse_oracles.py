@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sparse_oracle import belief_propagation, clause_messages, sample_clauses
+from sparse_oracle import belief_propagation, factor_messages_plainly, sample_factors
 
 import amp_theory as at
 
@@ -57,9 +57,9 @@ def test_one_iteration_without_a_population(model):
     edges = int(degree.sum())
     weights = np.array(model.factor.weights)
     # clauses as seen from their first spin: planted signs with their weights, fresh messages from the others
-    _, signs = sample_clauses(n, edges, model.k, rng, weights)
+    _, signs = sample_factors(n, edges, model.k, rng, weights)
     h = side_fields(at.Flow(), snr, edges * model.k, rng).reshape(edges, model.k)
-    u = clause_messages(h, signs, weights)[:, 0]
+    u = factor_messages_plainly(h, signs, weights)[:, 0]
     total = side_fields(at.Flow(), snr, n, rng) + np.bincount(np.repeat(np.arange(n), degree), u, minlength=n)
     value = np.tanh(total)
     exact = at.state_evolution(model, at.Flow(), density, snr, max_steps=1).overlap[1]
@@ -74,11 +74,11 @@ def test_regular_graphs_have_the_same_number_of_factors_everywhere():
     model, snr, degree, n = at.Bicoloring(4, degrees="regular"), 0.5, 12, 60_000
     rng = np.random.default_rng(3)
     weights = np.array(model.factor.weights)
-    _, signs = sample_clauses(n, n * degree, model.k, rng, weights)
+    _, signs = sample_factors(n, n * degree, model.k, rng, weights)
     h = side_fields(at.Flow(), snr, signs.size, rng).reshape(signs.shape)
-    total = side_fields(at.Flow(), snr, n, rng) + clause_messages(h, signs, weights)[:, 0].reshape(n, degree).sum(
-        axis=1
-    )
+    total = side_fields(at.Flow(), snr, n, rng) + factor_messages_plainly(h, signs, weights)[:, 0].reshape(
+        n, degree
+    ).sum(axis=1)
     value = np.tanh(total)
     exact = at.state_evolution(model, at.Flow(), degree / model.k, snr, max_steps=1).overlap[1]
     assert abs(value.mean() - exact) < 4 * value.std() / np.sqrt(n)

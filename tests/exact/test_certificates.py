@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import amp_theory as at
 from amp_theory.exact.digits.channels import exact_channel
 from amp_theory.exact.digits.contexts import interval_digits, iv, mp
-from amp_theory.exact.digits.rules import trapezoid
+from amp_theory.exact.digits.rules import trapezoid_rule
 from amp_theory.exact.proofs.certificates import digest
 from amp_theory.exact.proofs.intervals import NAMES, Enclosures, Rule, enclose, hull
 from amp_theory.exact.proofs.reduction import Problem
@@ -96,10 +96,10 @@ def test_enclosures_hold_the_channel(snr, case):
         found = enclose(channel, iv.mpf(snr), Rule(12, 10))
         coarse = enclose(channel, iv.mpf(snr), Rule(3, 5))  # wide, but right
     with mp.workdps(40):
-        value = channel.values(mp.mpf(snr), trapezoid)
+        value = channel.values(mp.mpf(snr), trapezoid_rule)
         h = mp.mpf(10) ** -11  # its error is h^2 times the fifth derivative of M, below 1e-18
         bend = (
-            channel.values(snr + h, trapezoid).curvature - channel.values(snr - h, trapezoid).curvature
+            channel.values(snr + h, trapezoid_rule).curvature - channel.values(snr - h, trapezoid_rule).curvature
         ) / (2 * h)  # fmt: skip
         for enclosures in (found, coarse):
             for name in NAMES[:4]:
@@ -114,7 +114,7 @@ def test_enclosures_hold_every_point_of_an_interval():
         wide = enclose(channel, hull(iv.mpf("1.2"), iv.mpf("1.21")), Rule(12, 10))
     with mp.workdps(30):
         for x in ("1.2", "1.2033", "1.205", "1.2099", "1.21"):
-            value = channel.values(mp.mpf(x), trapezoid)
+            value = channel.values(mp.mpf(x), trapezoid_rule)
             for name in NAMES[:4]:
                 assert mp.mpf(getattr(wide, name).a) <= getattr(value, name) <= mp.mpf(getattr(wide, name).b)
 
@@ -144,10 +144,10 @@ def test_derivative_of_the_equation(model, path, point):
 
         def at_x(value):
             x = iv.mpf(value)
-            v = problem.channel.values(mp.mpf(value), trapezoid)
+            v = problem.channel.values(mp.mpf(value), trapezoid_rule)
             bend = (
-                problem.channel.values(mp.mpf(value) + h, trapezoid).curvature
-                - problem.channel.values(mp.mpf(value) - h, trapezoid).curvature
+                problem.channel.values(mp.mpf(value) + h, trapezoid_rule).curvature
+                - problem.channel.values(mp.mpf(value) - h, trapezoid_rule).curvature
             ) / (2 * h)
             m = Enclosures(*(iv.mpf(t) for t in (v.free_entropy, v.overlap, v.slope, v.curvature, bend)))
             return mp.mpf(problem.reduction.function(x, m).mid.a), mp.mpf(problem.reduction.derivative(x, m).mid.a)

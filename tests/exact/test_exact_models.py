@@ -20,7 +20,7 @@ from amp_theory.exact.digits.equations import Equations, crossing, cusp, fixed_p
 from amp_theory.exact.digits.groups import PottsChannel, ScaledChannel
 from amp_theory.exact.digits.newton import solve
 from amp_theory.exact.digits.rotational import ExactRowOrthogonal, ExactSpectrum
-from amp_theory.exact.digits.rules import GaussLegendrePanels, trapezoid
+from amp_theory.exact.digits.rules import GaussLegendrePanels, trapezoid_rule
 from amp_theory.ingredients.couplings.base import PolynomialCoupling
 from amp_theory.ingredients.priors.groups import PottsPrior
 from amp_theory.ingredients.priors.mixtures import Mixture
@@ -99,7 +99,7 @@ def test_weights_of_any_sum_are_exact():
 @pytest.mark.parametrize("case", ABS_CASES[::3], ids=lambda c: c["overlap"])
 def test_abs_channel_agrees_with_reference(case):
     q, d = mp.mpf(float(case["overlap"])), mp.mpf(float(case["gap"]))
-    values = ExactAbs(q + d).scaled(q, trapezoid)
+    values = ExactAbs(q + d).scaled(q, trapezoid_rule)
     for name, value in zip(("free_entropy", "response", "slope", "curvature"), values, strict=True):
         assert relative(value, mp.mpf(case[name])) < mp.mpf("1e-19")
 
@@ -108,7 +108,7 @@ def test_abs_channel_agrees_with_doubles():
     q = np.array([1e-5, 0.05, 0.3, 1.1, 1.49999])
     values = at.AbsChannel().functions(q, 1.5 - q)
     for k, overlap in enumerate(q.tolist()):
-        exact = ExactAbs(mp.mpf("1.5")).scaled(mp.mpf(overlap), trapezoid)
+        exact = ExactAbs(mp.mpf("1.5")).scaled(mp.mpf(overlap), trapezoid_rule)
         columns = (values.free_entropy, values.response, values.slope, values.curvature)
         for value, column in zip(exact, columns, strict=True):
             assert relative(mp.mpf(float(column[k])), value) <= float(values.relative_error[k])
@@ -116,13 +116,13 @@ def test_abs_channel_agrees_with_doubles():
 
 def test_abs_channel_derivatives_and_rules():
     coupling, q = ExactAbs(mp.mpf(2)), mp.mpf("0.7")
-    values = coupling.scaled(q, trapezoid)
-    slopes = derivative(lambda x: coupling.scaled(x, trapezoid), q)
+    values = coupling.scaled(q, trapezoid_rule)
+    slopes = derivative(lambda x: coupling.scaled(x, trapezoid_rule), q)
     assert all(relative(a, b) < mp.mpf("1e-25") for a, b in zip(slopes[:3], values[1:], strict=True))
     other = coupling.scaled(q, GaussLegendrePanels(8))
     assert all(relative(a, b) < mp.mpf("1e-28") for a, b in zip(other, values, strict=True))
     # q = 0: the sign of z is lost altogether
-    near, zero = coupling.scaled(mp.mpf("1e-15"), trapezoid), coupling.scaled(mp.mpf(0), trapezoid)
+    near, zero = coupling.scaled(mp.mpf("1e-15"), trapezoid_rule), coupling.scaled(mp.mpf(0), trapezoid_rule)
     assert zero[:2] == [0, 0]
     assert all(abs(a / b - 1) < mp.mpf("1e-13") for a, b in zip(near[2:], zero[2:], strict=True))
 
@@ -159,9 +159,9 @@ def test_phase_retrieval_fixed_points():
 
 def test_two_equal_groups_are_ising_spins():
     x = mp.mpf("0.9")
-    ising = channel_columns(exact_channel(at.Rademacher()).values(x, trapezoid))
-    assert channel_columns(exact_channel(PottsPrior(2)).values(x, trapezoid)) == ising
-    potts = channel_columns(PottsChannel(2).values(x, trapezoid))
+    ising = channel_columns(exact_channel(at.Rademacher()).values(x, trapezoid_rule))
+    assert channel_columns(exact_channel(PottsPrior(2)).values(x, trapezoid_rule)) == ising
+    potts = channel_columns(PottsChannel(2).values(x, trapezoid_rule))
     assert all(relative(a, b) < mp.mpf("1e-28") for a, b in zip(potts, ising, strict=True))
 
 
@@ -180,7 +180,7 @@ def test_three_groups_by_the_double_integral():
                 psi += weight * mp.log(norm / 3)
                 overlap += weight * mp.fdot(levels, [a for a, _ in vertices]) / norm
                 total += weight
-    values = PottsChannel(3).values(x, trapezoid)
+    values = PottsChannel(3).values(x, trapezoid_rule)
     assert relative(psi / total, values.free_entropy) < mp.mpf("1e-16")
     assert relative(overlap / total, values.overlap) < mp.mpf("1e-16")
 
@@ -189,7 +189,7 @@ def test_three_groups_by_the_double_integral():
 @pytest.mark.slow
 def test_groups_agree_with_doubles(k, snr):
     d = PottsPrior(k).channel(snr)
-    exact = PottsChannel(k).values(mp.mpf(snr), trapezoid)
+    exact = PottsChannel(k).values(mp.mpf(snr), trapezoid_rule)
     doubles = (d.free_entropy, d.overlap, d.mmse, d.overlap_slope)
     for value, double in zip(channel_columns(exact), doubles, strict=False):
         assert relative(mp.mpf(float(double)), value) <= float(d.relative_error)
@@ -203,18 +203,18 @@ def test_group_derivatives():
     channel, x = PottsChannel(5), mp.mpf("0.8")
     with mp.workdps(40):
         h = mp.mpf("1e-7")
-        far = [channel_columns(channel.values(x + j * h, trapezoid)) for j in (1, 2, -1, -2)]
+        far = [channel_columns(channel.values(x + j * h, trapezoid_rule)) for j in (1, 2, -1, -2)]
         slopes = [(8 * (a - c) - (b - d)) / (12 * h) for a, b, c, d in zip(*far, strict=True)]
-        v = channel.values(x, trapezoid)
+        v = channel.values(x, trapezoid_rule)
     for a, b in ((2 * slopes[0], v.overlap), (slopes[1], v.slope), (-slopes[2], v.slope), (slopes[3], v.curvature)):
         assert relative(a, b) < mp.mpf("1e-25")
-    none = channel.values(mp.mpf(0), trapezoid)
+    none = channel.values(mp.mpf(0), trapezoid_rule)
     with mp.workdps(15):
-        near = channel.values(mp.mpf("1e-7"), trapezoid)
+        near = channel.values(mp.mpf("1e-7"), trapezoid_rule)
     assert relative(near.slope, none.slope) < 1e-6
     assert relative(near.curvature, none.curvature) < 1e-5
     with pytest.raises(NumericalError, match="60 digits"):
-        channel.values(mp.mpf(1000), trapezoid)
+        channel.values(mp.mpf(1000), trapezoid_rule)
 
 
 @pytest.mark.slow
@@ -223,7 +223,7 @@ def test_block_model():
     (rough,), (fine,) = (tuple(at.fixed_points(model, FLOW, 3.0, 0.3, digits=d)) for d in (None, 20))
     assert abs(rough.overlap - fine.overlap) <= rough.errors["overlap"]
     assert abs(rough.free_entropy - fine.free_entropy) <= rough.errors["free_entropy"]
-    assert abs(Equations(model, FLOW).weak_recovery(trapezoid) - 1) < mp.mpf("1e-29")
+    assert abs(Equations(model, FLOW).weak_recovery(trapezoid_rule) - 1) < mp.mpf("1e-29")
 
 
 @pytest.mark.slow
@@ -241,8 +241,8 @@ def test_two_groups_are_no_decimals():
     floats = exact_channel(at.Discrete([*prior.values, 5.0], [*prior.probabilities, 0.0]))
     assert mp.mpf("1e-18") < abs(floats.second_moment - 1) < mp.mpf("1e-15")
     # rational atoms, two ways: 2 and -1/2
-    two = exact_channel(at.two_groups(0.2)).values(mp.mpf("0.7"), trapezoid)
-    three = exact_channel(at.Discrete([2, -0.5, 7], [0.2, 0.8, 0])).values(mp.mpf("0.7"), trapezoid)
+    two = exact_channel(at.two_groups(0.2)).values(mp.mpf("0.7"), trapezoid_rule)
+    three = exact_channel(at.Discrete([2, -0.5, 7], [0.2, 0.8, 0])).values(mp.mpf("0.7"), trapezoid_rule)
     pairs = zip(channel_columns(two), channel_columns(three), strict=True)
     assert all(relative(a, b) < mp.mpf("1e-28") for a, b in pairs)
 
@@ -260,9 +260,9 @@ def test_two_groups_thresholds():
 def test_orthogonal_rows_two_ways(overlap):
     """alpha of the eigenvalues are one, the others zero."""
     noise, rho, q = mp.mpf(3) / 100, mp.mpf("0.8"), mp.mpf(overlap)
-    rows = ExactRowOrthogonal(noise, rho).at(mp.mpf("0.3"), q, trapezoid)
+    rows = ExactRowOrthogonal(noise, rho).at(mp.mpf("0.3"), q, trapezoid_rule)
     alpha = Fraction(3, 10)
-    spectrum = ExactSpectrum((Fraction(0), Fraction(1)), (1 - alpha, alpha), rho).at(1 / noise, q, trapezoid)
+    spectrum = ExactSpectrum((Fraction(0), Fraction(1)), (1 - alpha, alpha), rho).at(1 / noise, q, trapezoid_rule)
     for a, b in zip(rows, spectrum, strict=True):
         assert abs(a - b) <= mp.mpf("1e-25") * abs(b)
 
@@ -277,8 +277,8 @@ ROTATIONAL = [
 def test_rotational_couplings(coupling, intensity, rho):
     exact, c = exact_coupling(coupling, mp.mpf(str(rho))), mp.mpf(intensity)
     q = mp.mpf(str(rho)) * mp.mpf("0.7")
-    values = exact.at(c, q, trapezoid)
-    slopes = derivative(lambda x: exact.at(c, x, trapezoid), q)
+    values = exact.at(c, q, trapezoid_rule)
+    slopes = derivative(lambda x: exact.at(c, x, trapezoid_rule), q)
     assert all(relative(a, b) < mp.mpf("1e-25") for a, b in zip(slopes[:3], values[1:], strict=True))
     overlap, gap = np.array(float(q)), np.array(rho - float(q))
     doubles = [f(np.array(intensity), overlap, gap) for f in (coupling.value, coupling.signal, coupling.curvature)]
@@ -287,7 +287,7 @@ def test_rotational_couplings(coupling, intensity, rho):
 
 def test_orthogonal_rows_with_every_measurement():
     """alpha = 1: each variable is seen on its own, x = 1/noise."""
-    xi, x, second, third = ExactRowOrthogonal(mp.mpf("0.1"), mp.mpf(1)).at(mp.mpf(1), mp.mpf("0.95"), trapezoid)
+    xi, x, second, third = ExactRowOrthogonal(mp.mpf("0.1"), mp.mpf(1)).at(mp.mpf(1), mp.mpf("0.95"), trapezoid_rule)
     assert relative(x, 10) < mp.mpf("1e-28")
     assert mp.isfinite(xi)
     assert abs(second) < mp.mpf("1e-26") > abs(third)
@@ -349,7 +349,7 @@ def test_xorsat_free_entropy_is_that_of_density_evolution(xorsat):
         strength, density = mp.mpf("0.05"), mp.mpf("0.8")
         (q,), _ = solve(fixed_point(xorsat, strength, density), [point.overlap], 20)
         assert abs(q - point.overlap) <= point.errors["overlap"]
-        phi = xorsat.at(q, strength, density, trapezoid).free_entropy
+        phi = xorsat.at(q, strength, density, trapezoid_rule).free_entropy
         assert abs(phi - point.free_entropy) <= point.errors["free_entropy"]
 
 

@@ -20,7 +20,7 @@ from amp_theory.exact.digits.contexts import mp
 from amp_theory.exact.digits.equations import Equations
 from amp_theory.exact.digits.faint import faint_values
 from amp_theory.exact.digits.newton import confirmed, solve
-from amp_theory.exact.digits.rules import GaussLegendrePanels, gaussian_mean, trapezoid
+from amp_theory.exact.digits.rules import GaussLegendrePanels, gaussian_mean, trapezoid_rule
 from amp_theory.tools.expressions import exact
 
 MODEL = at.IsingPSpin(3)
@@ -123,7 +123,7 @@ def test_two_precisions_agree_at_large_p():
 
 def test_rules_agree_and_have_their_exact_values():
     with mp.workdps(50):
-        for rule in (trapezoid, GaussLegendrePanels(8)):
+        for rule in (trapezoid_rule, GaussLegendrePanels(8)):
             one, second, fourth, cosine = gaussian_mean(rule, lambda z: [mp.mpf(1), z**2, z**4, mp.cos(z)])
             for value, true in ((one, 1), (second, 1), (fourth, 3), (cosine, mp.exp(-mp.mpf(1) / 2))):
                 assert abs(value - true) < mp.mpf(10) ** -45
@@ -140,7 +140,7 @@ def test_channels_agree_with_the_doubles(snr, case):
     )[case]  # fmt: skip
     doubles = prior.channel(snr)
     with mp.workdps(40):  # psi is of order x^2, and small differences of the exact side lose digits, too
-        v = exact_channel(prior).values(mp.mpf(snr), trapezoid)
+        v = exact_channel(prior).values(mp.mpf(snr), trapezoid_rule)
         pairs = (
             (v.free_entropy, doubles.free_entropy), (v.overlap, doubles.overlap), (v.mmse, doubles.mmse),
             (v.slope, doubles.overlap_slope),
@@ -155,7 +155,7 @@ def test_identities_to_all_digits(snr):
     """M = 2 psi', M' = dM/dx, M'' = dM'/dx, rho = M + mmse."""
     with mp.workdps(40):
         channel, x, h = exact_channel(at.SparseRademacher(0.3)), mp.mpf(snr), mp.mpf(10) ** -9
-        here, up, down = (channel.values(x + k * h, trapezoid) for k in (0, 1, -1))
+        here, up, down = (channel.values(x + k * h, trapezoid_rule) for k in (0, 1, -1))
         derivative = {n: (getattr(up, n) - getattr(down, n)) / (2 * h) for n in ("free_entropy", "overlap", "slope")}
         assert abs(2 * derivative["free_entropy"] - here.overlap) < 1e-16
         assert abs(derivative["overlap"] - here.slope) < 1e-16
@@ -167,7 +167,7 @@ def test_no_information_gives_the_moments_of_the_prior():
     with mp.workdps(30):
         for prior in (at.Discrete([-1, 0.5, 2], [0.3, 0.5, 0.2]), at.Rademacher(), at.GaussBernoulli(0.4)):
             channel = exact_channel(prior)
-            none, little = channel.values(mp.mpf(0), trapezoid), channel.values(mp.mpf(10) ** -14, trapezoid)
+            none, little = channel.values(mp.mpf(0), trapezoid_rule), channel.values(mp.mpf(10) ** -14, trapezoid_rule)
             for name in ("overlap", "mmse", "slope", "curvature"):
                 assert abs(getattr(none, name) - getattr(little, name)) < 1e-12
 
@@ -195,7 +195,7 @@ def test_a_wrong_root_is_not_confirmed():
 
     def crooked(v, rule):
         p = eq.at(v[0], mp.mpf(0), v[1], rule)
-        wrong = mp.mpf(10) ** -22 if rule is trapezoid else 0
+        wrong = mp.mpf(10) ** -22 if rule is trapezoid_rule else 0
         return [p.fixed + wrong, p.marginal]
 
     point = at.thresholds(model, at.Flow()).dynamical
@@ -205,7 +205,7 @@ def test_a_wrong_root_is_not_confirmed():
 
 def test_a_wrong_value_is_not_confirmed():
     def crooked(rule):
-        return [mp.pi + (mp.mpf(10) ** -25 if rule is trapezoid else 0)]
+        return [mp.pi + (mp.mpf(10) ** -25 if rule is trapezoid_rule else 0)]
 
     assert abs(confirmed(crooked, 20)[0] - mp.pi) < 1e-15
     with pytest.raises(at.NumericalError, match="does not confirm 30 digits"):
@@ -232,7 +232,7 @@ def test_a_density_that_mpmath_can_evaluate_gives_digits():
         channel = exact_channel(prior)
         assert isinstance(channel, DensityChannel)
         x = mp.mpf("1.7")
-        v = channel.values(x, trapezoid)
+        v = channel.values(x, trapezoid_rule)
         assert abs(v.overlap - x / (1 + x)) < mp.mpf(10) ** -36
         assert abs(v.free_entropy - (x - mp.log(1 + x)) / 2) < mp.mpf(10) ** -36
         assert abs(v.curvature + 2 / (1 + x) ** 3) < mp.mpf(10) ** -36
@@ -390,7 +390,7 @@ def test_the_series_of_faint_channels_has_all_digits(prior, snr):
         assert faint_values((channel.probabilities, channel.means), channel.exact_variance, mp.mpf(snr)) is None or (
             snr == "1e-25"
         )
-        exact_values = channel.values(mp.mpf(snr), trapezoid)
+        exact_values = channel.values(mp.mpf(snr), trapezoid_rule)
         for name in ("free_entropy", "overlap", "mmse", "slope", "curvature"):
             assert abs(getattr(series, name) / getattr(exact_values, name) - 1) < mp.mpf(10) ** -26, name
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def sample_clauses(n: int, m: int, k: int, rng: np.random.Generator, up_weight: np.ndarray) -> tuple:
+def sample_factors(n: int, m: int, k: int, rng: np.random.Generator, up_weight: np.ndarray) -> tuple:
     """Return the spins of m clauses, shape (m, k), and their planted signs, drawn with weight by number up."""
     spins = rng.integers(0, n, (m, k))
     signs = np.zeros((m, k), dtype=int)
@@ -18,7 +18,7 @@ def sample_clauses(n: int, m: int, k: int, rng: np.random.Generator, up_weight: 
     return spins, 2 * signs - 1
 
 
-def clause_messages(h: np.ndarray, signs: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def factor_messages_plainly(h: np.ndarray, signs: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return u = (1/2) log(N_+/N_-) along the planted sign, for all k spins of every clause, by plain summation.
 
     h along the planted signs; with s planted signs the field on spin j is s_j h_j, and the answer is turned back.
@@ -47,12 +47,12 @@ def belief_propagation(
     side holds h0 along the planted spins, infinite where they are known.
     """
     m = int(rng.poisson(density * n))
-    spins, signs = sample_clauses(n, m, k, rng, weights)
+    spins, signs = sample_factors(n, m, k, rng, weights)
     side = np.clip(side, -40, 40)
     h = side[spins]
     overlaps = [np.tanh(side).mean()]
     for _ in range(steps):
-        u = clause_messages(h, signs, weights)
+        u = factor_messages_plainly(h, signs, weights)
         total = side + np.bincount(spins.ravel(), u.ravel(), minlength=n)
         overlaps.append(np.tanh(total).mean())
         h = total[spins] - u

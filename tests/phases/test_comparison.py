@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import amp_theory as at
-from amp_theory.dynamics.ageing import Ageing, roots
+from amp_theory.dynamics.ageing import Ageing, roots_in_unit_interval
 from amp_theory.phases.comparison import SAMPLERS
 from amp_theory.phases.points.targets import frozen, known_exceptions
 
@@ -142,7 +142,7 @@ def test_all_roots_of_a_polynomial(hundredths):
     terms = {0: Fraction(1)}
     for r in [*(Fraction(n, 100) for n in hundredths), Fraction(7, 3), Fraction(-1, 3)]:
         terms = {k: terms.get(k - 1, 0) - r * terms.get(k, 0) for k in range(max(terms) + 2)}
-    assert roots(terms) == pytest.approx([n / 100 for n in sorted(hundredths)], rel=1e-15)
+    assert roots_in_unit_interval(terms) == pytest.approx([n / 100 for n in sorted(hundredths)], rel=1e-15)
 
 
 # --- the same measure under several names ------------------------------------------------------------------

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import amp_theory as at
 from amp_theory.phases.geometry.folds import locate
 from amp_theory.phases.geometry.solved import geometry_of
-from amp_theory.phases.points.fixed_points import landscape, regions
+from amp_theory.phases.points.fixed_points import regions, stable_fixed_points
 
 Z, W = normal_nodes(0.1)
 
@@ -272,7 +272,7 @@ def test_on_the_first_order_line_the_region_is_the_worse_one():
 
 def test_landscape_is_padded():
     model, path = at.IsingPSpin(3), at.Flow()
-    view = landscape(geometry_of(model, path), model.intensity(np.array([0.7, 0.9])), np.array([0.12, 0.12]))
+    view = stable_fixed_points(geometry_of(model, path), model.intensity(np.array([0.7, 0.9])), np.array([0.12, 0.12]))
     assert view.count.tolist() == [2, 1]
     assert np.isnan(view.overlap[1, 1])
 

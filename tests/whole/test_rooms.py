@@ -155,7 +155,7 @@ def test_a_module_in_no_room_fails():
 EQUATIONS = {
     "autoregressive spinodal": ("ingredients.paths", "named", "(1 - theta) M'(x) xi''(q) = 1"),
     "tricritical condition": ("phases.points", "tricritical", "F = dF/dz = 0 at positive strength"),
-    "clause map of bicoloring": ("ingredients.factors", "factors", "N_+- = sum over the other spins of w prod_j"),
+    "factor map of bicoloring": ("ingredients.factors", "factors", "N_+- = sum over the other spins of w prod_j"),
     "Onsager term": ("finite.inference", "amp", "xi''(m^t.m^{t-1}/N) (1/N sum_i v_i^t) m^{t-1}"),
     "Langevin criterion": ("dynamics", "ageing", "xi''(0) (1 - q_th) > 1"),
     "error bound of a threshold": (

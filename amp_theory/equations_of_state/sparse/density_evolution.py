@@ -27,7 +27,7 @@ from typing import Literal
 
 import numpy as np
 
-from amp_theory.ingredients.factors.factors import Decomposition, Enumeration, Factor
+from amp_theory.ingredients.factors.factors import Decomposition, EnumeratedFactor, Factor
 from amp_theory.ingredients.factors.field_grid import FieldGrid
 from amp_theory.models.sparse import SparseModel
 from amp_theory.tools.arrays import Array, Bools, Index
@@ -78,7 +78,7 @@ class DensityEvolution:
     grid: FieldGrid
 
     @cached_property
-    def decomposition(self) -> Decomposition | Enumeration:
+    def decomposition(self) -> Decomposition | EnumeratedFactor:
         """What gives U - 1 and R."""
         return self.factor.decomposition(self.grid)
 
@@ -87,7 +87,7 @@ class DensityEvolution:
         """Whether messages that are certain or absent stay so."""
         return isinstance(self.decomposition, Decomposition) and self.decomposition.erasures
 
-    def clause(self, transform: Array) -> tuple[Array, Array]:
+    def factor_message(self, transform: Array) -> tuple[Array, Array]:
         """Return U - 1 and R for laws along edges, shape (n, frequencies)."""
         return self.decomposition(transform, self.factor.k - 1)
 
@@ -117,17 +117,17 @@ class DensityEvolution:
         degree = np.maximum(x, 0.01)
         change = []
         for law in (gaussian, erasure):
-            loss, _ = self.clause(law)
+            loss, _ = self.factor_message(law)
             degree = self.solve_degree(side, gap, loss, degree)
             after, _ = self.variable(side, degree[:, None], loss)
-            change.append(self.change(self.clause(after)[0], loss))
+            change.append(self.change(self.factor_message(after)[0], loss))
         return np.where((change[0] <= change[1])[:, None], gaussian, erasure), degree
 
     def iterate(self, side: Array, degree: float, transform: Array) -> Iterator[tuple[Array, Array]]:
         """Yield the transforms of a variable and along an edge in successive iterations at a mean degree."""
         c = np.array([[degree]])
         while True:
-            loss, _ = self.clause(transform)
+            loss, _ = self.factor_message(transform)
             transform, full = self.variable(side, c, loss)
             yield full, transform
 
@@ -137,13 +137,13 @@ class DensityEvolution:
         last = None
         change = np.full(len(c), np.inf)
         for _ in range(4 * ITERATIONS):
-            loss, rest = self.clause(transform)
+            loss, rest = self.factor_message(transform)
             transform, _ = self.variable(side, c, loss)
             change = np.full(len(c), np.inf) if last is None else self.change(loss, last)
             last = loss
             if np.all(change < TOLERANCE):
                 break
-        loss, rest = self.clause(transform)
+        loss, rest = self.factor_message(transform)
         return Laws(degree, transform, loss, rest, change)
 
     def at_overlap(self, side: Array, gap: Array, transform: Array, degree: Array) -> Laws:
@@ -202,13 +202,13 @@ class DensityEvolution:
         """Iterate until U and the degree change by rounding only, or not less any more; keep a part of the old U."""
         n = len(gap)
         c, transform = degree.copy(), transform.copy()
-        loss, rest = self.clause(transform)
+        loss, rest = self.factor_message(transform)
         residual, best, since = np.full(n, np.inf), np.full(n, np.inf), np.zeros(n, dtype=int)
         active = np.arange(n)
         for _ in range(ITERATIONS):
             new = self.solve_degree(side[active], gap[active], loss[active], c[active])
             transform[active], _ = self.variable(side[active], new[:, None], loss[active])
-            update, rest[active] = self.clause(transform[active])
+            update, rest[active] = self.factor_message(transform[active])
             change = np.maximum(np.abs(new / c[active] - 1), self.change(update, loss[active]))
             c[active], loss[active] = new, mixing * update + (1 - mixing) * loss[active]
             residual[active] = change
@@ -262,11 +262,11 @@ class DensityEvolution:
         entropy = self.grid.entropy
         s_full = full @ entropy
         gain = (laws.transform * laws.loss) @ entropy
-        per_clause = laws.rest - (k - 1) * gain
-        relative = s_full - np.log(2) + density * per_clause
+        per_factor = laws.rest - (k - 1) * gain
+        relative = s_full - np.log(2) + density * per_factor
         return (
             relative,
-            k * (self._per_degree(side, laws.degree[:, None], laws.loss, full) @ entropy) + per_clause,
+            k * (self._per_degree(side, laws.degree[:, None], laws.loss, full) @ entropy) + per_factor,
             s_full,
         )
 

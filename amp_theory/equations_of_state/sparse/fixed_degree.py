@@ -140,8 +140,8 @@ class FixedDegree:
             return erasure
         change = []
         for law in (gaussian, erasure):
-            loss, _ = self.evolution.clause(law)
-            new, _ = self.evolution.clause(self._laws(self._unknown(loss, gap, 0.1 * z), loss, self.degree - 1))
+            loss, _ = self.evolution.factor_message(law)
+            new, _ = self.evolution.factor_message(self._laws(self._unknown(loss, gap, 0.1 * z), loss, self.degree - 1))
             change.append(self.evolution.change(new, loss))
         return np.where((change[0] < change[1])[:, None], gaussian, erasure)
 
@@ -168,7 +168,7 @@ class FixedDegree:
         depth is that of the acceleration, zero for plain iterations.
         """
         n, transform = len(gap), transform.copy()
-        loss, rest = self.evolution.clause(transform)
+        loss, rest = self.evolution.factor_message(transform)
         unknown = np.full(n, 0.1)
         residual, best, since = np.full(n, np.inf), np.full(n, np.inf), np.zeros(n, dtype=int)
         mixer = Mixer(len(self.evolution.grid.frequency) // 3, depth)
@@ -176,7 +176,7 @@ class FixedDegree:
         for _ in range(ITERATIONS):
             new = self._unknown(loss[active], gap[active], unknown[active], diluted)
             transform[active] = self._laws(new, loss[active], self.degree - 1, diluted)
-            update, rest[active] = self.evolution.clause(transform[active])
+            update, rest[active] = self.evolution.factor_message(transform[active])
             shift = np.abs(new - unknown[active]) / (np.abs(new) + 0.1)
             change = np.maximum(shift, self.evolution.change(update, loss[active]))
             unknown[active] = new

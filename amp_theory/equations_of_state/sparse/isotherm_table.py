@@ -59,7 +59,7 @@ BISECTIONS = 60
 
 
 @dataclass(frozen=True, eq=False)
-class Interval:
+class TableInterval:
     """Overlaps between two zero-strength fixed points, or the ends: coordinates z, allowed or not, tables, errors.
 
     known is false where nothing but the ends is known.  resolution holds the changes of the functions on a coarser
@@ -192,7 +192,7 @@ class IsothermTable:
     # --- tables ---
 
     @cached_property
-    def intervals(self) -> list[Interval]:
+    def intervals(self) -> list[TableInterval]:
         """All intervals with their tables."""
         edges = [0.0, *self.ends, LARGEST]
         found = []
@@ -215,7 +215,7 @@ class IsothermTable:
         bad = int(np.argmin(good))
         return float(z[max(bad - MARGIN, 0)]) if bad else lower
 
-    def _bridge(self, before: Interval | None, lower: float, upper: float) -> Interval:
+    def _bridge(self, before: TableInterval | None, lower: float, upper: float) -> TableInterval:
         """Return straight lines between the last known points, for the level and the free entropy."""
         ends = float(np.log1p(lower / Z0)), float(np.log1p(upper / Z0))
         t = nodes(*ends, BRIDGE)
@@ -237,12 +237,12 @@ class IsothermTable:
         values[LEVEL] = lower * left[LEVEL] * (1 - part) / z
         width = np.repeat(np.abs(right - left), BRIDGE, axis=1)
         width[LEVEL] *= lower
-        return Interval(
+        return TableInterval(
             lower=lower, upper=upper, allowed=True, curve=ChebyshevCurve.interpolate(ends, values), resolution=width,
             nodes=t, misfit=0 * width[:, 0], known=False,
         )  # fmt: skip
 
-    def _interval(self, lower: float, upper: float, allowed: bool) -> Interval:
+    def _interval(self, lower: float, upper: float, allowed: bool) -> TableInterval:
         """Return the table of one interval."""
         if not allowed:
             return self._outline(lower, upper)
@@ -265,9 +265,9 @@ class IsothermTable:
         worst[LEVEL] += AMPLIFIED * max(left, left_coarse)
         for end, at in ((lower, ends[0]), (upper, ends[1])):
             resolution[LEVEL, np.abs(t - at) < NEAR * (ends[1] - ends[0])] += self._end_error(end)
-        return Interval(lower, upper, allowed, curve, resolution, t, worst)
+        return TableInterval(lower, upper, allowed, curve, resolution, t, worst)
 
-    def _outline(self, lower: float, upper: float) -> Interval:
+    def _outline(self, lower: float, upper: float) -> TableInterval:
         """Return a sketch of the trial free entropy in a forbidden interval, where nothing is located."""
         ends = float(np.log1p(lower / Z0)), float(np.log1p(upper / Z0))
         t = nodes(*ends, OUTLINE)
@@ -280,7 +280,9 @@ class IsothermTable:
         else:
             values[:] = 0.0
         unknown = np.full_like(values, np.inf)
-        return Interval(lower, upper, False, ChebyshevCurve.interpolate(ends, values), unknown, t, 0 * values[:, 0])
+        return TableInterval(
+            lower, upper, False, ChebyshevCurve.interpolate(ends, values), unknown, t, 0 * values[:, 0]
+        )
 
     def _end_error(self, end: float) -> float:
         """Bound the error of a zero-strength fixed point, in the level; zero at other ends."""
@@ -338,7 +340,7 @@ class IsothermTable:
                 out[:, here] = self._inside(interval, z[here], strength[here])
         return Values(*out)
 
-    def _inside(self, interval: Interval, z: Array, strength: Array) -> Array:
+    def _inside(self, interval: TableInterval, z: Array, strength: Array) -> Array:
         """Return the values, shape (8, n), at points of one interval or beyond the largest z."""
         inner = np.minimum(z, LARGEST)
         t, dt = np.log1p(inner / Z0), 1 / (inner + Z0)
@@ -370,7 +372,7 @@ class IsothermTable:
         s = strength_of(self.path, levels)
         return s, np.ones_like(s) if np.isinf(self.path.limit) else np.exp(-levels)
 
-    def _forbidden(self, interval: Interval, z: Array) -> tuple[Array, Array, Array]:
+    def _forbidden(self, interval: TableInterval, z: Array) -> tuple[Array, Array, Array]:
         """Return what stands for the strength and its derivatives where no strength is: only its sign has a meaning."""
         a, b, c = interval.lower, interval.upper, FORBIDDEN_SLOPE
         zero = np.zeros_like(z)

@@ -65,7 +65,7 @@ LOCAL = 0.04
 
 
 @dataclass(frozen=True, eq=False)
-class Point:
+class LawPoint:
     """Fixed points at given (x, s): density, free entropy and its derivative in the density."""
 
     density: Array
@@ -98,7 +98,7 @@ class SparseEquationOfState(EquationOfState):
     def _coarse(self) -> DensityEvolution:
         return evolution_of(self.model, COARSENING)
 
-    def solve(self, x: Array, s: Array, coarse: bool = False) -> Point:
+    def solve(self, x: Array, s: Array, coarse: bool = False) -> LawPoint:
         """Return the fixed points at (x, s), shape (n,), by density evolution."""
         evolution = self._coarse if coarse else self.evolution
         response = self.path.response(self.prior, self.path.coordinate(x, s), s)
@@ -108,7 +108,7 @@ class SparseEquationOfState(EquationOfState):
         laws = evolution.at_overlap(side, response.gap, start, degree)
         entropy, per_density, _ = evolution.entropies(side, laws)
         evidence = self.path.evidence(self.prior, self.path.public(s))
-        return Point(laws.degree / self.factor.k, entropy + evidence, per_density, laws)
+        return LawPoint(laws.degree / self.factor.k, entropy + evidence, per_density, laws)
 
     # --- tables ---
 
@@ -147,7 +147,7 @@ class SparseEquationOfState(EquationOfState):
         """Return g, phi and d phi/d alpha at (x, s), shape (3, n)."""
         return self._functions(self.solve(x, s, coarse), x, s)
 
-    def _functions(self, p: Point, x: Array, s: Array) -> Array:
+    def _functions(self, p: LawPoint, x: Array, s: Array) -> Array:
         """Return g, phi and d phi/d alpha of fixed points at (x, s), shape (3, n)."""
         q = self.path.response(self.prior, self.path.coordinate(x, s), s).overlap
         g = np.log(p.density * self.factor.k / x) + self.factor.order * np.log(q)

@@ -152,7 +152,7 @@ class RegularIsotherm(RegularEquationOfState):
     @property
     def exact_recovery(self) -> bool:
         """Whether q = 1 is itself a fixed point, not only closer to one than is resolved."""
-        loss, _ = self.evolution.clause(np.zeros((1, len(self.evolution.grid.frequency))))
+        loss, _ = self.evolution.factor_message(np.zeros((1, len(self.evolution.grid.frequency))))
         return bool(np.max(np.abs(1 + loss)) < 1e-12)
 
     def last_intensity(self, strength: Array) -> Array:

@@ -10,7 +10,7 @@ from amp_theory.exact.digits.rules import Real, Rule
 
 
 @dataclass(frozen=True)
-class ChannelValues:
+class ExactChannelValues:
     """psi, M, the mmse rho - M, M' and M'' at one snr."""
 
     free_entropy: Real
@@ -54,7 +54,7 @@ class ExactChannel(ABC):
         return mp.mpf(1)
 
     @abstractmethod
-    def values(self, snr: Real, rule: Rule) -> ChannelValues:
+    def values(self, snr: Real, rule: Rule) -> ExactChannelValues:
         """Return the channel functions at x = `snr`, integrals by `rule`."""
 
 

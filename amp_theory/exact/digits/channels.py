@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from amp_theory.exact.digits.channel_base import ChannelValues, ExactChannel
+from amp_theory.exact.digits.channel_base import ExactChannel, ExactChannelValues
 from amp_theory.exact.digits.contexts import called, from_raw, mp, raw
 from amp_theory.exact.digits.faint import faint_values
 from amp_theory.exact.digits.groups import PottsChannel, ScaledChannel
@@ -28,7 +28,7 @@ from amp_theory.tools.errors import InputError, NumericalError, told
 from amp_theory.tools.expressions import exact
 from amp_theory.tools.registration import ByClass
 
-__all__ = ["ChannelValues", "DensityChannel", "ExactChannel", "MixtureChannel", "exact_channel"]
+__all__ = ["DensityChannel", "ExactChannel", "ExactChannelValues", "MixtureChannel", "exact_channel"]
 
 #: nodes of a density with their weights
 DensityGrid = list[tuple[Real, Real]]
@@ -89,7 +89,7 @@ class MixtureChannel(ExactChannel):
         rows = zip(self.probabilities, self.means, self.variances, strict=True)
         return [(to_mp(p), to_mp(m), to_mp(v)) for p, m, v in rows]
 
-    def values(self, snr: Real, rule: Rule) -> ChannelValues:
+    def values(self, snr: Real, rule: Rule) -> ExactChannelValues:
         """Return the channel functions: y | component k is N(x s_k, x + x^2 v_k), for every k."""
         if len(self.means) == 1:
             return self._gaussian(snr)
@@ -113,21 +113,21 @@ class MixtureChannel(ExactChannel):
             part = gaussian_mean(rule, integrand, self.symmetric and m == 0)
             factor = 2 * p if self.symmetric and m != 0 else p
             total = [t + factor * value for t, value in zip(total, part, strict=True)]
-        return ChannelValues(*total)
+        return ExactChannelValues(*total)
 
-    def _gaussian(self, x: Real) -> ChannelValues:
+    def _gaussian(self, x: Real) -> ExactChannelValues:
         """Return the closed form of N(m, v): psi = [x (m^2 + v) - log(1 + x v)]/2."""
         m, v = to_mp(self.means[0]), to_mp(self.variances[0])
         t = 1 + x * v
         psi = (x * m * m + beyond_linear(x * v)) / 2
-        return ChannelValues(psi, m * m + x * v * v / t, v / t, (v / t) ** 2, -2 * (v / t) ** 3)
+        return ExactChannelValues(psi, m * m + x * v * v / t, v / t, (v / t) ** 2, -2 * (v / t) ** 3)
 
-    def _nothing(self) -> ChannelValues:
+    def _nothing(self) -> ExactChannelValues:
         """Return the values at x = 0, from the moments of the prior."""
         mean = self.mean
         third = sum(p * ((m - mean) ** 3 + 3 * (m - mean) * v) for p, m, v in self._components())
         second = self.variance
-        return ChannelValues(mp.mpf(0), mean**2, second, second**2, third**2 - 2 * second**3)
+        return ExactChannelValues(mp.mpf(0), mean**2, second, second**2, third**2 - 2 * second**3)
 
 
 def beyond_linear(x: Real) -> Real:
@@ -200,7 +200,7 @@ class DensityChannel(ExactChannel):
         """E s^2."""
         return self._moment(2)
 
-    def values(self, snr: Real, rule: Rule) -> ChannelValues:
+    def values(self, snr: Real, rule: Rule) -> ExactChannelValues:
         """Return the channel functions: integrals over y, of density N(y; 0, x) Z(y), of those of the posterior."""
         grid = self._grid(snr)
         places = [s for s, w in grid if w > 0]
@@ -228,7 +228,7 @@ class DensityChannel(ExactChannel):
         reach = mp.sqrt(snr)
         while max(level(reach)[1], level(-reach)[1]) > negligible:
             reach *= mp.mpf(5) / 4
-        return ChannelValues(*rule(integrand, reach, False))
+        return ExactChannelValues(*rule(integrand, reach, False))
 
 
 def density_grid(prior: Density, widest: Real) -> DensityGrid:

@@ -24,7 +24,7 @@ from amp_theory.exact.digits.coupling_base import ExactCoupling
 from amp_theory.exact.digits.couplings import exact_coupling
 from amp_theory.exact.digits.erasures import ErasureChannel, erasure_form
 from amp_theory.exact.digits.responses import exact_response
-from amp_theory.exact.digits.rules import Real, Rule, Values, trapezoid
+from amp_theory.exact.digits.rules import Real, Rule, Values, trapezoid_rule
 from amp_theory.models.coloring import Coloring
 from amp_theory.models.sparse import SparseModel
 from amp_theory.tools.errors import InputError, NumericalError
@@ -40,7 +40,7 @@ Upper = Literal["recovered", "branch"]
 
 
 @dataclass(frozen=True)
-class Point:
+class Residuals:
     """Residuals at one overlap: G - q, dG/dq - 1, d^2G/dq^2; the free entropy; x and rho - G."""
 
     fixed: Real
@@ -78,7 +78,7 @@ class Equations:
         """Return the coupling for the working precision."""
         return exact_coupling(self.coupling, self.channel.second_moment)
 
-    def at(self, overlap: Real, strength: Real, intensity: Real, rule: Rule) -> Point:
+    def at(self, overlap: Real, strength: Real, intensity: Real, rule: Rule) -> Residuals:
         """Return the residuals at q = `overlap`, the strength in its public unit.
 
         Raises
@@ -92,7 +92,7 @@ class Equations:
             )
         xi, x, second, third = self._exact_coupling().at(intensity, overlap, rule)
         g = self.response.at(x, strength, rule)
-        return Point(
+        return Residuals(
             g.overlap - overlap,
             g.slope * second - 1,
             g.curvature * second**2 + g.slope * third,
@@ -108,7 +108,7 @@ class Equations:
 
     def forgetful(self, intensity: Real) -> bool:
         """Tell whether q = 0 is a fixed point at zero strength, exactly."""
-        return bool(self.channel.mean == 0 and self._exact_coupling().at(intensity, mp.mpf(0), trapezoid)[1] == 0)
+        return bool(self.channel.mean == 0 and self._exact_coupling().at(intensity, mp.mpf(0), trapezoid_rule)[1] == 0)
 
     def weak_recovery(self, rule: Rule) -> Real:
         """Return the intensity at which xi''(0) Var(s)^2 = 1."""
@@ -157,7 +157,7 @@ def cusp(eq: Equations) -> System:
     return system
 
 
-def crossing(eq: Equations, lower: Lower, upper: Upper, intensity: Real | None) -> System:
+def equal_heights(eq: Equations, lower: Lower, upper: Upper, intensity: Real | None) -> System:
     """Return the system of two fixed points with equal free entropies.
 
     Unknowns are the overlaps of the branches, lower and upper, and the strength at a given intensity, or the

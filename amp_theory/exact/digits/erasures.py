@@ -14,7 +14,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from amp_theory.exact.digits.channel_base import ChannelValues, UnitAtoms
+from amp_theory.exact.digits.channel_base import ExactChannelValues, UnitAtoms
 from amp_theory.exact.digits.contexts import mp
 from amp_theory.exact.digits.rationals import lost_digits
 from amp_theory.ingredients.couplings.base import GeneralCoupling, PolynomialCoupling
@@ -41,12 +41,12 @@ class ErasureChannel(UnitAtoms):
         """2 log 2."""
         return 2 * mp.log(2)
 
-    def values(self, snr: Real, rule: Rule) -> ChannelValues:
+    def values(self, snr: Real, rule: Rule) -> ExactChannelValues:
         """Return psi = (x - M)/2, M = 1 - e^{-x} and the others at x = `snr`."""
         unknown = mp.exp(-snr)
         with mp.workdps(mp.dps + lost_digits(snr)):
             known = -mp.expm1(-snr)
-            return ChannelValues((snr - known) / 2, known, unknown, unknown, -unknown)
+            return ExactChannelValues((snr - known) / 2, known, unknown, unknown, -unknown)
 
 
 @ByClass

@@ -17,7 +17,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from amp_theory.exact.digits.channel_base import ChannelValues
+from amp_theory.exact.digits.channel_base import ExactChannelValues
 from amp_theory.exact.digits.contexts import mp
 from amp_theory.exact.digits.rationals import to_mp
 
@@ -83,7 +83,7 @@ def _series(atoms: Atoms) -> tuple[tuple[Fraction, ...], Fraction]:
     return (mean**2, *derivatives), _mean(ORDER + 1, bounds, abs)
 
 
-def faint_values(atoms: Atoms, variance: Fraction, snr: Real) -> ChannelValues | None:
+def faint_values(atoms: Atoms, variance: Fraction, snr: Real) -> ExactChannelValues | None:
     """Return the channel functions at x = `snr`, or None where the series does not have all working digits."""
     size = (max(atoms[1]) - min(atoms[1])) ** 2 * snr
     if size > mp.mpf(10) ** (-mp.mpf(mp.dps) / ORDER):
@@ -92,7 +92,7 @@ def faint_values(atoms: Atoms, variance: Fraction, snr: Real) -> ChannelValues |
     terms = [to_mp(d) / math.factorial(n) for n, d in enumerate(series)]
     powers = [snr**n for n in range(ORDER + 1)]
     gain = mp.fdot(terms[1:], powers[1:])
-    values = ChannelValues(
+    values = ExactChannelValues(
         mp.fsum(t * snr * x / (n + 1) for n, (t, x) in enumerate(zip(terms, powers, strict=True))) / 2,
         terms[0] + gain,
         to_mp(variance) - gain,

@@ -9,7 +9,7 @@ from fractions import Fraction
 from functools import lru_cache
 from operator import mul
 
-from amp_theory.exact.digits.channel_base import ChannelValues, ExactChannel, UnitAtoms
+from amp_theory.exact.digits.channel_base import ExactChannel, ExactChannelValues, UnitAtoms
 from amp_theory.exact.digits.contexts import mp
 from amp_theory.exact.digits.rationals import to_mp
 from amp_theory.exact.digits.rules import Real, Rule, Values
@@ -56,11 +56,11 @@ class ScaledChannel(ExactChannel):
         """The weight of the prior's continuous part."""
         return self.of.information_dimension
 
-    def values(self, snr: Real, rule: Rule) -> ChannelValues:
+    def values(self, snr: Real, rule: Rule) -> ExactChannelValues:
         """Return the channel functions at x = `snr`."""
         c2 = to_mp(self.square)
         v = self.of.values(c2 * snr, rule)
-        return ChannelValues(v.free_entropy, c2 * v.overlap, c2 * v.mmse, c2**2 * v.slope, c2**3 * v.curvature)
+        return ExactChannelValues(v.free_entropy, c2 * v.overlap, c2 * v.mmse, c2**2 * v.slope, c2**3 * v.curvature)
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class PottsChannel(UnitAtoms):
         """Entropy log k of the group, in nats."""
         return mp.log(self.k)
 
-    def values(self, snr: Real, rule: Rule) -> ChannelValues:
+    def values(self, snr: Real, rule: Rule) -> ExactChannelValues:
         """Return the channel functions at x = `snr`.
 
         Raises
@@ -94,7 +94,7 @@ class PottsChannel(UnitAtoms):
         k = self.k
         if snr == 0:
             zero, one = mp.mpf(0), mp.mpf(1)
-            return ChannelValues(zero, zero, one, one / (k - 1), mp.mpf(k - 4) / (k - 1) ** 2)
+            return ExactChannelValues(zero, zero, one, one / (k - 1), mp.mpf(k - 4) / (k - 1) ** 2)
         if snr * k / (k - 1) > MOST_KNOWN:
             raise NumericalError(
                 f"at the snr {mp.nstr(snr, 6)} {k} groups are known to more than 60 digits", "ask for fewer digits"
@@ -105,7 +105,7 @@ class PottsChannel(UnitAtoms):
             entropy, mmse, slope, curvature = (
                 mp.exp(-snr * k / (4 * (k - 1))) * part for part in self._sums(snr, rule)
             )
-            return ChannelValues(snr / 2 - mp.log(k) + entropy, 1 - mmse, mmse, slope, curvature)
+            return ExactChannelValues(snr / 2 - mp.log(k) + entropy, 1 - mmse, mmse, slope, curvature)
 
     def _sums(self, snr: Real, rule: Rule) -> Values:
         """Return E H, the mmse, M' and M'' without their factor e^{-t/4}."""

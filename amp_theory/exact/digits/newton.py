@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from amp_theory.exact.digits.contexts import mp
 from amp_theory.exact.digits.equations import System
-from amp_theory.exact.digits.rules import GaussLegendrePanels, Real, Rule, trapezoid
+from amp_theory.exact.digits.rules import GaussLegendrePanels, Real, Rule, trapezoid_rule
 from amp_theory.tools.errors import NumericalError
 
 #: working digits beyond those asked for, and those by which the check works with more
@@ -30,7 +30,7 @@ PANELS = (8, 16, 32, 64, 128, 256)
 FEWER = "fewer digits, or a point a little further from another one, may do"
 
 
-def solve(
+def solve_system(
     system: System, start: Sequence[float | Real], digits: int, second_moment: float = 1.0
 ) -> tuple[list[Real], list[Real]]:
     """Return the root of a system next to `start` and bounds on its error, both checked; overlaps end at rho.
@@ -89,7 +89,7 @@ def confirmed(function: Callable[[Rule], list[Real]], digits: int, size: float =
     spares = [spare for spare in MORE_SPARE if spare >= lost]
     for spare in [*spares, *([MOST_SPARE] if lost > MORE_SPARE[-1] / 2 else [])]:
         with mp.workdps(digits + spare):
-            values = function(trapezoid)
+            values = function(trapezoid_rule)
         with mp.workdps(digits + spare + MORE):
             last: list[Real] | None = None
             for panels in PANELS:
@@ -121,7 +121,7 @@ def _jacobian(system: System, at: list[Real]) -> Real:
     matrix = mp.matrix(size, size)
     for k, value in enumerate(at):
         h = mp.mpf(10) ** (-mp.dps // 3) * (abs(value) if value != 0 else 1)
-        ends = [system([*at[:k], value + sign * h, *at[k + 1 :]], trapezoid) for sign in (1, -1)]
+        ends = [system([*at[:k], value + sign * h, *at[k + 1 :]], trapezoid_rule) for sign in (1, -1)]
         for row, (a, b) in enumerate(zip(*ends, strict=True)):
             matrix[row, k] = (a - b) / (2 * h)
     return matrix
@@ -159,7 +159,7 @@ def _root(system: System, start: list[Real], jacobian: Real, digits: int) -> tup
         at = start
         for _ in range(MOST_STEPS):
             jacobian = _jacobian(system, at)
-            step = _step(system, at, jacobian, trapezoid)
+            step = _step(system, at, jacobian, trapezoid_rule)
             at = [a + s for a, s in zip(at, step, strict=True)]
             if _largest(step, at) <= mp.mpf(10) ** -digits:
                 return at, jacobian
@@ -172,7 +172,7 @@ def _chord(system: System, start: list[Real], jacobian: Real, digits: int) -> li
     """Return the root by Newton steps with one and the same Jacobian, which gain equally many digits each."""
     at, last = start, mp.inf
     for _ in range(MOST_STEPS):
-        step = _step(system, at, jacobian, trapezoid)
+        step = _step(system, at, jacobian, trapezoid_rule)
         at = [a + s for a, s in zip(at, step, strict=True)]
         size = _largest(step, at)
         if size <= mp.mpf(10) ** -digits:

@@ -14,9 +14,9 @@ import amp_theory.exact.digits.equations as equations
 from amp_theory.equations_of_state.recovery import Recovery
 from amp_theory.exact.digits.contexts import called, mp
 from amp_theory.exact.digits.equations import Equations
-from amp_theory.exact.digits.newton import FAINT, SPARE, confirmed, solve
+from amp_theory.exact.digits.newton import FAINT, SPARE, confirmed, solve_system
 from amp_theory.exact.digits.rationals import to_mp
-from amp_theory.exact.digits.rules import Real, Rule, trapezoid
+from amp_theory.exact.digits.rules import Real, Rule, trapezoid_rule
 from amp_theory.tools.errors import InputError, integer_between
 from amp_theory.tools.results import POINTS, FixedPoint, Located, Thresholds
 
@@ -100,7 +100,7 @@ class Sharpener:
 
     def _solved(self, system: equations.System, start: list[float]) -> list[tuple[Real, Real]]:
         rho = float(self.equations.channel.second_moment)
-        return list(zip(*solve(system, start, self.digits, rho), strict=True))
+        return list(zip(*solve_system(system, start, self.digits, rho), strict=True))
 
     def _known(self, old: Located, intensity: Callable[[], Real], overlap: Callable[[], Real]) -> Located:
         """Return a point whose coordinates are known in closed form."""
@@ -127,7 +127,7 @@ class Sharpener:
             q, s, c = self._solved(equations.cusp(self.equations), [old.overlap, old.strength, start])
             return self._located(old, c, s, q)
         if old.overlap == 0:
-            return self._known(old, lambda: self.equations.weak_recovery(trapezoid), lambda: mp.mpf(0))
+            return self._known(old, lambda: self.equations.weak_recovery(trapezoid_rule), lambda: mp.mpf(0))
         recovered = self._is_recovered(old.overlap)
         if name == "condensation":
             return self._condensation(old, start, recovered)
@@ -155,7 +155,7 @@ class Sharpener:
         if recovered and low == 0:
             return self._known(old, self._certain, lambda: self.equations.channel.second_moment)
         unknowns = [*([low] if low else []), *([] if recovered else [old.overlap]), start]
-        system = equations.crossing(
+        system = equations.equal_heights(
             self.equations, "branch" if low else "null", "recovered" if recovered else "branch", None
         )
         *overlaps, c = self._solved(system, unknowns)
@@ -187,7 +187,7 @@ class Sharpener:
         q = mp.mpf(overlap)
         if overlap < NOTHING * rho:
             return True
-        return bool(abs(self.equations.at(q, strength, intensity, trapezoid).fixed) > SOLVED * q)
+        return bool(abs(self.equations.at(q, strength, intensity, trapezoid_rule).fixed) > SOLVED * q)
 
     # --- points on lines ---
 
@@ -210,7 +210,7 @@ class Sharpener:
         recovery = Recovery.of(self.model.variable_prior, self.equations.coupling, self.path)
         if recovered and recovery is not None and recovery.infinite:
             return self._birth(old, c)
-        system = equations.crossing(self.equations, "branch", "recovered" if recovered else "branch", c)
+        system = equations.equal_heights(self.equations, "branch", "recovered" if recovered else "branch", c)
         unknowns = [lower_overlap, *([] if recovered else [old.overlap]), old.strength]
         *overlaps, s = self._solved(system, unknowns)
         with mp.workdps(self.digits + SPARE):
@@ -248,7 +248,7 @@ class Sharpener:
             return [found.free_entropy, found.gap]
 
         with mp.workdps(self.digits + SPARE):
-            here = self.equations.at(q, s, c, trapezoid)
+            here = self.equations.at(q, s, c, trapezoid_rule)
             # phi is stationary at a fixed point, rho - G has the slope -dG/dq
             bounds = {"overlap": bound, "free_entropy": (bound * (1 + here.signal / q)) ** 2,
                       "mmse": bound * abs(1 + here.marginal)}  # fmt: skip

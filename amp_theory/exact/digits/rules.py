@@ -36,7 +36,7 @@ def gaussian_mean(rule: Rule, integrand: Integrand, even: bool = False) -> Value
     return [value / mp.sqrt(2 * mp.pi) for value in rule(weighted, reach, even)]
 
 
-def trapezoid(integrand: Integrand, reach: Real, even: bool = False) -> Values:
+def trapezoid_rule(integrand: Integrand, reach: Real, even: bool = False) -> Values:
     """Return the integral by the trapezoidal rule, halving the step until two sums agree.
 
     Its error is e^(-2 pi a/h) for an f analytic in |Im z| < a, so that it squares when h is halved: agreement to

@@ -197,11 +197,11 @@ def _numbers(curves: Curves, found: dict[str, Any], equations: dict[str, Any]) -
         found["tricritical"] = cusps[0]
     else:
         found["tricritical"] = TOO_HIGH if cusps is None else "no two stable branches merge at positive strength"
-    branches = algebra.zero_branches(curves)
+    branches = algebra.algebraic_branches(curves)
     if branches is None:
         found |= dict.fromkeys(("dynamical", "condensation", "algorithmic"), TOO_HIGH)
         return tuple((cusps or [])[1:])
-    start, end = algebra.dynamical(branches), algebra.jumping(branches)
+    start, end = algebra.least_start(branches), algebra.jumping(branches)
     always = algebra.always_informed(branches)
     found["dynamical"] = f"the informed branch exists at every {setting.control}" if always else NO_JUMP
     found["condensation"] = TRANSCENDENTAL if start is not None or always else NO_JUMP

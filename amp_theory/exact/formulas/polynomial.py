@@ -61,7 +61,7 @@ class Root:
 
 
 @dataclass(frozen=True)
-class Branch:
+class AlgebraicBranch:
     """Stable fixed points at zero strength, at intensities from start to stop, and the folds there (None: no fold)."""
 
     start: Expr
@@ -121,7 +121,7 @@ def tricritical(curves: Curves) -> list[dict[str, Expr]] | None:
     ]
 
 
-def zero_branches(curves: Curves) -> list[Branch] | None:
+def algebraic_branches(curves: Curves) -> list[AlgebraicBranch] | None:
     """Return the stable branches at zero strength by rising overlap; None if their equation's degree is too high."""
     curve = rational(curves.zero_strength)
     slope = curve.diff(t)
@@ -129,27 +129,27 @@ def zero_branches(curves: Curves) -> list[Branch] | None:
     if extrema is None:
         return None
     first = sympy.limit(curve, t, 0, "+")
-    branches = [Branch(Integer(0), first, None, None)] if curves.setting.symmetric else []
+    branches = [AlgebraicBranch(Integer(0), first, None, None)] if curves.setting.symmetric else []
     points = [(0, first, None), *((r.value, r(curve), r) for r in extrema), (1, INFINITY, None)]
     for (x, a, lower), (y, b, upper) in pairwise(points):
         rising = slope.subs(t, sympy.Float((x + y) / 2, DIGITS)) > 0
         if rising and b > 0:
-            branches.append(Branch(sympy.Max(a, 0), b, lower, upper))
+            branches.append(AlgebraicBranch(sympy.Max(a, 0), b, lower, upper))
     return branches
 
 
-def dynamical(branches: list[Branch]) -> Branch | None:
+def least_start(branches: list[AlgebraicBranch]) -> AlgebraicBranch | None:
     """Return the branch that is the first to coexist with a lower one."""
     later = [c for k, c in enumerate(branches) if c.start > 0 and any(b.start < c.start < b.stop for b in branches[:k])]
     return min(later, key=lambda c: c.start, default=None)
 
 
-def always_informed(branches: list[Branch]) -> bool:
+def always_informed(branches: list[AlgebraicBranch]) -> bool:
     """Tell whether a second branch exists at every intensity, however small."""
     return any(b.start == 0 for b in branches[1:])
 
 
-def crosses_zero(curves: Curves, branches: list[Branch]) -> tuple[bool, bool]:
+def crosses_zero(curves: Curves, branches: list[AlgebraicBranch]) -> tuple[bool, bool]:
     """Tell whether phi of another branch passes zero, that of q = 0, while q = 0 is stable; and whether it is above it.
 
     The first of `branches` is q = 0.  phi rises with the intensity along every branch, by A/2.
@@ -165,7 +165,7 @@ def crosses_zero(curves: Curves, branches: list[Branch]) -> tuple[bool, bool]:
     return crosses, above
 
 
-def _on_branch(curves: Curves, branch: Branch, intensity: Expr) -> sympy.Float:
+def _on_branch(curves: Curves, branch: AlgebraicBranch, intensity: Expr) -> sympy.Float:
     """Return the overlap on a branch at an intensity."""
     low = sympy.Float(0, DIGITS) if branch.lower is None else branch.lower.value
     high = sympy.Float(1, DIGITS) if branch.upper is None else branch.upper.value
@@ -175,7 +175,7 @@ def _on_branch(curves: Curves, branch: Branch, intensity: Expr) -> sympy.Float:
     return (low + high) / 2
 
 
-def jumping(branches: list[Branch]) -> Branch | None:
+def jumping(branches: list[AlgebraicBranch]) -> AlgebraicBranch | None:
     """Return the branch on which the uninformed fixed point ends by a jump."""
     current = branches[0]
     while current.stop != INFINITY:

@@ -170,7 +170,7 @@ class ClosedForms(Reported):
             n for n, v in values.items() if isinstance(v, list | tuple | np.ndarray) and as_array(n, v, "finite").ndim
         }
         numbers = {n: v for n, v in values.items() if n not in several}
-        return {self.symbols[name]: exact(name, value) for name, value in numbers.items()}
+        return {self.symbols[name]: expression_of(name, value) for name, value in numbers.items()}
 
     def _check_complete(self, name: str, expression: Expr, values: Mapping[str, Any]) -> None:
         missing = [n for n, s in self.symbols.items() if s in expression.free_symbols and n not in values]
@@ -309,12 +309,12 @@ def _listed(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} = {value}" for name, value in values.items())
 
 
-def exact(name: str, value: Any) -> Expr:
+def expression_of(name: str, value: Any) -> Expr:
     """Return a number as the simple fraction that it rounds, else as its decimals say; expressions as they are.
 
     Examples
     --------
-    >>> exact("rho", 0.08), exact("weight", 1 / 3)
+    >>> expression_of("rho", 0.08), expression_of("weight", 1 / 3)
     (2/25, 1/3)
     """
     if isinstance(value, Expr):

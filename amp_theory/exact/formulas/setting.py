@@ -13,7 +13,7 @@ from typing import Any
 import sympy
 from sympy import Expr, Integer, Symbol
 
-from amp_theory.exact.formulas.result import exact
+from amp_theory.exact.formulas.result import expression_of
 from amp_theory.ingredients.couplings.base import MOST_BODIES
 from amp_theory.ingredients.outputs.named import LinearChannel, OutputChannel
 from amp_theory.ingredients.paths.base import Path
@@ -172,7 +172,7 @@ def _checked(name: str, value: Any) -> Any:
         return Integer(integer_between(name, value, LEAST[name], MOST_BODIES))
     if name in PARAMETERS:
         positive(name, value)
-        return exact(name, value)
+        return expression_of(name, value)
     if name in ("prior", "channel"):
         raise InputError(f"{name} must be an instance or a class, got {value!r}")
     return value
@@ -245,14 +245,14 @@ def moments_of(prior: Prior | type[Prior] | None) -> Moments:
     {'noise': 1, 'overlap': 0}
     """
     if isinstance(prior, Prior):
-        rho = exact("second moment", prior.second_moment)
+        rho = expression_of("second moment", prior.second_moment)
         return Moments(rho, rho**2 if prior.mean == 0 else None)
     raise InputError(f"{told(prior)} cannot stay open: register its moments with {moments_of.where}")
 
 
 def parameter(component: Any, name: str) -> Expr:
     """Return a parameter of a prior or a channel exactly, or the symbol for it if a class is given."""
-    return PARAMETERS[name] if inspect.isclass(component) else exact(name, getattr(component, name))
+    return PARAMETERS[name] if inspect.isclass(component) else expression_of(name, getattr(component, name))
 
 
 @moments_of.register(type(None))
@@ -285,9 +285,9 @@ def _groups(prior: PottsPrior | type[PottsPrior]) -> Moments:
 
 @moments_of.register(Discrete)
 def _atoms(prior: Discrete) -> Moments:
-    values, weights = ([exact("atom", x) for x in column] for column in (prior.values, prior.probabilities))
+    values, weights = ([expression_of("atom", x) for x in column] for column in (prior.values, prior.probabilities))
     total = sum(w * v**2 for v, w in zip(values, weights, strict=True)) / sum(weights)
-    rho = exact("second moment", float(total))
+    rho = expression_of("second moment", float(total))
     return Moments(rho, rho**2 if prior.mean == 0 else None)
 
 
@@ -322,12 +322,12 @@ def dense_form(model: Model | type[Model], parameters: dict[str, Any]) -> Dense:
 
 @dense_form.register(IsingPSpin)
 def _ising(model: Model | type[Model], parameters: dict[str, Any]) -> Dense:
-    return Dense(((exact("p", parameters["p"]), HALF),))
+    return Dense(((expression_of("p", parameters["p"]), HALF),))
 
 
 @dense_form.register(SphericalPSpin)
 def _spherical(model: Model | type[Model], parameters: dict[str, Any]) -> Dense:
-    return Dense(((exact("p", parameters["p"]), HALF),), prior=Gaussian)
+    return Dense(((expression_of("p", parameters["p"]), HALF),), prior=Gaussian)
 
 
 @dense_form.register(SherringtonKirkpatrick)
@@ -338,19 +338,19 @@ def _pairs(model: Model | type[Model], parameters: dict[str, Any]) -> Dense:
 
 @dense_form.register(SpikedTensor)
 def _tensor(model: Model | type[Model], parameters: dict[str, Any]) -> Dense:
-    p = exact("p", parameters["p"])
+    p = expression_of("p", parameters["p"])
     return Dense(((p, 1 / p),))
 
 
 @dense_form.register(SpikedMatrixTensor)
 def _matrix_tensor(model: Model | type[Model], parameters: dict[str, Any]) -> Dense:
-    p, noise = (exact(name, parameters[name]) for name in ("p", "tensor_noise"))
+    p, noise = (expression_of(name, parameters[name]) for name in ("p", "tensor_noise"))
     return Dense(((Integer(2), HALF),), ((p, 1 / (p * noise)),), prior=Gaussian)
 
 
 @dense_form.register(StochasticBlockModel)
 def _blocks(model: Model | type[Model], parameters: dict[str, Any]) -> Dense:
-    return Dense(((Integer(2), (exact("k", parameters["k"]) - 1) / 2),), prior=PottsPrior)
+    return Dense(((Integer(2), (expression_of("k", parameters["k"]) - 1) / 2),), prior=PottsPrior)
 
 
 @dense_form.register(MixedPSpin)
@@ -384,7 +384,7 @@ def _noise(channel: LinearChannel | type[LinearChannel]) -> Expr:
 
 
 def _terms(terms: Iterable[tuple[int, Any]]) -> Terms:
-    return tuple((Integer(n), exact("coefficient", c)) for n, c in terms)
+    return tuple((Integer(n), expression_of("coefficient", c)) for n, c in terms)
 
 
 def _power(kind: type[Model]) -> int:

@@ -16,7 +16,7 @@ with the Lambert function's lower branch.  phi is the entropy of solutions beyon
 theta log 2, and obeys d phi/dq = alpha k (k-1) q^(k-2) (G - q) log 2 at constant theta, G = 1 - (1-theta) e^{-l}.
 
 The density of Kesten and Stigum of bicoloring is response^2 (k-1) (mean excess degree) = 1 with the response
--y/(2^(k-1) - y) of one spin of a clause to another, y = 1 - e^{-1/T} the weight that a violated clause loses.
+-y/(2^(k-1) - y) of one spin of a factor to another, y = 1 - e^{-1/T} the weight that a violated factor loses.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Any
 import sympy
 from sympy import Expr, Integer, LambertW, Symbol, exp, log
 
-from amp_theory.exact.formulas.result import ClosedForms, exact
+from amp_theory.exact.formulas.result import ClosedForms, expression_of
 from amp_theory.exact.formulas.setting import COORDINATES, parameters_of, q
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
@@ -69,7 +69,7 @@ class _Hypergraph:
     @classmethod
     def read(cls, model: Model | type[Model], path: Path, given: dict[str, Any]) -> _Hypergraph:
         parameters, symbols = parameters_of(model, given)
-        k, temperature = exact("k", parameters["k"]), exact("temperature", parameters["temperature"])
+        k, temperature = expression_of("k", parameters["k"]), expression_of("temperature", parameters["temperature"])
         if not temperature >= 0 or parameters["degrees"] not in ("poisson", "regular"):
             raise InputError(f"temperature must be >= 0 and degrees poisson or regular, got {given}")
         shown = f"k={k}" + (f", temperature={temperature}" if temperature != 0 else "")

@@ -131,7 +131,7 @@ class Spectrum:
         good = np.flatnonzero((flat > 0) & (flat < (np.inf if of_p else self.largest)))
         target = flat[good]
 
-        def function(tau: Array, i: Index) -> tuple[Array, Array]:
+        def log_ratio(tau: Array, i: Index) -> tuple[Array, Array]:
             shifted = np.exp(tau)
             y, p, y1, p1 = self.transforms(shifted)
             value, slope = (p, p1) if of_p else (y, y1)
@@ -145,7 +145,7 @@ class Spectrum:
         nearest = w[t == t.min()].sum() * (1.0 if of_p else t.min())
         lower = np.minimum(lower, np.log(nearest / target) - 1)
         result = np.full(flat.shape, np.nan)
-        result[good] = np.exp(solve_bracketed(function, lower, upper, False, guess))
+        result[good] = np.exp(solve_bracketed(log_ratio, lower, upper, False, guess))
         return result.reshape(np.shape(goal))
 
 

@@ -151,9 +151,9 @@ class Factor(ABC):
         if self.mean_weight <= 0 or max(w) == min(w):
             raise InputError(f"the factor must admit some configurations more than others, got the weights {w!r}")
 
-    def decomposition(self, grid: FieldGrid) -> Decomposition | Enumeration:
+    def decomposition(self, grid: FieldGrid) -> Decomposition | EnumeratedFactor:
         """Return what gives U - 1 and R on a grid; by enumeration unless overridden."""
-        return Enumeration(self, grid)
+        return EnumeratedFactor(self, grid)
 
     def messages(self, up: Array) -> tuple[Array, Array]:
         """Return N_+ and N_- for probabilities `up` of the other spins being +1, shape (..., k-1)."""
@@ -168,7 +168,7 @@ class Factor(ABC):
         return np.tensordot(w[1:], count, (0, 0)), np.tensordot(w[:-1], count, (0, 0))
 
 
-class Enumeration:
+class EnumeratedFactor:
     """U and R by enumeration of all combinations of grid fields: slow, needs nothing but the weights."""
 
     def __init__(self, factor: Factor, grid: FieldGrid) -> None:
@@ -271,13 +271,13 @@ class AllEqual(Factor):
             rest = -x if n == 1 else x**n / (n * (n - 1))
             series.append(np.append(term, rest))
 
-        def function(v: Array) -> Complexes:
+        def unequal_terms(v: Array) -> Complexes:
             one = -np.expm1(-v) + (1 - x) * np.exp(-v)
             log = np.log(np.maximum(one, TINY))
             return np.column_stack([np.exp(np.outer(log, a)) - 1, one * log])
 
         nearest = float(np.exp(-2 * grid.half_width))
-        return power_sums(function, np.array(series), 1, nearest, fit_ratio(grid))
+        return power_sums(unequal_terms, np.array(series), 1, nearest, fit_ratio(grid))
 
     def _pairs(self, s: Array, c: Complexes, grid: FieldGrid) -> tuple[Index, Index]:
         """Return the pairs i <= j of exponents whose product p^s_i (1-p)^s_j matters in some message law."""
@@ -332,7 +332,7 @@ class Parity(Factor):
         even = [(terms[2 * m], eta ** (2 * m) / (2 * m * (2 * m - 1))) for m in range(1, SERIES + 1)]
         series = np.array([np.append(value, rest) for value, rest in even])
 
-        def function(v: Array) -> Complexes:
+        def parity_terms(v: Array) -> Complexes:
             plus = 1 + eta * np.exp(-v)
             minus = -np.expm1(-v) + (1 - eta) * np.exp(-v)
             p, m = np.log(plus), np.log(np.maximum(minus, TINY))
@@ -340,7 +340,7 @@ class Parity(Factor):
             return np.column_stack([value, 0.5 * (plus * p + minus * m)]).astype(complex)
 
         nearest = float(np.exp(-2 * grid.half_width))
-        sums = power_sums(function, series, 2, nearest, fit_ratio(grid))
+        sums = power_sums(parity_terms, series, 2, nearest, fit_ratio(grid))
         t = np.tanh(grid.field)
         with np.errstate(divide="ignore"):
             power = np.exp(np.outer(np.log(t), sums.exponents))

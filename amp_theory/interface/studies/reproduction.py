@@ -111,7 +111,7 @@ def reproduce(
         draw(figure, diagram, files[figure.name + ".pdf"], files[figure.name + ".png"])
         diagram.save(files[figure.name + ".json"], overwrite=True)
         diagram.to_csv(files[figure.name + ".csv"], overwrite=True)
-    write_text(files[TABLE + ".txt"], table(rows))
+    write_text(files[TABLE + ".txt"], comparison_table(rows))
     write_text(files[TABLE + ".csv"], _csv(rows))
     write_text(files[TABLE + ".json"], to_json([as_dict(row) for row in rows]))
     return rows
@@ -139,7 +139,7 @@ def as_dict(row: KeyPoint) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def table(rows: list[KeyPoint]) -> str:
+def comparison_table(rows: list[KeyPoint]) -> str:
     """Return the table paper's code / ours / difference as text."""
     head = f"{'figure':<36}{'point':<14}{'coordinate':<17}{'code':>11}{'ours':>19}{'bound':>9}{'difference':>12}"
     lines = [head, "-" * len(head)]

@@ -14,7 +14,7 @@ from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
 from amp_theory.phases.geometry.geometry import Geometry, joined
 from amp_theory.phases.geometry.solved import check, geometry_of
-from amp_theory.phases.points.fixed_points import roots
+from amp_theory.phases.points.fixed_points import fixed_coordinates
 from amp_theory.tools.arrays import EPS, Array, Index
 from amp_theory.tools.errors import as_float, integer_between
 from amp_theory.tools.files import check_output, write_text
@@ -87,7 +87,7 @@ def equation_of_state(
     folds = [(b.upper, b.stop) for b in branches if b.dies not in (None, RECOVERY)]
     folds += [(b.lower, b.start) for b in branches if b.born not in (None, RECOVERY)]
     top = _end(geo, folds, max_strength)
-    begin = roots(geo, lam, np.zeros(1))[0]
+    begin = fixed_coordinates(geo, lam, np.zeros(1))[0]
     begin = begin[np.isfinite(begin)]
     z = _coordinates(geo, lam, top, points, [*(z for z, _ in folds), *begin])
     s = _strengths(geo, lam, z, top)
@@ -117,7 +117,7 @@ def _end(geo: Geometry, folds: list[tuple[float, float]], max_strength: float | 
 
 def _coordinates(geo: Geometry, lam: Array, top: float, points: int, known: list[float]) -> Array:
     """Return coordinates from the first to the last fixed point, the `known` ones among them."""
-    edges = roots(geo, np.repeat(lam, 2), np.array([1e-8 * top, top]))
+    edges = fixed_coordinates(geo, np.repeat(lam, 2), np.array([1e-8 * top, top]))
     finite = np.concatenate([edges[np.isfinite(edges)], known])
     if not len(finite):  # only q = rho
         return finite
@@ -147,12 +147,12 @@ def _strengths(geo: Geometry, lam: Array, z: Array, top: float) -> Array:
     result[at_end] = upper[at_end]
     inside = np.flatnonzero((low > lam) & (high < lam) & np.isnan(result))
 
-    def function(s: Array, i: Index) -> tuple[Array, Array]:
+    def excess_intensity(s: Array, i: Index) -> tuple[Array, Array]:
         f = eos.surface(z[inside[i]], s)
         return f.intensity / lam - 1, f.intensity_s / lam
 
     bounds = np.zeros(len(inside)), upper[inside]
-    result[inside] = solve_bracketed(function, *bounds, False, absolute=2 * EPS)
+    result[inside] = solve_bracketed(excess_intensity, *bounds, False, absolute=2 * EPS)
     return result
 
 

@@ -15,7 +15,7 @@ from amp_theory.phases.geometry.branches import close_pairs
 from amp_theory.phases.geometry.folds import FoldPiece, locate
 from amp_theory.phases.geometry.geometry import Branch, Coexistence, Geometry
 from amp_theory.phases.geometry.solved import SAFETY
-from amp_theory.phases.points.fixed_points import landscape
+from amp_theory.phases.points.fixed_points import stable_fixed_points
 from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.results import Thresholds
 
@@ -203,7 +203,7 @@ class LineTracer:
         result = []
         for segment in segments:
             intensity = self.model.intensity(segment.control)
-            view = landscape(self.geo, intensity, self.path.internal(segment.strength))
+            view = stable_fixed_points(self.geo, intensity, self.path.internal(segment.strength))
             result.append(replace(segment, lower_overlap=view.overlap[:, 0]))
         return result
 
@@ -296,7 +296,7 @@ class LineTracer:
         control = np.array([point.control])
         intensity = self.model.intensity(control)
         null = self.geo.eos.symmetric and intensity[0] <= self.geo.eos.start
-        below = np.zeros(1) if null else landscape(self.geo, intensity, np.zeros(1)).overlap[:, 0]
+        below = np.zeros(1) if null else stable_fixed_points(self.geo, intensity, np.zeros(1)).overlap[:, 0]
         end = _Segment(control, np.zeros(1), np.array([point.overlap]), below, body.error[-1:], ("", ""))
         return end, "zero strength"
 

@@ -106,7 +106,7 @@ def follow(
             )  # fmt: skip
             return z
 
-    def function(t: Array, i: Index) -> tuple[Array, Array]:
+    def residual_at(t: Array, i: Index) -> tuple[Array, Array]:
         z = np.exp(t)
         f = eos.surface(z, strength[i], with_energy=False)
         # x - xi'(q) in units of z, and its slope in log z
@@ -115,7 +115,7 @@ def follow(
         return residual / z, slope - residual / z
 
     start = None if guess is None else np.log(guess)
-    return np.exp(solve_bracketed(function, np.log(lower), np.log(upper), rising, start, accuracy, 4 * EPS))
+    return np.exp(solve_bracketed(residual_at, np.log(lower), np.log(upper), rising, start, accuracy, 4 * EPS))
 
 
 @dataclass(frozen=True)
@@ -236,12 +236,12 @@ def _nested(eos: EquationOfState, pair: Pair) -> tuple[Array, Array, Array]:
         last[i] = s
         return b, c
 
-    def function(s: Array, i: Index) -> tuple[Array, Array]:
+    def lead_of_upper(s: Array, i: Index) -> tuple[Array, Array]:
         b, c = both(s, i)
         return c.free_entropy - b.free_entropy, eos.gain(b, c)
 
     b, c = both(0.5 * (pair.start + pair.stop), np.arange(len(pair.start)))
     noise = eos.errors(b).free_entropy + eos.errors(c).free_entropy
-    s = solve_bracketed(function, pair.start, pair.stop, True, absolute=2 * EPS, noise=noise)
+    s = solve_bracketed(lead_of_upper, pair.start, pair.stop, True, absolute=2 * EPS, noise=noise)
     b, c = both(s, np.arange(len(s)))
     return s, b.coordinate, c.coordinate

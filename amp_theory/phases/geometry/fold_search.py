@@ -95,22 +95,24 @@ def _refine(eos: EquationOfState, z: Array, s: Array, fold: Array, line: Array) 
 def solve_coordinate(eos: EquationOfState, lower: Array, upper: Array, s: Array, rising: Bools) -> Array:
     """Solve F(z, s) = 0 for z at given s, in log z."""
 
-    def function(t: Array, i: Index) -> tuple[Array, Array]:
+    def fold_at_coordinate(t: Array, i: Index) -> tuple[Array, Array]:
         z = np.exp(t)
         f = eos.surface(z, s[i], with_energy=False)
         return f.fold, z * f.fold_z
 
-    return np.exp(solve_bracketed(function, np.log(lower), np.log(upper), rising, absolute=4 * EPS, noise=4 * EPS))
+    return np.exp(
+        solve_bracketed(fold_at_coordinate, np.log(lower), np.log(upper), rising, absolute=4 * EPS, noise=4 * EPS)
+    )
 
 
 def solve_strength(eos: EquationOfState, z: Array, lower: Array, upper: Array, rising: Bools) -> Array:
     """Solve F(z, s) = 0 for s at given z."""
 
-    def function(s: Array, i: Index) -> tuple[Array, Array]:
+    def fold_at_strength(s: Array, i: Index) -> tuple[Array, Array]:
         f = eos.surface(z[i], s, with_energy=False)
         return f.fold, f.fold_s
 
     # where nearly no strength is needed, Newton's method from the lower end is quick
     with np.errstate(all="ignore"):
-        guess = -np.divide(*function(lower, np.arange(len(z))))
-    return solve_bracketed(function, lower, upper, rising, np.where(lower == 0, guess, np.nan), noise=4 * EPS)
+        guess = -np.divide(*fold_at_strength(lower, np.arange(len(z))))
+    return solve_bracketed(fold_at_strength, lower, upper, rising, np.where(lower == 0, guess, np.nan), noise=4 * EPS)

@@ -150,7 +150,7 @@ def _locate_inside(
     slope = np.where(v > u, 1, -1) * np.where(along, s[a + 1] - s[a], t[a + 1] - t[a])
     slope = slope / np.maximum(np.abs(v - u), 1e-300)
 
-    def function(w: Array, i: Index) -> tuple[Array, Array]:
+    def distance_to_goal(w: Array, i: Index) -> tuple[Array, Array]:
         here = along[i]
         guess = other[i] + slope[i] * (w - last[i])
         z, strength, f = _project(eos, np.exp(np.where(here, w, guess)), np.where(here, guess, w), here)
@@ -170,7 +170,7 @@ def _locate_inside(
     accuracy = 4 * EPS * np.where(along, 1.0, upper)
     # next to an end at zero strength what is sought may be below the rounding of the segment
     noise = 4 * EPS * np.maximum(np.abs(key[a]), np.abs(key[a + 1]))
-    solution = solve_bracketed(function, lower, upper, rising, u + part * (v - u), accuracy, noise)
+    solution = solve_bracketed(distance_to_goal, lower, upper, rising, u + part * (v - u), accuracy, noise)
     # the last step was tiny: the curve's tangent completes the point
     rest = other + slope * (solution - last)
     return np.exp(np.where(along, solution, rest)), np.where(along, rest, solution)
@@ -218,7 +218,7 @@ def _cusp(eos: EquationOfState, z: Array, s: Array) -> Cusp:
     state = {"t": np.log(z[:1]), "s": s[:1]}
     mean_slope = (s[1] - s[0]) / (np.log(z[1]) - np.log(z[0]))
 
-    def function(t: Array, _index: Index) -> tuple[Array, Array]:
+    def slope_along_curve(t: Array, _index: Index) -> tuple[Array, Array]:
         guess = state["s"] + mean_slope * (t - state["t"])
         strength = _project(eos, np.exp(t), guess, fixed, 1e-12)[1]
         state["t"], state["s"] = t, strength
@@ -229,7 +229,7 @@ def _cusp(eos: EquationOfState, z: Array, s: Array) -> Cusp:
     ends = np.sort(np.log(z))
     f = eos.surface(z, s)
     rising = bool(f.fold_z[np.argmin(z)] < 0)
-    t = solve_bracketed(function, ends[:1], ends[1:], rising, ends.mean(keepdims=True), absolute=CUSP_ACCURACY)
+    t = solve_bracketed(slope_along_curve, ends[:1], ends[1:], rising, ends.mean(keepdims=True), absolute=CUSP_ACCURACY)
     _, strength, _ = _project(eos, np.exp(t), state["s"], fixed, 1e-12)
     return Cusp(eos.surface(np.exp(t), strength), merging=rising)
 
@@ -351,12 +351,12 @@ def zero_strength_folds(eos: EquationOfState) -> Surface:
     k, after = firm[:-1][turns], firm[1:][turns]
     if len(k):
 
-        def function(t: Array, _: Index) -> tuple[Array, Array]:
+        def slope_at_zero_strength(t: Array, _: Index) -> tuple[Array, Array]:
             here, there = (eos.surface(np.exp(t + h), 0.0, with_energy=False).fold_z for h in (0.0, H))
             return here, (there - here) / H
 
         lower, upper = np.log(z[k]), np.log(z[after])
-        extrema = solve_bracketed(function, lower, upper, slope[k] < 0, absolute=CUSP_ACCURACY)
+        extrema = solve_bracketed(slope_at_zero_strength, lower, upper, slope[k] < 0, absolute=CUSP_ACCURACY)
         z = np.sort(np.concatenate([z, np.exp(extrema)]))
     fold = eos.surface(z, 0.0, with_energy=False).fold
     z, fold = z[sure_of_sign(fold)], fold[sure_of_sign(fold)]

@@ -43,7 +43,7 @@ def broadcast(model: Model, path: Path, control: npt.ArrayLike, strength: npt.Ar
     return model.intensity(c), path.internal(s)
 
 
-def roots(geo: Geometry, intensity: Array, strength: Array) -> Array:
+def fixed_coordinates(geo: Geometry, intensity: Array, strength: Array) -> Array:
     """Return the coordinates of all fixed points with q > 0 at (intensity, strength), shape (n,).
 
     The result has shape (n, most), ascending, padded with NaN; stable and unstable ones alternate.  That of q = rho is
@@ -116,7 +116,7 @@ def _folds_at(geo: Geometry, strength: Array) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class Landscape:
+class StableFixedPoints:
     """Stable fixed points at many (intensity, strength): arrays of shape (n, most), padded with NaN.
 
     The first column of `overlap` is the uninformed branch, the last entry that is not NaN the informed one.
@@ -128,12 +128,12 @@ class Landscape:
     count: npt.NDArray[np.intp]
 
 
-def landscape(geo: Geometry, intensity: Array, strength: Array) -> Landscape:
+def stable_fixed_points(geo: Geometry, intensity: Array, strength: Array) -> StableFixedPoints:
     """Return the stable fixed points at (intensity, strength), shape (n,)."""
     if geo.discrete:
-        return _landscapes(geo, intensity, strength)
+        return _one_by_one(geo, intensity, strength)
     eos = geo.eos
-    z = roots(geo, intensity, strength)
+    z = fixed_coordinates(geo, intensity, strength)
     known = ~np.isnan(z)
     row = np.nonzero(known)[0]
     f = points_at(eos, intensity[row], z[known], strength[row])
@@ -147,15 +147,15 @@ def landscape(geo: Geometry, intensity: Array, strength: Array) -> Landscape:
     overlap, phi, error = (np.take_along_axis(layer, order, axis=1) for layer in table)
     count = (~np.isnan(overlap)).sum(axis=1)
     most = int(count.max(initial=1))
-    return Landscape(overlap[:, :most], phi[:, :most], error[:, :most], count)
+    return StableFixedPoints(overlap[:, :most], phi[:, :most], error[:, :most], count)
 
 
-def _landscapes(geo: Geometry, intensity: Array, strength: Array) -> Landscape:
+def _one_by_one(geo: Geometry, intensity: Array, strength: Array) -> StableFixedPoints:
     """Return the stable fixed points where every intensity has an equation of state of its own."""
     parts = []
     for value in np.unique(intensity):
         here = np.flatnonzero(intensity == value)
-        parts.append((here, landscape(geo.at(float(value)), intensity[here], strength[here])))
+        parts.append((here, stable_fixed_points(geo.at(float(value)), intensity[here], strength[here])))
     most = max((view.overlap.shape[1] for _, view in parts), default=1)
     tables = np.full((3, len(intensity), most), np.nan)
     count = np.zeros(len(intensity), dtype=np.intp)
@@ -163,7 +163,7 @@ def _landscapes(geo: Geometry, intensity: Array, strength: Array) -> Landscape:
         columns = (view.overlap, view.free_entropy, view.free_entropy_error)
         tables[:, here, : view.overlap.shape[1]] = np.stack(columns)
         count[here] = view.count
-    return Landscape(tables[0], tables[1], tables[2], count)
+    return StableFixedPoints(tables[0], tables[1], tables[2], count)
 
 
 def points_at(eos: EquationOfState, intensity: Array, coordinate: Array, strength: Array) -> Surface:
@@ -178,7 +178,7 @@ def points_at(eos: EquationOfState, intensity: Array, coordinate: Array, strengt
 
 def regions(geo: Geometry, intensity: Array, strength: Array) -> npt.NDArray[np.str_]:
     """Return easy, easy_metastable or hard at (intensity, strength), shape (n,); on a line the worse side."""
-    view = landscape(geo, intensity, strength)
+    view = stable_fixed_points(geo, intensity, strength)
     best = np.nanmax(view.free_entropy[:, 1:], axis=1, initial=-np.inf)
     noise = SAFETY * np.nanmax(view.free_entropy_error, axis=1)
     hard = best >= view.free_entropy[:, 0] - noise
@@ -202,7 +202,7 @@ def informed_overlap(model: Model, path: Path, control: npt.ArrayLike, strength:
 def _branch_overlap(model: Model, path: Path, control: npt.ArrayLike, strength: npt.ArrayLike, first: bool) -> Array:
     geo = geometry_of(model, path)
     intensity, s = broadcast(model, path, control, strength)
-    view = landscape(geo, intensity.ravel(), s.ravel())
+    view = stable_fixed_points(geo, intensity.ravel(), s.ravel())
     column = np.zeros_like(view.count) if first else view.count - 1
     return view.overlap[np.arange(len(column)), column].reshape(intensity.shape)
 
@@ -242,7 +242,7 @@ def fixed_points(model: Model, path: Path, control: float, strength: float, digi
         )
     lam, internal = intensity.reshape(1), s.reshape(1)
     geo = geo.at(float(lam[0]))
-    z = roots(geo, lam, internal)[0]
+    z = fixed_coordinates(geo, lam, internal)[0]
     z = z[~np.isnan(z)]
     f = points_at(geo.eos, np.broadcast_to(lam, z.shape), z, np.broadcast_to(internal, z.shape))
     null = geo.eos.symmetric and internal[0] == 0

@@ -46,11 +46,11 @@ def null_crossing(eos: EquationOfState, c: ZeroBranch, stop: float) -> tuple[Sur
     # a few roundings of the terms that phi is the sum of
     noise = 8 * EPS * float(np.max(np.minimum(ends.overlap, ends.gap) * ends.signal))
 
-    def function(t: Array, _: Index) -> tuple[Array, Array]:
+    def lead_over_null(t: Array, _: Index) -> tuple[Array, Array]:
         f = eos.surface(np.exp(t), 0.0)
         return f.free_entropy, 0.5 * f.scaled_ratio * f.fold * f.coordinate
 
-    root = solve_bracketed(function, np.log([c.lower]), np.log([upper]), True, absolute=4 * EPS, noise=noise)
+    root = solve_bracketed(lead_over_null, np.log([c.lower]), np.log([upper]), True, absolute=4 * EPS, noise=noise)
     point = eos.surface(np.exp(root), 0.0)
     return (point, None) if point.intensity[0] <= stop else None
 
@@ -64,7 +64,7 @@ def _recovery_null_crossing(eos: EquationOfState, c: ZeroBranch, stop: float) ->
     return (eos.recovered(intensity, np.zeros(1)), None) if c.start < intensity[0] <= stop else None
 
 
-def crossing(eos: EquationOfState, b: ZeroBranch, c: ZeroBranch) -> tuple[Surface, Surface] | None:
+def branch_crossing(eos: EquationOfState, b: ZeroBranch, c: ZeroBranch) -> tuple[Surface, Surface] | None:
     """Return branches c and b at the intensity where their free entropies are equal."""
     if always_ahead(eos, c):
         return None
@@ -82,18 +82,18 @@ def crossing(eos: EquationOfState, b: ZeroBranch, c: ZeroBranch) -> tuple[Surfac
         last[branch] = f.coordinate
         return f
 
-    def function(intensity: Array, _: Index) -> tuple[Array, Array]:
+    def lead_of_upper(intensity: Array, _: Index) -> tuple[Array, Array]:
         upper, lower = at(c, intensity), at(b, intensity)
         return upper.free_entropy - lower.free_entropy, (upper.scaled - lower.scaled) / 2
 
-    ends = [function(np.array([x]), np.zeros(1, dtype=np.intp))[0][0] for x in (start, stop)]
+    ends = [lead_of_upper(np.array([x]), np.zeros(1, dtype=np.intp))[0][0] for x in (start, stop)]
     if not ends[0] < 0 < ends[1]:
         return None
     if np.isfinite(c.lower):
         quick = _zero_newton(eos, at(b, _middle(start, stop)), at(c, _middle(start, stop)), start, stop)
         if quick is not None:
             return quick
-    root = solve_bracketed(function, np.array([start]), np.array([stop]), True)
+    root = solve_bracketed(lead_of_upper, np.array([start]), np.array([stop]), True)
     return at(c, root), at(b, root)
 
 

@@ -26,7 +26,7 @@ from amp_theory.models.base import Model
 from amp_theory.phases.geometry.branches import ZeroBranch
 from amp_theory.phases.geometry.geometry import Geometry
 from amp_theory.phases.geometry.solved import SAFETY
-from amp_theory.phases.points.zero_crossings import always_ahead, crossing, null_crossing, on_branch
+from amp_theory.phases.points.zero_crossings import always_ahead, branch_crossing, null_crossing, on_branch
 from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.results import Located
 
@@ -148,7 +148,7 @@ def condensation(geo: Geometry) -> Located | str:
     for k, c in enumerate(geo.zero):
         for b in geo.zero[:k]:
             if max(b.start, c.start) < min(b.stop, c.stop, geo.eos.reach):
-                found = null_crossing(geo.eos, c, b.stop) if b.null else crossing(geo.eos, b, c)
+                found = null_crossing(geo.eos, c, b.stop) if b.null else branch_crossing(geo.eos, b, c)
                 if found is None and always_ahead(geo.eos, c) and c.start > b.start:
                     # stable means in equilibrium: nothing else can be
                     return _recovery_point(geo.eos, c.start, "q = rho becomes stable, with infinite free entropy")
