@@ -16,9 +16,9 @@ from amp_theory.exact.digits.absolute import ExactAbs, bessel
 from amp_theory.exact.digits.channels import exact_channel
 from amp_theory.exact.digits.contexts import mp
 from amp_theory.exact.digits.couplings import exact_coupling
-from amp_theory.exact.digits.equations import Equations, crossing, cusp, fixed_point
+from amp_theory.exact.digits.equations import Equations, cusp, equal_heights, fixed_point
 from amp_theory.exact.digits.groups import PottsChannel, ScaledChannel
-from amp_theory.exact.digits.newton import solve
+from amp_theory.exact.digits.newton import solve_system
 from amp_theory.exact.digits.rotational import ExactRowOrthogonal, ExactSpectrum
 from amp_theory.exact.digits.rules import GaussLegendrePanels, trapezoid_rule
 from amp_theory.ingredients.couplings.base import PolynomialCoupling
@@ -329,7 +329,7 @@ def xorsat():
 
 def test_xorsat_tricritical_in_closed_form(xorsat):
     """alpha = 2/3 at q = 1/2 and theta = 1 - e^(1/2)/2, for k = 3."""
-    root, bounds = solve(cusp(xorsat), [0.5 + 1e-9, 0.17563936, 0.66666667], 30)
+    root, bounds = solve_system(cusp(xorsat), [0.5 + 1e-9, 0.17563936, 0.66666667], 30)
     wanted = (mp.mpf(1) / 2, 1 - mp.exp(mp.mpf(1) / 2) / 2, mp.mpf(2) / 3)
     for value, target, bound in zip(root, wanted, bounds, strict=True):
         assert abs(value - target) <= bound + mp.mpf("1e-30")
@@ -337,7 +337,7 @@ def test_xorsat_tricritical_in_closed_form(xorsat):
 
 def test_xorsat_condensation_by_counting(xorsat):
     """In the core are as many checks as spins: n (q - x (1 - q)) = alpha q^k."""
-    (q, alpha), _ = solve(crossing(xorsat, "null", "branch", None), [0.88, 0.918], 30)
+    (q, alpha), _ = solve_system(equal_heights(xorsat, "null", "branch", None), [0.88, 0.918], 30)
     x = 3 * alpha * q**2
     assert abs(q - x * (1 - q) - alpha * q**3) < mp.mpf("1e-29")
     assert abs(alpha - mp.mpf("0.917935276658")) < mp.mpf("1e-12")
@@ -347,7 +347,7 @@ def test_xorsat_condensation_by_counting(xorsat):
 def test_xorsat_free_entropy_is_that_of_density_evolution(xorsat):
     for point in at.fixed_points(at.XORSAT(3), ORDER, 0.8, 0.05):
         strength, density = mp.mpf("0.05"), mp.mpf("0.8")
-        (q,), _ = solve(fixed_point(xorsat, strength, density), [point.overlap], 20)
+        (q,), _ = solve_system(fixed_point(xorsat, strength, density), [point.overlap], 20)
         assert abs(q - point.overlap) <= point.errors["overlap"]
         phi = xorsat.at(q, strength, density, trapezoid_rule).free_entropy
         assert abs(phi - point.free_entropy) <= point.errors["free_entropy"]

@@ -19,7 +19,7 @@ from amp_theory.exact.digits.channels import DensityChannel, exact_channel
 from amp_theory.exact.digits.contexts import mp
 from amp_theory.exact.digits.equations import Equations
 from amp_theory.exact.digits.faint import faint_values
-from amp_theory.exact.digits.newton import confirmed, solve
+from amp_theory.exact.digits.newton import confirmed, solve_system
 from amp_theory.exact.digits.rules import GaussLegendrePanels, gaussian_mean, trapezoid_rule
 from amp_theory.tools.expressions import exact
 
@@ -200,7 +200,7 @@ def test_a_wrong_root_is_not_confirmed():
 
     point = at.thresholds(model, at.Flow()).dynamical
     with pytest.raises(at.NumericalError, match="does not confirm 30 digits"):
-        solve(crooked, [point.overlap, point.temperature**-2], 30)
+        solve_system(crooked, [point.overlap, point.temperature**-2], 30)
 
 
 def test_a_wrong_value_is_not_confirmed():
@@ -214,7 +214,7 @@ def test_a_wrong_value_is_not_confirmed():
 
 def test_newton_far_from_a_root_says_so():
     with pytest.raises(at.NumericalError, match="does not converge"):
-        solve(lambda v, rule: [v[0] ** 2 + 1], [0.3], 20)
+        solve_system(lambda v, rule: [v[0] ** 2 + 1], [0.3], 20)
 
 
 # --- densities ------------------------------------------------------------------------------------------------

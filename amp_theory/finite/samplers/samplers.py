@@ -283,8 +283,7 @@ def draw_samples(
     """
     as_instance(instance)
     one_of("sampler", sampler, SAMPLERS)
-    chosen = SAMPLERS[sampler]
-    way = _way(sampler, path, instance)
+    chosen, way = SAMPLERS[sampler], _way(sampler, path, instance)
     number = integer_between("steps", steps, 1, 10**7)
     rng = np.random.Generator(np.random.PCG64(check_seed(seed)))
     run = _Run(instance, as_denoiser(instance, denoiser), integer_between("batch", batch, 1, 10**7), rng)
