@@ -4,8 +4,9 @@ May import: nothing of the package outside this room.
 
 - `arrays`: names of array types, and the relative rounding of doubles; `errors`: the exception family and the checks
   that raise it; `results`: what solvers return, each number with its error bound.
-- `quadrature`: trapezoidal sums for analytic integrands; `chebyshev`: tables in Chebyshev polynomials; `roots`:
-  Newton iteration and bisection on many brackets; `expressions`: polynomials from text, floats as written numbers.
+- `quadrature`: trapezoidal sums for analytic integrands; `panels`: Gauss-Legendre quadrature on panels that are cut
+  until functions are resolved; `chebyshev`: tables in Chebyshev polynomials; `roots`: Newton iteration and bisection
+  on many brackets; `expressions`: polynomials from text, floats as written numbers.
 - `runs`: long runs of independent tasks; `checkpoints`: what such runs keep; `workers`: processes that end with their
   parent; `exclusive`: what threads take in turns.
 - `registration`: functions with one form for each class, which a user's own class registers too.

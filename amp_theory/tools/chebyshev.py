@@ -16,9 +16,9 @@ def nodes(lower: float, upper: float, number: int) -> Array:
     return np.asarray(0.5 * (lower + upper) - 0.5 * (upper - lower) * np.cos(angle))
 
 
-def _analysis(number: int) -> Array:
+def analysis(number: int) -> Array:
     """Return the matrix from values at the nodes to coefficients."""
-    angle = np.pi * (1 - (np.arange(number) + 0.5) / number)
+    angle = np.pi - (2 * np.arange(number) + 1) * np.pi / (2 * number)
     matrix = 2 / number * np.cos(np.outer(np.arange(number), angle))
     matrix[0] /= 2
     return np.asarray(matrix)
@@ -35,7 +35,7 @@ class ChebyshevTable:
     @classmethod
     def interpolate(cls, x_range: tuple[float, float], y_range: tuple[float, float], values: Array) -> ChebyshevTable:
         """Interpolate values at the nodes, shape (functions, x nodes, y nodes)."""
-        a, b = _analysis(values.shape[1]), _analysis(values.shape[2])
+        a, b = analysis(values.shape[1]), analysis(values.shape[2])
         return cls(x_range, y_range, np.einsum("ij,fjk,lk->fil", a, values, b))
 
     def __call__(self, x: Array, y: Array) -> dict[str, Array]:
@@ -60,7 +60,7 @@ class ChebyshevCurve:
     @classmethod
     def interpolate(cls, x_range: tuple[float, float], values: Array) -> ChebyshevCurve:
         """Interpolate values at the nodes, shape (functions, nodes)."""
-        return cls(x_range, values @ _analysis(values.shape[1]).T)
+        return cls(x_range, values @ analysis(values.shape[1]).T)
 
     def __call__(self, x: Array) -> tuple[Array, Array, Array]:
         """Return f, f' and f'' at points of shape (n,), each of shape (functions, n)."""

@@ -131,21 +131,6 @@ class DensityEvolution:
             transform, full = self.variable(side, c, loss)
             yield full, transform
 
-    def at_degree(self, side: Array, degree: Array, transform: Array) -> Laws:
-        """Iterate to the fixed points at given mean degrees from given laws."""
-        c = degree[:, None]
-        last = None
-        change = np.full(len(c), np.inf)
-        for _ in range(4 * ITERATIONS):
-            loss, rest = self.factor_message(transform)
-            transform, _ = self.variable(side, c, loss)
-            change = np.full(len(c), np.inf) if last is None else self.change(loss, last)
-            last = loss
-            if np.all(change < TOLERANCE):
-                break
-        loss, rest = self.factor_message(transform)
-        return Laws(degree, transform, loss, rest, change)
-
     def at_overlap(self, side: Array, gap: Array, transform: Array, degree: Array) -> Laws:
         """Return the laws with 1 - overlap = gap, and the mean degrees that make them fixed points.
 

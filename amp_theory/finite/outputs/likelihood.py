@@ -16,10 +16,10 @@ from numpy.polynomial import legendre
 
 from amp_theory.finite.outputs.named import OutputFunction
 from amp_theory.ingredients.outputs.likelihood import Channel, Likelihood
-from amp_theory.ingredients.outputs.tabulated import ORDER, panel_nodes
 from amp_theory.ingredients.paths.side_information import Mask
 from amp_theory.tools.arrays import Array, Index
 from amp_theory.tools.errors import NumericalError
+from amp_theory.tools.panels import ANALYSIS, NODES, ORDER, panel_nodes
 from amp_theory.tools.roots import bisected
 
 LogWeight = Callable[[Index, Array], Array]
@@ -35,9 +35,6 @@ HALVINGS, MOST_PANELS, SEARCHED = 48, 3000, 6
 #: places z worked on together when outputs are drawn, and steps of the bisection
 BLOCK, BISECTIONS = 400, 50
 IMPOSSIBLE = "damp message passing, or check that the measurements belong to the channel"
-#: values at a panel's nodes -> Legendre coefficients
-_NODES, _WEIGHTS = legendre.leggauss(ORDER)
-_ANALYSIS = (legendre.legvander(_NODES, ORDER - 1) * _WEIGHTS[:, None]).T * (np.arange(ORDER) + 0.5)[:, None]
 
 
 def _ratio(log: Array, top: Array) -> Array:
@@ -211,8 +208,8 @@ class LikelihoodOutput(OutputFunction):
         assert self.channel.density is not None
         nodes = self.channel.output_panels(z, np.ones(len(z)))[0].reshape(-1, ORDER)
         density = np.array([self.channel.values_at(self.channel.density, y, z) for y in nodes.ravel().tolist()])
-        half = (nodes[:, -1] - nodes[:, 0]) / (_NODES[-1] - _NODES[0])
-        coefficients = np.einsum("ij,pjn->pin", _ANALYSIS, density.reshape(*nodes.shape, len(z))) * half[:, None, None]
+        half = (nodes[:, -1] - nodes[:, 0]) / (NODES[-1] - NODES[0])
+        coefficients = np.einsum("ij,pjn->pin", ANALYSIS, density.reshape(*nodes.shape, len(z))) * half[:, None, None]
         cumulative = np.cumsum(2 * coefficients[:, 0], axis=0)
         panel = np.minimum((cumulative <= u).sum(axis=0), len(nodes) - 1)
         every = np.arange(len(z))

@@ -6,7 +6,6 @@ resolved to rounding; a continuous y is cut into panels whose Gauss-Legendre nod
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,15 +17,10 @@ import numpy.typing as npt
 
 from amp_theory.ingredients.outputs.base import OutputChannel
 from amp_theory.ingredients.outputs.table import OutputTable, Powers, ScaledOutputTable, ScaledTable, build_table
-from amp_theory.ingredients.outputs.tabulated import (
-    FARTHEST,
-    NOTHING,
-    TabulatedLikelihood,
-    last_coefficients,
-    panel_nodes,
-)
-from amp_theory.tools.arrays import Array
+from amp_theory.ingredients.outputs.tabulated import FARTHEST, NOTHING, TabulatedLikelihood
+from amp_theory.tools.arrays import Array, Bools
 from amp_theory.tools.errors import InputError, answer_of, as_float, as_list, as_real, as_support, positive, told
+from amp_theory.tools.panels import halves, last_coefficients, panel_nodes, refined, spanning
 
 Likelihood = Callable[[float, Array], npt.ArrayLike]
 
@@ -176,7 +170,7 @@ class Channel(OutputChannel):
             both = np.concatenate([values * importance, finer * importance], axis=1).reshape(*y.shape, -1)
             return np.asarray(np.einsum("pn,pnz->pz", weight, both))
 
-        panels = _resolve_outputs(mass, _first_outputs(mass, self.support))
+        panels = _output_panels(mass, self.support)
         y, weight = panel_nodes(panels)
         if y.size > MOST_OUTCOMES:
             raise InputError("the density is too rough or too narrow in y: name its kinks and jumps in `support`")
@@ -243,13 +237,12 @@ class Channel(OutputChannel):
 
         edges = np.unique(np.concatenate([np.arange(-FARTHEST, FARTHEST + 1, 2.0), breaks]))
         first = np.stack([edges[:-1], edges[1:]], axis=1)
-        panels = _resolve(law, first, weights, INTEGRABLE, 1.0)
-        smooth = _resolve(law, panels, weights, RESOLVED, 0.5)
-        if panels is None or smooth is None:
-            raise InputError(
-                "the likelihood is too rough or too sharp in z: name the places where it jumps, has a kink or "
-                f"vanishes in `breakpoints` (looked at |z| <= {FARTHEST * unit:.3g})"
-            )
+        failure = InputError(
+            "the likelihood is too rough or too sharp in z: name the places where it jumps, has a kink or "
+            f"vanishes in `breakpoints` (looked at |z| <= {FARTHEST * unit:.3g})"
+        )
+        panels = _resolve(law, first, weights, INTEGRABLE, 1.0, failure)
+        smooth = _resolve(law, panels, weights, RESOLVED, 0.5, failure)
         z, measure = panel_nodes(panels)
         if z.size * len(weights) > MOST_NUMBERS:
             raise InputError(
@@ -265,18 +258,18 @@ class Channel(OutputChannel):
 
 
 def _resolve(
-    law: Callable[[Array], Array], panels: Array | None, weights: Array, resolved: float, power: float
-) -> Array | None:
-    """Halve panels of z until all likelihoods are resolved, or return None if that takes too many.
+    law: Callable[[Array], Array], panels: Array, weights: Array, resolved: float, power: float,
+    failure: InputError,
+) -> Array:  # fmt: skip
+    """Halve panels of z until all likelihoods are resolved.
 
     Relative to largest^(1 - power) most^power, their maxima on a panel and altogether: 1 for integrals, 1/2 for
     derivatives, whose squares are divided by the likelihood.
     """
-    done: list[Array] = []
     most = np.zeros(len(weights))
-    for _ in range(DEPTH):
-        if panels is None or sum(map(len, done)) + len(panels) > MOST_PANELS:
-            return None
+
+    def look(panels: Array) -> tuple[Bools]:
+        nonlocal most
         z = panel_nodes(panels)[0]
         values = law(z.ravel()).reshape(len(panels), z.shape[1], -1)
         largest = values.max(axis=1)
@@ -286,13 +279,9 @@ def _resolve(
         # a likelihood e^-E comes with a relative rounding error in proportion to E
         allowed = resolved * largest * (1 - np.log(np.clip(largest, NEGLIGIBLE, 1.0)))
         allowed = np.maximum(allowed, resolved * largest ** (1 - power) * most**power)
-        rough = (matters & (last_coefficients(np.moveaxis(values, 1, -1)) > allowed)).any(axis=1)
-        done.append(panels[~rough])
-        if not rough.any():
-            result = np.concatenate(done)
-            return result[np.argsort(result[:, 0])]
-        panels = _halves(panels[rough])
-    return None
+        return ((matters & (last_coefficients(np.moveaxis(values, 1, -1)) > allowed)).any(axis=1),)
+
+    return refined(panels, look, DEPTH, lambda _: failure, MOST_PANELS)[0]
 
 
 @lru_cache(maxsize=16)
@@ -326,52 +315,20 @@ def _check_normalised(total: float, where: str, allowed: float) -> None:
         )
 
 
-# --- panels of a continuous output --------------------------------------------------------------------------
-
-
-def _halves(panels: Array) -> Array:
-    middle = panels.mean(axis=1)
-    return np.concatenate([np.stack([panels[:, 0], middle], 1), np.stack([middle, panels[:, 1]], 1)])
-
-
-def _first_outputs(mass: Callable[[Array], Array], support: tuple[float, ...]) -> Array:
-    """Return panels between the places of the support, growing towards infinite ends until nothing is left."""
-    inner = [x for x in support if math.isfinite(x)] or [0.0]
-    panels = list(itertools.pairwise(inner))
-    for sign, end, start in ((-1.0, support[0], inner[0]), (1.0, support[-1], inner[-1])):
-        if not math.isinf(end):
-            continue
-        total, width, edge = 0.0, 1.0, start
-        for _ in range(120):
-            ends = sorted((edge, edge + sign * width))
-            part = float(mass(np.array([ends])).max())
-            panels.append((ends[0], ends[1]))
-            total += part
-            if total > 0.0 and part <= FAINT:
-                break
-            edge, width = edge + sign * width, 1.5 * width
-        else:
-            raise InputError("the density of y decays too slowly, or vanishes: its integral cannot be resolved")
-    return np.array(sorted(panels))
-
-
-def _resolve_outputs(mass: Callable[[Array], Array], panels: Array) -> Array:
-    """Halve panels of y until every one integrates the density at all z to rounding."""
-    done: list[Array] = []
+def _output_panels(mass: Callable[[Array], Array], support: tuple[float, ...]) -> Array:
+    """Return panels of y on which the density at all z is integrated to rounding."""
+    failure = "the density of y decays too slowly, or vanishes: its integral cannot be resolved"
+    first = spanning(support, lambda ends: float(mass(ends).max()), lambda part, _: part <= FAINT, 120, failure)
     total = np.zeros(1)
-    for _ in range(DEPTH):
-        halves = _halves(panels)
-        parts = mass(halves).reshape(2, len(panels), -1).sum(axis=0)
+
+    def look(panels: Array) -> tuple[Bools]:
+        nonlocal total
+        parts = mass(halves(panels)).reshape(2, len(panels), -1).sum(axis=0)
         total = np.maximum(total, parts.sum(axis=0))
-        rough = (np.abs(mass(panels) - parts) > SETTLED * np.maximum(total, 1)).any(axis=1)
-        done.append(panels[~rough])
-        panels = halves[np.tile(rough, 2)]
-        if not len(panels):
-            result = np.concatenate(done)
-            return result[np.argsort(result[:, 0])]
-        if sum(map(len, done)) + len(panels) > MOST_PANELS:
-            break
-    raise InputError("the density is too rough as a function of y: name its kinks and jumps in `support`")
+        return ((np.abs(mass(panels) - parts) > SETTLED * np.maximum(total, 1)).any(axis=1),)
+
+    too_rough = InputError("the density is too rough as a function of y: name its kinks and jumps in `support`")
+    return refined(first, look, DEPTH, lambda _: too_rough, MOST_PANELS)[0]
 
 
 def _distinct(name: str, given: Sequence[float]) -> tuple[float, ...]:

@@ -22,8 +22,10 @@ import numpy as np
 import numpy.typing as npt
 from numpy.polynomial import chebyshev, legendre
 
-from amp_theory.tools.arrays import EPS, Array
+from amp_theory.tools.arrays import EPS, Array, Bools
+from amp_theory.tools.chebyshev import analysis, nodes
 from amp_theory.tools.errors import InputError, NumericalError, as_real, told
+from amp_theory.tools.panels import refined
 
 #: the largest overlap and gap, and their least sum: their cubes are numbers
 LARGEST, LEAST = 1e60, 1e-60
@@ -38,11 +40,9 @@ ROOTS = (0.0, 1 / 4, 1 / 2, math.sqrt(0.5))
 FEW, PIECE = 400, 1 << 14
 
 _GAUSS, _GAUSS_WEIGHT = legendre.leggauss(16)
-_angles = (2 * np.arange(NODES) + 1) * np.pi / (2 * NODES)
-_cosines = -np.cos(_angles)
+_cosines = nodes(-1, 1, NODES)
 #: values at the nodes -> Chebyshev coefficients
-_transform = 2.0 / NODES * np.cos(np.outer(np.arange(NODES), np.pi - _angles))
-_transform[0] /= 2
+_transform = analysis(NODES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,9 +262,8 @@ def _interpolate(functions: Callable[[Array], Array], edges: Array, splits: int)
 
     The functions come with the size that the third is judged by, as it may change sign, and their relative error.
     """
-    done: list[tuple[Array, Array, Array, Array]] = []
-    panels = np.stack([edges[:-1], edges[1:]], axis=1)
-    for left in range(splits, -1, -1):
+
+    def look(panels: Array) -> tuple[Bools, Array, Array]:
         lower, upper = panels.T
         x = 0.5 * (lower + upper)[:, None] + 0.5 * (upper - lower)[:, None] * _cosines
         *values, size, known = functions(x.ravel()).reshape(5, -1, NODES)
@@ -275,20 +274,16 @@ def _interpolate(functions: Callable[[Array], Array], edges: Array, splits: int)
         floor = 8 * EPS * (sizes.max(axis=2) / least).max(axis=0)
         # coefficients below the error of the values say nothing
         rough = tail > np.maximum(np.maximum(TAIL, 2 * known.max(axis=1)), np.minimum(floor, STEEP))
-        error = known.max(axis=1) + 2 * tail + floor
-        done.append((lower[~rough], upper[~rough], coefficients[~rough], error[~rough]))
-        if not rough.any():
-            break
-        if left == 0:
-            raise NumericalError(
-                f"the channel's response could not be interpolated to {TAIL:g} near {x[rough].mean():.6g} of [0, 1]",
-                "a smoother likelihood, or one with its kinks stated, may help",
-            )
-        middle = 0.5 * (lower + upper)[rough]
-        panels = np.concatenate([np.stack([lower[rough], middle], axis=1), np.stack([middle, upper[rough]], axis=1)])
-    parts = [np.concatenate(column) for column in zip(*done, strict=True)]
-    order = np.argsort(parts[0])
-    return _Panels(*(part[order] for part in parts))
+        return rough, coefficients, known.max(axis=1) + 2 * tail + floor
+
+    def failure(panels: Array) -> NumericalError:
+        return NumericalError(
+            f"the channel's response could not be interpolated to {TAIL:g} near {panels.mean():.6g} of [0, 1]",
+            "a smoother likelihood, or one with its kinks stated, may help",
+        )
+
+    panels, coefficients, error = refined(np.stack([edges[:-1], edges[1:]], axis=1), look, splits + 1, failure)
+    return _Panels(panels[:, 0], panels[:, 1], coefficients, error)
 
 
 def _free_entropy_from_zero(panels: _Panels, power: int) -> _Panels:

@@ -24,11 +24,8 @@ from numpy.polynomial import hermite_e, legendre
 
 from amp_theory.tools.arrays import EPS, Array, Index
 from amp_theory.tools.errors import InputError
+from amp_theory.tools.panels import ANALYSIS, NODES, ORDER, cut, halves, last_coefficients, panel_nodes
 
-ORDER = 16
-NODES, WEIGHTS = legendre.leggauss(ORDER)
-#: values at the nodes -> Legendre coefficients, and -> derivative
-_ANALYSIS = (legendre.legvander(NODES, ORDER - 1) * WEIGHTS[:, None]).T * (np.arange(ORDER) + 0.5)[:, None]
 _HERMITE, _HERMITE_WEIGHTS = hermite_e.hermegauss(24)
 _HERMITE_WEIGHTS = _HERMITE_WEIGHTS / math.sqrt(2 * math.pi)
 #: range of z, reach of a Gaussian
@@ -49,17 +46,6 @@ TOLERANCE, HALVINGS = np.array([1e-12, 1e-11, 1e-9]), 6
 NO_COEFFICIENT, NOTHING = 1e-11, 1e-280
 #: numbers of a block of the kernel's matrix
 BLOCK = 4_000_000
-
-
-def panel_nodes(panels: Array) -> tuple[Array, Array]:
-    """Return Gauss-Legendre nodes and weights of panels of shape (n, 2), both of shape (n, ORDER)."""
-    half = 0.5 * (panels[:, 1] - panels[:, 0])[:, None]
-    return panels.mean(axis=1)[:, None] + half * NODES, half * WEIGHTS
-
-
-def last_coefficients(values: Array) -> Array:
-    """Return the size of the last Legendre coefficients of values at a panel's nodes, shape (..., ORDER) -> (...)."""
-    return np.asarray(np.abs(values @ _ANALYSIS[-2:].T).sum(axis=-1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +102,7 @@ class TabulatedLikelihood:
         return any(np.max(np.abs(step)) > 1e-9 * self.values.max() for step in self._steps())
 
     def _steps(self) -> list[Array]:
-        ends = [legendre.legvander(np.array([x]), ORDER - 1) @ _ANALYSIS for x in (-1.0, 1.0)]
+        ends = [legendre.legvander(np.array([x]), ORDER - 1) @ ANALYSIS for x in (-1.0, 1.0)]
         table = self.values.reshape(len(self.panels), ORDER, -1)
         steps = []
         for b in self.breakpoints:
@@ -170,8 +156,7 @@ class TabulatedLikelihood:
             rough += (noise * np.sqrt(mass * sums[~bad][:, [0, 1, 3]])).sum(axis=0)
             if not bad.any():
                 break
-            middle = panels[bad].mean(axis=1)
-            panels = np.concatenate([np.stack([panels[bad, 0], middle], 1), np.stack([middle, panels[bad, 1]], 1)])
+            panels = halves(panels[bad])
         # next to a jump at z = b positions have a rounding error of b/sqrt(d), in units of the kernel
         rounding = EPS * float(np.abs(self.breakpoints).max(initial=0.0)) / math.sqrt(d)
         return _with_error(done, rough, 64 * self.defect + rounding)
@@ -185,7 +170,7 @@ class TabulatedLikelihood:
         edges = np.unique(edges[np.abs(edges) <= end])
         edges = edges[np.append(True, np.diff(edges) > 1e-9)]
         pieces = np.maximum(np.ceil(np.diff(edges) / (WIDEST * math.sqrt(q))), 1).astype(int)
-        return _cut(np.stack([edges[:-1], edges[1:]], axis=1), pieces)
+        return cut(np.stack([edges[:-1], edges[1:]], axis=1), pieces)
 
     def _terms(self, panels: Array, d: float) -> tuple[Array, Array]:
         """Return the integrands of R, R', R'' and the size of the last at the panels' nodes, (n, ORDER, 4).
@@ -215,7 +200,7 @@ class TabulatedLikelihood:
         panels = self.panels[(self.panels[:, 1] > lower) & (self.panels[:, 0] < upper)]
         panels = np.clip(panels, lower, upper)
         pieces = np.maximum(np.ceil((panels[:, 1] - panels[:, 0]) / (PIECE * root)), 1).astype(int)
-        z, weight = panel_nodes(_cut(panels, pieces))
+        z, weight = panel_nodes(cut(panels, pieces))
         return z.ravel(), weight.ravel(), self.law(z.ravel())
 
     def _covered_terms(self, omega: Array, near: tuple[Array, Array, Array], root: float) -> Array:
@@ -264,20 +249,11 @@ def _smoothed_derivatives(ratio: Array, order: int) -> Array:
     """
     w = ratio[:, None] * _HERMITE
     rows = [legendre.legval(w, legendre.legder(unit, order)) @ _HERMITE_WEIGHTS for unit in np.eye(ORDER)]
-    return np.asarray(np.stack(rows, axis=1) @ _ANALYSIS)
+    return np.asarray(np.stack(rows, axis=1) @ ANALYSIS)
 
 
 def _pieces(index: Index, size: int) -> list[Index]:
     return [index[start : start + size] for start in range(0, len(index), size)]
-
-
-def _cut(panels: Array, pieces: Index) -> Array:
-    """Return panels cut into equal pieces."""
-    owner = np.repeat(np.arange(len(panels)), pieces)
-    part = np.arange(len(owner)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-    width = ((panels[:, 1] - panels[:, 0]) / pieces)[owner]
-    start = panels[owner, 0] + part * width
-    return np.stack([start, start + width], axis=1)
 
 
 def _powers(w: Array) -> list[Array]:

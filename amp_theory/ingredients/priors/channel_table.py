@@ -15,8 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from amp_theory.ingredients.priors.mixture_channel import UNDERFLOW, ChannelValues
-from amp_theory.tools.arrays import EPS, Array
+from amp_theory.tools.arrays import EPS, Array, Bools
+from amp_theory.tools.chebyshev import analysis, nodes
 from amp_theory.tools.errors import NumericalError
+from amp_theory.tools.panels import refined
 
 #: Chebyshev nodes of a panel, x_0 in units of 1/size, tail of the coefficients that is negligible
 NODES, FIRST, TAIL = 20, 1 / 16, 2e-14
@@ -28,11 +30,11 @@ NOISE = 1e-12
 #: log(mmse/Var s) below which nothing is left of it
 UNDERFLOWN = -2000.0
 
-_angles = (2 * np.arange(NODES) + 1) * np.pi / (2 * NODES)
-_points = -np.cos(_angles)
-_weights = np.sin(_angles) * (-1.0) ** np.arange(NODES)
-#: values at the points -> Chebyshev coefficients
-_transform = 2.0 / NODES * np.cos(np.outer(np.arange(NODES), np.pi - _angles))
+_points = nodes(-1, 1, NODES)
+_weights = np.sin((np.arange(NODES) + 0.5) * np.pi / NODES) * (-1.0) ** np.arange(NODES)
+#: values at the points -> Chebyshev coefficients, the mean counted twice
+_transform = analysis(NODES)
+_transform[0] *= 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,21 +127,30 @@ class ChannelTable:
             ends = ends[: gone.argmax() + 1] if self._saturated else ends
             edges += zip(ends / 2, ends, strict=True)
             end = float(ends[-1])
-        parts = self._panels(np.array(edges), SPLITS, np.full(len(edges), np.inf))
-        lower = np.concatenate([self._lower, *(p[0] for p in parts)])
-        order = np.argsort(lower)
-        self._lower = lower[order]
-        self._upper = np.concatenate([self._upper, *(p[1] for p in parts)])[order]
-        self._values = np.concatenate([self._values, *(p[2] for p in parts)])[order]
-        self._error = np.concatenate([self._error, *(p[3] for p in parts)])[order]
+        # how far the tails of the panels that those looked at are halves of exceeded what is negligible
+        before = np.full(len(edges), np.inf)
+
+        def look(panels: Array) -> tuple[Bools, Array, Array]:
+            nonlocal before
+            excess, rough, values, error = self._interpolate(panels, before)
+            before = np.tile(excess[rough], 2)
+            return rough, values, error
+
+        def failure(panels: Array) -> NumericalError:
+            return NumericalError(
+                f"the prior's channel functions could not be interpolated to {TAIL:g} near x = {panels.mean():.6g}"
+            )
+
+        panels, values, error = refined(np.array(edges), look, SPLITS + 1, failure)
+        self._lower = np.concatenate([self._lower, panels[:, 0]])
+        self._upper = np.concatenate([self._upper, panels[:, 1]])
+        self._values = np.concatenate([self._values, values])
+        self._error = np.concatenate([self._error, error])
         self._end = end
 
-    def _panels(self, edges: Array, splits: int, before: Array) -> list[tuple[Array, Array, Array, Array]]:
-        """Return lower ends, upper ends, values at the nodes and error bounds of panels that resolve `edges`.
-
-        `before` is how far the tails of the panels they are halves of exceeded what is negligible.
-        """
-        lower, upper = edges.T
+    def _interpolate(self, panels: Array, before: Array) -> tuple[Array, Bools, Array, Array]:
+        """Return how far the tails of panels exceed what is negligible, which are too rough, values and errors."""
+        lower, upper = panels.T
         x = 0.5 * (lower + upper)[:, None] + 0.5 * (upper - lower)[:, None] * _points
         exact = self._evaluate(x.ravel())
         columns = [
@@ -167,17 +178,4 @@ class ChannelTable:
         # where the mmse has underflowed no digit of it is left to be wrong
         lost = 8 * EPS * np.minimum(depth, UNDERFLOW)
         tail[:, 2] = np.minimum(tail[:, 2], np.maximum(negligible[:, 0], lost))
-        error = known + 2 * tail.max(axis=1) + lost
-        done = [(lower[~rough], upper[~rough], values[~rough], error[~rough])]
-        if rough.any():
-            if splits == 0:
-                raise NumericalError(
-                    f"the prior's channel functions could not be interpolated to {TAIL:g} near "
-                    f"x = {x.reshape(-1, NODES)[rough].mean():.6g}"
-                )
-            middle = 0.5 * (lower + upper)[rough]
-            halves = np.concatenate(
-                [np.stack([lower[rough], middle], axis=1), np.stack([middle, upper[rough]], axis=1)]
-            )
-            done += self._panels(halves, splits - 1, np.tile(excess[rough], 2))
-        return done
+        return excess, rough, values, known + 2 * tail.max(axis=1) + lost

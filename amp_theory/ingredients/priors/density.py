@@ -22,11 +22,11 @@ from amp_theory.ingredients.priors.base import Prior, Table, check_scale
 from amp_theory.ingredients.priors.channel_table import ChannelTable
 from amp_theory.ingredients.priors.mixture_channel import MEASURES, ChannelValues
 from amp_theory.ingredients.priors.mixtures import Components, Mixture, Moments, defining_integrands, small_integrand
-from amp_theory.tools.arrays import EPS, Array, Index
+from amp_theory.tools.arrays import EPS, Array, Bools, Index
 from amp_theory.tools.errors import InputError, NumericalError, answer_of, as_array, as_support, not_negative, told
+from amp_theory.tools.panels import cut, halves, panel_nodes, refined, spanning
 from amp_theory.tools.quadrature import TARGET, Rows, trapezoid
 
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
 #: the snr, in units of 1/variance, below which the first terms in it are exact
 FAINTEST = 1e-30
 #: a panel is accepted when halving it changes its integrals by less, relative to the whole
@@ -84,7 +84,7 @@ class Density(Prior):
         object.__setattr__(self, "support", as_support(support))
         panels = self._resolve(self._first_panels())
         object.__setattr__(self, "_panels", panels)
-        s, weight = _nodes(panels)
+        s, weight = panel_nodes(panels)
         values = self._evaluate(s)
         total = math.fsum((weight * values).ravel())
         if abs(total - 1) > 1e-8:
@@ -116,53 +116,30 @@ class Density(Prior):
         return values.reshape(s.shape)
 
     def _first_panels(self) -> Array:
-        """Return panels between the places of the support, doubling in width towards infinite ends."""
-        edges = list(self.support)
-        inner = [e for e in edges if math.isfinite(e)]
-        if not inner:
-            inner = [0.0]
-        panels = list(itertools.pairwise(inner))
-        for sign, end, start in ((-1.0, edges[0], inner[0]), (1.0, edges[-1], inner[-1])):
-            if math.isinf(end):
-                panels += self._tail(start, sign)
-        return np.array(sorted(panels))
+        """Return panels between the places of the support, and beyond until s^2 times the density has died out."""
 
-    def _tail(self, start: float, sign: float) -> list[tuple[float, float]]:
-        """Return panels from `start` to infinity until s^2 times the density has died out."""
-        panels = []
-        total, width, edge = 0.0, 1.0, start
-        for _ in range(200):
-            ends = sorted((edge, edge + sign * width))
-            s, weight = _nodes(np.array([ends]))
-            part = float((weight * self._evaluate(s) * (1 + s * s)).sum())
-            panels.append((ends[0], ends[1]))
-            total += part
-            if total > 0 and part <= 1e-18 * total:
-                return panels
-            edge, width = edge + sign * width, 1.5 * width
-        raise InputError("the density decays too slowly: its variance is infinite or cannot be resolved")
+        def mass(panels: Array) -> float:
+            return float(self._moments(panels).sum())
+
+        failure = "the density decays too slowly: its variance is infinite or cannot be resolved"
+        return spanning(self.support, mass, lambda part, total: part <= 1e-18 * total, 200, failure)
 
     def _resolve(self, panels: Array) -> Array:
         """Halve panels until every one integrates the density, and s^2 times it, to rounding."""
-        done: list[Array] = []
-        total = 0.0
-        for _ in range(DEPTH):
-            middle = panels.mean(axis=1)
-            halves = np.stack([np.stack([panels[:, 0], middle], 1), np.stack([middle, panels[:, 1]], 1)], axis=1)
-            whole, parts = self._moments(panels), self._moments(halves.reshape(-1, 2)).reshape(-1, 2, 2).sum(axis=1)
+        total, looks = 0.0, itertools.count()
+
+        def look(panels: Array) -> tuple[Bools]:
+            nonlocal total
+            whole, parts = self._moments(panels), self._moments(halves(panels)).reshape(2, -1, 2).sum(axis=0)
             total = max(total, float(np.abs(parts).sum()))
-            rough = np.abs(whole - parts).max(axis=1) > RESOLVED * total
-            done.append(panels[~rough])
-            panels = halves[rough].reshape(-1, 2)
-            if not len(panels):
-                break
-            if sum(map(len, done)) + len(panels) > MOST_PANELS:
-                raise InputError("the density is too rough to integrate: name its kinks and jumps in `support`")
-        result = np.concatenate([*done, panels])
-        return result[np.argsort(result[:, 0])]
+            # what halving so often does not resolve is a jump, of little weight by now
+            return ((np.abs(whole - parts).max(axis=1) > RESOLVED * total) & (next(looks) < DEPTH),)
+
+        failure = InputError("the density is too rough to integrate: name its kinks and jumps in `support`")
+        return refined(panels, look, DEPTH + 1, lambda _: failure, MOST_PANELS)[0]
 
     def _moments(self, panels: Array) -> Array:
-        s, weight = _nodes(panels)
+        s, weight = panel_nodes(panels)
         mass = weight * self._evaluate(s)
         return np.stack([mass.sum(axis=1), (mass * s * s).sum(axis=1)], axis=1)
 
@@ -175,7 +152,7 @@ class Density(Prior):
 
     @cached_property
     def _base(self) -> tuple[float, float, float]:
-        s, _ = _nodes(self._panels)
+        s, _ = panel_nodes(self._panels)
         mean = math.fsum((self._values * s).ravel())
         size = math.fsum((self._values * np.abs(s)).ravel())
         mean = 0.0 if abs(mean) <= 1e-14 * size else mean
@@ -230,13 +207,9 @@ class Density(Prior):
             )
         pieces = needed.astype(int)
         if np.all(pieces == 1):
-            p, s = self._values.ravel(), _nodes(self._panels)[0].ravel()
+            p, s = self._values.ravel(), panel_nodes(self._panels)[0].ravel()
         else:
-            owner = np.repeat(np.arange(len(lower)), pieces)
-            part = np.arange(len(owner)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-            width = ((upper - lower) / pieces)[owner]
-            start = lower[owner] + part * width
-            nodes, weight = _nodes(np.stack([start, start + width], axis=1))
+            nodes, weight = panel_nodes(cut(self._panels, pieces))
             s, p = nodes.ravel(), (weight * self._evaluate(nodes)).ravel()
             p = p / p.sum()
         keep = p > 1e-40
@@ -355,9 +328,3 @@ def _block_moments(weight: Array, s: Array) -> Array:
         weight *= difference
         variance, skewness = weight.sum(axis=1), (weight * difference).sum(axis=1)
     return np.stack([density, reference + shift, variance, skewness])
-
-
-def _nodes(panels: Array) -> tuple[Array, Array]:
-    """Return Gauss-Legendre nodes and weights of panels, both of shape (panels, 16)."""
-    half = 0.5 * (panels[:, 1] - panels[:, 0])[:, None]
-    return panels.mean(axis=1)[:, None] + half * NODES, half * WEIGHTS
