@@ -558,3 +558,13 @@ def test_units_of_z_do_not_matter():
         assert 9 * b.response == pytest.approx(float(a.response), rel=1e-12)
         assert 81 * b.slope == pytest.approx(float(a.slope), rel=1e-11)
         assert 729 * b.curvature == pytest.approx(float(a.curvature), rel=1e-9)
+
+
+def test_a_density_of_outputs_may_be_far_from_zero():
+    """Its tail at zero, faint as it is, is not the end of it."""
+    far = at.Channel(
+        density=lambda y, z: np.exp(-((y - 30 - z) ** 2) / 2) / np.sqrt(2 * np.pi), support=(-np.inf, np.inf)
+    )
+    found = at.fixed_points(at.GLM(at.Rademacher(), far), at.Flow(), 0.5, 0.0).uninformed.overlap
+    exact = at.fixed_points(at.GLM(at.Rademacher(), at.LinearChannel(1.0)), at.Flow(), 0.5, 0.0).uninformed.overlap
+    assert found == pytest.approx(exact, rel=1e-11)

@@ -31,7 +31,7 @@ CLOSE, NORMALISED = 1e-6, 1e-8
 #: the last Legendre coefficients of a likelihood on a panel of z, relative to its largest values, for derivatives and
 #: for integrals, which err like their square; and values that are negligible
 RESOLVED, INTEGRABLE, NEGLIGIBLE = 4e-15, 1e-10, 1e-21
-#: a panel of y is accepted when halving it changes its integral by less
+#: a panel of y is accepted when halving it changes its integral by less; a tail of y ends at this part of the whole
 SETTLED, FAINT = 2e-15, 1e-18
 DEPTH, MOST_PANELS, MOST_OUTCOMES = 24, 1500, 5000
 #: places z times outputs y
@@ -318,7 +318,9 @@ def _check_normalised(total: float, where: str, allowed: float) -> None:
 def _output_panels(mass: Callable[[Array], Array], support: tuple[float, ...]) -> Array:
     """Return panels of y on which the density at all z is integrated to rounding."""
     failure = "the density of y decays too slowly, or vanishes: its integral cannot be resolved"
-    first = spanning(support, lambda ends: float(mass(ends).max()), lambda part, _: part <= FAINT, 120, failure)
+    first = spanning(
+        support, lambda ends: float(mass(ends).max()), lambda part, total: part <= FAINT * total, 120, failure
+    )
     total = np.zeros(1)
 
     def look(panels: Array) -> tuple[Bools]:
