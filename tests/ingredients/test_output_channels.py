@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, ndtr
 
+import amp_theory as at
 from amp_theory.ingredients.outputs.base import OutputCoupling
 from amp_theory.ingredients.outputs.door import door_response
 from amp_theory.ingredients.outputs.likelihood import Channel
