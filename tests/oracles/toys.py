@@ -20,7 +20,7 @@ from amp_theory.exact.digits.outputs import ExactLinear
 from amp_theory.exact.digits.rationals import to_mp
 from amp_theory.exact.digits.responses import FlowResponse, exact_response
 from amp_theory.exact.formulas.paths import FREE, GaussianPath, gaussian_path
-from amp_theory.exact.formulas.setting import Moments, linear_noise, moments_of, parameter, q
+from amp_theory.exact.formulas.setting import PriorMoments, linear_noise, moments_of, parameter, q
 from amp_theory.exact.proofs.reduction import Reduction, merging
 from amp_theory.finite.outputs.choose import output_function
 from amp_theory.ingredients.outputs.base import OutputChannel
@@ -53,7 +53,7 @@ def _loud_channel(prior):
 @moments_of.register(Loud)
 def _loud_moments(prior):
     rho = parameter(prior, "rho")
-    return Moments(4 * rho, 16 * rho**2)
+    return PriorMoments(4 * rho, 16 * rho**2)
 
 
 @dataclass(frozen=True)

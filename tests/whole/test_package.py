@@ -179,3 +179,20 @@ def test_docstrings_name_their_arguments():
             if "Parameters" in text:
                 for parameter in inspect.signature(thing).parameters:
                     assert parameter in text, f"{name}: {parameter}"
+
+
+def same_names(texts):
+    """Return the names that more than one module gives to a public class or function of its own."""
+    owners = {}
+    for module, text in texts.items():
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+                owners.setdefault(node.name, set()).add(module)
+    return {name: sorted(modules) for name, modules in owners.items() if len(modules) > 1}
+
+
+def test_no_two_things_have_one_name():
+    texts = {module: file_of(module).read_text() for module in MODULES}
+    assert same_names(texts) == {}
+    # negative control
+    assert same_names({"a": "class X: pass", "b": "def X(): pass", "c": "def _x(): pass"}) == {"X": ["a", "b"]}

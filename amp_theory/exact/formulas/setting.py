@@ -215,7 +215,7 @@ def _title(kind: type[Model], parameters: dict[str, Any], path: Path) -> str:
 
 
 @dataclass(frozen=True)
-class Moments:
+class PriorMoments:
     """Of a prior: rho = E s^2; slope = M'(0) = Var(s)^2 if E s = 0, else None; whether it is the standard Gaussian."""
 
     rho: Expr
@@ -224,7 +224,7 @@ class Moments:
 
 
 @ByClass
-def moments_of(prior: Prior | type[Prior] | None) -> Moments:
+def moments_of(prior: Prior | type[Prior] | None) -> PriorMoments:
     """Return the exact moments of a prior, or of a class of priors, whose parameters stay symbols.
 
     Raises
@@ -240,13 +240,13 @@ def moments_of(prior: Prior | type[Prior] | None) -> Moments:
     ...     pass
     >>> @moments_of.register(Coin)
     ... def _coin(prior):
-    ...     return Moments(Integer(1), Integer(1))
+    ...     return PriorMoments(Integer(1), Integer(1))
     >>> closed_forms(at.SpikedMatrix, at.Flow(), prior=Coin).points["weak_recovery"]
     {'noise': 1, 'overlap': 0}
     """
     if isinstance(prior, Prior):
         rho = expression_of("second moment", prior.second_moment)
-        return Moments(rho, rho**2 if prior.mean == 0 else None)
+        return PriorMoments(rho, rho**2 if prior.mean == 0 else None)
     raise InputError(f"{told(prior)} cannot stay open: register its moments with {moments_of.where}")
 
 
@@ -256,39 +256,39 @@ def parameter(component: Any, name: str) -> Expr:
 
 
 @moments_of.register(type(None))
-def _any_prior(prior: None) -> Moments:
+def _any_prior(prior: None) -> PriorMoments:
     variance = PARAMETERS["variance"]
-    return Moments(variance, variance**2)
+    return PriorMoments(variance, variance**2)
 
 
 @moments_of.register(Rademacher)
-def _signs(prior: Rademacher | type[Rademacher]) -> Moments:
-    return Moments(Integer(1), Integer(1))
+def _signs(prior: Rademacher | type[Rademacher]) -> PriorMoments:
+    return PriorMoments(Integer(1), Integer(1))
 
 
 @moments_of.register(Gaussian)
-def _normal(prior: Gaussian | type[Gaussian]) -> Moments:
-    return Moments(Integer(1), Integer(1), gaussian=True)
+def _normal(prior: Gaussian | type[Gaussian]) -> PriorMoments:
+    return PriorMoments(Integer(1), Integer(1), gaussian=True)
 
 
 @moments_of.register(SparseRademacher)
 @moments_of.register(GaussBernoulli)
-def _diluted(prior: Any) -> Moments:
+def _diluted(prior: Any) -> PriorMoments:
     rho = parameter(prior, "rho")
-    return Moments(rho, rho**2)
+    return PriorMoments(rho, rho**2)
 
 
 @moments_of.register(PottsPrior)
-def _groups(prior: PottsPrior | type[PottsPrior]) -> Moments:
-    return Moments(Integer(1), 1 / (parameter(prior, "k") - 1))
+def _groups(prior: PottsPrior | type[PottsPrior]) -> PriorMoments:
+    return PriorMoments(Integer(1), 1 / (parameter(prior, "k") - 1))
 
 
 @moments_of.register(Discrete)
-def _atoms(prior: Discrete) -> Moments:
+def _atoms(prior: Discrete) -> PriorMoments:
     values, weights = ([expression_of("atom", x) for x in column] for column in (prior.values, prior.probabilities))
     total = sum(w * v**2 for v, w in zip(values, weights, strict=True)) / sum(weights)
     rho = expression_of("second moment", float(total))
-    return Moments(rho, rho**2 if prior.mean == 0 else None)
+    return PriorMoments(rho, rho**2 if prior.mean == 0 else None)
 
 
 @dataclass(frozen=True)
