@@ -9,7 +9,7 @@ import pytest
 
 import amp_theory as at
 from amp_theory.interface.studies.published import FIGURES
-from amp_theory.interface.studies.reproduction import ENDINGS, compute, key_points, table
+from amp_theory.interface.studies.reproduction import ENDINGS, comparison_table, compute, key_points
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +47,9 @@ def test_table(written):
     with (folder / "key_points.csv").open() as stream:
         assert [float(r["ours"]) for r in csv.DictReader(stream)] == [r.ours for r in rows]
     assert json.loads((folder / "key_points.json").read_text())[0]["difference"] == rows[0].difference
-    assert (folder / "key_points.txt").read_text() == table(rows)
+    assert (folder / "key_points.txt").read_text() == comparison_table(rows)
     assert all(r.error <= (1e-7 if r.figure.startswith("bicoloring") else 1e-10) for r in rows)
-    assert "set by hand" in table(rows)
+    assert "set by hand" in comparison_table(rows)
     assert {r.figure for r in rows if r.note} == {"bicoloring_flow", "bicoloring_autoregressive"}
 
 

@@ -15,7 +15,7 @@ from oracles.toys import HalfFlow, Loud, Twice
 
 import amp_theory as at
 from amp_theory.equations_of_state.populations.population import side_information
-from amp_theory.exact.formulas.setting import PARAMETERS, Moments, moments_of
+from amp_theory.exact.formulas.setting import PARAMETERS, PriorMoments, moments_of
 from amp_theory.exact.proofs.reduction import Problem
 from amp_theory.ingredients.couplings.base import GeneralCoupling
 from amp_theory.ingredients.outputs.base import OutputChannel
@@ -142,7 +142,7 @@ def test_unregistered_is_refused_by_the_name_of_its_form(call, form):
 def test_a_prior_that_is_not_registered_still_counts_by_its_numbers():
     forms = at.closed_forms(at.SpikedMatrix(BareLoud(0.25)), at.Flow())
     assert forms.points["weak_recovery"]["noise"] == 1
-    assert moments_of(BareLoud(0.25)) == Moments(sympy.Integer(1), sympy.Integer(1))
+    assert moments_of(BareLoud(0.25)) == PriorMoments(sympy.Integer(1), sympy.Integer(1))
 
 
 def test_gaussian_formulas_are_not_those_of_an_unregistered_path():
