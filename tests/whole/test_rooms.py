@@ -114,6 +114,14 @@ def test_no_circles():
     assert circles(MODULES, PACKAGES) == set()
 
 
+def test_the_referee_imports_no_theory():
+    theory = ("amp_theory.equations_of_state", "amp_theory.dynamics", "amp_theory.exact", "amp_theory.phases")
+    referee = [m for m in MODULES if m.startswith("amp_theory.finite")]
+    assert len(referee) > 20
+    for module in referee:
+        assert not [name for name in imports(module, MODULES, PACKAGES) if name.startswith(theory)], module
+
+
 def test_the_root_holds_rooms_only():
     rooms = {module.split(".")[1] for module in MODULES if module != "amp_theory" and module not in FACE}
     assert rooms == {room.split(".")[0] for room in RANK}
