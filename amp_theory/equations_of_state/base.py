@@ -191,7 +191,7 @@ class EquationOfState(ABC):
 
     def recovered(self, intensity: Array, strength: Array) -> Surface:
         """Return the fixed points q = rho, which stand at an infinite coordinate."""
-        raise NotImplementedError(f"{type(self).__name__} has no fixed point q = rho")
+        raise self._unanswered("fixed point q = rho")
 
     # --- free entropies ---
 

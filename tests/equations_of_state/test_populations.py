@@ -27,6 +27,7 @@ from amp_theory.equations_of_state.populations.population import (
     population_fixed_point,
 )
 from amp_theory.models.coloring import Coloring
+from amp_theory.phases.points import populations
 from amp_theory.phases.points.populations import fitted_cusp
 from amp_theory.phases.points.thresholds import special_points
 from amp_theory.tools.runs import random_stream, run_tasks
@@ -189,6 +190,32 @@ def test_fitted_surfaces_keep_the_contract():
     assert np.allclose(2 * points.intensity, known_surface(np.array([0.3, 0.6]), np.array([0.0, 0.1])), rtol=1e-9)
     with pytest.raises(at.InputError, match="no state evolution is defined"):
         eos.state_evolution(4.0, 0.1, "uninformed")
+
+
+def known_points(curve):
+    """Return points of a known curve c(overlap) at zero strength, with little noise."""
+    return [
+        at.PopulationPoint(overlap=q, density=curve(q) / 2, free_entropy=0.0, density_error=1e-3, free_entropy_error=1e-3,
+                           per_density=0.3 * q + 0.1 * q**2, per_density_error=1e-3)
+        for q in populations.OVERLAPS
+    ]  # fmt: skip
+
+
+def test_a_curve_says_what_it_is_and_no_more(monkeypatch):
+    """With a loop there are two points; without one nothing is said beyond these populations; a failure is no answer."""
+    model, path = Coloring(4), at.Autoregressive()
+    loop = populations._zero_strength(model, path, known_points(lambda q: 9 - 1.5 * q + 8 * q**4))
+    assert loop["dynamical"].overlap == pytest.approx((1.5 / 32) ** (1 / 3), abs=0.02)
+    assert loop["condensation"].density > loop["dynamical"].density
+    rising = populations._zero_strength(model, path, known_points(lambda q: 9 + 2 * q + 3 * q**2))
+    assert rising["dynamical"] == populations.CONTINUOUS
+
+    def wild(_):
+        raise at.NumericalError("a wild curve")
+
+    monkeypatch.setattr(populations, "Geometry", wild)
+    lost = populations._zero_strength(model, path, known_points(lambda q: 9 - 1.5 * q + 8 * q**4))
+    assert set(lost.values()) == {populations.UNRESOLVED}
 
 
 @pytest.mark.slow

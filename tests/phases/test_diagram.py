@@ -586,15 +586,27 @@ def test_range_beyond_every_line():
     assert low.line("uninformed_spinodal").ends == (("edge of the range", "edge of the range"),)
 
 
-@pytest.mark.parametrize("model", [at.SpikedMatrix(at.SparseRademacher(0.08)), at.SpikedTensor(3, at.Discrete([3, -0.333], [0.1, 0.9]))],
-                         ids=["matrix", "tensor"])  # fmt: skip
+JUMPING = [
+    at.SpikedMatrix(at.SparseRademacher(0.08)), at.SpikedTensor(3, at.Discrete([3, -0.333], [0.1, 0.9])),
+    at.SpikedMatrixTensor(3, 0.5), at.MixedPSpin("q**2/8 + q**4/2", at.Gaussian()), at.Bicoloring(5),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("model", JUMPING, ids=lambda model: model.name)
 @pytest.mark.parametrize("path", [at.Flow(), at.Autoregressive()], ids=["flow", "autoregressive"])
 def test_at_the_algorithmic_point_itself_the_path_fails_from_its_start(model, path):
     """There the uninformed branch has an end only, which no free entropy can tell from another branch."""
-    control = at.thresholds(model, path).algorithmic.control
-    diagram = at.phase_diagram(model, path, (0.9 * control, 1.1 * control), target="planted")
-    assert not diagram.sampler_succeeds(control)
-    assert diagram.first_failure_strength(control) == 0
-    assert diagram.region(control, 0.0) == "hard"
-    assert diagram.reason(control).startswith("the exact denoiser is on another branch from the start of the path")
-    assert diagram.first_failure_strength(control * (1 + 1e-6)) in (0.0, None)
+    point = at.thresholds(model, path).algorithmic
+    diagram = at.phase_diagram(model, path, (0.9 * point.control, 1.1 * point.control), points=5, target="planted")
+    verdicts = at.compare_samplers(model, target="planted")[path.name]
+    for control in (point.control, np.nextafter(point.control, 0), np.nextafter(point.control, np.inf)):
+        assert not diagram.sampler_succeeds(control)
+        assert diagram.first_failure_strength(control) == 0
+        assert diagram.region(control, 0.0) == "hard"
+        assert diagram.reason(control).startswith("the exact denoiser is on another branch from the start of the path")
+        assert verdicts.at(control).succeeds is False
+    easy = point.control * (1 + (1e-6 if model.easier == "up" else -1e-6))
+    assert diagram.sampler_succeeds(easy)
+    assert diagram.first_failure_strength(easy) is None
+    assert verdicts.at(easy).succeeds
+    assert not diagram.sampler_succeeds(2 * point.control - easy)

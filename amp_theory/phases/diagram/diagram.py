@@ -166,14 +166,14 @@ class Diagram(Reported):
                 above = intensity >= piece.least - self._slack(float(piece.least))
                 if piece.least != piece.intensity[0]:
                     above = intensity > piece.least
-                bad |= above & (intensity <= piece.limit)
+                bad |= above & (intensity <= piece.limit + self._slack(float(piece.limit)))
         return [not b for b in bad.tolist()]
 
     def _slack(self, intensity: float) -> float:
-        """Return how far from a tricritical point an intensity counts as on it: the point's error bound."""
-        tips = [self.thresholds.tricritical, *self.thresholds.further_tricritical]
+        """Return how far from the end of a failing range an intensity counts as on it: the error bound of that point."""
+        special = self.thresholds
         slack = 4 * EPS * abs(intensity)
-        for tip in tips:
+        for tip in (special.algorithmic, special.tricritical, *special.further_tricritical):
             if tip is not None:
                 low, high = np.sort(self.model.intensity(tip.control + tip.error * np.array([-1.0, 1.0])))
                 if low - 1e-9 * abs(low) <= intensity <= high + 1e-9 * abs(high):
