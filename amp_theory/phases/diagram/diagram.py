@@ -170,7 +170,7 @@ class Diagram(Reported):
         return [not b for b in bad.tolist()]
 
     def _slack(self, intensity: float) -> float:
-        """Return how far from the end of a failing range an intensity counts as on it: the error bound of that point."""
+        """Return how far from the end of a failing range an intensity counts as on it: that point's error bound."""
         special = self.thresholds
         slack = 4 * EPS * abs(intensity)
         for tip in (special.algorithmic, special.tricritical, *special.further_tricritical):
