@@ -93,6 +93,7 @@ _WHERE = {
     "phases.points.scan": ["Scan", "ScanCusp", "scan_threshold"],
     "phases.points.thresholds": ["thresholds"],
     "tools.errors": ["AmpTheoryError", "FileError", "InputError", "NumericalError", "UnknownNameError"],
+    "tools.progress": ["show_progress"],
     "tools.results": ["FixedPoint", "FixedPoints", "Located", "Thresholds"],
     "trials.amp_against_theory": ["AmpComparison", "amp_against_state_evolution"],
     "trials.judging": ["SamplerJudgement"],

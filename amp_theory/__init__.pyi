@@ -123,6 +123,7 @@ from amp_theory.tools.errors import FileError as FileError
 from amp_theory.tools.errors import InputError as InputError
 from amp_theory.tools.errors import NumericalError as NumericalError
 from amp_theory.tools.errors import UnknownNameError as UnknownNameError
+from amp_theory.tools.progress import show_progress as show_progress
 from amp_theory.tools.results import FixedPoint as FixedPoint
 from amp_theory.tools.results import FixedPoints as FixedPoints
 from amp_theory.tools.results import Located as Located

@@ -25,6 +25,7 @@ the trapezoidal corrector.  All errors are of second order in the step and measu
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -42,6 +43,9 @@ from amp_theory.tools.errors import (
     told,
     unknown_name,
 )
+from amp_theory.tools.progress import tracked
+
+LOG = logging.getLogger(__name__)
 
 Start = Literal["random", "planted"]
 #: steps: least, most
@@ -100,7 +104,7 @@ class _Integrator:
     def run(self) -> None:
         """Take all steps; overflow shows in the results."""
         before = now = self._derivatives(0)
-        for i in range(self.steps):
+        for i in tracked(range(self.steps), LOG, "steps of two-time functions"):
             # what begins at time i has no derivative before: its first step, of second order all the same, is simple
             slopes = [x.copy() for x in now.total]
             for slope, x in zip(slopes, before.total, strict=True):

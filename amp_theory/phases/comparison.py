@@ -17,6 +17,7 @@ measure - equal law of the prior, equal coupling - get the same verdicts, whatev
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -30,15 +31,19 @@ from amp_theory.ingredients.paths.base import Path
 from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDiscreteDiffusion
 from amp_theory.ingredients.priors.named import two_signs
 from amp_theory.models.base import Model, Target
+from amp_theory.models.synonyms import canonical
 from amp_theory.phases.geometry.geometry import Geometry
 from amp_theory.phases.geometry.solved import geometry_of
 from amp_theory.phases.points.targets import contiguous_up_to, described_up_to, frozen, known_exceptions
 from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.tools.arrays import EPS
-from amp_theory.tools.errors import as_float, one_of
+from amp_theory.tools.errors import as_float
 from amp_theory.tools.html import table
+from amp_theory.tools.progress import tracked
 from amp_theory.tools.registration import ByClass
 from amp_theory.tools.results import Reported, Thresholds
+
+LOG = logging.getLogger(__name__)
 
 Certainty = Literal["theorem", "conjecture", "bound", "heuristic", "unknown"]
 Algorithm = Literal["message passing", "local moves"]
@@ -122,7 +127,7 @@ class Comparison(Reported):
 
     def __getitem__(self, name: str) -> SamplerVerdicts:
         found = {sampler.sampler: sampler for sampler in self.samplers}
-        return found[one_of("sampler", name, found)]
+        return found[canonical("sampler", name, found)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data; an infinite end of an interval becomes None."""
@@ -201,8 +206,11 @@ def compare_samplers(model: Model, target: Target | None = None) -> Comparison:
     geo = geometry_of(model, Flow())
     judge = _Judge(model, model.check_target(target), geo)
     paths: list[Path] = [Flow(), Autoregressive()]
-    rows = [judge.denoiser(path) for path in paths]
-    rows.append(judge.denoiser(UniformDiscreteDiffusion()) if judge.prior.unbiased_sign else judge.not_binary())
+    if judge.prior.unbiased_sign:
+        paths.append(UniformDiscreteDiffusion())
+    rows = [judge.denoiser(path) for path in tracked(paths, LOG, "paths")]
+    if not judge.prior.unbiased_sign:
+        rows.append(judge.not_binary())
     local = judge.monte_carlo()
     return Comparison(model, judge.target, (*rows, local, judge.langevin(local)))
 

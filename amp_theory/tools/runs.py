@@ -8,6 +8,7 @@ the executor nor on interruptions.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
@@ -17,6 +18,9 @@ import numpy as np
 
 from amp_theory.tools.checkpoints import Checkpoint, Result, State
 from amp_theory.tools.errors import InputError, NumericalError, answer_of, told
+from amp_theory.tools.progress import stage
+
+LOG = logging.getLogger(__name__)
 
 #: steps of a task between two checkpoints
 EVERY = 10
@@ -100,9 +104,12 @@ def run_tasks(
     done = (
         _run_here(waiting, seed, kept) if executor is None else _run_elsewhere(executor, waiting, seed, failures)
     )  # fmt: skip
-    for n, result in done:
-        kept.finish(n, result)
-        report()
+    with stage(LOG, "%d runs, %d of them done before", len(tasks), len(tasks) - len(waiting), total=len(tasks)) as here:
+        here.done = len(tasks) - len(waiting)
+        for n, result in done:
+            kept.finish(n, result)
+            here.done += 1
+            report()
     results = [kept.results.get(n) for n in numbered]
     if failures:
         n, error = min(failures.items())

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import re
 from collections.abc import Mapping
@@ -34,7 +35,10 @@ from amp_theory.models.catalogue import MODELS, build_model, build_path
 from amp_theory.tools.errors import InputError, NumericalError, told
 from amp_theory.tools.files import check_output, read_bytes, to_json, write_text
 from amp_theory.tools.html import table
+from amp_theory.tools.progress import stage
 from amp_theory.tools.results import Located, Origin, Reported
+
+LOG = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from amp_theory.ingredients.paths.base import Path
@@ -179,9 +183,10 @@ def certify(threshold: Located) -> Certificate:
         raise InputError("certify takes a special point as `thresholds` returns it: this one does not know its model")
     problem = certifiable(origin.model, origin.path, origin.name)
     _check_affordable(problem, _rule(problem, _snr(problem, threshold.control, threshold.overlap, threshold.strength)))
-    centre = _total_snr(problem, threshold, origin)
-    with interval_digits(WORKING):
-        return _prove(problem, centre)
+    with stage(LOG, "proof of the %s point of %r", origin.name, origin.model):
+        centre = _total_snr(problem, threshold, origin)
+        with interval_digits(WORKING):
+            return _prove(problem, centre)
 
 
 def _total_snr(problem: Problem, threshold: Located, origin: Origin) -> Any:

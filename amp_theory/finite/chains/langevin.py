@@ -18,6 +18,7 @@ force the mean correlation errs less, by a factor 1 - w over 1 + w, w = T h/2, f
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass, field
 
@@ -28,6 +29,9 @@ from amp_theory.finite.instances.base import Instance
 from amp_theory.finite.instances.dense import DenseInstance
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, as_flag, integer_between, positive, told
+from amp_theory.tools.progress import tracked
+
+LOG = logging.getLogger(__name__)
 
 #: longest step in units of 1/T: the noise of one step then turns s by half a radian
 LONGEST_STEP = 0.125
@@ -101,7 +105,7 @@ def _records(
     energy, correlation = np.empty((2, len(start), records))
     overlap = None if instance.planted is None else np.empty((len(start), records))
     s = start
-    for n in range(steps + 1):
+    for n in tracked(range(steps + 1), LOG, "steps of langevin"):
         field, interaction = _field(instance, s)
         if n % every == 0:
             energy[:, n // every] = -temperature * interaction / instance.size

@@ -5,6 +5,7 @@ See sweeps.py for the updates.  The time unit is a sweep: one update of every va
 
 from __future__ import annotations
 
+import logging
 from functools import singledispatch
 from typing import Any
 
@@ -21,6 +22,9 @@ from amp_theory.finite.instances.graphs import GraphInstance
 from amp_theory.ingredients.paths.side_information import SideInformation
 from amp_theory.tools.arrays import Array, Index
 from amp_theory.tools.errors import InputError, as_flag, integer_between
+from amp_theory.tools.progress import tracked
+
+LOG = logging.getLogger(__name__)
 
 MOST_SWEEPS, MOST_CHAINS = 10**9, 10**6
 
@@ -105,7 +109,7 @@ def _run(
     labels, tilt = discrete_start(instance, start, number, side, rng)
     sweeper = make_sweeper(instance, labels, tilt, np.ones(number))
     changes = np.zeros(number)
-    for sweep in range(1, total + 1):
+    for sweep in tracked(range(1, total + 1), LOG, "sweeps of %s", name):
         changes += sweeper.sweep(noise(sweeper.labels, len(sweeper.atoms), rng))
         if recorder.due(sweep):
             recorder.record(sweep, sweeper.energy(), sweeper.configurations)

@@ -12,6 +12,7 @@ arXiv:1905.02939, section 5).
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass, field
 
@@ -25,6 +26,9 @@ from amp_theory.finite.instances.base import Instance
 from amp_theory.ingredients.paths.side_information import SideInformation
 from amp_theory.tools.arrays import Array, Index
 from amp_theory.tools.errors import InputError, NumericalError, as_array, integer_between, told
+from amp_theory.tools.progress import tracked
+
+LOG = logging.getLogger(__name__)
 
 #: rejection that the automatic ladder aims at, rounds and sweeps of the first of them, replicas at most
 REJECTION, ROUNDS, FIRST_SWEEPS, MOST_REPLICAS = 0.4, 4, 40, 200
@@ -257,7 +261,7 @@ def parallel_tempering(
     ascending = _own_factors(instance, side, rng) if factors is None else check_factors(factors)
     ladder, sweeper = _start_ladder(instance, ascending, start, number, side, rng)
     changes, energies = np.zeros(number), []
-    for sweep in range(1, total + 1):
+    for sweep in tracked(range(1, total + 1), LOG, "sweeps of parallel tempering"):
         at_one = ladder.rows[:, -1]
         changes += ladder.sweep(rng)[at_one]
         if recorder.due(sweep):

@@ -29,8 +29,9 @@ from amp_theory.finite.samplers.denoisers import Denoised, Denoiser, as_denoiser
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDiscreteDiffusion
 from amp_theory.ingredients.paths.side_information import Mask, SideInformation
+from amp_theory.models.synonyms import canonical
 from amp_theory.tools.arrays import Array
-from amp_theory.tools.errors import InputError, as_array, as_float, integer_between, one_of, told
+from amp_theory.tools.errors import InputError, as_array, as_float, integer_between, told
 
 #: the snr at which a flow or diffusion ends, in units of 1/(shortest distance of two values)^2, and retention
 LAST_SNR, LAST_RETENTION = 160.0, 1 - 1e-9
@@ -282,7 +283,7 @@ def draw_samples(
     (5, 8)
     """
     as_instance(instance)
-    one_of("sampler", sampler, SAMPLERS)
+    sampler = canonical("sampler", sampler, SAMPLERS)
     chosen, way = SAMPLERS[sampler], _way(sampler, path, instance)
     number = integer_between("steps", steps, 1, 10**7)
     rng = np.random.Generator(np.random.PCG64(check_seed(seed)))

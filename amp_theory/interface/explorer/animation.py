@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 from dataclasses import dataclass
@@ -32,7 +33,10 @@ from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import FileError, InputError, as_float, integer_between, positive, told
 from amp_theory.tools.files import check_output, replacing
+from amp_theory.tools.progress import tracked
 from amp_theory.tools.results import FixedPoint, Reported
+
+LOG = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from matplotlib.animation import AbstractMovieWriter
@@ -350,7 +354,7 @@ def _write(target: FilePath, writer: AbstractMovieWriter, film: Film) -> None:
     """Write a film aside and rename it into place; writers choose the format by the name's ending."""
     try:
         with replacing(target, target.suffix) as aside, writer.saving(film.figure, str(aside), DOTS):
-            for k in range(len(film.strengths)):
+            for k in tracked(range(len(film.strengths)), LOG, "frames"):
                 film.draw(k)
                 writer.grab_frame()
     except subprocess.CalledProcessError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from collections.abc import Callable
@@ -16,8 +17,11 @@ from amp_theory.models.catalogue import build_model, build_path
 from amp_theory.phases.diagram.diagram import Diagram, phase_diagram
 from amp_theory.tools.errors import FileError, answer_of
 from amp_theory.tools.files import as_file, check_output, to_json, write, write_text
+from amp_theory.tools.progress import tracked
 from amp_theory.tools.results import Located
 from amp_theory.tools.sheets import csv_text
+
+LOG = logging.getLogger(__name__)
 
 ENDINGS = (".pdf", ".png", ".json", ".csv")
 TABLE = "key_points"
@@ -103,7 +107,7 @@ def reproduce(
     names = [f.name + ending for f in FIGURES for ending in ENDINGS] + [TABLE + e for e in (".csv", ".json", ".txt")]
     files = {name: check_output(target / name, [FilePath(name).suffix], overwrite) for name in names}
     rows: list[KeyPoint] = []
-    for figure in FIGURES:
+    for figure in tracked(FIGURES, LOG, "figures"):
         if progress is not None:
             answer_of("progress", progress, figure.title)
         diagram = compute(figure)

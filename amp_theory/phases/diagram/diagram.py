@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import os
 import platform
 from collections.abc import Mapping
@@ -26,8 +27,11 @@ from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import InputError, NumericalError, as_float, as_list, integer_between, one_of, told
 from amp_theory.tools.files import check_output, to_json, write_text
+from amp_theory.tools.progress import stage
 from amp_theory.tools.results import POINTS, Reported, Thresholds
 from amp_theory.tools.sheets import csv_text
+
+LOG = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -334,7 +338,8 @@ def phase_diagram(
     lo, hi = check_range(model, control_range) if control_range is not None else default_range(model, special)
     points = integer_between("points", points, 2, MOST_POINTS)
     chosen = model.check_target(target)
-    lines = traced(solver, special, (lo, hi), points)
+    with stage(LOG, "lines between %g and %g, %d points each", lo, hi, points):
+        lines = traced(solver, special, (lo, hi), points)
     return Diagram(
         model=model, path=path, control_range=(lo, hi), points=points, target=chosen, lines=lines, thresholds=special,
         provenance=provenance(),

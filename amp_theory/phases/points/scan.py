@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -17,7 +18,10 @@ from amp_theory.phases.geometry.folds import Cusp, fold_curve
 from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.phases.points.tricritical import cusp_point
 from amp_theory.tools.errors import InputError, NumericalError, answer_of, as_float, as_list, one_of, told
+from amp_theory.tools.progress import tracked
 from amp_theory.tools.results import POINTS, Located
+
+LOG = logging.getLogger(__name__)
 
 #: bisections and secant steps at most
 STEPS = 80
@@ -93,7 +97,7 @@ def scan_threshold(
     if len(numbers) < 2 or any(a >= b for a, b in itertools.pairwise(numbers)):
         raise InputError(f"values must be at least two increasing numbers, got {told(values)}")
     way = Flow() if path is None else path
-    found = [thresholds(answer_of("model_of", model_of, v), way) for v in numbers]
+    found = [thresholds(answer_of("model_of", model_of, v), way) for v in tracked(numbers, LOG, "values")]
     points = tuple(getattr(f, name) for f in found)
     reasons = tuple(f.reasons.get(name) for f in found)
     cusps = [

@@ -7,6 +7,7 @@ colourings in populations.py.
 
 from __future__ import annotations
 
+import logging
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,10 @@ from amp_theory.phases.points.regular_graphs import regular_thresholds
 from amp_theory.phases.points.tricritical import no_cusp, sorted_cusps
 from amp_theory.phases.points.zero_strength import algorithmic, condensation, dynamical, weak_recovery
 from amp_theory.tools.errors import InputError
+from amp_theory.tools.progress import stage
 from amp_theory.tools.results import Thresholds
+
+LOG = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     import os
@@ -104,7 +108,8 @@ def special_points(
     geo = geometry_of(model, path)
     if executor is not None or checkpoint is not None:
         raise InputError(f"{model!r} is solved at once: it has no long runs to checkpoint or to distribute")
-    return located_points(geo)
+    with stage(LOG, "special points of %r along %r", model, path):
+        return located_points(geo)
 
 
 @special_points.register(Coloring)
