@@ -211,6 +211,8 @@ QUANTITIES = {
     "--control": {"temperature", "noise", "density", "sampling_ratio"},
     "--strength": {"snr", "revealed", "retention"},
 }
+#: how long the example of a command takes, where that is more than twenty seconds
+SECONDS = {"reproduce": 60}
 #: what every command takes
 COMMON = (
     _flag("--json", "print one JSON object and nothing else"),
@@ -248,7 +250,7 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
      (_option("file", "FILE", "a diagram written by 'amp-theory diagram -o FILE.json'"), AXIS, SCALING,
       *_output("also .csv, and .html to explore in a browser"))),
     ("animate", commands.run_animate, "animate the free entropy while the strength grows",
-     "animate ising-p-spin --set p=3 --control 0.7 -o film.gif",
+     "animate ising-p-spin --set p=3 --control 0.7 --frames 16 -o film.gif",
      (*ON_PATH, _option("--control", "C", "the model's control (one at which the path crosses a transition)"),
       _option("--frames", "N", "number of frames (80)", default="80"),
       *_output("", ".gif, or .mp4 if ffmpeg is there"))),
@@ -262,7 +264,8 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
     ("compare", commands.run_compare, "tell where each sampler succeeds, why, and how sure that is",
      "compare ising-p-spin --set p=3", (*MODEL, TARGET)),
     ("simulate", commands.run_simulate, "run samplers on finite instances and judge them by exact samples",
-     "simulate xorsat --set k=4 --set temperature=0.5 --control 1.45 --size 2000 --instances 10 --seed 1",
+     "simulate xorsat --set k=4 --set temperature=0.5 --control 0.6 --size 200 --instances 5 --seed 1 --batch 8 "
+     "--steps 20 --sweeps 200",
      (*ON_PATH, CONTROL, _option("--size", "N", "number of variables", required=True),
       _option("--instances", "K", "number of instances", required=True),
       _option("--seed", "S", "an integer >= 0: the same seed, the same numbers", required=True),
@@ -295,8 +298,9 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     parser.add_argument("--version", action="version", version=f"amp-theory {__version__}")
     parsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
     for name, run, text, example, options in COMMANDS:
+        long = f"\nit takes about {SECONDS[name]} s" if name in SECONDS else ""
         sub = parsers.add_parser(
-            name, help=text, description=text, epilog=f"example: amp-theory {example}", formatter_class=raw
+            name, help=text, description=text, epilog=f"example: amp-theory {example}{long}", formatter_class=raw
         )
         sub.set_defaults(run=run, parser=lambda: _parser()[0])
         for names, settings in (*COMMON, *options):

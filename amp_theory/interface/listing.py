@@ -32,11 +32,8 @@ def run_models(options: argparse.Namespace) -> tuple[Any, str]:
 
 def _our_name(given: str) -> str:
     from amp_theory.models.descriptions import KINDS
-    from amp_theory.models.synonyms import canonical, meanings
+    from amp_theory.models.synonyms import canonical
 
-    for table in KINDS.values():
-        if given in table or any(name in table for name in meanings(given)):
-            return canonical("name", given, table)
     return canonical("name", given, [name for table in KINDS.values() for name in table])
 
 

@@ -15,7 +15,7 @@ from typing import IO
 from amp_theory import __version__
 from amp_theory.tools.errors import FileError, InputError
 from amp_theory.tools.files import as_file, check_output
-from amp_theory.tools.progress import show_progress, shown
+from amp_theory.tools.progress import display_here, show_progress
 
 LOG = logging.getLogger("amp_theory")
 FORM = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -26,7 +26,7 @@ class _Beside(logging.StreamHandler[IO[str]]):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record."""
-        display = shown()
+        display = display_here()
         with display.cleared() if display else contextlib.nullcontext():
             super().emit(record)
 

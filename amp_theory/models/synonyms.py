@@ -31,7 +31,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     # symbols of parameters, controls and their scalings
     "T": ("temperature",), "delta": ("noise",), "sigma2": ("noise",), "alpha": ("sampling_ratio", "density"),
     "delta-p": ("tensor_noise",), "c": ("mean_degree",), "gamma2": ("snr",),
-    "theta": ("revealed",), "fraction-revealed": ("revealed",),
+    "theta": ("revealed",),
 }  # fmt: skip
 #: words for what is near, not the same: a suggestion
 RELATED: dict[str, tuple[str, ...]] = {

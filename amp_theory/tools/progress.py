@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from typing import IO, TypeVar
 
 T = TypeVar("T")
-#: seconds before anything is drawn, and between two drawings
-AFTER, EVERY = 2.0, 0.5
+#: seconds before anything is drawn, so that with the start of a program it is soon enough, and between drawings
+AFTER, EVERY = 1.5, 0.5
 #: columns where a stream has no width
 WIDTH = 80
 
@@ -92,22 +92,21 @@ class Display:
     def _line(self, stages: list[Stage]) -> str:
         """Return one line that fits: what is done, and for how long or how far it is."""
         width = _columns(self._stream) - 1
-        names = [name for stage in stages if (name := " ".join(stage.name.split()))]
-        counted = [stage for stage in stages if stage.total]
-        if not counted:
+        whole = next((k for k, stage in enumerate(stages) if (stage.total or 0) > 1), None)
+        if whole is None:
             end = f": {stages[0].elapsed:.0f} s"
-            return _shortened(", ".join(names), width - len(end)) + end
+            return _shortened(_listed(stages), width - len(end)) + end
         from tqdm import tqdm
 
+        counted = stages[whole]
         plain = not (getattr(self._stream, "encoding", None) or "").lower().startswith("utf")
-        # half of the line is for the bar
-        return str(
-            tqdm.format_meter(
-                counted[-1].done, counted[-1].total, counted[-1].elapsed, ncols=width, ascii=plain,
-                prefix=_shortened(", ".join(names), width // 2),
-                bar_format="{desc}: {n_fmt}/{total_fmt} |{bar}| {elapsed}<{remaining}",
-            )
+        line = tqdm.format_meter(
+            counted.done, counted.total, counted.elapsed, ncols=width, ascii=plain,
+            prefix=_shortened(_listed(stages[: whole + 1]), 2 * width // 5),
+            postfix=_shortened(_listed(stages[whole + 1 :]), width // 4) or None,
+            bar_format="{desc}: {n_fmt}/{total_fmt} |{bar}| {elapsed}<{remaining}{postfix}",
         )  # fmt: skip
+        return str(line)[:width]
 
     def _write(self, text: str) -> None:
         """Write what the stream has characters for; one that takes no more is left alone."""
@@ -126,6 +125,10 @@ def _columns(stream: IO[str]) -> int:
         return WIDTH
 
 
+def _listed(stages: list[Stage]) -> str:
+    return ", ".join(name for stage in stages if (name := " ".join(stage.name.split())))
+
+
 def _shortened(text: str, most: int) -> str:
     return text if len(text) <= most else text[: max(most - 3, 0)] + "..."
 
@@ -137,7 +140,7 @@ _SHOWN: ContextVar[Display | None] = ContextVar("shown", default=None)
 def show_progress(name: str = "", stream: IO[str] | None = None) -> Iterator[None]:
     """Show what long work is doing, and how far it is, in one line that is gone when the block ends.
 
-    The first two seconds show nothing.  Work in other threads is seen to go on, without its steps.
+    What ends within one and a half seconds shows nothing.  Work in other threads is seen to go on, without its steps.
 
     Parameters
     ----------
@@ -166,7 +169,7 @@ def show_progress(name: str = "", stream: IO[str] | None = None) -> Iterator[Non
         display.end()
 
 
-def shown() -> Display | None:
+def display_here() -> Display | None:
     """Return what shows the progress of this thread, if anything does."""
     return _SHOWN.get()
 

@@ -104,8 +104,9 @@ def run_tasks(
     done = (
         _run_here(waiting, seed, kept) if executor is None else _run_elsewhere(executor, waiting, seed, failures)
     )  # fmt: skip
-    with stage(LOG, "%d runs, %d of them done before", len(tasks), len(tasks) - len(waiting), total=len(tasks)) as here:
-        here.done = len(tasks) - len(waiting)
+    before = len(tasks) - len(waiting)
+    with stage(LOG, "%d runs, %d done before", len(tasks), before, total=len(tasks)) as here:
+        here.done = before
         for n, result in done:
             kept.finish(n, result)
             here.done += 1
@@ -113,11 +114,8 @@ def run_tasks(
     results = [kept.results.get(n) for n in numbered]
     if failures:
         n, error = min(failures.items())
-        raise NumericalError(
-            f"{len(failures)} of {len(tasks)} tasks failed, the first, {n}: {error}",
-            AGAIN if checkpoint is None else RESUME,
-            partial=results,
-        )
+        found = f"{len(failures)} of {len(tasks)} tasks failed, the first, {n}: {error}"
+        raise NumericalError(found, AGAIN if checkpoint is None else RESUME, partial=results)
     return [r for r in results if r is not None]
 
 
