@@ -42,6 +42,8 @@ from amp_theory.tools.errors import (
     told,
     unknown_name,
 )
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.tables import ResultTable
 
 Start = Literal["random", "planted"]
 #: steps: least, most
@@ -51,7 +53,7 @@ BLOCK = 192
 
 
 @dataclass(frozen=True, eq=False)
-class LangevinCorrelations:
+class LangevinCorrelations(Reported):
     """Two-time functions of the Langevin dynamics of a spherical model, at equal steps of time.
 
     correlation[i, j] = C(times[i], times[j]); response[i, j] = R(times[i], times[j]), zero for j > i; multiplier
@@ -74,6 +76,28 @@ class LangevinCorrelations:
     overlap: Array = field(repr=False)
     constraint: float
     errors: dict[str, float]
+
+    @property
+    def title(self) -> str:
+        """Model, control, start and last time."""
+        where = f"{self.model!r}, {self.model.control} = {self.control:.12g}, from a {self.start} start"
+        return f"{where} up to time {self.times[-1]:.6g}"
+
+    def report(self) -> str:
+        """Return a readable text: what holds at the last time, with the differences from doubled steps."""
+        lines = [f"{self.title}, step {self.times[1] - self.times[0]:.6g}"]
+        last = {"energy": self.energy, "overlap": self.overlap, "multiplier": self.multiplier}
+        for name, values in last.items():
+            lines.append(
+                f"  {name} at the end {values[-1]:.10g}, changed by {self.errors[name]:.1g} with doubled steps"
+            )
+        return "\n".join([*lines, f"  largest abs(C(t, t) - 1) {self.constraint:.1g}"])
+
+    def table(self) -> ResultTable:
+        """Return what belongs to single times as rows, with the correlation with the start; energy per variable."""
+        names = ("energy", "overlap", "multiplier")
+        columns = {"time": self.times, "correlation_with_start": self.correlation[:, 0]}
+        return ResultTable(self.title, columns | {name: getattr(self, name) for name in names})
 
 
 @dataclass(frozen=True, eq=False)

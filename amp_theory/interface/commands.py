@@ -377,9 +377,9 @@ def _whole(name: str, text: str) -> int:
 
 def run_reproduce(options: argparse.Namespace) -> Result:
     """Draw the paper's figures."""
-    from amp_theory.interface.studies.reproduction import as_dict, comparison_table, reproduce
+    from amp_theory.interface.studies.reproduction import comparison_table, reproduce
 
     terminal = sys.stderr is not None and sys.stderr.isatty()
     rows = reproduce(options.folder, options.force, (lambda name: print(name, file=sys.stderr)) if terminal else None)
-    data = {"folder": str(options.folder), "key_points": [as_dict(row) for row in rows]}
-    return data, comparison_table(rows) + f"written to {options.folder}"
+    data = {"folder": str(options.folder), "key_points": [row.to_dict() for row in rows]}
+    return data, comparison_table(rows.rows) + f"written to {options.folder}"

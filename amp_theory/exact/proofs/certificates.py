@@ -33,8 +33,9 @@ from amp_theory.exact.proofs.reduction import Problem
 from amp_theory.models.catalogue import MODELS, build_model, build_path
 from amp_theory.tools.errors import InputError, NumericalError, told
 from amp_theory.tools.files import check_output, read_bytes, to_json, write_text
-from amp_theory.tools.html import table
-from amp_theory.tools.results import Located, Origin, Reported
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.results import Located, Origin
+from amp_theory.tools.tables import ResultTable
 
 if TYPE_CHECKING:
     from amp_theory.ingredients.paths.base import Path
@@ -107,11 +108,13 @@ class Certificate(Reported):
         rows.append("  (that it is the first such point along the control is no part of the proof)")
         return "\n".join(rows)
 
-    def _repr_html_(self) -> str:
+    def table(self) -> ResultTable:
+        """Return the certified intervals as rows of decimal strings: where the solution is the only one, and lies."""
         title = f"{self.point} point of {self.model}, path {self.path}: {self.equation}"
-        rows = [["x, exactly one solution in", *self.unique_within], ["x, it lies in", *self.solution]]
-        rows += [[name, *ends] for name, ends in self.values.items()]
-        return table(title, ["", "from", "to"], rows)
+        rows = [("x, exactly one solution in", *self.unique_within), ("x, it lies in", *self.solution)]
+        return ResultTable.of_rows(
+            title, ["quantity", "from", "to"], [*rows, *((n, *v) for n, v in self.values.items())]
+        )
 
 
 # --- writing ------------------------------------------------------------------------------------------------

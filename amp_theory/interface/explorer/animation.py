@@ -32,7 +32,9 @@ from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import FileError, InputError, as_float, integer_between, positive, told
 from amp_theory.tools.files import check_output, replacing
-from amp_theory.tools.results import FixedPoint, Reported
+from amp_theory.tools.fixed_points import FixedPoint
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.tables import ResultTable
 
 if TYPE_CHECKING:
     from matplotlib.animation import AbstractMovieWriter
@@ -73,6 +75,11 @@ class Animation(Reported):
     def report(self) -> str:
         """Return a readable text: the file, and what the film shows."""
         return f"{self.file}: {self.frames} frames, {self.summary}"
+
+    def table(self) -> ResultTable:
+        """Return what was written as one row."""
+        names = ("control", "frames", "transition", "jump", "summary")
+        return ResultTable("film", {"file": [str(self.file)]} | {name: [getattr(self, name)] for name in names})
 
 
 def animate(
