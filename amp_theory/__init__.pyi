@@ -76,6 +76,8 @@ from amp_theory.interface.explorer.page import save_explorer as save_explorer
 from amp_theory.interface.plots import plot_free_entropy as plot_free_entropy
 from amp_theory.interface.plots import plot_overlap as plot_overlap
 from amp_theory.interface.plots import plot_paths as plot_paths
+from amp_theory.interface.studies.reproduction import KeyPoint as KeyPoint
+from amp_theory.interface.studies.reproduction import KeyPoints as KeyPoints
 from amp_theory.interface.studies.reproduction import reproduce as reproduce
 from amp_theory.models.base import Model as Model
 from amp_theory.models.block_model import StochasticBlockModel as StochasticBlockModel
@@ -105,6 +107,7 @@ from amp_theory.phases.diagram.curves import free_entropy_curve as free_entropy_
 from amp_theory.phases.diagram.diagram import Diagram as Diagram
 from amp_theory.phases.diagram.diagram import phase_diagram as phase_diagram
 from amp_theory.phases.diagram.drawing import plot_diagram as plot_diagram
+from amp_theory.phases.diagram.lines import Line as Line
 from amp_theory.phases.diagram.saved import load as load
 from amp_theory.phases.points.expansion import Coefficient as Coefficient
 from amp_theory.phases.points.expansion import TricriticalExpansion as TricriticalExpansion
@@ -123,11 +126,14 @@ from amp_theory.tools.errors import FileError as FileError
 from amp_theory.tools.errors import InputError as InputError
 from amp_theory.tools.errors import NumericalError as NumericalError
 from amp_theory.tools.errors import UnknownNameError as UnknownNameError
+from amp_theory.tools.fixed_points import FixedPoint as FixedPoint
+from amp_theory.tools.fixed_points import FixedPoints as FixedPoints
+from amp_theory.tools.fixed_points import StateEvolution as StateEvolution
 from amp_theory.tools.progress import show_progress as show_progress
-from amp_theory.tools.results import FixedPoint as FixedPoint
-from amp_theory.tools.results import FixedPoints as FixedPoints
 from amp_theory.tools.results import Located as Located
+from amp_theory.tools.results import MissingPoint as MissingPoint
 from amp_theory.tools.results import Thresholds as Thresholds
+from amp_theory.tools.tables import ResultTable as ResultTable
 from amp_theory.trials.amp_against_theory import AmpComparison as AmpComparison
 from amp_theory.trials.amp_against_theory import amp_against_state_evolution as amp_against_state_evolution
 from amp_theory.trials.judging import SamplerJudgement as SamplerJudgement

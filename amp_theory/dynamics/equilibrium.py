@@ -40,7 +40,9 @@ from amp_theory.tools.errors import (
     positive,
     told,
 )
+from amp_theory.tools.reports import Reported
 from amp_theory.tools.roots import solve_bracketed
+from amp_theory.tools.tables import ResultTable
 
 #: nodes per doubling of time: least, most, and by how many the solution that measures the error has fewer
 FEWEST, MOST, FEWER = 8, 32, 4
@@ -53,7 +55,7 @@ SOONEST, LATEST = 1e-200, 1e100
 
 
 @dataclass(frozen=True, eq=False)
-class EquilibriumCorrelation:
+class EquilibriumCorrelation(Reported):
     """The correlation of a spherical model with its own past, C(t) = s(t0).s(t0 + t)/N, in equilibrium.
 
     times holds 0 and then `nodes` times per doubling up to end_time, in units of the Langevin equation of unit
@@ -76,6 +78,23 @@ class EquilibriumCorrelation:
     error: Array = field(repr=False)
     _landscape: SphericalLandscape = field(repr=False)
     _solution: Solution = field(repr=False)
+
+    def report(self) -> str:
+        """Return a readable text: how far, when the correlation falls to the level, and its plateau."""
+        where = f"{self.model!r}, {self.model.control} = {self.control:.12g}, in equilibrium"
+        lines = [f"{where}: {len(self.times)} times up to {self.end_time:.6g}, error below {self.error.max():.1g}"]
+        if self.relaxation_time is None or self.relaxation_time_error is None:
+            lines.append(f"  the correlation does not fall to {self.level:.6g} before")
+        else:
+            time = f"{self.relaxation_time:.12g} +- {self.relaxation_time_error:.1g}"
+            lines.append(f"  the correlation falls to {self.level:.6g} at time {time}")
+        return "\n".join([*lines, "  no plateau" if self.plateau is None else f"  plateau {self.plateau:.12g}"])
+
+    def table(self) -> ResultTable:
+        """Return the correlation at the recorded times as rows; times in units of unit friction."""
+        title = f"{self.model!r}, {self.model.control} = {self.control:.12g}"
+        columns = {"time": self.times, "correlation": self.correlation, "error_of_correlation": self.error}
+        return ResultTable(title, columns)
 
     def __call__(self, time: npt.ArrayLike) -> Array:
         """Return the correlation at any times from 0 to end_time, broadcast."""

@@ -25,7 +25,6 @@ the trapezoidal corrector.  All errors are of second order in the step and measu
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -44,8 +43,8 @@ from amp_theory.tools.errors import (
     unknown_name,
 )
 from amp_theory.tools.progress import tracked
-
-LOG = logging.getLogger(__name__)
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.tables import ResultTable
 
 Start = Literal["random", "planted"]
 #: steps: least, most
@@ -55,7 +54,7 @@ BLOCK = 192
 
 
 @dataclass(frozen=True, eq=False)
-class LangevinCorrelations:
+class LangevinCorrelations(Reported):
     """Two-time functions of the Langevin dynamics of a spherical model, at equal steps of time.
 
     correlation[i, j] = C(times[i], times[j]); response[i, j] = R(times[i], times[j]), zero for j > i; multiplier
@@ -78,6 +77,28 @@ class LangevinCorrelations:
     overlap: Array = field(repr=False)
     constraint: float
     errors: dict[str, float]
+
+    @property
+    def title(self) -> str:
+        """Model, control, start and last time."""
+        where = f"{self.model!r}, {self.model.control} = {self.control:.12g}, from a {self.start} start"
+        return f"{where} up to time {self.times[-1]:.6g}"
+
+    def report(self) -> str:
+        """Return a readable text: what holds at the last time, with the differences from doubled steps."""
+        lines = [f"{self.title}, step {self.times[1] - self.times[0]:.6g}"]
+        last = {"energy": self.energy, "overlap": self.overlap, "multiplier": self.multiplier}
+        for name, values in last.items():
+            lines.append(
+                f"  {name} at the end {values[-1]:.10g}, changed by {self.errors[name]:.1g} with doubled steps"
+            )
+        return "\n".join([*lines, f"  largest abs(C(t, t) - 1) {self.constraint:.1g}"])
+
+    def table(self) -> ResultTable:
+        """Return what belongs to single times as rows, with the correlation with the start; energy per variable."""
+        names = ("energy", "overlap", "multiplier")
+        columns = {"time": self.times, "correlation_with_start": self.correlation[:, 0]}
+        return ResultTable(self.title, columns | {name: getattr(self, name) for name in names})
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +125,7 @@ class _Integrator:
     def run(self) -> None:
         """Take all steps; overflow shows in the results."""
         before = now = self._derivatives(0)
-        for i in tracked(range(self.steps), LOG, "steps of two-time functions"):
+        for i in tracked(range(self.steps), "steps of two-time functions"):
             # what begins at time i has no derivative before: its first step, of second order all the same, is simple
             slopes = [x.copy() for x in now.total]
             for slope, x in zip(slopes, before.total, strict=True):

@@ -355,8 +355,8 @@ def _whole(name: str, text: str) -> int:
 
 def run_reproduce(options: argparse.Namespace) -> Result:
     """Draw the paper's figures."""
-    from amp_theory.interface.studies.reproduction import as_dict, comparison_table, reproduce
+    from amp_theory.interface.studies.reproduction import comparison_table, reproduce
 
     rows = reproduce(options.folder, options.force)
-    data = {"folder": str(options.folder), "key_points": [as_dict(row) for row in rows]}
-    return data, comparison_table(rows) + f"written to {options.folder}"
+    data = {"folder": str(options.folder), "key_points": [row.to_dict() for row in rows]}
+    return data, comparison_table(rows.rows) + f"written to {options.folder}"

@@ -17,8 +17,7 @@ measure - equal law of the prior, equal coupling - get the same verdicts, whatev
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
@@ -38,12 +37,11 @@ from amp_theory.phases.points.targets import contiguous_up_to, described_up_to, 
 from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.tools.arrays import EPS
 from amp_theory.tools.errors import as_float
-from amp_theory.tools.html import table
 from amp_theory.tools.progress import tracked
 from amp_theory.tools.registration import ByClass
-from amp_theory.tools.results import Reported, Thresholds
-
-LOG = logging.getLogger(__name__)
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.results import Thresholds
+from amp_theory.tools.tables import ResultTable
 
 Certainty = Literal["theorem", "conjecture", "bound", "heuristic", "unknown"]
 Algorithm = Literal["message passing", "local moves"]
@@ -52,7 +50,7 @@ SAMPLERS = ("flow", "autoregressive", "uniform-diffusion", "mcmc", "langevin")
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verdict(Reported):
     """What holds for controls between lo and hi (0 and infinity at the ends).
 
     It is about one algorithm and one target; exceptions tells which other algorithms are known to do better, empty
@@ -68,9 +66,24 @@ class Verdict:
     target: Target
     exceptions: str = ""
 
+    def report(self) -> str:
+        """Return a readable text: range, answer, how sure it is, and why."""
+        others = f"; {self.exceptions}" if self.exceptions else ""
+        kind = f"{self.algorithm}, {self.target}, {self.certainty}"
+        return f"{self.lo:.10g} to {self.hi:.10g}: {WORDS[self.succeeds]} ({kind}): {self.reason}{others}"
+
+    def table(self) -> ResultTable:
+        """Return the verdict as one row."""
+        return _verdicts_table("verdict", "control", [({}, self)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data; an infinite end of the range becomes None."""
+        names = ("succeeds", "certainty", "reason", "algorithm", "target", "exceptions")
+        return {"range": _plain(self.lo, self.hi), **{name: getattr(self, name) for name in names}}
+
 
 @dataclass(frozen=True)
-class SamplerVerdicts:
+class SamplerVerdicts(Reported):
     """The verdicts on one sampler of a model, by rising control.
 
     resolution holds, for the end of every verdict but the last, how far from it a control counts as on it.
@@ -111,6 +124,32 @@ class SamplerVerdicts:
         ]
         return min(here, key=lambda v: _FAVOUR[v.succeeds])
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data; an infinite end of an interval becomes None."""
+        return {
+            "succeeds": [_plain(lo, hi) for lo, hi in self.succeeds],
+            "fails": [_plain(lo, hi) for lo, hi in self.fails],
+            "verdicts": [v.to_dict() for v in self.verdicts],
+        }
+
+    def report(self) -> str:
+        """Return a readable text, one line per interval."""
+        lines = [f"{self.sampler} ({self.verdicts[0].algorithm})"]
+        for v in self.verdicts:
+            lines.append(f"  {v.lo:.10g} to {v.hi:.10g}: {WORDS[v.succeeds]} ({v.certainty}): {v.reason}")
+        return "\n".join(lines)
+
+    def _summary(self) -> str:
+        parts = []
+        for v in self.verdicts:
+            sure = "" if v.succeeds is None else f" ({v.certainty})"
+            parts.append(f"{WORDS[v.succeeds]}{sure} {v.lo:.6g} to {v.hi:.6g}")
+        return f"{self.sampler}: {', '.join(parts)}"
+
+    def table(self) -> ResultTable:
+        """Return the verdicts as rows."""
+        return _verdicts_table(self.sampler, self.model.control, [({}, v) for v in self.verdicts])
+
 
 WORDS = {True: "succeeds", False: "fails", None: "unknown"}
 #: on a boundary: without an answer on one side there is none
@@ -129,57 +168,51 @@ class Comparison(Reported):
         found = {sampler.sampler: sampler for sampler in self.samplers}
         return found[canonical("sampler", name, found)]
 
+    def __iter__(self) -> Iterator[SamplerVerdicts]:
+        return iter(self.samplers)
+
+    def __len__(self) -> int:
+        return len(self.samplers)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data; an infinite end of an interval becomes None."""
         return {
             "model": self.model.name, "parameters": self.model.parameters, "control": self.model.control,
-            "target": self.target,
-            "samplers": {
-                s.sampler: {
-                    "succeeds": [_plain(lo, hi) for lo, hi in s.succeeds],
-                    "fails": [_plain(lo, hi) for lo, hi in s.fails],
-                    "verdicts": [
-                        {"range": _plain(v.lo, v.hi), "succeeds": v.succeeds, "certainty": v.certainty,
-                         "reason": v.reason, "algorithm": v.algorithm, "target": v.target, "exceptions": v.exceptions}
-                        for v in s.verdicts
-                    ],
-                }
-                for s in self.samplers
-            },
+            "target": self.target, "samplers": {s.sampler: s.to_dict() for s in self.samplers},
         }  # fmt: skip
 
     def report(self) -> str:
         """Return a readable text, one line per interval."""
-        lines = [self.title]
-        for s in self.samplers:
-            lines.append(f"  {s.sampler} ({s.verdicts[0].algorithm})")
-            for v in s.verdicts:
-                lines.append(f"    {v.lo:.10g} to {v.hi:.10g}: {WORDS[v.succeeds]} ({v.certainty}): {v.reason}")
+        lines = [f"  {line}" for s in self.samplers for line in s.report().splitlines()]
         exceptions = {v.exceptions for s in self.samplers for v in s.verdicts if v.exceptions}
-        return "\n".join([*lines, *(f"  other algorithms: {text}" for text in sorted(exceptions))])
+        return "\n".join([self.title, *lines, *(f"  other algorithms: {text}" for text in sorted(exceptions))])
 
-    def _repr_html_(self) -> str:
-        rows = [
-            [
-                s.sampler,
-                v.algorithm,
-                f"{v.lo:.10g} to {v.hi:.10g}",
-                WORDS[v.succeeds],
-                v.certainty,
-                v.reason,
-                v.exceptions,
-            ]
-            for s in self.samplers
-            for v in s.verdicts
-        ]
-        columns = ["sampler", "algorithm", self.model.control, "verdict", "certainty", "reason", "other algorithms"]
-        return table(self.title, columns, rows)
+    def _summary(self) -> str:
+        return "\n".join([self.title, *(f"  {s._summary()}" for s in self.samplers)])
+
+    def table(self) -> ResultTable:
+        """Return all verdicts as rows."""
+        return _verdicts_table(
+            self.title, self.model.control, [({"sampler": s.sampler}, v) for s in self.samplers for v in s.verdicts]
+        )
 
     @property
     def title(self) -> str:
         """The model, whose measure is sampled, and its control."""
         control = self.model.control + self.model.control_note
         return f"{self.model!r}, samplers of the {self.target} measure, by {control}"
+
+
+def _verdicts_table(title: str, control: str, rows: Sequence[tuple[dict[str, str], Verdict]]) -> ResultTable:
+    """Return verdicts as rows, each with its labels and the range of the control that it is about."""
+    names = ("certainty", "reason", "algorithm", "target", "exceptions")
+    cells = [
+        label
+        | {"verdict": WORDS[v.succeeds], f"{control}_from": v.lo, f"{control}_to": v.hi}
+        | {name: getattr(v, name) for name in names}
+        for label, v in rows
+    ]
+    return ResultTable.of_rows(title, list(cells[0]), [list(row.values()) for row in cells])
 
 
 def _plain(lo: float, hi: float) -> list[float | None]:
@@ -208,7 +241,7 @@ def compare_samplers(model: Model, target: Target | None = None) -> Comparison:
     paths: list[Path] = [Flow(), Autoregressive()]
     if judge.prior.unbiased_sign:
         paths.append(UniformDiscreteDiffusion())
-    rows = [judge.denoiser(path) for path in tracked(paths, LOG, "paths")]
+    rows = [judge.denoiser(path) for path in tracked(paths, "paths")]
     if not judge.prior.unbiased_sign:
         rows.append(judge.not_binary())
     local = judge.monte_carlo()

@@ -1,7 +1,7 @@
 """What long work says of itself while it runs: on a terminal, and in the log.
 
-Whatever may take long says what it does, `with stage(LOG, "lines of %r", model):`, or goes through its items by
-`tracked`.  Both write into the log of the standard library (loggers `amp_theory...`), which shows nothing unless
+Whatever may take long says what it does, `with stage("lines of %r", model):`, or goes through its items by `tracked`.
+Both write into the log of the standard library (the logger `amp_theory.progress`), which shows nothing unless
 somebody listens, and tell `show_progress`, if it is on.  That draws from a thread of its own: work that says nothing
 is seen to go on as well, and work that ends soon leaves no trace.
 """
@@ -27,6 +27,7 @@ WIDTH = 80
 
 # a library is silent until somebody listens
 logging.getLogger("amp_theory").addHandler(logging.NullHandler())
+LOG = logging.getLogger("amp_theory.progress")
 
 
 @dataclass
@@ -175,15 +176,11 @@ def display_here() -> Display | None:
 
 
 @contextlib.contextmanager
-def stage(
-    log: logging.Logger, text: str, *values: object, total: int | None = None, level: int = logging.INFO
-) -> Iterator[Stage]:
+def stage(text: str, *values: object, total: int | None = None, level: int = logging.INFO) -> Iterator[Stage]:
     """Say that a piece of work begins, and that it has ended, and give what counts its steps.
 
     Parameters
     ----------
-    log
-        The logger of the module that works.
     text, values
         What the work is, as loggers take it: put together only where it is read.
     total
@@ -192,7 +189,7 @@ def stage(
         How important that is to know, as in the module `logging`.
     """
     here, display = Stage(text, values, total), _SHOWN.get()
-    log.log(level, text, *values)
+    LOG.log(level, text, *values)
     depth = 0 if display is None else len(display.stages)
     if display is not None:
         display.stages.append(here)
@@ -201,18 +198,18 @@ def stage(
     finally:
         if display is not None:
             del display.stages[depth:]
-    log.log(level, f"{text}: done in %.3g s", *values, here.elapsed)
+    LOG.log(level, f"{text}: done in %.3g s", *values, here.elapsed)
 
 
-def tracked(items: Collection[T], log: logging.Logger, text: str, *values: object) -> Iterator[T]:
+def tracked(items: Collection[T], text: str, *values: object) -> Iterator[T]:
     """Go through items as a `stage` that counts them, of interest for debugging only.
 
     Examples
     --------
-    >>> list(tracked([1, 2, 3], logging.getLogger("amp_theory"), "numbers"))
+    >>> list(tracked([1, 2, 3], "numbers"))
     [1, 2, 3]
     """
-    with stage(log, text, *values, total=len(items), level=logging.DEBUG) as here:
+    with stage(text, *values, total=len(items), level=logging.DEBUG) as here:
         for item in items:
             yield item
             here.done += 1

@@ -8,7 +8,6 @@ the executor nor on interruptions.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
@@ -19,8 +18,6 @@ import numpy as np
 from amp_theory.tools.checkpoints import Checkpoint, Result, State
 from amp_theory.tools.errors import InputError, NumericalError, answer_of, told
 from amp_theory.tools.progress import stage
-
-LOG = logging.getLogger(__name__)
 
 #: steps of a task between two checkpoints
 EVERY = 10
@@ -105,7 +102,7 @@ def run_tasks(
         _run_here(waiting, seed, kept) if executor is None else _run_elsewhere(executor, waiting, seed, failures)
     )  # fmt: skip
     before = len(tasks) - len(waiting)
-    with stage(LOG, "%d runs, %d done before", len(tasks), before, total=len(tasks)) as here:
+    with stage("%d runs, %d done before", len(tasks), before, total=len(tasks)) as here:
         here.done = before
         for n, result in done:
             kept.finish(n, result)

@@ -98,9 +98,9 @@ def test_verbose_says_more(capsys):
     more = run(capsys, *other_model(31), "--digits", "12", "-vv")
     assert plain[:2] == said[:2]
     assert plain[2] == ""
-    assert "INFO amp_theory.phases.points.thresholds: special points of SphericalPSpin(p=31)" in said[2]
+    assert "INFO amp_theory.progress: special points of SphericalPSpin(p=31)" in said[2]
     assert "DEBUG" not in said[2]
-    assert "DEBUG amp_theory.exact.digits.points: 12 digits" in more[2]
+    assert "DEBUG amp_theory.progress: 12 digits" in more[2]
 
 
 def test_a_log_is_appended_to(capsys, tmp_path):

@@ -14,8 +14,6 @@ import amp_theory as at
 from amp_theory.tools import progress
 from amp_theory.tools.progress import display_here, show_progress, stage, tracked
 
-LOG = logging.getLogger("amp_theory.test")
-
 
 class Terminal(io.StringIO):
     """A stream that remembers, and may fail."""
@@ -50,15 +48,15 @@ def left(terminal):
 
 
 def test_silent_unless_asked_for(capsys):
-    with stage(LOG, "work"):
-        assert list(tracked([1, 2], LOG, "items")) == [1, 2]
+    with stage("work"):
+        assert list(tracked([1, 2], "items")) == [1, 2]
     assert display_here() is None
     assert capsys.readouterr() == ("", "")
 
 
 def test_what_ends_soon_leaves_no_trace():
     terminal = Terminal()
-    with show_progress("quick", terminal), stage(LOG, "work"):
+    with show_progress("quick", terminal), stage("work"):
         pass
     assert terminal.getvalue() == ""
 
@@ -68,9 +66,9 @@ def test_seconds_where_nothing_is_counted_and_a_bar_where_something_is():
     terminal = Terminal()
     with show_progress("outer", terminal):
         wait_for(terminal, "outer: 0 s")
-        with stage(LOG, "folds of %s", "it"):
+        with stage("folds of %s", "it"):
             wait_for(terminal, "outer, folds of it: 0 s")
-            for n in tracked(range(4), LOG, "lines"):
+            for n in tracked(range(4), "lines"):
                 if n == 2:
                     wait_for(terminal, "outer, folds of it, lines: 2/4 |")
         mark = len(terminal.getvalue())
@@ -87,7 +85,7 @@ def test_long_names_are_cut_and_other_alphabets_replaced():
     terminal.encoding = "ascii"
     with show_progress("x" * 500 + "\nβ", terminal):
         wait_for(terminal, "x...")
-        with stage(LOG, "β"), stage(LOG, "γ", total=3):
+        with stage("β"), stage("γ", total=3):
             wait_for(terminal, "0/3 |")
     assert terminal.getvalue().isascii()
     assert all(len(piece) < progress.WIDTH for piece in terminal.getvalue().split("\r"))
@@ -97,8 +95,8 @@ def test_long_names_are_cut_and_other_alphabets_replaced():
 def test_a_stage_that_fails_is_over():
     terminal = Terminal()
     with show_progress("outer", terminal):
-        with pytest.raises(ZeroDivisionError), stage(LOG, "work"):
-            sum(1 / n for n in tracked([1, 0], LOG, "items"))
+        with pytest.raises(ZeroDivisionError), stage("work"):
+            sum(1 / n for n in tracked([1, 0], "items"))
         display = display_here()
         assert display is not None
         assert [s.name for s in display.stages] == ["outer"]
@@ -146,7 +144,7 @@ def test_the_log_says_what_is_done(caplog):
     said = [(r.levelname, r.name, r.getMessage()) for r in caplog.records]
     assert (
         "INFO",
-        "amp_theory.phases.points.thresholds",
+        "amp_theory.progress",
         f"special points of {at.SphericalPSpin(7)!r} along {at.Flow()!r}",
     ) in said
     lines = [message for _, _, message in said if message.startswith("lines between")]
@@ -159,7 +157,7 @@ def test_nothing_is_put_together_that_nobody_reads():
         def __repr__(self):
             raise AssertionError
 
-    with stage(LOG, "work on %r", Loud()):
+    with stage("work on %r", Loud()):
         pass
 
 

@@ -35,7 +35,9 @@ from amp_theory.tools.arrays import Array
 from amp_theory.tools.checkpoints import Result, State
 from amp_theory.tools.errors import InputError, as_float, as_list, one_of, told
 from amp_theory.tools.registration import ByClass
+from amp_theory.tools.reports import Reported
 from amp_theory.tools.runs import random_stream, run_tasks
+from amp_theory.tools.tables import ResultTable
 
 #: bisections for the degree, standard deviations beyond which degrees are cut off
 STEPS, TAIL = 60, 7.0
@@ -231,7 +233,7 @@ class FixedOverlap:
 
 
 @dataclass(frozen=True)
-class PopulationPoint:
+class PopulationPoint(Reported):
     """A point of an isotherm: at this overlap the density is a fixed point's.
 
     free_entropy is S relative to the paramagnet without side information, per_density its derivative in the density;
@@ -245,6 +247,19 @@ class PopulationPoint:
     free_entropy_error: float
     per_density: float
     per_density_error: float
+
+    def report(self) -> str:
+        """Return a readable text: overlap, density and free entropy, each with two standard errors."""
+        density = f"density = {self.density:.8g} +- {self.density_error:.1g}"
+        entropy = f"free_entropy = {self.free_entropy:.8g} +- {self.free_entropy_error:.1g}"
+        return f"overlap = {self.overlap:.8g}, {density}, {entropy}"
+
+    def table(self) -> ResultTable:
+        """Return the point as one row; errors are two standard errors."""
+        columns = {"overlap": [self.overlap]}
+        for name in ("density", "free_entropy", "per_density"):
+            columns |= {name: [getattr(self, name)], f"error_of_{name}": [getattr(self, f"{name}_error")]}
+        return ResultTable("point of an isotherm", columns)
 
 
 def blocked_error(runs: Sequence[Sequence[float]], blocks: int = 5) -> float:
@@ -338,12 +353,23 @@ def _point(model: Coloring, overlap: float, runs: Sequence[Result]) -> Populatio
 
 
 @dataclass(frozen=True, eq=False)
-class PopulationFixedPoint:
+class PopulationFixedPoint(Reported):
     """A fixed point of population dynamics at given density: means and two standard errors, and every sweep."""
 
     overlap: float
     overlap_error: float
     trajectory: Array
+
+    def report(self) -> str:
+        """Return a readable text: the overlap with two standard errors, and of how many sweeps."""
+        runs, sweeps = self.trajectory.shape
+        return f"overlap = {self.overlap:.8g} +- {self.overlap_error:.1g} ({runs} runs of {sweeps} sweeps)"
+
+    def table(self) -> ResultTable:
+        """Return the overlap after every sweep of every run as rows."""
+        runs, sweeps = self.trajectory.shape
+        axes = {"run": np.arange(runs), "sweep": np.arange(1, sweeps + 1)}
+        return ResultTable.of_grid(str(self), axes, {"overlap": self.trajectory})
 
 
 def population_fixed_point(

@@ -6,7 +6,6 @@ numbers they are written as (`expressions.exact`): rho = 0.08 is 8/100.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -19,10 +18,9 @@ from amp_theory.exact.digits.newton import FAINT, SPARE, confirmed, solve_system
 from amp_theory.exact.digits.rationals import to_mp
 from amp_theory.exact.digits.rules import Real, Rule, trapezoid_rule
 from amp_theory.tools.errors import InputError, integer_between
+from amp_theory.tools.fixed_points import FixedPoint
 from amp_theory.tools.progress import tracked
-from amp_theory.tools.results import POINTS, FixedPoint, Located, Thresholds
-
-LOG = logging.getLogger(__name__)
+from amp_theory.tools.results import POINTS, Located, Thresholds
 
 if TYPE_CHECKING:
     from amp_theory.ingredients.paths.base import Path
@@ -117,7 +115,7 @@ class Sharpener:
     def thresholds(self, special: Thresholds) -> Thresholds:
         """Return all special points with more digits."""
         new: dict[str, Any] = {}
-        for name in tracked(POINTS, LOG, "%d digits of special points", self.digits):
+        for name in tracked(POINTS, "%d digits of special points", self.digits):
             old = getattr(special, name)
             new[name] = old if old is None else self.point(name, old)
         more = tuple(self.point("tricritical", old) for old in special.further_tricritical)

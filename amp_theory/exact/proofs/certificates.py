@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import re
 from collections.abc import Mapping
@@ -34,11 +33,10 @@ from amp_theory.exact.proofs.reduction import Problem
 from amp_theory.models.catalogue import MODELS, build_model, build_path
 from amp_theory.tools.errors import InputError, NumericalError, told
 from amp_theory.tools.files import check_output, read_bytes, to_json, write_text
-from amp_theory.tools.html import table
 from amp_theory.tools.progress import stage
-from amp_theory.tools.results import Located, Origin, Reported
-
-LOG = logging.getLogger(__name__)
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.results import Located, Origin
+from amp_theory.tools.tables import ResultTable
 
 if TYPE_CHECKING:
     from amp_theory.ingredients.paths.base import Path
@@ -111,11 +109,13 @@ class Certificate(Reported):
         rows.append("  (that it is the first such point along the control is no part of the proof)")
         return "\n".join(rows)
 
-    def _repr_html_(self) -> str:
+    def table(self) -> ResultTable:
+        """Return the certified intervals as rows of decimal strings: where the solution is the only one, and lies."""
         title = f"{self.point} point of {self.model}, path {self.path}: {self.equation}"
-        rows = [["x, exactly one solution in", *self.unique_within], ["x, it lies in", *self.solution]]
-        rows += [[name, *ends] for name, ends in self.values.items()]
-        return table(title, ["", "from", "to"], rows)
+        rows = [("x, exactly one solution in", *self.unique_within), ("x, it lies in", *self.solution)]
+        return ResultTable.of_rows(
+            title, ["quantity", "from", "to"], [*rows, *((n, *v) for n, v in self.values.items())]
+        )
 
 
 # --- writing ------------------------------------------------------------------------------------------------
@@ -183,7 +183,7 @@ def certify(threshold: Located) -> Certificate:
         raise InputError("certify takes a special point as `thresholds` returns it: this one does not know its model")
     problem = certifiable(origin.model, origin.path, origin.name)
     _check_affordable(problem, _rule(problem, _snr(problem, threshold.control, threshold.overlap, threshold.strength)))
-    with stage(LOG, "proof of the %s point of %r", origin.name, origin.model):
+    with stage("proof of the %s point of %r", origin.name, origin.model):
         centre = _total_snr(problem, threshold, origin)
         with interval_digits(WORKING):
             return _prove(problem, centre)

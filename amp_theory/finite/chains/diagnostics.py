@@ -19,6 +19,8 @@ import numpy as np
 
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, NumericalError, as_array, integer_between
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.tables import ResultTable
 
 #: records per chain that the estimates need
 FEWEST_RECORDS = 4
@@ -89,7 +91,7 @@ def split_r_hat(records: Array) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class MarkovChains:
+class MarkovChains(Reported):
     """Chains of configurations of one instance, recorded every few sweeps.
 
     Parameters
@@ -122,6 +124,21 @@ class MarkovChains:
     def chains(self) -> int:
         """Number of chains."""
         return int(self.energy.shape[0])
+
+    def report(self) -> str:
+        """Return a readable text: how many chains, sweeps and records, and where the means ended."""
+        what = f"{self.chains} chains of {self.configurations.shape[1]} variables, {self.sweeps} sweeps"
+        lines = [f"{what}, {len(self.times)} records, {self.acceptance.mean():.0%} of the updates changed a variable"]
+        if len(self.times):
+            lines.append(f"  mean energy at the last record {self.energy[:, -1].mean():.8g} per variable")
+            if self.overlap is not None:
+                lines.append(f"  mean overlap with the planted configuration {self.overlap[:, -1].mean():.8g}")
+        return "\n".join(lines)
+
+    def table(self) -> ResultTable:
+        """Return energy (per variable) and overlap of every chain at every record as rows."""
+        axes = {"chain": np.arange(self.chains), "sweeps": self.times}
+        return ResultTable.of_grid(str(self).splitlines()[0], axes, {"energy": self.energy, "overlap": self.overlap})
 
     def _kept(self, discard: int) -> Array:
         records = self.energy.shape[1]

@@ -18,7 +18,6 @@ force the mean correlation errs less, by a factor 1 - w over 1 + w, w = T h/2, f
 
 from __future__ import annotations
 
-import logging
 import math
 from dataclasses import dataclass, field
 
@@ -30,8 +29,8 @@ from amp_theory.finite.instances.dense import DenseInstance
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, as_flag, integer_between, positive, told
 from amp_theory.tools.progress import tracked
-
-LOG = logging.getLogger(__name__)
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.tables import ResultTable
 
 #: longest step in units of 1/T: the noise of one step then turns s by half a radian
 LONGEST_STEP = 0.125
@@ -39,7 +38,7 @@ MOST_STEPS, MOST_CHAINS = 10**9, 10**6
 
 
 @dataclass(frozen=True, eq=False)
-class LangevinTrajectories:
+class LangevinTrajectories(Reported):
     """Trajectories of Langevin dynamics, recorded every few steps, the start included.
 
     Parameters
@@ -68,6 +67,21 @@ class LangevinTrajectories:
     configurations: Array = field(repr=False)
     step: float
     step_error: dict[str, float] | None = None
+
+    def report(self) -> str:
+        """Return a readable text: how many trajectories and how long, and where the means ended."""
+        chains, size = self.configurations.shape
+        lines = [f"{chains} trajectories of {size} variables up to time {self.times[-1]:.6g}, step {self.step:.6g}"]
+        for name, values in (("energy", self.energy), ("correlation", self.correlation)):
+            error = "" if self.step_error is None else f", error of the step about {self.step_error[name]:.1g}"
+            lines.append(f"  mean {name} at the end {values[:, -1].mean():.8g}{error}")
+        return "\n".join(lines)
+
+    def table(self) -> ResultTable:
+        """Return energy (per variable), correlation with the start and overlap at every record as rows."""
+        axes = {"chain": np.arange(len(self.configurations)), "time": self.times}
+        columns = {"energy": self.energy, "correlation": self.correlation, "overlap": self.overlap}
+        return ResultTable.of_grid(str(self).splitlines()[0], axes, columns)
 
 
 def _field(instance: DenseInstance, s: Array) -> tuple[Array, Array]:
@@ -105,7 +119,7 @@ def _records(
     energy, correlation = np.empty((2, len(start), records))
     overlap = None if instance.planted is None else np.empty((len(start), records))
     s = start
-    for n in tracked(range(steps + 1), LOG, "steps of langevin"):
+    for n in tracked(range(steps + 1), "steps of langevin"):
         field, interaction = _field(instance, s)
         if n % every == 0:
             energy[:, n // every] = -temperature * interaction / instance.size

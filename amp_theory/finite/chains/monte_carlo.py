@@ -5,7 +5,6 @@ See sweeps.py for the updates.  The time unit is a sweep: one update of every va
 
 from __future__ import annotations
 
-import logging
 from functools import singledispatch
 from typing import Any
 
@@ -23,8 +22,6 @@ from amp_theory.ingredients.paths.side_information import SideInformation
 from amp_theory.tools.arrays import Array, Index
 from amp_theory.tools.errors import InputError, as_flag, integer_between
 from amp_theory.tools.progress import tracked
-
-LOG = logging.getLogger(__name__)
 
 MOST_SWEEPS, MOST_CHAINS = 10**9, 10**6
 
@@ -109,7 +106,7 @@ def _run(
     labels, tilt = discrete_start(instance, start, number, side, rng)
     sweeper = make_sweeper(instance, labels, tilt, np.ones(number))
     changes = np.zeros(number)
-    for sweep in tracked(range(1, total + 1), LOG, "sweeps of %s", name):
+    for sweep in tracked(range(1, total + 1), "sweeps of %s", name):
         changes += sweeper.sweep(noise(sweeper.labels, len(sweeper.atoms), rng))
         if recorder.due(sweep):
             recorder.record(sweep, sweeper.energy(), sweeper.configurations)

@@ -12,7 +12,6 @@ arXiv:1905.02939, section 5).
 
 from __future__ import annotations
 
-import logging
 import math
 from dataclasses import dataclass, field
 
@@ -27,15 +26,15 @@ from amp_theory.ingredients.paths.side_information import SideInformation
 from amp_theory.tools.arrays import Array, Index
 from amp_theory.tools.errors import InputError, NumericalError, as_array, integer_between, told
 from amp_theory.tools.progress import tracked
-
-LOG = logging.getLogger(__name__)
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.tables import ResultTable
 
 #: rejection that the automatic ladder aims at, rounds and sweeps of the first of them, replicas at most
 REJECTION, ROUNDS, FIRST_SWEEPS, MOST_REPLICAS = 0.4, 4, 40, 200
 
 
 @dataclass(frozen=True, eq=False)
-class TemperedChains:
+class TemperedChains(Reported):
     """A run of parallel tempering.
 
     Parameters
@@ -57,6 +56,18 @@ class TemperedChains:
     energies: Array = field(repr=False)
     swap_acceptance: Array = field(repr=False)
     round_trips: Index = field(repr=False)
+
+    def report(self) -> str:
+        """Return a readable text: the ladder, how often neighbours were exchanged, and the chains at factor 1."""
+        least = f", least acceptance {self.swap_acceptance.min():.2f}" if len(self.swap_acceptance) else ""
+        ladder = f"{len(self.factors)} replicas from factor {self.factors[0]:.6g} to 1{least}"
+        return f"{ladder}, {int(self.round_trips.sum())} round trips\n{self.chains}"
+
+    def table(self) -> ResultTable:
+        """Return the energy (per variable) of every chain, factor and record as rows."""
+        chains, _, records = self.energies.shape
+        axes = {"chain": np.arange(chains), "factor": self.factors, "record": np.arange(records)}
+        return ResultTable.of_grid(str(self).splitlines()[0], axes, {"energy": self.energies})
 
 
 class Ladder:
@@ -261,7 +272,7 @@ def parallel_tempering(
     ascending = _own_factors(instance, side, rng) if factors is None else check_factors(factors)
     ladder, sweeper = _start_ladder(instance, ascending, start, number, side, rng)
     changes, energies = np.zeros(number), []
-    for sweep in tracked(range(1, total + 1), LOG, "sweeps of parallel tempering"):
+    for sweep in tracked(range(1, total + 1), "sweeps of parallel tempering"):
         at_one = ladder.rows[:, -1]
         changes += ladder.sweep(rng)[at_one]
         if recorder.due(sweep):

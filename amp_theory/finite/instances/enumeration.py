@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from amp_theory.finite.instances.base import Instance, as_instance, fitting_side
 from amp_theory.ingredients.paths.side_information import Mask, SideInformation
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, as_generator, integer_between
+from amp_theory.tools.reports import Reported, plain
+from amp_theory.tools.tables import ResultTable
 
 #: configurations at most, and the variables of the largest instance
 MOST_CONFIGURATIONS, MOST_VARIABLES = 2**17, 14
@@ -18,7 +21,7 @@ MOST_CONFIGURATIONS, MOST_VARIABLES = 2**17, 14
 MOST_SAMPLES = 10**7
 
 
-class Enumeration:
+class Enumeration(Reported):
     """All configurations of an instance with a discrete prior and their probabilities.
 
     Parameters
@@ -57,6 +60,24 @@ class Enumeration:
         return np.asarray(
             np.log(mixture.probabilities)[label].sum(axis=1) + self.instance.interaction(self.configurations)
         )
+
+    def report(self) -> str:
+        """Return a readable text: how many configurations, their normalisation, and the most probable one."""
+        where = f"{len(self.configurations)} configurations of {self.instance!r}"
+        best = float(self.probabilities().max())
+        return f"{where}\n  log normalisation {self.log_normalisation():.12g}, largest probability {best:.8g}"
+
+    def table(self) -> ResultTable:
+        """Return all configurations as rows: the values of the variables, log weight and probability."""
+        values = {f"s{i}": column for i, column in enumerate(self.configurations.T)}
+        rest = {"log_weight": self.log_weight, "probability": self.probabilities()[0]}
+        return ResultTable(f"{len(self.configurations)} configurations", values | rest)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data: configurations, log weights (priors included), probabilities and normalisation."""
+        rest = {"log_weight": self.log_weight, "probabilities": self.probabilities()[0]}
+        content = {"configurations": self.configurations, **rest, "log_normalisation": self.log_normalisation()}
+        return {name: plain(value) for name, value in content.items()}
 
     def probabilities(self, side: SideInformation | None = None) -> Array:
         """Return the probabilities of all configurations, given side information, shape (batch, number).

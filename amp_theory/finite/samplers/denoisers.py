@@ -21,13 +21,15 @@ from amp_theory.ingredients.paths.side_information import Mask, SideInformation
 from amp_theory.ingredients.priors.mixtures import Mixture
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, answer_of, as_array, as_flag, told
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.tables import ResultTable
 
 #: what the sum of a variable's probabilities may miss of one
 ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class Denoised:
+class Denoised(Reported):
     """Posterior means, shape (batch, size), whether they converged, shape (batch,), and how to draw single variables.
 
     marginals holds the probabilities of a discrete prior's values, shape (batch, size, values); or effective_field and
@@ -40,6 +42,19 @@ class Denoised:
     marginals: Array | None = None
     effective_field: Array | None = None
     precision: Array | None = None
+
+    def report(self) -> str:
+        """Return a readable text: how many means, and how many batches converged."""
+        batch, size = self.mean.shape
+        return f"posterior means of {size} variables, {batch} side informations, {int(self.converged.sum())} converged"
+
+    def table(self) -> ResultTable:
+        """Return the mean of every variable as rows, and whether that batch converged."""
+        batch, size = self.mean.shape
+        axes = {"batch": np.arange(batch), "variable": np.arange(size)}
+        return ResultTable.of_grid(
+            self.report(), axes, {"mean": self.mean, "converged": np.asarray(self.converged)[:, None]}
+        )
 
     def draw(self, mixture: Mixture, rng: np.random.Generator) -> Array:
         """Draw every variable from its own posterior, independently, shape (batch, size).

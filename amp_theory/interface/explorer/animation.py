@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import subprocess
 from dataclasses import dataclass
@@ -33,10 +32,10 @@ from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import FileError, InputError, as_float, integer_between, positive, told
 from amp_theory.tools.files import check_output, replacing
+from amp_theory.tools.fixed_points import FixedPoint
 from amp_theory.tools.progress import tracked
-from amp_theory.tools.results import FixedPoint, Reported
-
-LOG = logging.getLogger(__name__)
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.tables import ResultTable
 
 if TYPE_CHECKING:
     from matplotlib.animation import AbstractMovieWriter
@@ -77,6 +76,11 @@ class Animation(Reported):
     def report(self) -> str:
         """Return a readable text: the file, and what the film shows."""
         return f"{self.file}: {self.frames} frames, {self.summary}"
+
+    def table(self) -> ResultTable:
+        """Return what was written as one row."""
+        names = ("control", "frames", "transition", "jump", "summary")
+        return ResultTable("film", {"file": [str(self.file)]} | {name: [getattr(self, name)] for name in names})
 
 
 def animate(
@@ -354,7 +358,7 @@ def _write(target: FilePath, writer: AbstractMovieWriter, film: Film) -> None:
     """Write a film aside and rename it into place; writers choose the format by the name's ending."""
     try:
         with replacing(target, target.suffix) as aside, writer.saving(film.figure, str(aside), DOTS):
-            for k in tracked(range(len(film.strengths)), LOG, "frames"):
+            for k in tracked(range(len(film.strengths)), "frames"):
                 film.draw(k)
                 writer.grab_frame()
     except subprocess.CalledProcessError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,9 +17,10 @@ from amp_theory.phases.geometry.solved import SAFETY, check, geometry_of
 from amp_theory.phases.points.fixed_points import regions
 from amp_theory.phases.points.thresholds import sharpener
 from amp_theory.tools.arrays import EPS, Array
-from amp_theory.tools.errors import as_float
-from amp_theory.tools.html import table
-from amp_theory.tools.results import Located, Reported, titled
+from amp_theory.tools.errors import as_float, one_of
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.results import Located, MissingPoint, points_table, titled
+from amp_theory.tools.tables import ResultTable
 
 
 @dataclass(frozen=True)
@@ -65,13 +67,20 @@ class PathTransitions(Reported):
             rows += [f"  {name:<20} {point}" for point in points] or [f"  {name:<20} none: {self.reasons[name]}"]
         return "\n".join(rows)
 
-    def _repr_html_(self) -> str:
-        rows = [
-            [name.replace("_", " "), point]
-            for name in LINES
-            for point in getattr(self, name) or [f"none: {self.reasons[name]}"]
-        ]
-        return table(self.title, ["line", "point"], rows)
+    def __getitem__(self, name: str) -> tuple[Located, ...]:
+        points: tuple[Located, ...] = getattr(self, one_of("line", name, LINES))
+        return points
+
+    def table(self) -> ResultTable:
+        """Return the points as rows: line, coordinates and error bounds; the reason for a line without points."""
+        rows: list[tuple[str, float | None, Located | MissingPoint]] = []
+        for name in LINES:
+            lower: Sequence[float | None] = self.lower_overlaps if name == "first_order" else [None] * len(self[name])
+            rows += [(name, low, point) for low, point in zip(lower, self[name], strict=True)]
+            if not self[name]:
+                rows.append((name, None, MissingPoint(name, self.reasons[name], self.control_name, "strength")))
+        labels = [{"line": name, "lower_overlap": low} for name, low, _ in rows]
+        return points_table(self.title, labels, [point for *_, point in rows])
 
 
 def path_transitions(model: Model, path: Path, control: float, digits: int | None = None) -> PathTransitions:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +17,9 @@ from amp_theory.phases.geometry.solved import check, geometry_of
 from amp_theory.phases.points.fixed_points import fixed_coordinates
 from amp_theory.tools.arrays import EPS, Array, Index
 from amp_theory.tools.errors import as_float, integer_between
-from amp_theory.tools.files import check_output, write_text
+from amp_theory.tools.reports import Reported, plain
 from amp_theory.tools.roots import solve_bracketed
-from amp_theory.tools.sheets import csv_text
+from amp_theory.tools.tables import ResultTable
 
 #: points of a curve
 MOST_POINTS = 100_000
@@ -28,7 +28,7 @@ ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class Isotherm:
+class Isotherm(Reported):
     """The equation of state at one control: strength against overlap, by rising overlap.
 
     All arrays have one length; strengths are >= 0.  Where no strength >= 0 makes an overlap a fixed point it is left
@@ -46,12 +46,45 @@ class Isotherm:
     stable: npt.NDArray[np.bool_]
     folds: tuple[tuple[float, float], ...]
 
-    def to_csv(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
-        """Write the curve as a table with a header line, as `sheets.csv_text` says."""
-        target = check_output(path, [".csv"], overwrite)
-        header = ["overlap", self.strength_name, "free_entropy", "mmse", "stable"]
-        columns = zip(self.overlap, self.strength, self.free_entropy, self.mmse, self.stable, strict=True)
-        write_text(target, csv_text(header, ([*map(float, row[:4]), int(row[4])] for row in columns)))
+    def __len__(self) -> int:
+        return len(self.overlap)
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_") and name in (self.control_name, self.strength_name):
+            return self.control if name == self.control_name else self.strength
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), self.control_name, self.strength_name})
+
+    @property
+    def title(self) -> str:
+        """What the curve is, and at which control."""
+        return f"equation of state at {self.control_name} = {self.control:.12g}"
+
+    def report(self) -> str:
+        """Return a readable text: how far the curve goes, and its folds."""
+        ranges = [
+            f"{name} from {values.min():.6g} to {values.max():.6g}" if len(self) else f"no {name}"
+            for name, values in (("overlap", self.overlap), (self.strength_name, self.strength))
+        ]
+        folds = [f"  fold: overlap = {q:.12g}, {self.strength_name} = {s:.12g}" for q, s in self.folds]
+        return "\n".join([f"{self.title}: {len(self)} points, {', '.join(ranges)}", *(folds or ["  no fold"])])
+
+    def table(self) -> ResultTable:
+        """Return the points of the curve as rows."""
+        columns: dict[str, Any] = {"overlap": self.overlap, self.strength_name: self.strength}
+        columns |= {name: getattr(self, name) for name in ("free_entropy", "mmse", "stable")}
+        return ResultTable(self.title, columns)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data: control and strength under their own names, the points in lists, and the folds."""
+        names = ("overlap", "free_entropy", "mmse", "stable")
+        return {
+            self.control_name: self.control, self.strength_name: plain(self.strength),
+            **{name: plain(getattr(self, name)) for name in names},
+            "folds": [{"overlap": q, self.strength_name: s} for q, s in self.folds],
+        }  # fmt: skip
 
 
 def equation_of_state(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import logging
 import os
 import platform
 from collections.abc import Mapping
@@ -28,10 +27,9 @@ from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import InputError, NumericalError, as_float, as_list, integer_between, one_of, told
 from amp_theory.tools.files import check_output, to_json, write_text
 from amp_theory.tools.progress import stage
-from amp_theory.tools.results import POINTS, Reported, Thresholds
-from amp_theory.tools.sheets import csv_text
-
-LOG = logging.getLogger(__name__)
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.results import POINTS, Thresholds
+from amp_theory.tools.tables import ResultTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -223,18 +221,36 @@ class Diagram(Reported):
 
     def report(self) -> str:
         """Return a readable text: special points, lines and where they end."""
+        return self._told(self.thresholds.report())
+
+    def _summary(self) -> str:
+        return self._told(repr(self.thresholds))
+
+    def _told(self, points: str) -> str:
         lo, hi = self.described
         where = "" if (lo, hi) == (0, float("inf")) else f", described for {lo:.10g} < {self.model.control} < {hi:.10g}"
-        rows = [self.thresholds.report(), f"  target: {self.target}{where}"]
+        rows = [points, f"  target: {self.target}{where}"]
         for name, line in self.lines.items():
             ends = "; ".join(f"from {a} to {b}" for a, b in line.ends) or "none"
             rows.append(f"  {name:<20} {len(line)} points, {ends}")
         return "\n".join(rows)
 
-    def _repr_html_(self) -> str:
+    def to_html(self) -> str:
+        """Return the picture and the table of special points as HTML, as notebooks show them."""
         from amp_theory.phases.diagram.drawing import inline_picture
 
-        return inline_picture(self) + self.thresholds._repr_html_()
+        return inline_picture(self) + self.thresholds.to_html()
+
+    def table(self) -> ResultTable:
+        """Return the lines as one table: line, segment, control, strength, overlaps, error of the strength."""
+        names = ["segment", self.model.control, self.path.strength, "overlap", "lower_overlap"]
+        names.append(f"error_of_{self.path.strength}")
+        rows = [
+            (name, *row)
+            for name, line in self.lines.items()
+            for row in line.table(self.model.control, self.path.strength).rows()
+        ]
+        return ResultTable.of_rows(self.thresholds.title, ["line", *names], rows)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, from which `load` makes the diagram again."""
@@ -256,20 +272,6 @@ class Diagram(Reported):
     def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
         """Write the diagram as JSON; `load` reads it back."""
         write_text(check_output(path, [".json"], overwrite), to_json(self.to_dict()))
-
-    def to_csv(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
-        """Write the lines as one table: line, segment, control, strength, overlaps, error of the strength.
-
-        Cells and names are written as `sheets.csv_text` says.
-        """
-        target = check_output(path, [".csv"], overwrite)
-        header = ["line", "segment", self.model.control, self.path.strength, "overlap", "lower_overlap"]
-        rows: list[list[str | float | int | None]] = []
-        for name, line in self.lines.items():
-            lower = line.lower_overlap if line.lower_overlap is not None else [None] * len(line)
-            for row in zip(line.segment, line.control, line.strength, line.overlap, lower, line.error, strict=True):
-                rows.append([name, int(row[0]), *(None if x is None else float(x) for x in row[1:])])
-        write_text(target, csv_text([*header, f"error_of_{self.path.strength}"], rows))
 
     def plot(self, axes: Axes | None = None, axis: str = "strength") -> Axes:
         """Draw the diagram with matplotlib; see `plotting.plot_diagram`."""
@@ -338,7 +340,7 @@ def phase_diagram(
     lo, hi = check_range(model, control_range) if control_range is not None else default_range(model, special)
     points = integer_between("points", points, 2, MOST_POINTS)
     chosen = model.check_target(target)
-    with stage(LOG, "lines between %g and %g, %d points each", lo, hi, points):
+    with stage("lines between %g and %g, %d points each", lo, hi, points):
         lines = traced(solver, special, (lo, hi), points)
     return Diagram(
         model=model, path=path, control_range=(lo, hi), points=points, target=chosen, lines=lines, thresholds=special,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from functools import lru_cache, singledispatch
 
 from amp_theory.equations_of_state.base import EquationOfState
@@ -14,8 +13,6 @@ from amp_theory.phases.geometry.geometry import Geometry
 from amp_theory.phases.geometry.regular_graphs import RegularGeometry
 from amp_theory.tools.errors import InputError
 from amp_theory.tools.progress import stage
-
-LOG = logging.getLogger(__name__)
 
 #: error bounds of located points, in units of what the errors of the surface make
 SAFETY = 4.0
@@ -53,5 +50,5 @@ def check(model: object, path: object) -> None:
 @lru_cache(maxsize=256)
 def solved(model: Model, path: Path) -> Geometry:
     """Return the folds and branches, computed once for equal arguments."""
-    with stage(LOG, "folds of %r along %r", model, path):
+    with stage("folds of %r along %r", model, path):
         return geometry_over(equation_of_state_of(model, path))

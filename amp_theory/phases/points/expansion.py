@@ -51,8 +51,9 @@ from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.phases.points.tricritical import sorted_cusps
 from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import InputError, NumericalError, as_array, as_float, integer_between
-from amp_theory.tools.html import table
-from amp_theory.tools.results import Located, Reported, titled
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.results import Located, titled
+from amp_theory.tools.tables import ResultTable
 
 #: steps of numerical derivatives: in the coordinate, relative, between these; in the strength; in the control, relative
 LEAST_STEP, MOST_STEP, STRENGTH_STEP, CONTROL_STEP = 5e-4, 4e-3, 2e-3, 2e-3
@@ -65,7 +66,7 @@ FARTHEST = 1e100
 
 
 @dataclass(frozen=True)
-class Coefficient:
+class Coefficient(Reported):
     """A number with an absolute bound on its error."""
 
     value: float
@@ -74,8 +75,13 @@ class Coefficient:
     def __float__(self) -> float:
         return self.value
 
-    def __str__(self) -> str:
+    def report(self) -> str:
+        """Return the number with its error bound."""
         return f"{self.value:.12g} +- {self.error:.1g}"
+
+    def table(self) -> ResultTable:
+        """Return the number and its error bound as one row."""
+        return ResultTable("coefficient", {"value": [self.value], "error_of_value": [self.error]})
 
     def times(self, factor: float) -> Coefficient:
         """Return a multiple."""
@@ -172,10 +178,14 @@ class TricriticalExpansion(Reported):
             "uninformed_spinodal": {**at, self.strength: middle + split, "overlap": q - opening},
         }
 
+    @property
+    def _numbers(self) -> dict[str, Coefficient]:
+        names = ("overlap_opening", "strength_slope", "strength_opening", "first_order_jump", "spinodal_jump")
+        return {name: getattr(self, name) for name in names}
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
-        names = ("overlap_opening", "strength_slope", "strength_opening", "first_order_jump", "spinodal_jump")
-        numbers = {name: getattr(self, name) for name in names}
+        numbers = self._numbers
         return {
             "model": self.model, "parameters": self.parameters, "path": self.path, "control": self.control,
             "strength": self.strength, "direction": self.direction, "tricritical": self.point.to_dict(),
@@ -206,8 +216,12 @@ class TricriticalExpansion(Reported):
         """Return a readable text."""
         return "\n".join([self._title, *(f"  {name:<18} {text}" for name, text in self._rows())])
 
-    def _repr_html_(self) -> str:
-        return table(self._title, ["", "to leading order"], self._rows())
+    def table(self) -> ResultTable:
+        """Return the coefficients as rows, with the power of epsilon that each belongs to."""
+        half, slope, opening = self.overlap_exponent, 1.0, self.strength_exponent
+        powers = (half, slope, opening, half, half)
+        rows = [(n, x.value, x.error, p) for (n, x), p in zip(self._numbers.items(), powers, strict=True)]
+        return ResultTable.of_rows(self._title, ["coefficient", "value", "error_of_value", "power_of_epsilon"], rows)
 
 
 def tricritical_expansion(model: Model, path: Path, number: int = 0) -> TricriticalExpansion:

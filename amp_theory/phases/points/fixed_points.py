@@ -25,7 +25,8 @@ from amp_theory.phases.geometry.solved import SAFETY, check, geometry_of
 from amp_theory.phases.points.thresholds import sharpener
 from amp_theory.tools.arrays import EPS, Array, Bools
 from amp_theory.tools.errors import InputError, NumericalError, as_float, integer_between, positive, told, unknown_name
-from amp_theory.tools.results import FixedPoint, FixedPoints, Kind, Status
+from amp_theory.tools.fixed_points import FixedPoint, FixedPoints, Kind, StateEvolution
+from amp_theory.tools.results import Status
 
 #: where next to q = rho roots are looked for, in units of 1/variance
 FARTHEST_ROOT = 1e40
@@ -301,33 +302,6 @@ def _kinds(stable: list[bool]) -> list[Kind]:
     kinds[where[-1]] = "informed"
     kinds[where[0]] = "uninformed"
     return kinds
-
-
-@dataclass(frozen=True, eq=False)
-class StateEvolution:
-    """Iterates of state evolution: overlap and mmse, shape (steps + 1,), from the start on.
-
-    Parameters
-    ----------
-    overlap, mmse
-        q and rho - q of every iterate, the start first.
-    converged
-        Whether the limit of the iteration is known to lie within `error` of the last overlap.
-    start
-        From where.
-    error
-        Bound on the distance of the last overlap from the limit; infinite if it is not known.
-    status
-        "converged"; "max_steps" (stopped on the way, which may lead anywhere); "stalled" (rounding hides whether
-        the iteration goes on, as at a fold: see `fixed_points`).
-    """
-
-    overlap: Array
-    mmse: Array
-    converged: bool
-    start: str
-    error: float = math.inf
-    status: Status = Status.MAX_STEPS
 
 
 def state_evolution(

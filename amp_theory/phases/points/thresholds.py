@@ -7,7 +7,6 @@ colourings in populations.py.
 
 from __future__ import annotations
 
-import logging
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
@@ -23,8 +22,6 @@ from amp_theory.phases.points.zero_strength import algorithmic, condensation, dy
 from amp_theory.tools.errors import InputError
 from amp_theory.tools.progress import stage
 from amp_theory.tools.results import Thresholds
-
-LOG = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     import os
@@ -108,7 +105,7 @@ def special_points(
     geo = geometry_of(model, path)
     if executor is not None or checkpoint is not None:
         raise InputError(f"{model!r} is solved at once: it has no long runs to checkpoint or to distribute")
-    with stage(LOG, "special points of %r along %r", model, path):
+    with stage("special points of %r along %r", model, path):
         return located_points(geo)
 
 
