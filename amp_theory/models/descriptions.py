@@ -76,14 +76,14 @@ def summary(kind: type[Any]) -> str:
 
 
 def _meanings(kind: type[Any]) -> dict[str, str]:
-    """Return what a class's docstring, or one of its bases', says of every argument."""
+    """Return what a docstring says of every argument: that of a base where there is one, as it says most."""
     found: dict[str, str] = {}
     for owner in reversed(kind.__mro__[:-1]):
         text = inspect.cleandoc(owner.__dict__.get("__doc__") or "")
         section = re.search(r"^Parameters\n-+\n(.*?)(?=^\w[\w ]*\n-{3,}$|\Z)", text, re.DOTALL | re.MULTILINE)
         for names, said in re.findall(r"^(\S.*)\n((?:[ \t]+.*\n?|\n(?=[ \t]))+)", section[1] if section else "", re.M):
             for name in names.partition(" : ")[0].split(","):
-                found[name.strip()] = " ".join(said.split())
+                found.setdefault(name.strip(), " ".join(said.split()))
     return found
 
 
