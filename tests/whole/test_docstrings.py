@@ -148,8 +148,9 @@ class Documented:
         """Tell whether there is an example, or a link to one; that of a class may show what the class has."""
         if self.is_property or ">>>" in self.parts.get("Examples", "") or self.parts.get("See Also"):
             return True
-        example = sections(self.owner.__doc__ and inspect.cleandoc(self.owner.__doc__) or "") if self.owner else {}
-        return f".{self.name.split('.')[-1]}(" in example.get("Examples", "")
+        owners = self.owner.__mro__ if self.owner else ()
+        examples = (sections(inspect.cleandoc(vars(c).get("__doc__") or "")).get("Examples", "") for c in owners)
+        return any(f".{self.name.split('.')[-1]}(" in example for example in examples)
 
 
 def members(name: str, owner: type) -> dict[str, Documented]:

@@ -225,7 +225,9 @@ class AbsChannel(OutputChannel):
 
     Examples
     --------
-    >>> print(f"{float(AbsChannel().functions(0.0, 1.0).slope):.10f}")  # Gaussian prior: weak recovery at alpha = 1/slope
+    For variables of unit variance weak recovery is at alpha = 1/R'(0):
+
+    >>> print(f"{float(AbsChannel().functions(0.0, 1.0).slope):.10f}")
     2.0000000000
     """
 
