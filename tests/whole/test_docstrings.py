@@ -21,7 +21,7 @@ TO_BE_COMPLETED = {
     "phases.diagram.drawing", "interface.plots", "interface.cli", "interface.commands", "tools.results", "tools.html",
 }  # fmt: skip
 #: methods of all results, which their base explains
-OF_RESULTS = {"report", "to_dict", "to_csv", "to_dataframe", "plot"}
+OF_RESULTS = {"report", "to_dict", "to_csv", "to_dataframe", "table", "plot"}
 #: what implements equations, and says whose
 FROM_A_SOURCE: set[str] = set()
 #: what needs no section though it seems so, with the reason

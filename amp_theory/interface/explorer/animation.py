@@ -14,7 +14,8 @@ from amp_theory.ingredients.paths.base import Path
 from amp_theory.interface.explorer.data import highest_strength
 from amp_theory.interface.explorer.tables import known_overlaps
 from amp_theory.models.base import Model
-from amp_theory.phases.diagram.diagram import Diagram, as_diagram, default_range, phase_diagram
+from amp_theory.phases.diagram.compute import default_range, phase_diagram
+from amp_theory.phases.diagram.diagram import Diagram, as_diagram
 from amp_theory.phases.diagram.drawing import (
     BLUE,
     LABELS,

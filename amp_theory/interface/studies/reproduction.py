@@ -13,7 +13,8 @@ import numpy as np
 
 from amp_theory.interface.studies.published import FIGURES, PublishedFigure
 from amp_theory.models.catalogue import build_model, build_path
-from amp_theory.phases.diagram.diagram import Diagram, phase_diagram
+from amp_theory.phases.diagram.compute import phase_diagram
+from amp_theory.phases.diagram.diagram import Diagram
 from amp_theory.tools.errors import FileError, answer_of
 from amp_theory.tools.files import as_file, check_output, to_json, write, write_text
 from amp_theory.tools.results import Located
