@@ -46,7 +46,7 @@ class Coloring(Model):
 
     References
     ----------
-    arXiv:1109.3041, for the thresholds known from population dynamics.
+    L. Zdeborova and F. Krzakala, Phys. Rev. E 76, 031131 (2007).
 
     Examples
     --------

@@ -224,6 +224,10 @@ class Bicoloring(SparseModel):
     InputError
         If k or the temperature is out of its range.
 
+    References
+    ----------
+    arXiv:2308.14085; M. Mezard and A. Montanari, Information, Physics, and Computation (2009), chapters 14, 15 and 19.
+
     Examples
     --------
     >>> round(Bicoloring(5).weak_recovery, 6)  # (2^(k-1) - 1)^2/(k (k-1))
@@ -263,6 +267,10 @@ class XORSAT(SparseModel):
     ------
     InputError
         If k or the temperature is out of its range.
+
+    References
+    ----------
+    arXiv:2308.14085; M. Mezard and A. Montanari, Information, Physics, and Computation (2009), chapter 18.
 
     Examples
     --------

@@ -44,6 +44,11 @@ def shown(text: str, longest: int = LONGEST) -> str:
 class AmpTheoryError(Exception):
     """Base class of every error this package raises on purpose: its message is one short line.
 
+    Parameters
+    ----------
+    message
+        What was given, what is allowed, what to do; cut to 280 characters.
+
     See Also
     --------
     InputError, UnknownNameError, FileError, NumericalError

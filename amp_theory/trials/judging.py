@@ -234,6 +234,10 @@ class SamplerJudgement:
         The judgements of the instances.
     terms
         What it is held to.
+
+    See Also
+    --------
+    simulate : Which returns them, with an example.
     """
 
     sampler: str

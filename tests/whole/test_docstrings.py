@@ -9,7 +9,7 @@ import re
 import textwrap
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
@@ -22,10 +22,19 @@ TO_BE_COMPLETED = {
 }  # fmt: skip
 #: methods of all results, which their base explains
 OF_RESULTS = {"report", "to_dict", "to_csv", "to_dataframe", "table", "plot"}
-#: what implements equations, and says whose
-FROM_A_SOURCE: set[str] = set()
+#: functions that implement equations, and say whose; so do all that derive from BASES, themselves or by their base
+FROM_A_SOURCE = {
+    "compare_samplers", "draw_samples", "equation_of_state", "equilibrium_correlation", "fixed_points",
+    "free_entropy_curve", "langevin", "langevin_correlations", "parallel_tempering", "path_transitions",
+    "phase_diagram", "population_fixed_point", "population_isotherm", "reproduce", "run_amp", "run_bp", "run_gamp",
+    "state_evolution", "thresholds", "tricritical_expansion", "two_groups",
+}  # fmt: skip
+BASES = (at.Model, at.Path, at.Prior, at.OutputChannel, at.Coupling)
+SOURCE = re.compile(r"arXiv:|Phys\. |Lett\. |Statistical\s+Physics|Information, Physics")
 #: what needs no section though it seems so, with the reason
-EXCEPTIONS: dict[tuple[str, str], str] = {}
+EXCEPTIONS = {
+    ("UniformDiscreteDiffusion", "Source"): "its scalar channel is derived in `uniform_channel`, after no publication",
+}
 #: the checks whose failure is an InputError, and those of modules that call them
 CHECKS = {n for n, f in vars(errors).items() if inspect.isfunction(f) and "raise" in (f.__doc__ or "")}
 SECTION = re.compile(r"^(\w[\w ]*)\n-{3,}$", re.MULTILINE)
@@ -34,7 +43,9 @@ SECTION = re.compile(r"^(\w[\w ]*)\n-{3,}$", re.MULTILINE)
 def sections(text: str) -> dict[str, str]:
     """Return the parts of a docstring by title, the first under an empty one."""
     parts = SECTION.split(text)
-    return {"": parts[0].strip()} | {title: body.strip("\n") for title, body in zip(parts[1::2], parts[2::2])}
+    return {"": parts[0].strip()} | {
+        title: body.strip("\n") for title, body in zip(parts[1::2], parts[2::2], strict=True)
+    }
 
 
 def described(body: str) -> dict[str, str]:
@@ -109,11 +120,12 @@ class Documented:
     @cached_property
     def arguments(self) -> list[str]:
         """The names of what it takes."""
-        if self.is_property or (isinstance(self.thing, type) and issubclass(self.thing, BaseException | Protocol)):
+        if self.is_property or (isinstance(self.thing, type) and "__init__" not in vars(self.thing)):
             return []
         target = self.thing if isinstance(self.thing, type) else self.function
-        names = list(inspect.signature(target).parameters)
-        return names[1:] if self.owner is not None and not isinstance(self.thing, staticmethod) else names
+        names = [name for name in inspect.signature(target).parameters if not name.startswith("_")]
+        bound = self.owner is not None and not isinstance(self.thing, staticmethod)
+        return names[1:] if bound else names
 
     @cached_property
     def answers(self) -> bool:
@@ -140,9 +152,21 @@ class Documented:
             found.add("Raises")
         if not self.shown():
             found.add("Examples")
-        if self.name in FROM_A_SOURCE and not re.search("arXiv|Source: |References", "".join(self.texts)):
+        if self.has_equations and not SOURCE.search(self.lineage):
             found.add("Source")
-        return found
+        return {what for what in found if (self.name, what) not in EXCEPTIONS}
+
+    @property
+    def has_equations(self) -> bool:
+        """Whether it has to say whose equations it implements."""
+        return self.name in FROM_A_SOURCE or (isinstance(self.thing, type) and issubclass(self.thing, BASES))
+
+    @property
+    def lineage(self) -> str:
+        """Its docstring; with those of its bases but `Model` and `Path`, whose source is not that of each of them."""
+        bases = self.thing.__mro__ if isinstance(self.thing, type) else [self.thing]
+        own = [base for base in bases if base is self.thing or base not in (at.Model, at.Path)]
+        return "\n".join(base.__doc__ or "" for base in own)
 
     def shown(self) -> bool:
         """Tell whether there is an example, or a link to one; that of a class may show what the class has."""
@@ -166,6 +190,7 @@ def members(name: str, owner: type) -> dict[str, Documented]:
     return found
 
 
+@cache
 def public() -> list[Documented]:
     """Return everything public of the package, what several classes inherit once."""
     found: dict[Any, Documented] = {}
@@ -179,3 +204,148 @@ def public() -> list[Documented]:
                 if key not in OF_RESULTS:
                     found.setdefault(item.thing, item)
     return list(found.values())
+
+
+def test_docstrings_are_complete():
+    assert {item.name: missing for item in public() if (missing := item.missing())} == {}
+
+
+def test_everything_public_is_looked_at():
+    names = {item.name for item in public()}
+    assert {"Prior.channel", "Prior.mean", "SideInformation.from_field", "IsingPSpin", "thresholds"} <= names
+    assert len(names) == len(public()) > 400
+    unused = {(name, what) for name, what in EXCEPTIONS if name not in names}
+    assert not unused | {(name, "Source") for name in FROM_A_SOURCE - names}
+
+
+def links(item: Documented) -> list[str]:
+    """Return the names under See Also."""
+    heads = [line.partition(" : ")[0] for line in item.parts.get("See Also", "").splitlines() if line[:1].strip()]
+    return [name.strip() for head in heads for name in head.split(",")]
+
+
+def resolved(name: str) -> Any:
+    """Return what a name of the package, or of one of its classes, stands for; None if nothing does."""
+    found: Any = at
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def test_links_lead_somewhere():
+    wrong = {(item.name, name) for item in public() for name in links(item) if resolved(name) is None}
+    assert wrong == set()
+    assert sum(len(links(item)) for item in public()) > 50
+    assert resolved("Prior.channel") is at.Prior.channel
+    assert resolved("Prior.nonsense") is resolved("nonsense.channel") is None
+
+
+def test_links_to_examples_lead_to_one():
+    """Where another docstring is said to hold an example, it does, or one of the class it belongs to."""
+    found = 0
+    for item in public():
+        for line in item.parts.get("See Also", "").splitlines():
+            name, _, what = line.partition(" : ")
+            if "example" in what:
+                text = "".join(Documented(name, resolved(name)).texts)
+                assert ">>>" in text, (item.name, name)
+                found += 1
+    assert found > 20
+
+
+# --- what is missing is found ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Complete:
+    """A length.
+
+    Parameters
+    ----------
+    value
+        The length, > 0, in metres.
+
+    Raises
+    ------
+    InputError
+        If it is not positive.
+
+    Examples
+    --------
+    >>> Complete(2.0).times(3.0)
+    6.0
+    """
+
+    value: float
+
+    def __post_init__(self) -> None:
+        errors.positive("value", self.value)
+
+    def times(self, factor: float) -> float:
+        """Return a multiple.
+
+        Parameters
+        ----------
+        factor
+            A number.
+
+        Returns
+        -------
+        float
+            In metres.
+        """
+        return self.value * factor
+
+
+def without(text: str, title: str) -> str:
+    """Return a docstring without a section."""
+    parts = sections(inspect.cleandoc(text))
+    del parts[title]
+    return "\n\n".join(f"{name}\n---\n{body}" if name else body for name, body in parts.items())
+
+
+@pytest.mark.parametrize("title", ["Parameters", "Raises", "Examples"])
+def test_a_class_without_a_section_is_found(monkeypatch, title):
+    assert Documented("Complete", Complete).missing() == set()
+    monkeypatch.setattr(Complete, "__doc__", without(Complete.__doc__, title))
+    assert Documented("Complete", Complete).missing() == {title}
+
+
+@pytest.mark.parametrize("title", ["Parameters", "Returns"])
+def test_a_method_without_a_section_is_found(monkeypatch, title):
+    assert Documented("Complete.times", Complete.times, Complete).missing() == set()
+    monkeypatch.setattr(Complete.times, "__doc__", without(Complete.times.__doc__, title))
+    assert Documented("Complete.times", Complete.times, Complete).missing() == {title}
+
+
+def test_other_faults_are_found(monkeypatch):
+    text = Complete.__doc__
+    for wrong, found in (
+        (text.replace("    value\n", "    length\n"), "Parameters"),
+        (text.replace("        The length, > 0, in metres.\n", ""), "what value is"),
+        (text.replace("A length.", "A length"), "summary"),
+        ("", "summary"),
+    ):
+        monkeypatch.setattr(Complete, "__doc__", wrong)
+        assert found in Documented("Complete", Complete).missing()
+    # the example of the class no longer shows the method
+    assert Documented("Complete.times", Complete.times, Complete).missing() == {"Examples"}
+
+
+def test_a_missing_source_is_found(monkeypatch):
+    for thing in (at.IsingPSpin, at.thresholds):
+        assert Documented(thing.__name__, thing).missing() == set()
+        monkeypatch.setattr(thing, "__doc__", without(thing.__doc__, "References"))
+        assert Documented(thing.__name__, thing).missing() == {"Source"}
+
+
+def test_what_raises_is_found():
+    def body():
+        raise ValueError
+
+    def check():
+        return errors.positive("x", 1)
+
+    assert refuses(body)
+    assert refuses(check)
+    assert not refuses(without)

@@ -234,8 +234,22 @@ class FixedOverlap:
 class PopulationPoint:
     """A point of an isotherm: at this overlap the density is a fixed point's.
 
-    free_entropy is S relative to the paramagnet without side information, per_density its derivative in the density;
-    each error is two standard errors from blocks in time and independent runs.
+    Each error is two standard errors from blocks in time and independent runs.
+
+    Parameters
+    ----------
+    overlap
+        The overlap in (0, 1).
+    density, density_error
+        Edges per node.
+    free_entropy, free_entropy_error
+        S in nats per node, relative to the paramagnet without side information.
+    per_density, per_density_error
+        Its derivative in the density.
+
+    See Also
+    --------
+    population_isotherm : Which returns it, with an example.
     """
 
     overlap: float
@@ -284,12 +298,29 @@ def population_isotherm(
     executor, checkpoint, progress
         As for `run_tasks`: an executor for the runs, a file to resume from, a function of (finished, all).
 
+    Returns
+    -------
+    list of PopulationPoint
+        One for every overlap, in their order.
+
     Raises
     ------
     InputError
         For an overlap out of range or not a colouring.
     FileError
         If the checkpoint belongs to another problem.
+
+    References
+    ----------
+    L. Zdeborova and F. Krzakala, Phys. Rev. E 76, 031131 (2007).
+
+    Examples
+    --------
+    >>> from amp_theory import Coloring, Flow
+    >>> model = Coloring(4, population=1000, sweeps=8, runs=2)
+    >>> point = population_isotherm(model, Flow(), [0.8])[0]
+    >>> round(point.density, 1), point.density_error < 0.1
+    (4.4, True)
     """
     check_coloring(model, path)
     wanted = [as_float("overlap", q, "in (0, 1)") for q in as_list("overlaps", overlaps)]
@@ -339,7 +370,19 @@ def _point(model: Coloring, overlap: float, runs: Sequence[Result]) -> Populatio
 
 @dataclass(frozen=True, eq=False)
 class PopulationFixedPoint:
-    """A fixed point of population dynamics at given density: means and two standard errors, and every sweep."""
+    """A fixed point of population dynamics at given density.
+
+    Parameters
+    ----------
+    overlap, overlap_error
+        The mean over late sweeps and all runs, and two standard errors.
+    trajectory
+        The overlap after every sweep, shape (runs, sweeps).
+
+    See Also
+    --------
+    population_fixed_point : Which returns it, with an example.
+    """
 
     overlap: float
     overlap_error: float
@@ -356,9 +399,31 @@ def population_fixed_point(
     model, path
         The colouring and the path.
     control, strength
-        Density and strength.
+        Density > 0, in edges per node, and strength >= 0.
     start
         "informed" (all messages right) or "uninformed" (undecided).
+
+    Returns
+    -------
+    PopulationFixedPoint
+        The overlap with two standard errors, and every sweep.
+
+    Raises
+    ------
+    InputError
+        If the model is no colouring, or a value is out of range.
+
+    References
+    ----------
+    L. Zdeborova and F. Krzakala, Phys. Rev. E 76, 031131 (2007).
+
+    Examples
+    --------
+    >>> from amp_theory import Coloring, Flow
+    >>> model = Coloring(4, population=1000, sweeps=8, runs=2)
+    >>> found = population_fixed_point(model, Flow(), control=5.0, strength=0.0)
+    >>> found.trajectory.shape, round(found.overlap, 1)
+    ((2, 8), 0.9)
     """
     check_coloring(model, path)
     start = one_of("start", start, ["informed", "uninformed"])

@@ -55,8 +55,19 @@ COLOURS = {"informed": RED, "intermediate": PURPLE, "unstable": "black"}
 class Animation(Reported):
     """What `animate` wrote.
 
-    `transition` is the strength of the first-order transition on the path and `jump` the one where the uninformed
-    branch ends, both of the planted measure; None where there is none.
+    Parameters
+    ----------
+    file, control, frames
+        The file, the control of the path that is shown, and the number of pictures.
+    transition, jump
+        The strengths of the first-order transition on the path, and of where the uninformed branch ends, both of the
+        planted measure; None where there is none.
+    summary
+        What the film shows, in a sentence.
+
+    See Also
+    --------
+    animate : Which returns it.
     """
 
     file: FilePath
@@ -121,6 +132,10 @@ def animate(
         For a bad value, for .mp4 without ffmpeg, or where a control must be given.
     FileError
         If the file exists already (without `overwrite`) or cannot be written; nothing is left behind.
+
+    See Also
+    --------
+    path_transitions : The strengths at which the ball and the equilibrium jump, with an example.
     """
     check(model, path)
     target = check_output(file, [".gif", ".mp4"], overwrite)

@@ -79,7 +79,7 @@ def reproduce(
     overwrite: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> list[KeyPoint]:
-    """Draw the eight phase diagrams of the paper, and tabulate every key point.
+    """Draw the eight phase diagrams of the paper, and tabulate every key point; it takes about a minute.
 
     Parameters
     ----------
@@ -91,10 +91,23 @@ def reproduce(
     progress
         Called with the name of each figure when it is begun.
 
+    Returns
+    -------
+    list of KeyPoint
+        The rows of the table: the paper's number, ours, and where the paper has it.
+
     Raises
     ------
     FileError
         If a file exists and `overwrite` is not given: nothing is written then.
+
+    See Also
+    --------
+    phase_diagram : One diagram, with an example.
+
+    References
+    ----------
+    arXiv:2308.14085, and the numbers that its published code prints.
     """
     target = as_file(folder)
     try:

@@ -111,6 +111,10 @@ def path_transitions(model: Model, path: Path, control: float, digits: int | Non
     NumericalError
         If a solver fails.
 
+    References
+    ----------
+    arXiv:2308.14085.
+
     Examples
     --------
     >>> from amp_theory import Flow, IsingPSpin

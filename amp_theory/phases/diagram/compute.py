@@ -59,13 +59,16 @@ def phase_diagram(
     NumericalError
         If a solver fails.
 
-    See Also
-    --------
-    Diagram : With an example.
-
     References
     ----------
     arXiv:2308.14085, whose figures these are.
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, SphericalPSpin
+    >>> diagram = phase_diagram(SphericalPSpin(p=3), Flow(), points=5)
+    >>> {name: len(line) for name, line in diagram.lines.items()}
+    {'informed_spinodal': 5, 'first_order': 5, 'uninformed_spinodal': 5}
     """
     solver = geometry_of(model, path)
     special = thresholds(model, path)

@@ -257,6 +257,9 @@ class TricriticalExpansion(Reported):
 def tricritical_expansion(model: Model, path: Path, number: int = 0) -> TricriticalExpansion:
     """Return the normal form of the equation of state at a tricritical point: how the three lines open from it.
 
+    It is derived on top of this module; the exponents are those of L. D. Landau and E. M. Lifshitz, Statistical
+    Physics, chapter on the critical point.
+
     Parameters
     ----------
     model, path
