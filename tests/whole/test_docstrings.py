@@ -72,7 +72,7 @@ def refuses(function: Any) -> bool:
             return True
         if isinstance(node, ast.Call):
             name = ast.unparse(node.func).split(".")[-1]
-            if name in CHECKS or name.startswith("check_"):
+            if name in CHECKS or name.startswith(("check", "as_")):
                 return True
     return False
 
