@@ -191,7 +191,7 @@ def run_closed_forms(options: argparse.Namespace) -> Result:
 
 def run_diagram(options: argparse.Namespace) -> Result:
     """Compute a phase diagram and write its files."""
-    from amp_theory.phases.diagram.diagram import MOST_POINTS, phase_diagram
+    from amp_theory.phases.diagram.compute import MOST_POINTS, phase_diagram
     from amp_theory.phases.diagram.drawing import View
 
     model, path = _model(options), _path(options)
@@ -316,7 +316,7 @@ def run_overlap(options: argparse.Namespace) -> Result:
 
 def run_compare(options: argparse.Namespace) -> Result:
     """Compare samplers."""
-    from amp_theory.phases.comparison import compare_samplers
+    from amp_theory.phases.rules import compare_samplers
 
     result = compare_samplers(_model(options), options.target)
     return result.to_dict(), result.report()

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, told
 from amp_theory.tools.reports import Reported
-from amp_theory.tools.results import Status
 from amp_theory.tools.tables import ERROR, ResultTable
 
 Kind = Literal["uninformed", "informed", "intermediate", "unstable"]
@@ -20,12 +17,33 @@ Kind = Literal["uninformed", "informed", "intermediate", "unstable"]
 class FixedPoint(Reported):
     """One fixed point of state evolution.
 
-    kind is uninformed (reached from zero overlap), informed (reached from full overlap), intermediate
-    (stable, between the two) or unstable.  Where only one stable fixed point exists it is listed as
-    uninformed.  All quantities are per variable, entropies in nats: free_entropy is the log likelihood
-    ratio against pure noise, mmse is rho - overlap, mutual_information is I(s*; everything observed).
-    errors bounds overlap, free_entropy and mutual_information.  Where digits were asked for, `decimals` holds
-    overlap, free_entropy and mmse as decimal strings.
+    All quantities are per variable.
+
+    Parameters
+    ----------
+    overlap
+        q, between 0 and rho = E s^2.
+    free_entropy
+        The log likelihood ratio against pure noise, in nats.
+    stable
+        Whether state evolution stays there.
+    kind
+        "uninformed" (reached from zero overlap), "informed" (reached from full overlap), "intermediate" (stable,
+        between the two) or "unstable".  Where only one stable fixed point exists it is listed as uninformed.
+    mmse
+        rho - q.
+    mutual_information
+        I(s*; everything observed), in nats.
+    signal
+        The snr with which every variable sees the others.
+    errors
+        Absolute bounds by the names of overlap, free_entropy and mutual_information.
+    decimals
+        Overlap, free_entropy and mmse as decimal strings where digits were asked for.
+
+    See Also
+    --------
+    fixed_points : Which returns them, with an example.
     """
 
     overlap: float
@@ -80,8 +98,19 @@ def fixed_points_table(title: str, points: Sequence[FixedPoint]) -> ResultTable:
 class FixedPoints(Reported):
     """All fixed points at one control and strength, sorted by overlap; behaves like a tuple of them.
 
-    region is easy, easy_metastable or hard, that of the planted measure; a `Diagram` tells where it is also that of the
-    random one.
+    Parameters
+    ----------
+    points
+        The fixed points.
+    control, strength
+        Where.
+    region
+        easy, easy_metastable or hard, that of the planted measure; a `Diagram` tells where it is also that of the
+        random one.
+
+    See Also
+    --------
+    fixed_points : Which returns them, with an example.
     """
 
     points: tuple[FixedPoint, ...]
@@ -142,41 +171,3 @@ class FixedPoints(Reported):
             "control": self.control, "strength": self.strength, "region": self.region,
             "fixed_points": [point.to_dict() for point in self.points],
         }  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class StateEvolution(Reported):
-    """Iterates of state evolution: overlap and mmse, shape (steps + 1,), from the start on.
-
-    Parameters
-    ----------
-    overlap, mmse
-        q and rho - q of every iterate, the start first.
-    converged
-        Whether the limit of the iteration is known to lie within `error` of the last overlap.
-    start
-        From where.
-    error
-        Bound on the distance of the last overlap from the limit; infinite if it is not known.
-    status
-        "converged"; "max_steps" (stopped on the way, which may lead anywhere); "stalled" (rounding hides whether
-        the iteration goes on, as at a fold: see `fixed_points`).
-    """
-
-    overlap: Array
-    mmse: Array
-    converged: bool
-    start: str
-    error: float = math.inf
-    status: Status = Status.MAX_STEPS
-
-    def report(self) -> str:
-        """Return a readable text: how the iteration ended, where, and how far from its limit at most."""
-        where = f"overlap = {self.overlap[-1]:.12g} after {len(self.overlap) - 1} steps from the {self.start} start"
-        return f"state evolution: {self.status}, {where}, at most {self.error:.1g} from the limit"
-
-    def table(self) -> ResultTable:
-        """Return the iterates as rows."""
-        return ResultTable(
-            self.report(), {"step": range(len(self.overlap)), "overlap": self.overlap, "mmse": self.mmse}
-        )

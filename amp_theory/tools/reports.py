@@ -34,11 +34,31 @@ class Reported(ABC):
 
     @abstractmethod
     def report(self) -> str:
-        """Return a readable text with all numbers, their errors and how they were found."""
+        """Return a readable text with all numbers, their errors and how they were found.
+
+        Returns
+        -------
+        str
+            Several lines.
+
+        See Also
+        --------
+        Thresholds : One of the results, with an example.
+        """
 
     @abstractmethod
     def table(self) -> ResultTable:
-        """Return the result as a table: columns by the names of their quantities, with errors beside them."""
+        """Return the result as a table: columns by the names of their quantities, with errors beside them.
+
+        Returns
+        -------
+        ResultTable
+            With a title, columns and their units.
+
+        See Also
+        --------
+        ResultTable : With an example.
+        """
 
     def _summary(self) -> str:
         """Return what the prompt shows; it is cut where it is long."""
@@ -60,6 +80,10 @@ class Reported(ABC):
         -------
         dict
             By the names of the command line's JSON, or of the fields.
+
+        See Also
+        --------
+        Thresholds : One of the results, with an example.
         """
         return {
             name: plain(getattr(self, name))
@@ -78,6 +102,10 @@ class Reported(ABC):
         ------
         InputError
             If pandas is not installed.
+
+        See Also
+        --------
+        Thresholds : One of the results, with an example.
         """
         return self.table().to_dataframe()
 
@@ -95,11 +123,25 @@ class Reported(ABC):
         ------
         FileError
             If the file exists, or cannot be written.
+
+        See Also
+        --------
+        Thresholds : One of the results, with an example.
         """
         self.table().to_csv(path, overwrite)
 
     def to_html(self) -> str:
-        """Return the result as HTML, as notebooks show it."""
+        """Return the result as HTML, as notebooks show it.
+
+        Returns
+        -------
+        str
+            One element with everything in it.
+
+        See Also
+        --------
+        Thresholds : One of the results, with an example.
+        """
         return self.table().to_html()
 
     def _repr_html_(self) -> str:

@@ -55,7 +55,7 @@ class Located(Reported):
 
     The coordinates are also found under the model's own names: point["temperature"], point.snr.
 
-    Attributes
+    Parameters
     ----------
     control, overlap
         Its coordinates: the control in the model's units, the overlap between 0 and the prior's second moment.
@@ -176,7 +176,7 @@ class MissingPoint(Reported):
 
     `thresholds(model, path)["algorithmic"]` is one where `thresholds(model, path).algorithmic` is None.
 
-    Attributes
+    Parameters
     ----------
     name
         Which special point.
@@ -251,7 +251,7 @@ class Thresholds(Reported):
 
     It is also a mapping from the names to the points, in which a `MissingPoint` stands for one that does not exist.
 
-    Attributes
+    Parameters
     ----------
     model, path
         Their names.
@@ -294,9 +294,25 @@ class Thresholds(Reported):
     def of(
         cls, model: Any, path: Any, found: Mapping[str, Located | str], further: Sequence[Located] = ()
     ) -> Thresholds:
-        """Return the special points of a model along a path from what was found: a point, or why there is none.
+        """Return the special points of a model along a path from what was found.
 
-        Every point is told whose it is.  `further` are tricritical points beyond the first.
+        Parameters
+        ----------
+        model, path
+            Whose they are, which every point is told.
+        found
+            By the names in `POINTS`: a point, or why there is none.
+        further
+            Tricritical points beyond the first.
+
+        Returns
+        -------
+        Thresholds
+            With all of them.
+
+        See Also
+        --------
+        thresholds : Which finds them, with an example.
         """
         points = {n: replace(p, origin=Origin(model, path, n)) for n, p in found.items() if isinstance(p, Located)}
         more = tuple(replace(p, origin=Origin(model, path, "tricritical")) for p in further)
@@ -313,7 +329,17 @@ class Thresholds(Reported):
         return titled(self.model, self.parameters, self.path)
 
     def points(self) -> dict[str, Located | None]:
-        """Return the special points by name."""
+        """Return the special points by name.
+
+        Returns
+        -------
+        dict
+            None for a point that does not exist.
+
+        See Also
+        --------
+        Thresholds.items : With a `MissingPoint` instead, which says why.
+        """
         return {name: getattr(self, name) for name in POINTS}
 
     def __iter__(self) -> Iterator[str]:
@@ -327,11 +353,33 @@ class Thresholds(Reported):
         return point or MissingPoint(name, self.reasons[name], self.control, self.strength)
 
     def keys(self) -> KeysView[str]:
-        """Return the names of the special points."""
+        """Return the names of the special points.
+
+        Returns
+        -------
+        KeysView
+            In the order of reports.
+
+        See Also
+        --------
+        Thresholds.items : With the points.
+        """
         return self.points().keys()
 
     def items(self) -> ItemsView[str, Located | MissingPoint]:
-        """Return pairs of a name and its point, a `MissingPoint` for one that does not exist."""
+        """Return pairs of a name and its point.
+
+        Returns
+        -------
+        ItemsView
+            With a `MissingPoint` for a point that does not exist.
+
+        Examples
+        --------
+        >>> from amp_theory import Flow, SphericalPSpin, thresholds
+        >>> [name for name, point in thresholds(SphericalPSpin(p=3), Flow()).items() if not point]
+        ['algorithmic', 'weak_recovery']
+        """
         return {name: self[name] for name in POINTS}.items()
 
     def to_dict(self) -> dict[str, Any]:

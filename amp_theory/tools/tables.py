@@ -69,7 +69,27 @@ class ResultTable:
 
     @classmethod
     def of_rows(cls, title: str, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> ResultTable:
-        """Return the table of these rows, each with a cell for every name."""
+        """Return the table of these rows.
+
+        Parameters
+        ----------
+        title
+            What the table shows.
+        names
+            Of the columns, without units.
+        rows
+            Each with a cell for every name.
+
+        Returns
+        -------
+        ResultTable
+            With these rows.
+
+        Examples
+        --------
+        >>> ResultTable.of_rows("two", ["overlap", "free_entropy"], [(0.1, 0.0), (0.5, 0.2)]).rows()
+        [(0.1, 0.0), (0.5, 0.2)]
+        """
         kept = list(rows)
         return cls(title, {name: [row[k] for row in kept] for k, name in enumerate(names)})
 
@@ -85,6 +105,17 @@ class ResultTable:
             Values along every axis by its name, shapes (n,), (m,), ...
         columns
             Arrays that broadcast to shape (n, m, ...) by the name of their quantity; one that is None is left out.
+
+        Returns
+        -------
+        ResultTable
+            With n m ... rows, the last axis changing fastest.
+
+        Examples
+        --------
+        >>> table = ResultTable.of_grid("grid", {"chain": [0, 1], "time": [0.0, 0.5]}, {"energy": np.zeros((2, 2))})
+        >>> table.rows()[-1]
+        (1, 0.5, 0.0)
         """
         mesh = np.meshgrid(*(np.asarray(values) for values in axes.values()), indexing="ij")
         shape = mesh[0].shape
@@ -100,7 +131,17 @@ class ResultTable:
         return len(next(iter(self.columns.values()), ()))
 
     def rows(self) -> list[tuple[Cell, ...]]:
-        """Return the cells row by row, numbers as Python's own."""
+        """Return the cells row by row, numbers as Python's own.
+
+        Returns
+        -------
+        list of tuple
+            One tuple for every row.
+
+        See Also
+        --------
+        ResultTable.of_rows : The other way round, with an example.
+        """
         return list(zip(*([_cell(c) for c in column] for column in self.columns.values()), strict=True))
 
     def to_csv(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
@@ -117,6 +158,10 @@ class ResultTable:
         ------
         FileError
             If the file exists, or cannot be written.
+
+        See Also
+        --------
+        ResultTable.to_dataframe : As a data frame.
         """
         write_text(check_output(path, [".csv"], overwrite), csv_text(self.names, self.rows()))
 
@@ -132,6 +177,10 @@ class ResultTable:
         ------
         InputError
             If pandas is not installed.
+
+        See Also
+        --------
+        ResultTable.to_csv : As a file.
         """
         try:
             import pandas as pd
@@ -142,7 +191,17 @@ class ResultTable:
         return frame
 
     def to_html(self) -> str:
-        """Return the table as HTML: numbers to 12 digits, errors to one, `SHOWN` rows at most."""
+        """Return the table as HTML: numbers to 12 digits, errors to one, `SHOWN` rows at most.
+
+        Returns
+        -------
+        str
+            A table element.
+
+        See Also
+        --------
+        ResultTable.to_dataframe : With all rows and digits.
+        """
         formats = [".1g" if name.startswith(ERROR) else ".12g" for name in self.columns]
         rows = [
             [_shown(cell, form) for cell, form in zip(row, formats, strict=True)] for row in self.rows()[: SHOWN + 1]

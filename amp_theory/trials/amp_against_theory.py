@@ -29,7 +29,7 @@ from amp_theory.finite.instances.draw import draw_instance
 from amp_theory.finite.instances.linear import GLMInstance
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
-from amp_theory.phases.points.fixed_points import state_evolution
+from amp_theory.phases.points.state_evolution import state_evolution
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.checkpoints import Result, State
 from amp_theory.tools.errors import InputError, as_list, integer_between, told
@@ -96,6 +96,10 @@ class AmpComparison(Reported):
         AMP minus state evolution at infinite size, and the standard error, at the tested iterations.
     p_value
         Probability of extrapolated differences as large as these, if there is none.
+
+    See Also
+    --------
+    amp_against_state_evolution : With an example.
     """
 
     sizes: tuple[int, ...]
@@ -195,12 +199,15 @@ def amp_against_state_evolution(
     executor, checkpoint, progress
         As for `simulate`.
 
+    Returns
+    -------
+    AmpComparison
+        Overlaps of AMP and of state evolution, and how likely their differences are by chance.
+
     Raises
     ------
-    InputError
-        For bad arguments.
-    FileError
-        If the checkpoint belongs to another problem.
+    InputError, FileError
+        For bad arguments; if the checkpoint belongs to another problem.
 
     Examples
     --------
@@ -226,12 +233,17 @@ def amp_against_state_evolution(
     overlap = np.array([r["overlap"] for r in results]).reshape(len(ns), number, steps)
     tested = tuple(t for t in (2**k for k in range(1, 20)) if t <= steps)
     columns = np.array(tested) - 1
-    if np.ptp(overlap[:, :, columns], axis=1).min() <= SAME:
+    _check_differences(overlap[:, :, columns])
+    return AmpComparison(ns, theory, overlap, tested, *extrapolate(ns, (overlap - theory)[:, :, columns]))
+
+
+def _check_differences(overlap: Array) -> None:
+    """Raise an `InputError` if all instances have the same overlap, of shape (sizes, instances, iterations)."""
+    if np.ptp(overlap, axis=1).min() <= SAME:
         raise InputError(
             "AMP's overlap is the same in all instances, as without side information at q = 0, or where AMP recovers "
             "them exactly: choose a strength > 0, or fewer iterations"
         )
-    return AmpComparison(ns, theory, overlap, tested, *extrapolate(ns, (overlap - theory)[:, :, columns]))
 
 
 def _theory(model: Model, path: Path, control: float, strength: float, steps: int) -> Array:

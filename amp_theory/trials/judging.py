@@ -236,6 +236,10 @@ class SamplerJudgement(Reported):
         The judgements of the instances.
     terms
         What it is held to.
+
+    See Also
+    --------
+    simulate : Which returns them, with an example.
     """
 
     sampler: str

@@ -232,6 +232,10 @@ class Simulation(Reported):
     results
         Energies, overlaps and reliabilities of all configurations, an item for every instance, in lists by the name of
         the sampler ("exact" for the reference) and of the column.
+
+    See Also
+    --------
+    simulate : With an example.
     """
 
     plan: Plan

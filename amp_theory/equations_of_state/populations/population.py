@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from amp_theory.equations_of_state.populations.found import PopulationFixedPoint, PopulationPoint
 from amp_theory.ingredients.paths.base import Path, as_path
 from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDiscreteDiffusion
 from amp_theory.models.coloring import Coloring
@@ -35,9 +36,7 @@ from amp_theory.tools.arrays import Array
 from amp_theory.tools.checkpoints import Result, State
 from amp_theory.tools.errors import InputError, as_float, as_list, one_of, told
 from amp_theory.tools.registration import ByClass
-from amp_theory.tools.reports import Reported
 from amp_theory.tools.runs import random_stream, run_tasks
-from amp_theory.tools.tables import ResultTable
 
 #: bisections for the degree, standard deviations beyond which degrees are cut off
 STEPS, TAIL = 60, 7.0
@@ -232,36 +231,6 @@ class FixedOverlap:
         return {"degree": degree.tolist(), "entropy": relative.tolist(), "edge": edge.tolist()}
 
 
-@dataclass(frozen=True)
-class PopulationPoint(Reported):
-    """A point of an isotherm: at this overlap the density is a fixed point's.
-
-    free_entropy is S relative to the paramagnet without side information, per_density its derivative in the density;
-    each error is two standard errors from blocks in time and independent runs.
-    """
-
-    overlap: float
-    density: float
-    free_entropy: float
-    density_error: float
-    free_entropy_error: float
-    per_density: float
-    per_density_error: float
-
-    def report(self) -> str:
-        """Return a readable text: overlap, density and free entropy, each with two standard errors."""
-        density = f"density = {self.density:.8g} +- {self.density_error:.1g}"
-        entropy = f"free_entropy = {self.free_entropy:.8g} +- {self.free_entropy_error:.1g}"
-        return f"overlap = {self.overlap:.8g}, {density}, {entropy}"
-
-    def table(self) -> ResultTable:
-        """Return the point as one row; errors are two standard errors."""
-        columns = {"overlap": [self.overlap]}
-        for name in ("density", "free_entropy", "per_density"):
-            columns |= {name: [getattr(self, name)], f"error_of_{name}": [getattr(self, f"{name}_error")]}
-        return ResultTable("point of an isotherm", columns)
-
-
 def blocked_error(runs: Sequence[Sequence[float]], blocks: int = 5) -> float:
     """Return two standard errors of the mean: over runs, or over blocks of sweeps, whichever is larger."""
     values = np.array(runs)
@@ -299,12 +268,29 @@ def population_isotherm(
     executor, checkpoint, progress
         As for `run_tasks`: an executor for the runs, a file to resume from, a function of (finished, all).
 
+    Returns
+    -------
+    list of PopulationPoint
+        One for every overlap, in their order.
+
     Raises
     ------
     InputError
         For an overlap out of range or not a colouring.
     FileError
         If the checkpoint belongs to another problem.
+
+    References
+    ----------
+    L. Zdeborova and F. Krzakala, Phys. Rev. E 76, 031131 (2007).
+
+    Examples
+    --------
+    >>> from amp_theory import Coloring, Flow
+    >>> model = Coloring(4, population=1000, sweeps=8, runs=2)
+    >>> point = population_isotherm(model, Flow(), [0.8])[0]
+    >>> round(point.density, 1), point.density_error < 0.1
+    (4.4, True)
     """
     check_coloring(model, path)
     wanted = [as_float("overlap", q, "in (0, 1)") for q in as_list("overlaps", overlaps)]
@@ -352,26 +338,6 @@ def _point(model: Coloring, overlap: float, runs: Sequence[Result]) -> Populatio
     )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class PopulationFixedPoint(Reported):
-    """A fixed point of population dynamics at given density: means and two standard errors, and every sweep."""
-
-    overlap: float
-    overlap_error: float
-    trajectory: Array
-
-    def report(self) -> str:
-        """Return a readable text: the overlap with two standard errors, and of how many sweeps."""
-        runs, sweeps = self.trajectory.shape
-        return f"overlap = {self.overlap:.8g} +- {self.overlap_error:.1g} ({runs} runs of {sweeps} sweeps)"
-
-    def table(self) -> ResultTable:
-        """Return the overlap after every sweep of every run as rows."""
-        runs, sweeps = self.trajectory.shape
-        axes = {"run": np.arange(runs), "sweep": np.arange(1, sweeps + 1)}
-        return ResultTable.of_grid(str(self), axes, {"overlap": self.trajectory})
-
-
 def population_fixed_point(
     model: Coloring, path: Path, control: float, strength: float, start: str = "informed"
 ) -> PopulationFixedPoint:
@@ -382,9 +348,31 @@ def population_fixed_point(
     model, path
         The colouring and the path.
     control, strength
-        Density and strength.
+        Density > 0, in edges per node, and strength >= 0.
     start
         "informed" (all messages right) or "uninformed" (undecided).
+
+    Returns
+    -------
+    PopulationFixedPoint
+        The overlap with two standard errors, and every sweep.
+
+    Raises
+    ------
+    InputError
+        If the model is no colouring, or a value is out of range.
+
+    References
+    ----------
+    L. Zdeborova and F. Krzakala, Phys. Rev. E 76, 031131 (2007).
+
+    Examples
+    --------
+    >>> from amp_theory import Coloring, Flow
+    >>> model = Coloring(4, population=1000, sweeps=8, runs=2)
+    >>> found = population_fixed_point(model, Flow(), control=5.0, strength=0.0)
+    >>> found.trajectory.shape, round(found.overlap, 1)
+    ((2, 8), 0.9)
     """
     check_coloring(model, path)
     start = one_of("start", start, ["informed", "uninformed"])

@@ -68,6 +68,10 @@ class ClosedForms(Reported):
         For which values of the open parameters a point exists; no entry: for all.
     reasons
         Why a point or a formula is missing.
+
+    See Also
+    --------
+    closed_forms : Which returns it, with an example.
     """
 
     title: str
@@ -94,12 +98,21 @@ class ClosedForms(Reported):
         values
             By the names in `symbols`; numbers are taken as they are written in decimals.
 
+        Returns
+        -------
+        ClosedForms
+            With fewer symbols.
+
         Raises
         ------
         UnknownNameError
             If a name is not among `symbols`.
         InputError
             If a condition of a point is violated: points are never silently wrong.
+
+        See Also
+        --------
+        closed_forms : With an example.
         """
         known = self._replacements(values)
 

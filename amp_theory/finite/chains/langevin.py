@@ -58,6 +58,10 @@ class LangevinTrajectories(Reported):
     step_error
         Estimated errors of the means over chains that are due to the step, the largest over all records: "energy" and
         "correlation", twice their changes when steps are halved under the same noise; None unless asked for.
+
+    See Also
+    --------
+    langevin : Which returns it, with an example.
     """
 
     times: Array = field(repr=False)
@@ -145,6 +149,8 @@ def langevin(
     chains: int = 1, every: int = 1, check_step: bool = False,
 ) -> LangevinTrajectories:  # fmt: skip
     """Run overdamped Langevin dynamics of a spherical model, sum s^2 = size.
+
+    L. F. Cugliandolo and J. Kurchan, Phys. Rev. Lett. 71 (1993), equation 3; G. Ben Arous et al., arXiv:math/0409273.
 
     Parameters
     ----------

@@ -49,6 +49,10 @@ class TemperedChains(Reported):
         Mean acceptance probability between neighbours, shape (replicas - 1,).
     round_trips
         How often a configuration went from the lowest factor to 1 and back, shape (chains,).
+
+    See Also
+    --------
+    parallel_tempering : Which returns it, with an example.
     """
 
     chains: MarkovChains
@@ -233,7 +237,7 @@ def parallel_tempering(
     keep_samples: bool = False,
     factors: Array | None = None,
 ) -> TemperedChains:
-    """Sample an instance by parallel tempering: heat bath in replicas with weaker interactions, and exchanges.
+    """Sample an instance by parallel tempering: replicas with weaker interactions; ladder: arXiv:1905.02939, section 5.
 
     Parameters
     ----------

@@ -48,6 +48,14 @@ class Inference(Reported):
         "diverged" (the means grow without bound or are no longer finite: what is returned is the last iterate before
         that); "contradiction" (known values and constraints exclude each other: no configuration has a weight above
         zero, and what is returned is the iterate before this was found).
+
+    Examples
+    --------
+    >>> from amp_theory import SherringtonKirkpatrick, draw_instance, run_amp
+    >>> instance = draw_instance(SherringtonKirkpatrick(), control=0.5, size=200, seed=0)
+    >>> found = run_amp(instance, options=MessagePassingOptions(keep_iterates=True))
+    >>> len(found.iterates) == found.iterations + 1, found.overlaps(instance.planted).shape == (found.iterations + 1, 1)
+    (True, True)
     """
 
     mean: Array
@@ -77,7 +85,23 @@ class Inference(Reported):
         return ResultTable.of_grid(self.report(), axes, {**columns, "converged": np.asarray(self.converged)[:, None]})
 
     def overlaps(self, reference: Array) -> Array:
-        """Return the overlap m^t.reference/size of every iterate, shape (iterations + 1, batch)."""
+        """Return the overlap m^t.reference/size of every iterate, shape (iterations + 1, batch).
+
+        Parameters
+        ----------
+        reference
+            A configuration of shape (size,), or one for every side information.
+
+        Returns
+        -------
+        array
+            The overlaps, the start first.
+
+        Raises
+        ------
+        InputError
+            If the iterates were not kept, or the reference is of another shape.
+        """
         if not self.iterates:
             raise InputError("the iterates were not kept: run with keep_iterates=True")
         given = as_array("reference", reference, "finite")
@@ -102,6 +126,16 @@ class MessagePassingOptions:
         Iterations at most.
     keep_iterates
         Whether to return the means of all iterations.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range.
+
+    Examples
+    --------
+    >>> MessagePassingOptions(damping=0.2).max_iterations
+    500
     """
 
     damping: float = 0.0

@@ -33,6 +33,19 @@ class Enumeration(Reported):
     ------
     InputError
         If the prior is continuous or the instance too large.
+
+    Examples
+    --------
+    >>> from amp_theory import Autoregressive, IsingPSpin, draw_instance
+    >>> every = Enumeration(draw_instance(IsingPSpin(3), control=1.0, size=8, seed=0))
+    >>> every.configurations.shape, round(float(every.probabilities().sum()), 9)
+    ((256, 8), 1.0)
+    >>> rng = np.random.default_rng(0)
+    >>> side = Autoregressive().observe(every.instance.planted[None], 0.5, rng)
+    >>> every.mean(side).shape, every.marginals(side).shape, every.denoise(side)[1].tolist()
+    ((1, 8), (1, 8, 2), [True])
+    >>> every.sample(3, rng).shape, round(every.log_normalisation(), 6)
+    ((3, 8), 1.896787)
     """
 
     def __init__(self, instance: Instance) -> None:
@@ -82,6 +95,16 @@ class Enumeration(Reported):
     def probabilities(self, side: SideInformation | None = None) -> Array:
         """Return the probabilities of all configurations, given side information, shape (batch, number).
 
+        Parameters
+        ----------
+        side
+            Side information, none by default.
+
+        Returns
+        -------
+        array
+            Probabilities that sum to one; batch is 1 without side information.
+
         Raises
         ------
         InputError
@@ -102,6 +125,16 @@ class Enumeration(Reported):
 
         Contradicted ones, which samplers that draw several variables at a time can produce, get the marginals without
         the interaction.
+
+        Parameters
+        ----------
+        side
+            Side information.
+
+        Returns
+        -------
+        marginals, possible
+            Shapes (batch, size, values) and (batch,).
         """
         log = self._log_posterior(side)
         possible: Mask = np.isfinite(log.max(axis=1))
@@ -114,20 +147,76 @@ class Enumeration(Reported):
         return np.asarray(np.tensordot(probabilities, is_value.astype(float), (1, 0)))
 
     def mean(self, side: SideInformation | None = None) -> Array:
-        """Return the posterior means, shape (batch, size)."""
+        """Return the posterior means, shape (batch, size).
+
+        Parameters
+        ----------
+        side
+            Side information, none by default.
+
+        Returns
+        -------
+        array
+            E[s_i | side], in the units of s.
+
+        Raises
+        ------
+        InputError
+            If known variables contradict the instance's constraints.
+        """
         return self.probabilities(side) @ self.configurations
 
     def marginals(self, side: SideInformation | None = None) -> Array:
-        """Return the probabilities of every value of every variable, shape (batch, size, values)."""
+        """Return the probabilities of every value of every variable, shape (batch, size, values).
+
+        Parameters
+        ----------
+        side
+            Side information, none by default.
+
+        Returns
+        -------
+        array
+            Probabilities; values in the order of the prior's atoms.
+
+        Raises
+        ------
+        InputError
+            If known variables contradict the instance's constraints.
+        """
         return self._marginals(self.probabilities(side))
 
     def log_normalisation(self) -> float:
-        """Return log sum of weights, priors normalised."""
+        """Return log sum of weights, priors normalised.
+
+        Returns
+        -------
+        float
+            log Z in nats of the whole instance.
+        """
         top = float(self.log_weight.max())
         return top + float(np.log(np.exp(self.log_weight - top).sum()))
 
     def sample(self, number: int, rng: np.random.Generator) -> Array:
-        """Draw independent exact samples, shape (number, size)."""
+        """Draw independent exact samples, shape (number, size).
+
+        Parameters
+        ----------
+        number
+            How many, >= 0.
+        rng
+            A generator of random numbers.
+
+        Returns
+        -------
+        array
+            The configurations.
+
+        Raises
+        ------
+        InputError
+            If the number is out of range, or there is no generator.
+        """
         many, generator = integer_between("number", number, 0, MOST_SAMPLES), as_generator("rng", rng)
         return self.configurations[generator.choice(len(self.configurations), many, p=self.probabilities()[0])]
 

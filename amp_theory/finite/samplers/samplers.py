@@ -47,8 +47,10 @@ class Samples(Reported):
 
     Parameters
     ----------
+    sampler
+        The path's name.
     configurations
-        Shape (batch, size).
+        Shape (batch, size), in the units of s.
     strength
         Strength of side information at every call of the denoiser, shape (steps,).
     self_overlap
@@ -60,6 +62,10 @@ class Samples(Reported):
     resolution
         Largest change of the mean self-overlap within one step, or by the draw at the end, in units of E s^2: what
         several variables learn at a time, independently of each other.  Zero where they are drawn one by one.
+
+    See Also
+    --------
+    draw_samples : Which returns it, with an example.
     """
 
     sampler: str
@@ -261,7 +267,7 @@ def draw_samples(
     end_strength: float | None = None,
     order: Sequence[int] | None = None,
 ) -> Samples:
-    """Draw configurations of an instance by a sampler that works with a denoiser.
+    """Draw configurations of an instance by a sampler that works with a denoiser, as in arXiv:2308.14085.
 
     Parameters
     ----------

@@ -13,7 +13,8 @@ import numpy as np
 
 from amp_theory.interface.studies.published import FIGURES, PublishedFigure
 from amp_theory.models.catalogue import build_model, build_path
-from amp_theory.phases.diagram.diagram import Diagram, phase_diagram
+from amp_theory.phases.diagram.compute import phase_diagram
+from amp_theory.phases.diagram.diagram import Diagram
 from amp_theory.tools.errors import FileError, answer_of, integer_between
 from amp_theory.tools.files import as_file, check_output, to_json, write, write_text
 from amp_theory.tools.progress import tracked
@@ -27,7 +28,21 @@ TABLE = "key_points"
 
 @dataclass(frozen=True)
 class KeyPoint(Reported):
-    """One number of the paper's code beside ours, with our error bound."""
+    """One number of the paper's code beside ours.
+
+    Parameters
+    ----------
+    figure, point, coordinate
+        Where the number is.
+    published, ours, error
+        The number of the paper's code, ours, and our absolute error bound.
+    note
+        What is known of the figure's numbers.
+
+    See Also
+    --------
+    reproduce : Which tabulates all of them.
+    """
 
     figure: str
     point: str
@@ -59,7 +74,17 @@ class KeyPoint(Reported):
 
 @dataclass(frozen=True)
 class KeyPoints(Reported):
-    """All numbers of the paper's code beside ours; behaves like a tuple of them."""
+    """All numbers of the paper's code beside ours; behaves like a tuple of them.
+
+    Parameters
+    ----------
+    rows
+        A `KeyPoint` each.
+
+    See Also
+    --------
+    reproduce : Which returns them.
+    """
 
     rows: tuple[KeyPoint, ...]
 
@@ -119,7 +144,7 @@ def reproduce(
     overwrite: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> KeyPoints:
-    """Draw the eight phase diagrams of the paper, and tabulate every key point.
+    """Draw the eight phase diagrams of the paper, and tabulate every key point; it takes about a minute.
 
     Parameters
     ----------
@@ -131,10 +156,23 @@ def reproduce(
     progress
         Called with the name of each figure when it is begun.
 
+    Returns
+    -------
+    list of KeyPoint
+        The rows of the table: the paper's number, ours, and where the paper has it.
+
     Raises
     ------
     FileError
         If a file exists and `overwrite` is not given: nothing is written then.
+
+    See Also
+    --------
+    phase_diagram : One diagram, with an example.
+
+    References
+    ----------
+    arXiv:2308.14085, and the numbers that its published code prints.
     """
     target = as_file(folder)
     try:

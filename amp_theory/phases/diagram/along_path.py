@@ -27,9 +27,22 @@ from amp_theory.tools.tables import ResultTable
 class PathTransitions(Reported):
     """The points of all lines at one control, by growing strength, of the planted measure.
 
-    informed_spinodal holds where branches appear, first_order where the branch of largest free entropy changes,
-    uninformed_spinodal where branches disappear.  lower_overlaps are the other overlaps of the first-order points.
-    reasons tells of every line without points why it has none.
+    Parameters
+    ----------
+    model, path, parameters
+        The model and the path by name, and the model's parameters.
+    control, control_name
+        The control and its name.
+    informed_spinodal, first_order, uninformed_spinodal
+        Where branches appear, where the branch of largest free entropy changes, where branches disappear.
+    lower_overlaps
+        The other overlaps of the first-order points.
+    reasons
+        Of every line without points why it has none.
+
+    See Also
+    --------
+    path_transitions : Which returns it, with an example.
     """
 
     model: str
@@ -95,12 +108,21 @@ def path_transitions(model: Model, path: Path, control: float, digits: int | Non
     digits
         Significant digits, 1 to 50, of all strengths and overlaps; see `thresholds`.
 
+    Returns
+    -------
+    PathTransitions
+        The points of every line, each with an error bound.
+
     Raises
     ------
     InputError
         For a bad control, or digits that are not there for the model.
     NumericalError
         If a solver fails.
+
+    References
+    ----------
+    arXiv:2308.14085.
 
     Examples
     --------

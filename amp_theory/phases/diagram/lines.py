@@ -34,10 +34,27 @@ TAKEN_OVER = "another branch takes over"
 class Line(Reported):
     """One line of a phase diagram, as arrays of one length.
 
-    control and strength are its points; overlap is the overlap of the branch that appears or disappears
-    (spinodals) or of the upper branch (first order, lower_overlap being the other); error bounds the
-    strength.  Points with the same `segment` number are connected; `ends` tells for every segment why it
-    starts and stops.
+    Parameters
+    ----------
+    control, strength
+        Its points.
+    overlap
+        The overlap of the branch that appears or disappears (spinodals), or of the upper branch (first order).
+    lower_overlap
+        The overlap of the lower branch; None for spinodals.
+    error
+        Absolute bounds on the strength.
+    segment
+        Points with the same number are connected.
+    ends
+        Why every segment starts and stops.
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, SphericalPSpin, phase_diagram
+    >>> line = phase_diagram(SphericalPSpin(p=3), Flow(), points=5).line("first_order")
+    >>> len(line), line.ends[0]
+    (5, ('tricritical point', 'zero strength'))
     """
 
     control: Array
@@ -62,14 +79,26 @@ class Line(Reported):
         return "\n".join(lines)
 
     def table(self, control: str = "control", strength: str = "strength") -> ResultTable:
-        """Return the points as rows, control and strength under their own names if these are given."""
+        """Return the points as rows.
+
+        Parameters
+        ----------
+        control, strength
+            Names of their columns.
+        """
         columns: dict[str, Any] = {"segment": self.segment, control: self.control, strength: self.strength}
         lower = [None] * len(self) if self.lower_overlap is None else self.lower_overlap
         columns |= {"overlap": self.overlap, "lower_overlap": lower, ERROR + strength: self.error}
         return ResultTable("line", columns)
 
     def to_dict(self, control: str = "control", strength: str = "strength") -> dict[str, Any]:
-        """Return plain data, control and strength under their own names if these are given."""
+        """Return plain data.
+
+        Parameters
+        ----------
+        control, strength
+            Names under which these stand.
+        """
         columns = {control: self.control, strength: self.strength, "overlap": self.overlap}
         if self.lower_overlap is not None:
             columns["lower_overlap"] = self.lower_overlap

@@ -67,7 +67,18 @@ FARTHEST = 1e100
 
 @dataclass(frozen=True)
 class Coefficient(Reported):
-    """A number with an absolute bound on its error."""
+    """A number with an absolute bound on its error.
+
+    Parameters
+    ----------
+    value, error
+        The number, and the bound >= 0.
+
+    Examples
+    --------
+    >>> print(Coefficient(0.5, 1e-9).times(-2))
+    -1 +- 2e-09
+    """
 
     value: float
     error: float
@@ -84,7 +95,23 @@ class Coefficient(Reported):
         return ResultTable("coefficient", {"value": [self.value], "error_of_value": [self.error]})
 
     def times(self, factor: float) -> Coefficient:
-        """Return a multiple."""
+        """Return a multiple.
+
+        Parameters
+        ----------
+        factor
+            A finite number.
+
+        Returns
+        -------
+        Coefficient
+            With its bound.
+
+        Raises
+        ------
+        InputError
+            If the factor is no number.
+        """
         number = as_float("factor", factor)
         return Coefficient(number * self.value, abs(number) * self.error)
 
@@ -99,6 +126,12 @@ class TricriticalExpansion(Reported):
 
     Attributes
     ----------
+    model, path, parameters
+        The model and the path by name, and the model's parameters.
+    control, strength
+        The names of control and strength.
+    direction
+        +1 or -1: the sign of the change of control that opens the loop.
     point
         The tricritical point.
     overlap_opening
@@ -107,6 +140,10 @@ class TricriticalExpansion(Reported):
         b: all three lines have the strength w_c + b epsilon to this order.
     strength_opening
         c: the spinodals have w_c + b epsilon -+ c epsilon^(3/2), upper sign for the informed one.
+
+    See Also
+    --------
+    tricritical_expansion : Which returns it, with an example.
     """
 
     model: str
@@ -157,6 +194,13 @@ class TricriticalExpansion(Reported):
         ------
         InputError
             If a control lies on the other side, where there is no transition.
+
+        Examples
+        --------
+        >>> from amp_theory import Flow, SphericalPSpin, tricritical_expansion
+        >>> lines = tricritical_expansion(SphericalPSpin(p=3), Flow()).lines(0.66)
+        >>> [round(float(line["snr"]), 6) for line in lines.values()]
+        [0.115867, 0.1175, 0.119133]
         """
         side = "<=" if self.direction < 0 else ">="
         values = as_array(self.control, control, f"{side} {self.point.control:.12g}")
@@ -227,12 +271,20 @@ class TricriticalExpansion(Reported):
 def tricritical_expansion(model: Model, path: Path, number: int = 0) -> TricriticalExpansion:
     """Return the normal form of the equation of state at a tricritical point: how the three lines open from it.
 
+    It is derived on top of this module; the exponents are those of L. D. Landau and E. M. Lifshitz, Statistical
+    Physics, chapter on the critical point.
+
     Parameters
     ----------
     model, path
         The model and the denoising path.
     number
         0 for `thresholds(model, path).tricritical`, 1 and so on for its `further_tricritical`.
+
+    Returns
+    -------
+    TricriticalExpansion
+        The coefficients with their error bounds; the normal form stands on top of this module.
 
     Raises
     ------

@@ -41,7 +41,16 @@ SLOPE_STEP = 1e-5
 class ScanCusp(Reported):
     """Where first-order behaviour at zero strength ends: the tricritical point reaches strength zero.
 
-    value is the parameter, error its absolute bound, control the control there.
+    Parameters
+    ----------
+    value, error
+        The parameter, and an absolute bound on its error.
+    control
+        The model's control there.
+
+    See Also
+    --------
+    scan_threshold : Which finds it, with an example.
     """
 
     value: float
@@ -64,8 +73,22 @@ class ScanCusp(Reported):
 class Scan(Reported):
     """A threshold for many values of a model parameter.
 
-    points holds the threshold for every value, None where it does not exist, for the reason in `reasons`;
-    cusps the parameter values between them at which it appears or disappears.
+    Parameters
+    ----------
+    name
+        Which threshold.
+    values
+        The values of the parameter, increasing.
+    points
+        The threshold for every value, None where it does not exist.
+    reasons
+        For every value why the threshold does not exist, None where it does.
+    cusps
+        The parameter values between them at which it appears or disappears.
+
+    See Also
+    --------
+    scan_threshold : Which returns it, with an example.
     """
 
     name: str
@@ -128,6 +151,18 @@ def scan_threshold(
         the next, the end is solved for.
     path
         The path, of interest for tricritical only; Flow() by default.
+
+    Returns
+    -------
+    Scan
+        The threshold for every value, or why there is none, and its ends.
+
+    Raises
+    ------
+    InputError
+        For an unknown name, values that do not increase, or a model that cannot be made.
+    NumericalError
+        If a solver fails.
 
     Examples
     --------
