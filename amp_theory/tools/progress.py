@@ -150,6 +150,11 @@ def show_progress(name: str = "", stream: IO[str] | None = None) -> Iterator[Non
     stream
         Where to write; standard error by default.
 
+    Returns
+    -------
+    context manager
+        For a `with` block.
+
     Examples
     --------
     >>> import amp_theory as at

@@ -137,13 +137,10 @@ def test_ranges_are_those_that_are_held(kind, name, argument):
             owner(**settings | {argument: int(number) if facts[argument].type == "integer" else number})
 
 
-#: numbers whose ends no docstring says yet
-UNSAID = {"p", "rho", "temperature", "tensor_noise"}
-
-
 def test_all_numbers_have_ends():
     taken = [(n, a) for kind, name in EVERYTHING for n, a in arguments_of(KINDS[kind][name]).items()]
-    assert {n for n, a in taken if a.type in ("integer", "number") and a.range is None} <= UNSAID
+    assert {n for n, a in taken if a.type in ("integer", "number") and a.range is None} == set()
+    assert all(a.meaning for _, a in taken)
     assert {a.type for _, a in taken} <= {*TYPES.values(), "poisson or regular"}
 
 

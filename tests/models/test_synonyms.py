@@ -8,13 +8,12 @@ import amp_theory as at
 from amp_theory.finite.samplers.samplers import SAMPLERS
 from amp_theory.models.catalogue import CHANNELS, MODELS, PATHS, PRIORS, SCHEDULES, arguments, build_model, build_path
 from amp_theory.models.synonyms import RELATED, SYNONYMS, canonical, meanings
-from amp_theory.phases import comparison
 from amp_theory.trials.simulation import CHAINS
 
 TABLES = (MODELS, PRIORS, CHANNELS, PATHS, SCHEDULES)
 #: every name that a synonym may stand for
 NAMES = {
-    *(name for table in TABLES for name in table), *SAMPLERS, *CHAINS, *comparison.SAMPLERS,
+    *(name for table in TABLES for name in table), *SAMPLERS, *CHAINS, *(s.sampler for s in at.compare_samplers(at.IsingPSpin(3)).samplers),
     *(m.control for m in MODELS.values()), *(p.strength for p in PATHS.values()), "mean_degree",
     *(n for table in TABLES[:3] for kind in table.values() for n in arguments(kind)),
 }  # fmt: skip

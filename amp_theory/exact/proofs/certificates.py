@@ -210,10 +210,9 @@ def certify(threshold: Located) -> Certificate:
         raise InputError("certify takes a special point as `thresholds` returns it: this one does not know its model")
     problem = certifiable(origin.model, origin.path, origin.name)
     _check_affordable(problem, _rule(problem, _snr(problem, threshold.control, threshold.overlap, threshold.strength)))
-    with stage("proof of the %s point of %r", origin.name, origin.model):
-        centre = _total_snr(problem, threshold, origin)
-        with interval_digits(WORKING):
-            return _prove(problem, centre)
+    centre = _total_snr(problem, threshold, origin)
+    with stage("proof of the %s point of %r", origin.name, origin.model), interval_digits(WORKING):
+        return _prove(problem, centre)
 
 
 def _total_snr(problem: Problem, threshold: Located, origin: Origin) -> Any:
