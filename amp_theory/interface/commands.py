@@ -154,6 +154,7 @@ def run_certify(options: argparse.Namespace) -> Result:
     """Prove a special point."""
     from amp_theory.exact.proofs.certificates import certifiable, certify
     from amp_theory.phases.points.thresholds import thresholds
+    from amp_theory.tools.progress import stage
     from amp_theory.tools.results import POINTS
 
     model, path = _model(options), _path(options)
@@ -165,7 +166,8 @@ def run_certify(options: argparse.Namespace) -> Result:
     point = special.points()[options.point]
     if point is None:
         raise InputError(f"there is no {options.point} point: {special.reasons[options.point]}")
-    proof = certify(point)
+    with stage("proof of the %s point of %r", options.point, model):
+        proof = certify(point)
     for file in files:
         proof.save(file, overwrite=True)
     return proof.to_dict(), "\n".join([proof.report(), *(f"written: {file}" for file in files)])

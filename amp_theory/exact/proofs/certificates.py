@@ -33,7 +33,6 @@ from amp_theory.exact.proofs.reduction import Problem
 from amp_theory.models.catalogue import MODELS, build_model, build_path
 from amp_theory.tools.errors import InputError, NumericalError, told
 from amp_theory.tools.files import check_output, read_bytes, to_json, write_text
-from amp_theory.tools.progress import stage
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.results import Located, Origin
 from amp_theory.tools.tables import ResultTable
@@ -211,7 +210,7 @@ def certify(threshold: Located) -> Certificate:
     problem = certifiable(origin.model, origin.path, origin.name)
     _check_affordable(problem, _rule(problem, _snr(problem, threshold.control, threshold.overlap, threshold.strength)))
     centre = _total_snr(problem, threshold, origin)
-    with stage("proof of the %s point of %r", origin.name, origin.model), interval_digits(WORKING):
+    with interval_digits(WORKING):
         return _prove(problem, centre)
 
 
