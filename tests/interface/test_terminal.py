@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import subprocess
 import sys
 import time
 
 import pytest
-from terminal import on_terminal
+from terminal import ENVIRONMENT, on_terminal
 
+from amp_theory.interface import logs
 from amp_theory.interface.cli import main
 
 #: seconds after which something is to be seen
 SOON = 3.0
 #: commands that take long, and say nothing, little or much of their progress
 LONG = {
-    "thresholds": ["thresholds", "xorsat", "--set", "k=3", "--path", "autoregressive"],
+    "thresholds": ["thresholds", "xorsat", "--set", "k=4"],
     "animate": ["animate", "ising-p-spin", "--set", "p=3", "--control", "0.7", "--frames", "12", "-o", "film.gif"],
     "simulate": ["simulate", "xorsat", "--set", "k=4", "--set", "temperature=0.5", "--control", "0.6", "--size", "200",
                  "--instances", "4", "--seed", "1", "--batch", "8", "--steps", "20", "--sweeps", "200", "--workers", "2"],
@@ -29,7 +29,9 @@ QUICK = ["thresholds", "ising-p-spin", "--set", "p=3"]
 
 def start_of_a_program(folder):
     begin = time.monotonic()
-    subprocess.run([sys.executable, "-c", "import amp_theory, numpy, scipy.special"], check=True, cwd=folder)
+    subprocess.run(
+        [sys.executable, "-c", "import amp_theory, numpy, scipy.special"], check=True, cwd=folder, env=ENVIRONMENT
+    )
     return time.monotonic() - begin
 
 
@@ -37,7 +39,7 @@ def start_of_a_program(folder):
 @pytest.mark.parametrize("command", LONG)
 def test_nothing_long_is_silent(tmp_path, command):
     late = max(0.0, start_of_a_program(tmp_path) - 0.5)  # a busy machine is not held against it
-    session = on_terminal([*LONG[command], "--json"], cwd=tmp_path)
+    session = on_terminal([*LONG[command], "--json"], tmp_path)
     assert session.code == 0, session.text
     assert session.seconds > 2, "not long enough to tell anything"
     assert json.loads(session.answer)
@@ -50,21 +52,22 @@ def test_nothing_long_is_silent(tmp_path, command):
 @pytest.mark.slow
 def test_pipes_get_the_answer_only(tmp_path):
     run = subprocess.run(
-        [sys.executable, "-m", "amp_theory", *LONG["animate"], "--json"], capture_output=True, cwd=tmp_path, timeout=120
-    )
+        [sys.executable, "-m", "amp_theory", *LONG["animate"], "--json"], capture_output=True, cwd=tmp_path,
+        env=ENVIRONMENT, timeout=120,
+    )  # fmt: skip
     assert (run.returncode, run.stderr) == (0, b"")
     assert json.loads(run.stdout)
 
 
 @pytest.mark.slow
 def test_interruption_leaves_a_clean_line(tmp_path):
-    session = on_terminal(COMPARE, interrupt_after=3.5, cwd=tmp_path)
+    session = on_terminal(COMPARE, tmp_path, interrupt_after=3.5)
     assert (session.code, session.answer, session.last_line) == (130, "", "")
     assert "compare" in session.text
 
 
 def test_short_commands_show_nothing(tmp_path):
-    session = on_terminal(QUICK, cwd=tmp_path)
+    session = on_terminal(QUICK, tmp_path)
     assert session.code == 0
     assert session.seconds > 2 or session.text == ""
     assert "dynamical" in session.answer
@@ -81,7 +84,7 @@ def run(capsys, *arguments):
 @pytest.fixture(autouse=True)
 def nothing_is_left():
     """No handler and no level outlives a command."""
-    log = logging.getLogger("amp_theory")
+    log = logs.LOG
     before = (list(log.handlers), log.level)
     yield
     assert (list(log.handlers), log.level) == before
@@ -186,8 +189,6 @@ def test_a_log_is_no_other_file_of_the_command(capsys, tmp_path):
 
 
 def test_a_disk_that_is_full_is_one_line(capsys, tmp_path, monkeypatch):
-    from amp_theory.interface import logs
-
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 

@@ -11,6 +11,9 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
+
+import amp_theory as at
 
 
 @dataclass
@@ -47,12 +50,18 @@ class Session:
         return max(b - a for a, b in itertools.pairwise(times))
 
 
-def on_terminal(arguments: list[str], interrupt_after: float | None = None, **more: object) -> Session:
+#: in any folder, the package that is tested
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(at.__file__).parent.parent)}
+
+
+def on_terminal(arguments: list[str], folder: Path, interrupt_after: float | None = None) -> Session:
     """Run a command whose standard error is a terminal and whose standard output is a pipe."""
     ours, theirs = pty.openpty()
     begin = time.monotonic()
     command = [sys.executable, "-m", "amp_theory", *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, stdin=subprocess.DEVNULL, **more)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=theirs, stdin=subprocess.DEVNULL, cwd=folder, env=ENVIRONMENT
+    )
     os.close(theirs)
     assert process.stdout is not None
     drawn, answer, interrupted = [], b"", interrupt_after is None

@@ -17,6 +17,7 @@ the last posteriors of single variables.
 from __future__ import annotations
 
 import itertools
+import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from amp_theory.ingredients.paths.side_information import Mask, SideInformation
 from amp_theory.models.synonyms import canonical
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, as_array, as_float, integer_between, told
+from amp_theory.tools.progress import stage
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.tables import ResultTable
 
@@ -314,7 +316,8 @@ def draw_samples(
     rng = np.random.Generator(np.random.PCG64(check_seed(seed)))
     run = _Run(instance, as_denoiser(instance, denoiser), integer_between("batch", batch, 1, 10**7), rng)
     strengths = strengths_of(way, number, _end(way, instance, end_strength, chosen.last))
-    drawn = chosen.run(run, strengths, _order(order, sampler, instance.size, rng))
+    with stage("sampler %s", sampler, level=logging.DEBUG):
+        drawn = chosen.run(run, strengths, _order(order, sampler, instance.size, rng))
     return run.result(sampler, chosen, drawn, float(strengths[-1]))
 
 
