@@ -316,9 +316,13 @@ def draw_samples(
     rng = np.random.Generator(np.random.PCG64(check_seed(seed)))
     run = _Run(instance, as_denoiser(instance, denoiser), integer_between("batch", batch, 1, 10**7), rng)
     strengths = strengths_of(way, number, _end(way, instance, end_strength, chosen.last))
-    with stage("sampler %s", sampler, level=logging.DEBUG):
-        drawn = chosen.run(run, strengths, _order(order, sampler, instance.size, rng))
+    drawn = _drawn(sampler, run, strengths, _order(order, sampler, instance.size, rng))
     return run.result(sampler, chosen, drawn, float(strengths[-1]))
+
+
+def _drawn(sampler: str, run: _Run, strengths: Array, order: Array) -> Array:
+    with stage("sampler %s", sampler, level=logging.DEBUG):
+        return SAMPLERS[sampler].run(run, strengths, order)
 
 
 def _way(sampler: str, given: Path | None, instance: Instance) -> Path:
