@@ -94,6 +94,7 @@ _WHERE = {
     "phases.rules": ["compare_samplers"],
     "tools.errors": ["AmpTheoryError", "FileError", "InputError", "NumericalError", "UnknownNameError"],
     "tools.fixed_points": ["FixedPoint", "FixedPoints"],
+    "tools.progress": ["show_progress"],
     "tools.results": ["Located", "MissingPoint", "Thresholds"],
     "tools.tables": ["ResultTable"],
     "trials.amp_against_theory": ["AmpComparison", "amp_against_state_evolution"],

@@ -129,6 +129,7 @@ from amp_theory.tools.errors import NumericalError as NumericalError
 from amp_theory.tools.errors import UnknownNameError as UnknownNameError
 from amp_theory.tools.fixed_points import FixedPoint as FixedPoint
 from amp_theory.tools.fixed_points import FixedPoints as FixedPoints
+from amp_theory.tools.progress import show_progress as show_progress
 from amp_theory.tools.results import Located as Located
 from amp_theory.tools.results import MissingPoint as MissingPoint
 from amp_theory.tools.results import Thresholds as Thresholds

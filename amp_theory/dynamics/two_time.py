@@ -42,6 +42,7 @@ from amp_theory.tools.errors import (
     told,
     unknown_name,
 )
+from amp_theory.tools.progress import tracked
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.tables import ResultTable
 
@@ -139,7 +140,7 @@ class _Integrator:
     def run(self) -> None:
         """Take all steps; overflow shows in the results."""
         before = now = self._derivatives(0)
-        for i in range(self.steps):
+        for i in tracked(range(self.steps), "steps of two-time functions"):
             # what begins at time i has no derivative before: its first step, of second order all the same, is simple
             slopes = [x.copy() for x in now.total]
             for slope, x in zip(slopes, before.total, strict=True):

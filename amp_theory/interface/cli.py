@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any, NoReturn
 
 from amp_theory import __version__
-from amp_theory.interface import commands
+from amp_theory.interface import commands, completion, listing
 from amp_theory.tools.errors import AmpTheoryError, FileError, InputError, NumericalError, shown, unknown_name
 
 
@@ -56,9 +56,19 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     for item in extra:
         if item.startswith("-"):
             known = [name for action in known_commands[options.command]._actions for name in action.option_strings]
-            raise unknown_name("option", item.partition("=")[0], known)
+            name = item.partition("=")[0]
+            raise unknown_name("option", name, known, _option_for(name, known))
         raise InputError(f"unexpected argument {item!r}")
     return options
+
+
+def _option_for(name: str, known: Sequence[str]) -> str | None:
+    """Return the option for what is called by its own name or symbol: the control or the strength."""
+    from amp_theory.models.synonyms import meanings
+
+    words = {name.strip("-").replace("-", "_"), *meanings(name.strip("-"), related=True)}
+    found = [option for option, names in QUANTITIES.items() if option in known and names & words]
+    return found[0] if found else None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,8 +79,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = argparse.Namespace()
     try:
         with _surroundings():
-            options = _parse(sys.argv[1:] if arguments is None else arguments)
-            result, text = options.run(options)
+            given = sys.argv[1:] if arguments is None else arguments
+            options = _parse(given)
+            with _watched(options, given):
+                result, text = options.run(options)
             _print(json.dumps(result, indent=1, allow_nan=False) if options.json else text, sys.stdout)
     except NumericalError as error:
         return _fail(str(error), 1)
@@ -88,6 +100,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _say(f"amp-theory: interrupted: the same command again resumes from {options.checkpoint!r}")
         return 128 + (interruption.args[0] if isinstance(interruption, _Ended) else signal.SIGINT)
     return 0
+
+
+def _watched(options: argparse.Namespace, arguments: Sequence[str]) -> contextlib.AbstractContextManager[None]:
+    from amp_theory.interface.logs import watched  # late, as help needs none of it
+
+    return watched(options, arguments)
 
 
 class _Ended(KeyboardInterrupt):
@@ -188,10 +206,25 @@ AXIS, ALONG = (
 )
 SCALING = _option("--scaling", "NAME", "scaling of the control on the horizontal axis")
 
+#: quantities that an option gives under another name
+QUANTITIES = {
+    "--control": {"temperature", "noise", "density", "sampling_ratio"},
+    "--strength": {"snr", "revealed", "retention"},
+}
+#: how long the example of a command takes, where that is more than twenty seconds
+SECONDS = {"reproduce": 60}
+#: what every command takes
+COMMON = (
+    _flag("--json", "print one JSON object and nothing else"),
+    ("-v --verbose", {"action": "count", "default": 0, "help": "log to standard error; -vv for details"}),
+    _option("--log", "FILE", "append the log to a file, .log or .txt"),
+)
+
 #: every command: its name, what runs it, what it does, an example, its options
 COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ...] = (
-    ("models", commands.run_models, "list models, their parameters and controls, priors, paths and schedules",
-     "models --json", ()),
+    ("models", listing.run_models, "list models, their parameters and controls, priors, paths and schedules",
+     "models ising-p-spin",
+     (_option("name", "NAME", "tell all about one: a model, prior, channel, path or schedule", nargs="?"),)),
     ("thresholds", commands.run_thresholds, "locate all special points, each with an error bound",
      "thresholds spiked-matrix --set prior=sparse-rademacher --set rho=0.08",
      (*ON_PATH, DIGITS, _option("--checkpoint", "FILE", "of a long random run: saved here, and resumed from here"))),
@@ -217,7 +250,7 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
      (_option("file", "FILE", "a diagram written by 'amp-theory diagram -o FILE.json'"), AXIS, SCALING,
       *_output("also .csv, and .html to explore in a browser"))),
     ("animate", commands.run_animate, "animate the free entropy while the strength grows",
-     "animate ising-p-spin --set p=3 --control 0.7 -o film.gif",
+     "animate ising-p-spin --set p=3 --control 0.7 --frames 16 -o film.gif",
      (*ON_PATH, _option("--control", "C", "the model's control (one at which the path crosses a transition)"),
       _option("--frames", "N", "number of frames (80)", default="80"),
       *_output("", ".gif, or .mp4 if ffmpeg is there"))),
@@ -231,7 +264,8 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
     ("compare", commands.run_compare, "tell where each sampler succeeds, why, and how sure that is",
      "compare ising-p-spin --set p=3", (*MODEL, TARGET)),
     ("simulate", commands.run_simulate, "run samplers on finite instances and judge them by exact samples",
-     "simulate xorsat --set k=4 --set temperature=0.5 --control 1.45 --size 2000 --instances 10 --seed 1",
+     "simulate xorsat --set k=4 --set temperature=0.5 --control 0.6 --size 200 --instances 5 --seed 1 --batch 8 "
+     "--steps 20 --sweeps 200",
      (*ON_PATH, CONTROL, _option("--size", "N", "number of variables", required=True),
       _option("--instances", "K", "number of instances", required=True),
       _option("--seed", "S", "an integer >= 0: the same seed, the same numbers", required=True),
@@ -247,6 +281,8 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
     ("reproduce", commands.run_reproduce, "draw the phase diagrams of arXiv:2308.14085 with their numbers",
      "reproduce --folder figures --force",
      (_option("--folder", "DIR", "where to write (figures)", default="figures"), FORCE)),
+    ("completion", completion.run_completion, "print a script that completes commands, options and names in a shell",
+     "completion bash", (_option("shell", "SHELL", "bash, zsh or tcsh"),)),
 )  # fmt: skip
 
 
@@ -261,13 +297,13 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     )
     parser.add_argument("--version", action="version", version=f"amp-theory {__version__}")
     parsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
-    json_only = _flag("--json", "print one JSON object and nothing else")
     for name, run, text, example, options in COMMANDS:
+        long = f"\nit takes about {SECONDS[name]} s" if name in SECONDS else ""
         sub = parsers.add_parser(
-            name, help=text, description=text, epilog=f"example: amp-theory {example}", formatter_class=raw
+            name, help=text, description=text, epilog=f"example: amp-theory {example}{long}", formatter_class=raw
         )
-        sub.set_defaults(run=run)
-        for names, settings in (json_only, *options):
+        sub.set_defaults(run=run, parser=lambda: _parser()[0])
+        for names, settings in (*COMMON, *options):
             sub.add_argument(*names.split(), **settings)
     return parser, parsers.choices
 

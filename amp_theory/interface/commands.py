@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import math
 import re
-import sys
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path as FilePath
@@ -76,6 +75,12 @@ def _path(options: argparse.Namespace) -> Path:
     return build_path(options.path, getattr(options, "schedule", None))
 
 
+def _scaling(model: Model, options: argparse.Namespace) -> str | None:
+    from amp_theory.models.synonyms import canonical
+
+    return None if options.scaling is None else canonical("scaling", options.scaling, model.scalings())
+
+
 def _outputs(options: argparse.Namespace, endings: Sequence[str]) -> list[FilePath]:
     """Check every output before anything is computed or written."""
     from amp_theory.tools.files import check_output
@@ -100,35 +105,6 @@ def _save_picture(file: FilePath, draw: Callable[[Axes], object]) -> None:
 # --- commands -------------------------------------------------------------------------------------------------
 
 
-def run_models(_options: argparse.Namespace) -> Result:
-    """List everything there is by name."""
-    from amp_theory.models import catalogue as registry
-
-    data: dict[str, dict[str, dict[str, Any]]] = {
-        "models": {
-            name: {"parameters": list(registry.arguments(model)), "control": model.control, "easier": model.easier}
-            for name, model in registry.MODELS.items()
-        },
-        "priors": {name: {"parameters": list(registry.arguments(prior))} for name, prior in registry.PRIORS.items()},
-        "channels": {name: {"parameters": list(registry.arguments(c))} for name, c in registry.CHANNELS.items()},
-        "paths": {
-            name: {"strength": p.strength, "schedules": [s.name for s in p.schedules if s.name in registry.SCHEDULES]}
-            for name, p in registry.PATHS.items()
-        },
-    }  # fmt: skip
-    lines = ["models (parameters; control)"]
-    for name, entry in data["models"].items():
-        lines.append(f"  {name:<24} {', '.join(entry['parameters']) or '-'}; {entry['control']}")
-    for part in ("priors", "channels"):
-        lines.append(f"{part} (parameters)")
-        for name, entry in data[part].items():
-            lines.append(f"  {name:<24} {', '.join(entry['parameters']) or '-'}")
-    lines.append("paths (strength; schedules)")
-    for name, entry in data["paths"].items():
-        lines.append(f"  {name:<24} {entry['strength']}; {', '.join(entry['schedules'])}")
-    return data, "\n".join(lines)
-
-
 def run_thresholds(options: argparse.Namespace) -> Result:
     """Locate the special points."""
     from amp_theory.phases.points.thresholds import special_points, thresholds
@@ -137,16 +113,10 @@ def run_thresholds(options: argparse.Namespace) -> Result:
     if options.digits is not None and options.checkpoint is not None:
         raise InputError("--checkpoint is for long random runs, which have no --digits")
     if options.digits is None:
-        result = special_points(model, path, checkpoint=options.checkpoint, progress=_progress)
+        result = special_points(model, path, checkpoint=options.checkpoint)
     else:
         result = thresholds(model, path, _digits(options))
     return result.to_dict(), result.report()
-
-
-def _progress(done: int, of: int) -> None:
-    """Show on a terminal how far a long run is."""
-    if sys.stderr is not None and sys.stderr.isatty():
-        print(f"\r{done} of {of} runs", end="\n" if done == of else "", file=sys.stderr, flush=True)
 
 
 def run_fixed_points(options: argparse.Namespace) -> Result:
@@ -184,6 +154,7 @@ def run_certify(options: argparse.Namespace) -> Result:
     """Prove a special point."""
     from amp_theory.exact.proofs.certificates import certifiable, certify
     from amp_theory.phases.points.thresholds import thresholds
+    from amp_theory.tools.progress import stage
     from amp_theory.tools.results import POINTS
 
     model, path = _model(options), _path(options)
@@ -195,7 +166,8 @@ def run_certify(options: argparse.Namespace) -> Result:
     point = special.points()[options.point]
     if point is None:
         raise InputError(f"there is no {options.point} point: {special.reasons[options.point]}")
-    proof = certify(point)
+    with stage("proof of the %s point of %r", options.point, model):
+        proof = certify(point)
     for file in files:
         proof.save(file, overwrite=True)
     return proof.to_dict(), "\n".join([proof.report(), *(f"written: {file}" for file in files)])
@@ -226,6 +198,7 @@ def run_diagram(options: argparse.Namespace) -> Result:
 
     model, path = _model(options), _path(options)
     files = _outputs(options, (*PICTURES, ".json", ".csv", ".html"))
+    options.scaling = _scaling(model, options)
     View(model, path, options.axis, options.scaling)
     limits = None
     if options.range is not None:
@@ -265,6 +238,7 @@ def run_draw(options: argparse.Namespace) -> Result:
     if not files:
         raise InputError("draw needs a file to write: name it with -o")
     diagram = load(options.file)
+    options.scaling = _scaling(diagram.model, options)
     View(diagram.model, diagram.path, options.axis, options.scaling)
     _write_diagram(diagram, files, options)
     return {"written": [str(file) for file in files]}, "\n".join(f"written: {file}" for file in files)
@@ -356,13 +330,19 @@ def run_simulate(options: argparse.Namespace) -> Result:
     from amp_theory.trials.simulation import baseline, simulate
 
     model, path = _model(options), _path(options)
-    whole = {n: _whole(n, getattr(options, n)) for n in ("size", "instances", "seed", "batch", "steps", "sweeps")}
-    samplers = [path.name, baseline(model)] if options.samplers is None else options.samplers.split(",")
+    whole: dict[str, Any] = {
+        n: _whole(n, getattr(options, n)) for n in ("size", "instances", "seed", "batch", "steps", "sweeps")
+    }
+    samplers = (
+        [path.name, baseline(model)]
+        if options.samplers is None
+        else [name.strip() for name in options.samplers.split(",")]
+    )
     number = integer_between("--workers", options.workers, 1, 1024)
     with workers(number) as executor:
         found = simulate(
             model, _number(model.control, options.control), samplers=samplers, target=options.target,
-            executor=executor, checkpoint=options.checkpoint, progress=_progress,
+            executor=executor, checkpoint=options.checkpoint,
             margin=None if options.margin is None else _number("margin", options.margin), **whole,
         )  # fmt: skip
     return found.to_dict(), found.report()
@@ -379,7 +359,6 @@ def run_reproduce(options: argparse.Namespace) -> Result:
     """Draw the paper's figures."""
     from amp_theory.interface.studies.reproduction import comparison_table, reproduce
 
-    terminal = sys.stderr is not None and sys.stderr.isatty()
-    rows = reproduce(options.folder, options.force, (lambda name: print(name, file=sys.stderr)) if terminal else None)
+    rows = reproduce(options.folder, options.force)
     data = {"folder": str(options.folder), "key_points": [row.to_dict() for row in rows]}
     return data, comparison_table(rows.rows) + f"written to {options.folder}"

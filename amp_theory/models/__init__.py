@@ -5,5 +5,6 @@ May import: tools, ingredients.
 - `base`: what a model is, from control to intensity; `spin_glasses`: couplings xi_1(q)/T^2; `spiked`: A(q)/Delta;
   `measurements`: generalised linear models, alpha A(q); `block_model`: groups.
 - `sparse`: constraint satisfaction on random hypergraphs; `coloring`: planted colouring of random graphs.
-- `catalogue`: all of them by the names on the command line and in files.
+- `catalogue`: all of them by the names on the command line and in files; `synonyms`: what they are called elsewhere;
+  `descriptions`: what each is and takes, from its docstring and its signature.
 """

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from amp_theory.ingredients.couplings.base import GeneralCoupling, PolynomialCoupling
 from amp_theory.ingredients.priors.base import Prior
+from amp_theory.models.synonyms import canonical
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, as_array, one_of, told
 
@@ -278,7 +279,7 @@ class Model(ABC):
         1.5
         """
         known = self.scalings()
-        source, to = (one_of("scaling", name, known) for name in (source, to))
+        source, to = (canonical("scaling", name, known) for name in (source, to))
         values = as_array(source, value, "> 0")
         if not np.all((values > 0) & np.isfinite(values)):
             raise InputError(f"{source} must be finite and > 0, got {told(value)}")

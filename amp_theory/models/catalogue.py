@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from amp_theory.ingredients.outputs.named import (
@@ -39,6 +39,7 @@ from amp_theory.models.measurements import GLM, RowOrthogonalSensing, SpectralSe
 from amp_theory.models.sparse import XORSAT, Bicoloring
 from amp_theory.models.spiked import SpikedMatrix, SpikedMatrixTensor, SpikedTensor
 from amp_theory.models.spin_glasses import IsingPSpin, MixedPSpin, SherringtonKirkpatrick, SphericalPSpin
+from amp_theory.models.synonyms import canonical, meanings, with_our_names
 from amp_theory.tools.errors import InputError, unknown_name
 
 MODELS: dict[str, type[Model]] = {
@@ -99,13 +100,13 @@ def arguments(kind: Callable[..., Any]) -> dict[str, bool]:
 
 
 def _lookup(kind: str, name: str, table: Mapping[str, Any]) -> Any:
-    if name not in table:
-        raise unknown_name(kind, name, table)
-    return table[name]
+    return table[canonical(kind, name, table)]
 
 
 def build_model(name: str, parameters: Mapping[str, Any]) -> Model:
     """Make a model from its name and parameters, those of a prior or a channel flat beside its name.
+
+    Usual short forms of names ("sk") and symbols of parameters ("Delta") are known.
 
     Raises
     ------
@@ -119,11 +120,12 @@ def build_model(name: str, parameters: Mapping[str, Any]) -> Model:
     """
     model = _lookup("model", name, MODELS)
     own = arguments(model)
-    given = dict(parameters)
+    given = _by_our_names(parameters, own)
     chosen = {
         part: _lookup(part, str(given[part]), table) for part, table in PARTS.items() if {part} <= own.keys() & given
     }
     known = [*own, *(n for kind in chosen.values() for n in arguments(kind))]
+    given = _by_our_names(given, known)
     for extra in [n for n in given if n not in known]:
         raise _misplaced(extra, model, own, known)
     for part, kind in chosen.items():
@@ -134,9 +136,14 @@ def build_model(name: str, parameters: Mapping[str, Any]) -> Model:
         given[part] = kind(**{n: given.pop(n) for n in needed if n in given})
     missing = [n for n, must in own.items() if must and n not in given]
     if missing:
-        raise InputError(f"the model {name} needs {', '.join(missing)}")
+        raise InputError(f"the model {model.name} needs {', '.join(missing)}")
     result: Model = model(**given)
     return result
+
+
+def _by_our_names(parameters: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
+    ours = with_our_names("parameter", parameters, known)
+    return {ours[word]: value for word, value in parameters.items()}
 
 
 def _misplaced(name: str, model: type[Model], own: Mapping[str, bool], known: Sequence[str]) -> InputError:
@@ -150,12 +157,25 @@ def _misplaced(name: str, model: type[Model], own: Mapping[str, bool], known: Se
             return InputError(
                 f"the parameter {name!r} belongs to the {part} {' or '.join(owners)}, which was not chosen"
             )
-    error = unknown_name("parameter", name, known or ["none"])
+    words = (name, *meanings(name, related=True))
+    if model.control in words:
+        near = "is" if model.control in (name, *meanings(name)) else "tells"
+        return InputError(
+            f"{name!r} {near} the control of the model {model.name}, {model.control}, and no parameter: give that as "
+            "the control (--control)"
+        )
+    if path := next((p for p in PATHS.values() if p.strength in words), None):
+        return InputError(
+            f"{name!r} tells the strength of the path {path.name}, {path.strength}, and is no parameter: give that as "
+            "the strength (--strength)"
+        )
+    meant = next((n for n in words if n in known), None)
+    error = unknown_name("parameter", name, known or ["none"], meant)
     return InputError(f"{error} (of the model {model.name})")
 
 
 def build_path(name: str, schedule: str | None = None) -> Path:
-    """Make a path from its name and, if given, its schedule's name.
+    """Make a path from its name and, if given, its schedule's name; usual short forms of both are known.
 
     Examples
     --------
@@ -167,5 +187,5 @@ def build_path(name: str, schedule: str | None = None) -> Path:
         result: Path = path()
         return result
     allowed = {n: s for n, s in SCHEDULES.items() if s in path.schedules}
-    result = path(schedule=_lookup(f"schedule of {name}", schedule, allowed)())
+    result = path(schedule=_lookup(f"schedule of {path.name}", schedule, allowed)())
     return result

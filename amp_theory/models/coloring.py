@@ -29,7 +29,7 @@ class Coloring(Model):
     population
         Messages in a population, 1000 to 10^7.
     sweeps
-        Sweeps of a run, the first quarter of which is left out.
+        Sweeps of a run, 8 to 10^7, the first quarter of which is left out.
     runs
         Independent runs, at least 2, from which errors are estimated.
     seed

@@ -52,7 +52,7 @@ class SparseModel(Model):
         Spacing of the grid of fields (half log-likelihood ratios), 0.05 to 0.5: the resolution.  Errors are
         estimated from a second, coarser one.
     accuracy
-        Largest relative error of the density that is acceptable; a resolution too coarse for it is refused.
+        Largest relative error of the density that is acceptable, 1e-9 to 0.1; too coarse a resolution is refused.
 
     Raises
     ------

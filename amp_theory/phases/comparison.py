@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from amp_theory.models.base import Model, Target
-from amp_theory.tools.errors import as_float, one_of
+from amp_theory.models.synonyms import canonical
+from amp_theory.tools.errors import as_float
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.tables import ResultTable, of_rows
 
@@ -195,7 +196,7 @@ class Comparison(Reported):
 
     def __getitem__(self, name: str) -> SamplerVerdicts:
         found = {sampler.sampler: sampler for sampler in self.samplers}
-        return found[one_of("sampler", name, found)]
+        return found[canonical("sampler", name, found)]
 
     def __iter__(self) -> Iterator[SamplerVerdicts]:
         return iter(self.samplers)

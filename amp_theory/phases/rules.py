@@ -34,6 +34,7 @@ from amp_theory.phases.geometry.solved import geometry_of
 from amp_theory.phases.points.targets import contiguous_up_to, described_up_to, frozen, known_exceptions
 from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.tools.arrays import EPS
+from amp_theory.tools.progress import tracked
 from amp_theory.tools.registration import ByClass
 from amp_theory.tools.results import Thresholds
 
@@ -77,8 +78,11 @@ def compare_samplers(model: Model, target: Target | None = None) -> Comparison:
     geo = geometry_of(model, Flow())
     judge = _Judge(model, model.check_target(target), geo)
     paths: list[Path] = [Flow(), Autoregressive()]
-    rows = [judge.denoiser(path) for path in paths]
-    rows.append(judge.denoiser(UniformDiscreteDiffusion()) if judge.prior.unbiased_sign else judge.not_binary())
+    if judge.prior.unbiased_sign:
+        paths.append(UniformDiscreteDiffusion())
+    rows = [judge.denoiser(path) for path in tracked(paths, "paths")]
+    if not judge.prior.unbiased_sign:
+        rows.append(judge.not_binary())
     local = judge.monte_carlo()
     return Comparison(model, judge.target, (*rows, local, judge.langevin(local)))
 

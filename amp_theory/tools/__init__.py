@@ -8,6 +8,7 @@ May import: nothing of the package outside this room.
 - `quadrature`: trapezoidal sums for analytic integrands; `panels`: Gauss-Legendre quadrature on panels that are cut
   until functions are resolved; `chebyshev`: tables in Chebyshev polynomials; `roots`: Newton iteration and bisection
   on many brackets; `expressions`: polynomials from text, floats as written numbers.
+- `progress`: what long work says of itself, on a terminal and in the log.
 - `runs`: long runs of independent tasks; `checkpoints`: what such runs keep; `workers`: processes that end with their
   parent; `exclusive`: what threads take in turns.
 - `registration`: functions with one form for each class, which a user's own class registers too.

@@ -133,8 +133,8 @@ def told(value: object) -> str:
         return f"<a {type(value).__name__} too long to be shown>"
 
 
-def unknown_name(kind: str, given: object, known: Iterable[str]) -> UnknownNameError:
-    """Return the error for an unknown name, with the nearest known one as a suggestion.
+def unknown_name(kind: str, given: object, known: Iterable[str], meant: str | None = None) -> UnknownNameError:
+    """Return the error for an unknown name, with what is meant, or else the nearest known one, as a suggestion.
 
     Examples
     --------
@@ -142,7 +142,9 @@ def unknown_name(kind: str, given: object, known: Iterable[str]) -> UnknownNameE
     unknown path 'flwo' (did you mean 'flow'?); known: autoregressive, flow
     """
     names = sorted(known)
-    near = difflib.get_close_matches(given[:LONGEST].lower(), names, n=1) if isinstance(given, str) else []
+    near = [meant] if meant is not None else []
+    if not near and isinstance(given, str):
+        near = difflib.get_close_matches(given[:LONGEST].lower(), names, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     return UnknownNameError(f"unknown {kind} {told(given)}{hint}; known: {', '.join(names)}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import math
 from collections.abc import Callable, Sequence
 
@@ -12,6 +13,7 @@ from numpy.polynomial import legendre
 from amp_theory.tools.arrays import Array, Bools, Index
 from amp_theory.tools.errors import InputError
 
+LOG = logging.getLogger(__name__)
 ORDER = 16
 NODES, WEIGHTS = legendre.leggauss(ORDER)
 #: values at the nodes -> Legendre coefficients
@@ -102,5 +104,6 @@ def refined(
             return tuple(column[order] for column in columns)
         if sum(len(part[0]) for part in done) + 2 * len(panels) > most:
             break
+        LOG.debug("%d panels are too rough and are halved", len(panels))
         panels = halves(panels)
     raise failure(panels)

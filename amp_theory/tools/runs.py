@@ -17,6 +17,7 @@ import numpy as np
 
 from amp_theory.tools.checkpoints import Checkpoint, Result, State
 from amp_theory.tools.errors import InputError, NumericalError, answer_of, told
+from amp_theory.tools.progress import stage
 
 #: steps of a task between two checkpoints
 EVERY = 10
@@ -100,17 +101,18 @@ def run_tasks(
     done = (
         _run_here(waiting, seed, kept) if executor is None else _run_elsewhere(executor, waiting, seed, failures)
     )  # fmt: skip
-    for n, result in done:
-        kept.finish(n, result)
-        report()
+    before = len(tasks) - len(waiting)
+    with stage("%d runs, %d done before", len(tasks), before, total=len(tasks)) as here:
+        here.done = before
+        for n, result in done:
+            kept.finish(n, result)
+            here.done += 1
+            report()
     results = [kept.results.get(n) for n in numbered]
     if failures:
         n, error = min(failures.items())
-        raise NumericalError(
-            f"{len(failures)} of {len(tasks)} tasks failed, the first, {n}: {error}",
-            AGAIN if checkpoint is None else RESUME,
-            partial=results,
-        )
+        found = f"{len(failures)} of {len(tasks)} tasks failed, the first, {n}: {error}"
+        raise NumericalError(found, AGAIN if checkpoint is None else RESUME, partial=results)
     return [r for r in results if r is not None]
 
 

@@ -32,6 +32,7 @@ from amp_theory.finite.instances.draw import draw_instance
 from amp_theory.finite.instances.graphs import GraphInstance
 from amp_theory.finite.samplers.samplers import SAMPLERS, draw_samples
 from amp_theory.models.base import Model, Target, as_model
+from amp_theory.models.synonyms import canonical
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.checkpoints import Result, State
 from amp_theory.tools.errors import InputError, as_float, as_list, integer_between, one_of, positive, told
@@ -354,7 +355,7 @@ def simulate(
     samplers
         Names: "flow", "diffusion", "autoregressive", "masked" and "uniform-diffusion" denoise by AMP or belief
         propagation; the Markov chains "heat-bath", "parallel-tempering" and "langevin" start from random
-        configurations.  By default the flow and the model's chain.
+        configurations; "mcmc", as `compare_samplers` says, is heat bath.  By default the flow and the model's chain.
     batch, steps, sweeps
         Configurations that each of them draws on every instance, and as many exact samples (at least 6, as fewer
         cannot be told apart at the level of the test); steps of the denoising samplers, all but the autoregressive
@@ -400,6 +401,11 @@ def simulate(
     return Simulation(plan, master, judged, results)
 
 
+def _named(samplers: Sequence[str]) -> tuple[str, ...]:
+    """Return our names of samplers, which `compare_samplers` and others may call differently."""
+    return tuple(canonical("sampler", name, [*SAMPLERS, *CHAINS]) for name in as_list("samplers", samplers, "names"))
+
+
 def _plan(
     model: Model, control: float, size: int, samplers: Sequence[str] | None, effort: tuple[int, int, int],
     target: Target | None,
@@ -411,7 +417,7 @@ def _plan(
         model=model,
         control=float(model.check_control(as_float(model.control, control))),
         size=integer_between("size", size, 1, LARGEST_SIZE),
-        samplers=("flow", baseline(model)) if samplers is None else tuple(as_list("samplers", samplers, "names")),
+        samplers=("flow", baseline(model)) if samplers is None else _named(samplers),
         batch=integer_between("batch", batch, FEWEST, 10**6),
         steps=integer_between("steps", steps, 1, 10**7),
         sweeps=integer_between("sweeps", sweeps, 1, 10**7),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 
 import amp_theory as at
-from amp_theory.interface.cli import main
+from amp_theory.interface.cli import COMMANDS, SECONDS, main
 
 
 def run(capsys, *arguments: str) -> tuple[int, str, str]:
@@ -108,9 +110,11 @@ def test_other_commands(capsys, tmp_path):
 
 @pytest.mark.slow
 def test_reproduce(capsys, tmp_path):
+    begin = time.process_time()
     code, out, err = run(capsys, "reproduce", "--folder", str(tmp_path / "figures"), "--json")
     assert (code, err) == (0, "")
     assert len(json.loads(out)["key_points"]) == 26
+    assert time.process_time() - begin < SECONDS["reproduce"]
     code, _, err = run(capsys, "reproduce", "--folder", str(tmp_path / "figures"))
     assert code == 2
     assert "exists already" in err
@@ -250,6 +254,33 @@ def test_help_shows_an_example(capsys, command):
         main([command, "--help"])
     assert stop.value.code == 0
     assert f"example: amp-theory {command}" in capsys.readouterr().out
+
+
+#: seconds that the example of a command may take
+SOON = 20
+
+
+@pytest.mark.slow
+def test_examples_end_soon(capsys, tmp_path, monkeypatch):
+    """Or say how long they take; some read what others write.  `reproduce` has a test of its own."""
+    monkeypatch.chdir(tmp_path)
+    assert SECONDS.keys() == {"reproduce"}
+    for name, _, _, example, _ in COMMANDS:
+        if name in SECONDS:
+            continue
+        begin = time.process_time()
+        code, _, err = run(capsys, *shlex.split(example))
+        assert (code, err) == (0, ""), name
+        assert time.process_time() - begin < SOON, name
+
+
+def test_help_says_how_long_the_example_takes(capsys):
+    for command, _, _, example, _ in COMMANDS:
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        said = capsys.readouterr().out
+        assert f"example: amp-theory {example}\n" in said
+        assert (f"it takes about {SECONDS.get(command)} s" in said) == (command in SECONDS)
 
 
 def test_as_a_process(tmp_path):

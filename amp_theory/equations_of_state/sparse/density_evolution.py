@@ -20,6 +20,7 @@ total derivative, S being stationary.  Source: M. Mezard, A. Montanari, Informat
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,6 +34,7 @@ from amp_theory.models.sparse import SparseModel
 from amp_theory.tools.arrays import Array, Bools, Index
 from amp_theory.tools.errors import NumericalError, positive
 
+LOG = logging.getLogger(__name__)
 Degrees = Literal["poisson", "regular"]
 #: iterations at most, change at which they stop, and residual up to which stagnation is accepted as rounding
 ITERATIONS, TOLERANCE, ROUNDING = 500, 1e-13, 1e-9
@@ -169,6 +171,7 @@ class DensityEvolution:
             good = np.flatnonzero(laws.residual < ROUNDING)
             if not len(bad) or not len(good):
                 break
+            LOG.debug("%d of %d densities do not converge, and start again", len(bad), len(laws.residual))
             # start again from the law of the nearest overlap, moved to the new one by a power
             near = good[np.argmin(np.abs(np.log(gap[bad])[:, None] - np.log(gap[good])), axis=1)]
             again = self._at_overlap(side[bad], gap[bad], laws.transform[near], laws.degree[near], MIXING)

@@ -19,6 +19,7 @@ from amp_theory.exact.digits.rationals import to_mp
 from amp_theory.exact.digits.rules import Real, Rule, trapezoid_rule
 from amp_theory.tools.errors import InputError, integer_between
 from amp_theory.tools.fixed_points import FixedPoint
+from amp_theory.tools.progress import tracked
 from amp_theory.tools.results import POINTS, Located, Thresholds
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class Sharpener:
     def thresholds(self, special: Thresholds) -> Thresholds:
         """Return all special points with more digits."""
         new: dict[str, Any] = {}
-        for name in POINTS:
+        for name in tracked(POINTS, "%d digits of special points", self.digits):
             old = getattr(special, name)
             new[name] = old if old is None else self.point(name, old)
         more = tuple(self.point("tricritical", old) for old in special.further_tricritical)

@@ -28,6 +28,7 @@ from amp_theory.finite.instances.base import Instance
 from amp_theory.finite.instances.dense import DenseInstance
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, as_flag, integer_between, positive, told
+from amp_theory.tools.progress import tracked
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.tables import ResultTable, of_grid
 
@@ -122,7 +123,7 @@ def _records(
     energy, correlation = np.empty((2, len(start), records))
     overlap = None if instance.planted is None else np.empty((len(start), records))
     s = start
-    for n in range(steps + 1):
+    for n in tracked(range(steps + 1), "steps of langevin"):
         field, interaction = _field(instance, s)
         if n % every == 0:
             energy[:, n // every] = -temperature * interaction / instance.size

@@ -21,6 +21,7 @@ from amp_theory.finite.instances.graphs import GraphInstance
 from amp_theory.ingredients.paths.side_information import SideInformation
 from amp_theory.tools.arrays import Array, Index
 from amp_theory.tools.errors import InputError, as_flag, integer_between
+from amp_theory.tools.progress import tracked
 
 MOST_SWEEPS, MOST_CHAINS = 10**9, 10**6
 
@@ -105,7 +106,7 @@ def _run(
     labels, tilt = discrete_start(instance, start, number, side, rng)
     sweeper = make_sweeper(instance, labels, tilt, np.ones(number))
     changes = np.zeros(number)
-    for sweep in range(1, total + 1):
+    for sweep in tracked(range(1, total + 1), "sweeps of %s", name):
         changes += sweeper.sweep(noise(sweeper.labels, len(sweeper.atoms), rng))
         if recorder.due(sweep):
             recorder.record(sweep, sweeper.energy(), sweeper.configurations)

@@ -25,6 +25,7 @@ from amp_theory.finite.instances.base import Instance
 from amp_theory.ingredients.paths.side_information import SideInformation
 from amp_theory.tools.arrays import Array, Index
 from amp_theory.tools.errors import InputError, NumericalError, as_array, integer_between, told
+from amp_theory.tools.progress import tracked
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.tables import ResultTable, of_grid
 
@@ -275,7 +276,7 @@ def parallel_tempering(
     ascending = _own_factors(instance, side, rng) if factors is None else check_factors(factors)
     ladder, sweeper = _start_ladder(instance, ascending, start, number, side, rng)
     changes, energies = np.zeros(number), []
-    for sweep in range(1, total + 1):
+    for sweep in tracked(range(1, total + 1), "sweeps of parallel tempering"):
         at_one = ladder.rows[:, -1]
         changes += ladder.sweep(rng)[at_one]
         if recorder.due(sweep):

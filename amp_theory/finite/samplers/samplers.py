@@ -17,6 +17,7 @@ the last posteriors of single variables.
 from __future__ import annotations
 
 import itertools
+import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,8 +30,10 @@ from amp_theory.finite.samplers.denoisers import Denoised, Denoiser, as_denoiser
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDiscreteDiffusion
 from amp_theory.ingredients.paths.side_information import Mask, SideInformation
+from amp_theory.models.synonyms import canonical
 from amp_theory.tools.arrays import Array
-from amp_theory.tools.errors import InputError, as_array, as_float, integer_between, one_of, told
+from amp_theory.tools.errors import InputError, as_array, as_float, integer_between, told
+from amp_theory.tools.progress import stage
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.tables import ResultTable, of_grid
 
@@ -307,14 +310,19 @@ def draw_samples(
     (5, 8)
     """
     as_instance(instance)
-    one_of("sampler", sampler, SAMPLERS)
+    sampler = canonical("sampler", sampler, SAMPLERS)
     chosen, way = SAMPLERS[sampler], _way(sampler, path, instance)
     number = integer_between("steps", steps, 1, 10**7)
     rng = np.random.Generator(np.random.PCG64(check_seed(seed)))
     run = _Run(instance, as_denoiser(instance, denoiser), integer_between("batch", batch, 1, 10**7), rng)
     strengths = strengths_of(way, number, _end(way, instance, end_strength, chosen.last))
-    drawn = chosen.run(run, strengths, _order(order, sampler, instance.size, rng))
+    drawn = _drawn(sampler, run, strengths, _order(order, sampler, instance.size, rng))
     return run.result(sampler, chosen, drawn, float(strengths[-1]))
+
+
+def _drawn(sampler: str, run: _Run, strengths: Array, order: Array) -> Array:
+    with stage("sampler %s", sampler, level=logging.DEBUG):
+        return SAMPLERS[sampler].run(run, strengths, order)
 
 
 def _way(sampler: str, given: Path | None, instance: Instance) -> Path:

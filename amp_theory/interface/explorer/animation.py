@@ -34,6 +34,7 @@ from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import FileError, InputError, as_float, integer_between, positive, told
 from amp_theory.tools.files import check_output, replacing
 from amp_theory.tools.fixed_points import FixedPoint
+from amp_theory.tools.progress import tracked
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.tables import ResultTable
 
@@ -373,7 +374,7 @@ def _write(target: FilePath, writer: AbstractMovieWriter, film: Film) -> None:
     """Write a film aside and rename it into place; writers choose the format by the name's ending."""
     try:
         with replacing(target, target.suffix) as aside, writer.saving(film.figure, str(aside), DOTS):
-            for k in range(len(film.strengths)):
+            for k in tracked(range(len(film.strengths)), "frames"):
                 film.draw(k)
                 writer.grab_frame()
     except subprocess.CalledProcessError as error:

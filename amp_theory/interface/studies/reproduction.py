@@ -17,6 +17,7 @@ from amp_theory.phases.diagram.compute import phase_diagram
 from amp_theory.phases.diagram.diagram import Diagram
 from amp_theory.tools.errors import FileError, answer_of, integer_between
 from amp_theory.tools.files import as_file, check_output, to_json, write, write_text
+from amp_theory.tools.progress import tracked
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.results import Located
 from amp_theory.tools.tables import ResultTable, of_rows
@@ -181,7 +182,7 @@ def reproduce(
     names = [f.name + ending for f in FIGURES for ending in ENDINGS] + [TABLE + e for e in (".csv", ".json", ".txt")]
     files = {name: check_output(target / name, [FilePath(name).suffix], overwrite) for name in names}
     rows: list[KeyPoint] = []
-    for figure in FIGURES:
+    for figure in tracked(FIGURES, "figures"):
         if progress is not None:
             answer_of("progress", progress, figure.title)
         diagram = compute(figure)

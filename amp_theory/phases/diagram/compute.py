@@ -19,6 +19,7 @@ from amp_theory.phases.geometry.regular_graphs import RegularGeometry
 from amp_theory.phases.geometry.solved import geometry_of
 from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.tools.errors import InputError, as_float, as_list, integer_between, told
+from amp_theory.tools.progress import stage
 from amp_theory.tools.results import Thresholds
 
 #: points of a line
@@ -75,7 +76,8 @@ def phase_diagram(
     lo, hi = check_range(model, control_range) if control_range is not None else default_range(model, special)
     points = integer_between("points", points, 2, MOST_POINTS)
     chosen = model.check_target(target)
-    lines = traced(solver, special, (lo, hi), points)
+    with stage("lines between %g and %g, %d points each", lo, hi, points):
+        lines = traced(solver, special, (lo, hi), points)
     return Diagram(
         model=model, path=path, control_range=(lo, hi), points=points, target=chosen, lines=lines, thresholds=special,
         provenance=provenance(),

@@ -12,6 +12,7 @@ from amp_theory.models.base import Model, as_model
 from amp_theory.phases.geometry.geometry import Geometry
 from amp_theory.phases.geometry.regular_graphs import RegularGeometry
 from amp_theory.tools.errors import InputError
+from amp_theory.tools.progress import stage
 
 #: error bounds of located points, in units of what the errors of the surface make
 SAFETY = 4.0
@@ -49,4 +50,5 @@ def check(model: object, path: object) -> None:
 @lru_cache(maxsize=256)
 def solved(model: Model, path: Path) -> Geometry:
     """Return the folds and branches, computed once for equal arguments."""
-    return geometry_over(equation_of_state_of(model, path))
+    with stage("folds of %r along %r", model, path):
+        return geometry_over(equation_of_state_of(model, path))

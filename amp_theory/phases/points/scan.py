@@ -26,6 +26,7 @@ from amp_theory.tools.errors import (
     one_of,
     told,
 )
+from amp_theory.tools.progress import tracked
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.results import POINTS, Located, MissingPoint, points_table
 from amp_theory.tools.tables import ResultTable
@@ -177,7 +178,7 @@ def scan_threshold(
     if len(numbers) < 2 or any(a >= b for a, b in itertools.pairwise(numbers)):
         raise InputError(f"values must be at least two increasing numbers, got {told(values)}")
     way = Flow() if path is None else path
-    found = [thresholds(answer_of("model_of", model_of, v), way) for v in numbers]
+    found = [thresholds(answer_of("model_of", model_of, v), way) for v in tracked(numbers, "values")]
     points = tuple(getattr(f, name) for f in found)
     reasons = tuple(f.reasons.get(name) for f in found)
     cusps = [

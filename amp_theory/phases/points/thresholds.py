@@ -20,6 +20,7 @@ from amp_theory.phases.points.regular_graphs import regular_thresholds
 from amp_theory.phases.points.tricritical import no_cusp, sorted_cusps
 from amp_theory.phases.points.zero_strength import algorithmic, condensation, dynamical, weak_recovery
 from amp_theory.tools.errors import InputError
+from amp_theory.tools.progress import stage
 from amp_theory.tools.results import Thresholds
 
 if TYPE_CHECKING:
@@ -108,7 +109,8 @@ def special_points(
     geo = geometry_of(model, path)
     if executor is not None or checkpoint is not None:
         raise InputError(f"{model!r} is solved at once: it has no long runs to checkpoint or to distribute")
-    return located_points(geo)
+    with stage("special points of %r along %r", model, path):
+        return located_points(geo)
 
 
 @special_points.register(Coloring)

@@ -1,0 +1,53 @@
+"""The command `completion`: a script that lets a shell complete commands, options and names."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from amp_theory.tools.errors import InputError, one_of
+
+SHELLS = ("bash", "zsh", "tcsh")
+#: what stands for a file or a folder, by the name of its argument
+PLACES = {"output": "FILE", "file": "FILE", "checkpoint": "FILE", "log": "FILE", "folder": "DIRECTORY"}
+
+
+def run_completion(options: argparse.Namespace) -> tuple[Any, str]:
+    """Print the script of a shell."""
+    shell = one_of("shell", options.shell, SHELLS)
+    try:
+        import shtab
+    except ImportError:
+        raise InputError('completion in shells needs the library shtab: pip install "amp-theory[completion]"') from None
+    parser = options.parser()
+    words = _words()
+    for command in _commands(parser).values():
+        for action in command._actions:
+            if action.dest in PLACES:
+                action.complete = getattr(shtab, PLACES[action.dest])  # type: ignore[attr-defined]
+            elif action.dest in words:
+                action.choices = words[action.dest]
+    script = shtab.complete(parser, shell)
+    return {"shell": shell, "script": script}, script
+
+
+def _commands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    found = next(a.choices for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    return dict(found)
+
+
+def _words() -> dict[str, list[str]]:
+    """Return the words that an argument may be, by its name; for --set what stands before the value, too."""
+    from amp_theory.finite.samplers.samplers import SAMPLERS
+    from amp_theory.models.catalogue import CHANNELS, MODELS, PARTS, PATHS, PRIORS, SCHEDULES, arguments
+    from amp_theory.tools.results import POINTS
+
+    everything = (MODELS, PRIORS, CHANNELS, PATHS, SCHEDULES)
+    names = {n for table in (MODELS, PRIORS, CHANNELS) for kind in table.values() for n in arguments(kind)}
+    settings = [f"{part}={name}" for part, table in PARTS.items() for name in table]
+    return {
+        "model": list(MODELS), "name": sorted({name for table in everything for name in table}),
+        "set": [*sorted(f"{name}=" for name in names - set(PARTS)), *settings],
+        "path": list(PATHS), "schedule": list(SCHEDULES), "point": list(POINTS), "target": ["planted", "random"],
+        "axis": ["strength", "time", "information"], "samplers": list(SAMPLERS), "shell": list(SHELLS),
+    }  # fmt: skip
