@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from amp_theory.phases.diagram.lines import Line
     from amp_theory.tools.results import Thresholds
 
-#: a part of the range of control that is too small to be seen
-NEGLIGIBLE = 1e-9
+#: a part of the range of control that is too small to be told from rounding, and one that is too small to be seen
+NEGLIGIBLE, SEEN = 1e-9, 0.004
 #: the least and the largest strength that axes may end at
 LEAST_LIMIT, LARGEST = 1e-30, 1e30
 #: controls at which the regions are shaded, and strengths where they are sampled
@@ -350,14 +350,14 @@ def undescribed(diagram: Drawable) -> tuple[float, float] | None:
 
 
 def gray_out(axes: Axes, diagram: Drawable, view: View, style: Style, label: str | None = None) -> bool:
-    """Cover what does not hold for the target, and tell whether there is any."""
+    """Cover what does not hold for the target, and tell whether there is any to be seen."""
     part = undescribed(diagram)
     if part is None:
         return False
     low, high = np.sort(np.asarray(view.control(np.array(part)), dtype=float)).tolist()
     # above lines, below marks
     axes.axvspan(low, high, facecolor=style.no_answer, alpha=0.88, lw=0, zorder=3, label=label)
-    return True
+    return part[1] - part[0] > SEEN * (diagram.control_range[1] - diagram.control_range[0])
 
 
 def inline_picture(diagram: Drawable) -> str:

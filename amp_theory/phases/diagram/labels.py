@@ -166,6 +166,7 @@ class Arrangement(Artist):
         self.legend: Legend | None = None
         self.place, self.put = looks.legend, (0.0, 0.0)
         self.homeless: list[str] = []
+        self._shown: list[str] = []
         self.covered = False
 
     def draw(self, renderer: RendererBase) -> None:
@@ -179,12 +180,13 @@ class Arrangement(Artist):
         self._point(renderer, pixel)
         taken = Field(self.panel.bbox, pixel)
         taken.add(obstacles(self.panel, {*self.texts.values()}, renderer))
-        self.homeless = []
+        self.homeless = [*self._shown]
         for label, text in self.texts.items():
-            box = self._home(self.names[label], text, taken, renderer)
+            # what went to the legend stays there: rooms for names and legend would come and go
+            box = None if label in self._shown else self._home(self.names[label], text, taken, renderer)
             text.set_visible(box is not None)
             if box is None:
-                self.homeless.append(label)
+                self.homeless += [label] if label not in self._shown else []
                 continue
             text.set(x=box.x, y=box.y, rotation=float(np.degrees(box.angle)))
             taken.add(box.grid(0.7 * pixel))
