@@ -92,6 +92,12 @@ def plot_paths(
         raise InputError("plot_paths needs diagrams of one and the same target: give all of them target=")
     views = [View(d.model, d.path, "information", None) for d in diagrams]
     axes = canvas(given, style)
+    _draw_paths(axes, looks, diagrams, views)
+    return axes
+
+
+def _draw_paths(axes: Axes, looks: Look, diagrams: list[Diagram], views: list[View]) -> None:
+    """Draw the paths, and find room for their names and the legend."""
     shape = paint(axes, looks)
     kinds, names = set(), []
     for k, (diagram, view) in enumerate(zip(diagrams, views, strict=True)):
@@ -112,7 +118,6 @@ def plot_paths(
     axes.set_ylabel(strength_label(first.path, "information"))
     set_title(axes, looks, f"{_model_title(first.model)}, {target_title(first)}")
     _arrange(axes, looks, shape, handles, names, None if looks.title is True else target_title(first), ("y", 1))
-    return axes
 
 
 def _arrange(
@@ -211,8 +216,6 @@ def plot_free_entropy(
     >>> at.plot_free_entropy(at.IsingPSpin(3), at.Flow(), 0.7, [0.0, 0.1]).get_xlabel()
     'overlap $q$'
     """
-    from amp_theory.phases.diagram.labels import Name, along
-
     given = as_axes(ax, axes)
     looks = look(legend, title, annotate, style, given)
     levels = [as_float("every one of strengths", s) for s in as_list("strengths", strengths)]
@@ -222,6 +225,16 @@ def plot_free_entropy(
     control = float(model.check_control(as_float(model.control, control)))
     path.check_strength(levels)
     axes = canvas(given, style)
+    _draw_free_entropies(axes, looks, model, path, control, levels)
+    return axes
+
+
+def _draw_free_entropies(
+    axes: Axes, looks: Look, model: Model, path: Path, control: float, levels: list[float]
+) -> None:
+    """Draw a curve per strength with its fixed points, and find room for names and legend."""
+    from amp_theory.phases.diagram.labels import Name, along
+
     shape = paint(axes, looks)
     names = []
     for strength, colour in zip(levels, _shades(len(levels), looks.dark), strict=True):
@@ -240,7 +253,6 @@ def plot_free_entropy(
     axes.set_ylabel(r"free entropy $\varphi - \varphi_\mathrm{uninformed}$ (nats per variable)")
     set_title(axes, looks, f"{titled(model.name, model.parameters, path.name)}, {model.control} = {control:.6g}")
     _arrange(axes, looks, shape, [], names, _control_heading(looks, model, control), None)
-    return axes
 
 
 def _control_heading(looks: Look, model: Model, control: float) -> str | None:
@@ -307,6 +319,13 @@ def plot_overlap(
     curve = equation_of_state(model, path, control)
     view.break_for_infinity(float(curve.strength.max(initial=0.0)) or 1.0)
     axes = canvas(given, style)
+    _draw_isotherm(axes, looks, model, curve, view)
+    return axes
+
+
+def _draw_isotherm(axes: Axes, looks: Look, model: Model, curve: Isotherm, view: View) -> None:
+    """Draw an isotherm with enough points, and find room for names and legend."""
+    path, control = view.path, curve.control
     shape = paint(axes, looks)
     height = 1.02 * model.variable_prior.second_moment
     axes.set_ylim(0, height)
@@ -316,13 +335,12 @@ def plot_overlap(
         curve = equation_of_state(model, path, control, points=points)
     names = _draw_branches(axes, curve, view, shape)
     names += _mark_folds(axes, curve, view, shape)
-    axes.set_xlabel(strength_label(path, axis))
+    axes.set_xlabel(strength_label(path, view.axis))
     axes.set_ylabel("overlap $q$")
     view.mark_infinity(axes, "x", shape.text)
     set_title(axes, looks, f"{titled(model.name, model.parameters, path.name)}, {model.control} = {curve.control:.6g}")
     heading = _control_heading(looks, model, curve.control)
     _arrange(axes, looks, shape, [], names, heading, ("x", view.sense))
-    return axes
 
 
 def _columns(curve: Isotherm, view: View) -> list[Array]:

@@ -95,14 +95,13 @@ def plot_diagram(
     r"""Draw a phase diagram: regions, spinodals (dashed), first-order line, special points, and its target.
 
     Where the equations do not describe the target it is grey.  An arrow shows the direction of the sampler; where zero
-    strength is at infinite time the axis is broken before it.  The legend and the names find their places anew whenever
-    the figure is drawn.
+    strength is at infinite time the axis is broken before it.
 
     Parameters
     ----------
     diagram
         What `phase_diagram` returns.
-    ax
+    ax, axes
         Where to draw; a new figure by default.
     axis
         What the vertical axis shows: "strength", "time" (of the path's schedule) or "information" (nats
@@ -121,8 +120,6 @@ def plot_diagram(
     style
         "light", "dark", "print" (small, for one column), or a mapping of overrides such as
         {"base": "dark", "hard": "#803000", "font": 9}; by default light, or dark on a dark figure.
-    axes
-        The same as ax.
 
     Returns
     -------
@@ -147,9 +144,7 @@ def plot_diagram(
         raise InputError(f"a diagram must be what phase_diagram returns, got {told(diagram)}")
     view = View(diagram.model, diagram.path, axis, scaling)
     top = top_strength(diagram.path, highest(diagram)) if limit is None else _limit(diagram.path, limit)
-    axes = canvas(given, style)
-    _Picture(diagram, view, top, axes, looks).draw()
-    return axes
+    return _Picture(diagram, view, top, canvas(given, style), looks).draw()
 
 
 class _Picture:
@@ -163,8 +158,8 @@ class _Picture:
         self.present: list[str] = []
         self.hatched = False
 
-    def draw(self) -> None:
-        """Draw everything, and find room for names and legend."""
+    def draw(self) -> Axes:
+        """Draw everything, find room for names and legend, and return the axes."""
         from amp_theory.phases.diagram.labels import arrange
 
         axes, diagram, view = self.axes, self.diagram, self.view
@@ -183,6 +178,7 @@ class _Picture:
             self.names.append(self._region_name(region, patch, inside))
         heading = None if self.looks.title is True else target_title(diagram)
         arrange(axes, self.looks, self.style, patches[len(self.present) :], self.names, heading, ("y", view.sense))
+        return axes
 
     def _region_name(self, region: str, patch: Artist, inside: Any) -> Name:
         from amp_theory.phases.diagram.labels import Name, throughout

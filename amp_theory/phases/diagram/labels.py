@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 #: points between what is drawn and what is beside it, and between the legend and the frame
 GAP, FRAME = 2.5, 4.0
+#: a place that is kept may be as much closer to other things
+KEPT = 0.5
 #: points between a name and the lines and marks around it
 BESIDE = 2.0
 #: places tried for a legend and for the name of a region, per direction, and for a name along its line
@@ -46,7 +48,7 @@ CLEARANCES = (14.0, 8.0, 4.0)
 #: where names are tried around a mark: to its right or left, above or below
 DIRECTIONS = ((1, 0.7), (-1, 0.7), (0, 1), (1, 0), (-1, 0), (1, 0.35), (-1, 0.35), (1, -0.7), (-1, -0.7), (0, -1))
 #: rounds in which a figure and what is placed in it are fitted to each other
-ROUNDS = 6
+ROUNDS = 8
 #: panels from this width on, in inches, have a legend that finds no room inside beside them, others below
 WIDE = 4.0
 #: a legend that is further from where it was put, in parts of the axes, was moved by someone else
@@ -167,7 +169,8 @@ class Arrangement(Artist):
         self.place, self.put = looks.legend, (0.0, 0.0)
         self.homeless: list[str] = []
         self._shown: list[str] = []
-        self.covered = False
+        self.places: dict[str, tuple[str, float, float, float]] = {}
+        self.covered = self.settled = self.final = False
 
     def draw(self, renderer: RendererBase) -> None:
         """Place everything for the figure as it is now; draw nothing."""
@@ -189,6 +192,8 @@ class Arrangement(Artist):
                 self.homeless += [label] if label not in self._shown else []
                 continue
             text.set(x=box.x, y=box.y, rotation=float(np.degrees(box.angle)))
+            x, y = self.panel.transAxes.inverted().transform((box.x, box.y))
+            self.places[label] = (text.get_text(), x, y, box.angle)
             taken.add(box.grid(0.7 * pixel))
         if self.legend is not None and self.panel.get_legend() is self.legend and self.legend.get_visible():
             self._place_legend(taken, renderer, pixel)
@@ -196,9 +201,16 @@ class Arrangement(Artist):
     def _home(self, name: Name, text: Text, taken: Field, renderer: RendererBase) -> Box | None:
         """Return the first place of a name that is free."""
         pixel = pixels_per_point(renderer)
+        # a place that is still free is kept: figures look alike at every resolution
+        kept = self.places.get(name.label, ("", 0.0, 0.0, 0.0))
         for form in name.forms:
             text.set(rotation=0, visible=True, text=form)
             extent = text.get_window_extent(renderer)
+            if form == kept[0]:
+                x, y = self.panel.transAxes.transform(kept[1:3])
+                box = Box(x, y, extent.width, extent.height, kept[3])
+                if box.within(self.panel.bbox, KEPT * GAP * pixel) and taken.clearance(box) >= KEPT * BESIDE:
+                    return box
             places = name.places(extent.width, extent.height, pixel)
             boxes = (box for box in places if box.within(self.panel.bbox, GAP * pixel))
             if name.inside is None:
@@ -209,7 +221,12 @@ class Arrangement(Artist):
                 found = next((box for box in tried if name.inside(box.grid(3 * pixel, GAP * pixel)).all()), None)
             if found is not None:
                 return found
-        return None
+        if not self.final or not kept[0]:
+            return None
+        # rather close to something than nowhere
+        text.set_text(kept[0])
+        extent = text.get_window_extent(renderer)
+        return centred(self.panel.transAxes.transform(kept[1:3]), extent.width, extent.height, kept[3])
 
     def _point(self, renderer: RendererBase, pixel: float) -> None:
         """Write the sampler's direction into the row of the axis's label, at its end; beside the axes if it is full."""
@@ -249,6 +266,11 @@ class Arrangement(Artist):
             self.covered = False
             return
         pad = FRAME * pixel
+        if (
+            self.settled
+            and taken.clearance(centred(corner(extent) + size_of(extent) / 2, *size_of(extent))) >= KEPT * GAP
+        ):
+            return
         free = size_of(frame) - size_of(extent) - 2 * pad
         if (free < 0).any():
             self.covered = True
@@ -262,7 +284,7 @@ class Arrangement(Artist):
                 away, clearance = max(min(right, 1 - right), min(up, 1 - up)), taken.clearance(box)
                 tried.append((max(GAP - clearance, 0), away, -clearance, *low.tolist()))
         hidden, _, _, *low = min(tried)
-        self.covered = hidden > 0
+        self.covered, self.settled = hidden > 0, True
         self.put = tuple(self.panel.transAxes.inverted().transform(low).tolist())
         self.legend.set_loc(self.put)
 
@@ -286,6 +308,7 @@ class Arrangement(Artist):
     def begin(self) -> None:
         """Try everything inside again."""
         self.place = self.looks.legend
+        self.places, self.final = {}, False
         self._write_legend([])
 
     def decide(self) -> tuple[Any, ...]:
@@ -310,7 +333,7 @@ class Arrangement(Artist):
     def _write_legend(self, homeless: list[str]) -> None:
         """Make the legend of what has no name, and of what has found no room for it."""
         self._shown = [*homeless]
-        self.covered = False
+        self.covered = self.settled = False
         handles = [*self.handles, *(self.names[label].handle for label in homeless)]
         if not self.looks.legend or not (handles or self.heading):
             if self.legend is not None:
@@ -396,6 +419,8 @@ def settle(figure: Figure) -> None:
         if decided == before and not any(folded):
             break
         before = decided
+    for one in made:
+        one.final = True
 
 
 def _fold(one: Arrangement) -> bool:
