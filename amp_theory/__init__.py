@@ -85,6 +85,7 @@ _WHERE = {
     "phases.diagram.diagram": ["Diagram"],
     "phases.diagram.drawing": ["plot_diagram"],
     "phases.diagram.lines": ["Line"],
+    "phases.diagram.styles": ["print_figure"],
     "phases.diagram.saved": ["load"],
     "phases.points.expansion": ["Coefficient", "TricriticalExpansion", "tricritical_expansion"],
     "phases.points.fixed_points": ["fixed_points", "informed_overlap", "uninformed_overlap"],

@@ -108,6 +108,7 @@ from amp_theory.phases.diagram.diagram import Diagram as Diagram
 from amp_theory.phases.diagram.drawing import plot_diagram as plot_diagram
 from amp_theory.phases.diagram.lines import Line as Line
 from amp_theory.phases.diagram.saved import load as load
+from amp_theory.phases.diagram.styles import print_figure as print_figure
 from amp_theory.phases.points.expansion import Coefficient as Coefficient
 from amp_theory.phases.points.expansion import TricriticalExpansion as TricriticalExpansion
 from amp_theory.phases.points.expansion import tricritical_expansion as tricritical_expansion

@@ -194,7 +194,7 @@ def run_closed_forms(options: argparse.Namespace) -> Result:
 def run_diagram(options: argparse.Namespace) -> Result:
     """Compute a phase diagram and write its files."""
     from amp_theory.phases.diagram.compute import MOST_POINTS, phase_diagram
-    from amp_theory.phases.diagram.drawing import View
+    from amp_theory.phases.diagram.views import View
 
     model, path = _model(options), _path(options)
     files = _outputs(options, (*PICTURES, ".json", ".csv", ".html"))
@@ -231,8 +231,8 @@ def _write_diagram(diagram: Diagram, files: Sequence[FilePath], options: argpars
 
 def run_draw(options: argparse.Namespace) -> Result:
     """Draw a saved diagram."""
-    from amp_theory.phases.diagram.drawing import View
     from amp_theory.phases.diagram.saved import load
+    from amp_theory.phases.diagram.views import View
 
     files = _outputs(options, (*PICTURES, ".csv", ".html"))
     if not files:
@@ -293,7 +293,7 @@ def run_overlap(options: argparse.Namespace) -> Result:
     """Draw the overlap along a path."""
     from amp_theory.interface.plots import plot_overlap
     from amp_theory.phases.diagram.curves import equation_of_state
-    from amp_theory.phases.diagram.drawing import View
+    from amp_theory.phases.diagram.views import View
 
     model, path = _model(options), _path(options)
     control = _number(model.control, options.control)

@@ -13,7 +13,7 @@ from PIL import Image
 
 import amp_theory as at
 from amp_theory.interface.explorer.animation import Animation, Film, animate
-from amp_theory.phases.diagram.drawing import BLUE
+from amp_theory.phases.diagram.styles import BLUE
 
 ISING, FLOW = at.IsingPSpin(3), at.Flow()
 

@@ -278,11 +278,13 @@ def _theory(t: Things) -> Iterator[Call]:
 
 def _pictures(t: Things) -> Iterator[Call]:
     both = {"model": t.ising, "path": t.flow}
+    looks = {"legend": True, "annotate": False, "style": None}
     yield Call("plot_diagram", at.plot_diagram,
-               {"diagram": t.diagram, "axes": None, "axis": "strength", "scaling": None, "limit": None})  # fmt: skip
+               looks | {"diagram": t.diagram, "ax": None, "axis": "strength", "scaling": None, "limit": None})  # fmt: skip
     yield Call("plot_free_entropy", at.plot_free_entropy, both | {"control": 0.7, "strengths": [0.1], "axes": None})
     yield Call("plot_overlap", at.plot_overlap, both | {"control": 0.7, "axes": None, "axis": "strength"})
     yield Call("plot_paths", at.plot_paths, {"diagrams": [t.diagram], "axes": None})
+    yield Call("print_figure", at.print_figure, {"columns": 1, "panels": 1, "style": "print"})
     yield Call("animate", at.animate, both | {
         "file": "film.gif", "control": 0.7, "diagram": t.diagram, "frames": 2, "frames_per_second": 2,
         "overwrite": True})  # fmt: skip

@@ -150,3 +150,144 @@ def test_bad_axes(ising):
         at.plot_paths([ising, spherical])
     with pytest.raises(at.InputError, match="at least one"):
         at.plot_paths([])
+
+
+def test_the_method_has_the_options_of_the_function():
+    import inspect
+
+    function, method = (inspect.signature(f).parameters for f in (at.plot_diagram, at.Diagram.plot))
+    assert list(function)[1:] == list(method)[1:]
+    assert [p.default for p in function.values()][1:] == [p.default for p in method.values()][1:]
+    common = {"ax", "axes", "legend", "title", "annotate", "style"}
+    assert all(common <= set(inspect.signature(f).parameters)
+               for f in (at.plot_paths, at.plot_overlap, at.plot_free_entropy))  # fmt: skip
+
+
+def test_legend_title_and_style(ising):
+    assert ising.plot(legend=False).get_legend() is None
+    axes = ising.plot(title=True, style={"base": "dark", "hard": "#800000", "font": 9})
+    assert axes.get_title().replace("\n", " ") == "ising-p-spin(p=3), path flow, target: random measure"
+    assert axes.get_legend().get_title().get_text() == ""
+    assert axes.xaxis.label.get_size() == 9
+    assert mpl.colors.same_color(axes.figure.get_facecolor(), "#14181e")
+    assert any(mpl.colors.same_color(c.get_facecolor(), "#800000") for c in axes.collections)
+    _, own = plt.subplots(facecolor="black")
+    assert mpl.colors.same_color(ising.plot(axes=own).xaxis.label.get_color(), "#e8eaed")  # dark as the figure is
+    for place, inside in (("inside", True), ("outside", False), ("below", False)):
+        axes = ising.plot(legend=place)
+        axes.figure.canvas.draw()
+        legend = axes.get_legend().get_window_extent()
+        assert (axes.bbox.x0 < legend.x0 < axes.bbox.x1 and legend.y0 > axes.bbox.y0) == inside
+    assert at.print_figure()[0].get_figwidth() == 3.4
+    assert [tuple(at.print_figure(c, p)[0].get_size_inches()) for c, p in ((2, 2), (1, 2))] == [(7.0, 2.8), (3.4, 4.6)]
+
+
+def test_the_legend_shows_what_is_in_the_picture_only(ising):
+    low = at.plot_diagram(ising, limit=0.05)
+    assert "tricritical point" not in labels(low)
+    assert "uninformed spinodal" not in labels(low)
+    beyond = at.phase_diagram(at.IsingPSpin(3), at.Flow(), (0.75, 0.8), points=5).plot()
+    assert labels(beyond) == {"easy"}
+    named = ising.plot(annotate=True)
+    written = {text.get_text() for text in named.texts if text.get_visible()}
+    assert {"first-order line", "tricritical point", "hard"} <= written
+    assert not written & labels(named)
+    everything = {text.replace("\n", " ") for text in written} | labels(named)
+    assert everything >= labels(ising.plot())
+
+
+def sampler_arrow(axes) -> tuple[str, float]:
+    (arrow,) = (text for text in axes.texts if "sampler" in text.get_text())
+    return ("forwards" if "longright" in arrow.get_text() else "backwards"), arrow.get_rotation()
+
+
+def test_the_arrow_follows_the_sampler():
+    """Written upwards an arrow to the right points up: where time falls along the path it points down."""
+    for path, axis, expected in (
+        (at.Flow(), "strength", "forwards"), (at.Flow(at.TrigonometricInterpolant()), "time", "forwards"),
+        (at.Flow(at.VariancePreserving()), "time", "backwards"), (at.Autoregressive(at.MaskedDiffusion()), "time", "backwards"),
+        (at.UniformDiscreteDiffusion(at.FlipProbability()), "information", "forwards"),
+    ):  # fmt: skip
+        diagram = at.phase_diagram(at.IsingPSpin(3), path, points=5)
+        assert sampler_arrow(diagram.plot(axis=axis)) == (expected, 90)
+        assert sampler_arrow(at.plot_overlap(at.IsingPSpin(3), path, 0.7, axis=axis)) == (expected, 0)
+
+
+@pytest.mark.parametrize("schedule", [at.VariancePreserving(), at.VarianceExploding()])
+def test_infinite_time_has_a_tick_of_its_own(schedule):
+    diagram = at.phase_diagram(at.IsingPSpin(3), at.Flow(schedule), points=30)
+    axes = diagram.plot(axis="time")
+    axes.figure.canvas.draw()
+    ticks = {text.get_text(): y for text, y in zip(axes.get_yticklabels(), axes.get_yticks(), strict=True)}
+    infinity = ticks.pop(r"$\infty$")
+    assert infinity == axes.get_ylim()[1]
+    (dynamical,) = (line for line in axes.lines if line.get_label() == "dynamical")
+    assert dynamical.get_ydata()[0] == infinity
+    # finite ticks say the true time, and lines are where the schedule puts them up to the break
+    (line,) = (line for line in axes.lines if line.get_label() == "informed spinodal")
+    time = schedule.time(diagram.line("informed_spinodal").strength)
+    below = line.get_ydata() <= max(ticks.values())
+    np.testing.assert_allclose(line.get_ydata()[below], time[below])
+    assert all(float(text) == pytest.approx(y) for text, y in ticks.items())
+    assert np.all(np.isfinite(line.get_ydata()))
+    assert np.all(line.get_ydata() <= infinity)
+    finite = at.phase_diagram(at.IsingPSpin(3), at.Flow(), points=5).plot(axis="time")
+    finite.figure.canvas.draw()
+    assert r"$\infty$" not in [text.get_text() for text in finite.get_yticklabels()]
+
+
+def test_curves_have_no_corners():
+    """The chords of the upper branch lie within half a pixel of the exact curve, those of 400 points do not."""
+    model, path = at.XORSAT(4, temperature=0.5), at.Flow()
+    for given in ((at.IsingPSpin(3), path, 0.7), (model, path, 1.5)):
+        axes = at.plot_overlap(*given)
+        line = next(line for line in axes.lines if line.get_label() == "stable")
+        assert corners(axes, line.get_xydata()) < 0.6
+    few = at.equation_of_state(at.IsingPSpin(3), path, 0.7, points=60)
+    x = np.column_stack([few.strength, few.overlap])
+    assert corners(at.plot_overlap(at.IsingPSpin(3), path, 0.7), x) > 0.6
+
+
+def corners(axes, points) -> float:
+    """Return the largest distance in pixels of a point from the chord between its neighbours, halved twice."""
+    p = axes.transData.transform(points)
+    chord, side = p[2:] - p[:-2], p[1:-1] - p[:-2]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.nanmax(np.abs(chord[:, 0] * side[:, 1] - chord[:, 1] * side[:, 0]) / np.hypot(*chord.T)) / 4
+
+
+def test_no_text_is_a_programmers_formula():
+    sparse = at.phase_diagram(at.SpikedMatrix(at.SparseRademacher(0.08)), at.Flow(), points=5)
+    sensing = at.phase_diagram(at.GLM(at.GaussBernoulli(0.4), at.LinearChannel(1e-4)), at.Flow(), (0.5, 0.6), points=5)
+    for axes in (at.plot_diagram(sparse, scaling="noise_over_rho2"), sensing.plot(), ising_entropy()):
+        for text in axes.findobj(mpl.text.Text):
+            assert not set("^_") & set("".join(text.get_text().split("$")[::2]))
+    assert "nats per variable" in ising_entropy().get_ylabel().replace("\n", " ")
+
+
+def ising_entropy():
+    return at.plot_free_entropy(at.IsingPSpin(3), at.Flow(), 0.7, [0.1])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"legend": "belw"}, "legend must be True, False"), ({"legend": 3}, "got 3"), ({"title": 3}, "title must be"),
+        ({"annotate": "yes"}, "annotate must be True or False"), ({"style": "drk"}, "did you mean 'dark'"),
+        ({"style": 3}, "mapping of overrides"), ({"style": {"hrd": "red"}}, "did you mean 'hard'"),
+        ({"style": {"hard": "no colour"}}, "must be a colour"), ({"style": {"font": -1}}, "positive"),
+        ({"style": {"base": "drk"}}, "did you mean 'dark'"), ({"ax": 3}, "must be matplotlib axes"),
+    ],
+)  # fmt: skip
+def test_bad_options(ising, options, message):
+    before = plt.get_fignums()
+    for draw in (ising.plot, lambda **o: at.plot_overlap(at.IsingPSpin(3), at.Flow(), 0.7, **o)):
+        with pytest.raises(at.InputError, match=message) as raised:
+            draw(**options)
+        assert len(str(raised.value)) <= 280
+        assert "\n" not in str(raised.value)
+    assert plt.get_fignums() == before
+    with pytest.raises(at.InputError, match="another name of ax="):
+        ising.plot(plt.figure().add_subplot(), axes=plt.figure().add_subplot())
+    with pytest.raises(at.InputError, match="panels must be an integer from 1 to 2"):
+        at.print_figure(panels=3)

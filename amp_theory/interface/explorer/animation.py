@@ -16,17 +16,8 @@ from amp_theory.interface.explorer.tables import known_overlaps
 from amp_theory.models.base import Model
 from amp_theory.phases.diagram.compute import default_range, phase_diagram
 from amp_theory.phases.diagram.diagram import Diagram, as_diagram
-from amp_theory.phases.diagram.drawing import (
-    BLUE,
-    LABELS,
-    NO_ANSWER,
-    NOWHERE,
-    PURPLE,
-    RED,
-    REGIONS,
-    plot_diagram,
-    target_title,
-)
+from amp_theory.phases.diagram.drawing import plot_diagram, target_title
+from amp_theory.phases.diagram.styles import BLUE, LABELS, NO_ANSWER, NOWHERE, PURPLE, RED, REGIONS
 from amp_theory.phases.geometry.solved import check, geometry_of
 from amp_theory.phases.points.fixed_points import fixed_points
 from amp_theory.phases.points.thresholds import thresholds
@@ -291,7 +282,7 @@ class Film:
         figure.subplots_adjust(left=0.075, right=0.98, top=0.86, bottom=0.23, wspace=0.22)
         left, right = figure.subplots(1, 2, width_ratios=(1.08, 1))
         self._draw_texts(figure, left)
-        plot_diagram(self.diagram, right, limit=self.limit)
+        plot_diagram(self.diagram, right, limit=self.limit, legend=False)
         handles, labels = right.get_legend_handles_labels()
         place = {"loc": "upper center", "bbox_to_anchor": (0.47, -0.14), "fontsize": 7.5, "frameon": False}
         right.legend(handles, labels, ncols=3, **place)

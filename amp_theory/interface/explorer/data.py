@@ -11,7 +11,8 @@ import numpy as np
 
 from amp_theory.interface.explorer.tables import Tables, packed
 from amp_theory.phases.diagram.diagram import Diagram
-from amp_theory.phases.diagram.drawing import LABELS, NO_ANSWER, NOWHERE, REGIONS, STYLES, edges, highest, top_strength
+from amp_theory.phases.diagram.drawing import edges, highest, top_strength
+from amp_theory.phases.diagram.styles import LABELS, NO_ANSWER, NOWHERE, REGIONS, STYLES
 from amp_theory.phases.geometry.solved import geometry_of
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError

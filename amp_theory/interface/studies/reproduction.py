@@ -198,15 +198,17 @@ def reproduce(
 
 
 def draw(figure: PublishedFigure, diagram: Diagram, *files: FilePath) -> None:
-    """Draw a diagram with the axes and ranges of the paper's figure."""
+    """Draw a diagram with the axes and ranges of the paper's figure, its lines and points named."""
     from matplotlib.figure import Figure
 
     from amp_theory.phases.diagram.drawing import plot_diagram
 
     canvas = Figure(figsize=(5.6, 4.4), layout="constrained")
     axes = canvas.add_subplot()
-    plot_diagram(diagram, axes, scaling=figure.scaling, limit=figure.strengths[1])
-    axes.set_title(figure.title, fontsize=10)
+    title = figure.title.replace("rho = 0.08", r"$\rho = 0.08$")
+    plot_diagram(
+        diagram, axes, scaling=figure.scaling, limit=figure.strengths[1], title=title, annotate=True, style="light"
+    )
     for file in files:
         write(file, lambda stream, kind=file.suffix[1:]: canvas.savefig(stream, format=kind, dpi=180))  # type: ignore[misc]
 

@@ -4,5 +4,6 @@ May import: tools, ingredients, models, equations_of_state, exact.digits, phases
 
 - `diagram`: the diagram of a model along a path, `compute`d from its three `lines`, `regular_lines` on regular graphs.
 - `along_path`: what a path meets at one control; `curves`: one isotherm as data.
-- `drawing`: the picture; `saved`: reading a file.
+- `drawing`: the picture; `views`: what its axes show; `styles`: colours, sizes and shared options; `labels`: room for
+  legends and names, in `boxes`; `saved`: reading a file.
 """

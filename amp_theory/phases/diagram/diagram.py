@@ -382,11 +382,32 @@ class Diagram(Reported):
         """
         write_text(check_output(path, [".json"], overwrite), to_json(self.to_dict()))
 
-    def plot(self, axes: Axes | None = None, axis: str = "strength") -> Axes:
-        """Draw the diagram with matplotlib; see `plotting.plot_diagram`."""
+    def plot(
+        self,
+        ax: Axes | None = None,
+        axis: str = "strength",
+        *,
+        scaling: str | None = None,
+        limit: float | None = None,
+        legend: bool | str = True,
+        title: str | bool | None = None,
+        annotate: bool = False,
+        style: str | Mapping[str, Any] | None = None,
+        axes: Axes | None = None,
+    ) -> Axes:
+        """Draw the diagram with matplotlib: see `plot_diagram`, which has the same options.
+
+        Examples
+        --------
+        >>> from amp_theory import Flow, IsingPSpin, phase_diagram
+        >>> phase_diagram(IsingPSpin(p=3), Flow(), points=20).plot(title=True, annotate=True).get_xlabel()
+        'temperature $T$'
+        """
         from amp_theory.phases.diagram.drawing import plot_diagram
 
-        return plot_diagram(self, axes, axis)
+        return plot_diagram(
+            self, ax, axis, scaling, limit, legend=legend, title=title, annotate=annotate, style=style, axes=axes
+        )
 
 
 def _rank(region: npt.NDArray[Any]) -> npt.NDArray[np.intp]:

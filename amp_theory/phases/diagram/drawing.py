@@ -1,8 +1,4 @@
-"""Pictures: phase diagrams, free entropy against overlap, overlap along the path.
-
-Colours are from the palette of Okabe and Ito, told apart by colour-blind readers; hatches and line styles
-carry the same information in print.
-"""
+"""Pictures of phase diagrams: their regions, lines and special points, on axes of several scales."""
 
 from __future__ import annotations
 
@@ -16,46 +12,44 @@ import numpy.typing as npt
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
 from amp_theory.phases.diagram.lines import RECOVERED
-from amp_theory.phases.geometry.solved import check, geometry_of
+from amp_theory.phases.diagram.styles import (
+    LABELS,
+    NO_ANSWER,
+    NOWHERE_EDGE,
+    REGIONS,
+    SIZE,
+    STYLES,
+    Look,
+    Style,
+    as_axes,
+    canvas,
+    look,
+    paint,
+)
+from amp_theory.phases.diagram.views import View, control_label, strength_label
+from amp_theory.phases.geometry.solved import geometry_of
 from amp_theory.tools.arrays import Array
-from amp_theory.tools.errors import InputError, one_of, positive, told
-from amp_theory.tools.results import Located
+from amp_theory.tools.errors import InputError, positive, told
+from amp_theory.tools.results import Located, titled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
+    from amp_theory.phases.diagram.labels import Name
     from amp_theory.phases.diagram.lines import Line
     from amp_theory.tools.results import Thresholds
 
-GREEN, ORANGE, RED, BLUE, SKY, PURPLE = "#009E73", "#E69F00", "#D55E00", "#0072B2", "#56B4E9", "#CC79A7"
-#: fill (light tints of green, orange and red) and hatch of every region
-REGIONS = {"easy": ("#d9f0e9", ""), "easy_metastable": ("#f7d999", "///"), "hard": ("#eaa57a", "xxx")}
-LABELS = {"easy": "easy", "easy_metastable": "easy, metastable branch", "hard": "hard"}
-#: fill and edge of where the equations do not describe the target
-NOWHERE, NOWHERE_EDGE, NO_ANSWER = "#c9ccd1", "#8b9098", "no answer for this target"
-#: a part of the range of control that is too small to be seen
-NEGLIGIBLE = 1e-9
-STYLES = {
-    "informed_spinodal": ("--", BLUE, "informed spinodal"),
-    "first_order": ("-", "black", "first-order line"),
-    "uninformed_spinodal": ("-.", PURPLE, "uninformed spinodal"),
-}
-CONTROL_LABELS = {
-    "noise_over_rho2": r"noise $\Delta/\rho^2$",
-    "beta": r"inverse temperature $\beta$",
-    "lambda": r"signal strength $1/\Delta$",
-    "sqrt_lambda": r"signal strength $1/\sqrt{\Delta}$",
-    "noise": r"noise $\Delta$",
-}
-AXES = ("strength", "time", "information")
+#: a part of the range of control that is too small to be told from rounding, and one that is too small to be seen
+NEGLIGIBLE, SEEN = 1e-9, 0.004
 #: the least and the largest strength that axes may end at
 LEAST_LIMIT, LARGEST = 1e-30, 1e30
-#: least strength shown where zero strength is infinitely far, as a part of the largest
-LOWEST = 0.005
 #: controls at which the regions are shaded, and strengths where they are sampled
 COLUMNS, ROWS = 400, 160
+#: marks of the special points of zero strength
+MARKS = {"dynamical": "v", "condensation": "o", "algorithmic": "s", "weak_recovery": "D"}
 #: width of bars where controls are discrete, in units of their distance
 BAR = 0.6
 
@@ -85,77 +79,29 @@ class Drawable(Protocol):
         """Return the region at (control, strength)."""
 
 
-def _axes(axes: Axes | None) -> Axes:
-    from matplotlib import axes as kinds
-    from matplotlib import pyplot as plt
-
-    if axes is not None:
-        if not isinstance(axes, kinds.Axes):
-            raise InputError(f"axes must be matplotlib axes or None, got {told(axes)}")
-        return axes
-    _, made = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
-    return made
-
-
-def control_label(model: Model, scaling: str | None = None) -> str:
-    """Return the axis label of a model's control, in one of its scalings."""
-    if scaling is None or scaling == model.control:
-        return f"{model.control} ${model.control_symbol}$"
-    return CONTROL_LABELS.get(scaling, scaling.replace("_", " "))
-
-
-def strength_label(path: Path, axis: str) -> str:
-    """Return the axis label of a path's strength, time or information."""
-    if axis == "time":
-        return f"time ${path.schedule.symbol}$ ({path.schedule.name})"
-    if axis == "information":
-        return "information in the revealed data (nats per variable)"
-    return f"{path.strength} ${path.strength_symbol}$"
-
-
-class View:
-    """Turns controls and strengths into what the axes show; refuses axes that do not exist."""
-
-    def __init__(self, model: Model, path: Path, axis: str, scaling: str | None) -> None:
-        one_of("axis", axis, AXES)
-        check(model, path)
-        self.model, self.path, self.axis, self.scaling = model, path, axis, scaling
-        if scaling is not None:
-            one_of("scaling", scaling, model.scalings())
-        if axis == "information" and not np.isfinite(path.information(model.variable_prior, np.array(0.5))):
-            raise InputError("a revealed continuous variable tells infinitely much: there is no information axis")
-
-    def control(self, control: Array | float) -> Any:
-        """Return what the horizontal axis shows for a control."""
-        if self.scaling is None:
-            return control
-        return self.model.convert(control, self.model.control, self.scaling)
-
-    def strength(self, strength: Array | float) -> Any:
-        """Return what the vertical axis shows for a strength."""
-        if self.axis == "time":
-            return self.path.schedule.time(strength)
-        if self.axis == "information":
-            return self.path.information(self.model.variable_prior, strength)
-        return strength
-
-
 def plot_diagram(
     diagram: Drawable,
-    axes: Axes | None = None,
+    ax: Axes | None = None,
     axis: str = "strength",
     scaling: str | None = None,
     limit: float | None = None,
+    *,
+    legend: bool | str = True,
+    title: str | bool | None = None,
+    annotate: bool = False,
+    style: str | Mapping[str, Any] | None = None,
+    axes: Axes | None = None,
 ) -> Axes:
-    """Draw a phase diagram: regions, spinodals (dashed), first-order line, special points, and its target.
+    r"""Draw a phase diagram: regions, spinodals (dashed), first-order line, special points, and its target.
 
-    Where the equations do not describe the target it is grayed out.
+    Where the equations do not describe the target it is grey.  An arrow shows the direction of the sampler; where zero
+    strength is at infinite time the axis is broken before it.
 
     Parameters
     ----------
     diagram
         What `phase_diagram` returns.
-    axes
+    ax, axes
         Where to draw; a new figure by default.
     axis
         What the vertical axis shows: "strength", "time" (of the path's schedule) or "information" (nats
@@ -163,29 +109,205 @@ def plot_diagram(
     scaling
         One of the model's scalings for the horizontal axis; its control by default.
     limit
-        Largest strength shown; by default 1.25 times the largest on a line.
+        Largest strength shown, > 0; by default 1.25 times the largest on a line.
+    legend
+        True: where it covers nothing, in the axes or else beside or below them; False: none; "inside", "outside"
+        (to the right) or "below".  Room outside is made by layouts such as layout="constrained".
+    title
+        A text; True for the model, its parameters, the path and the target; None for none.
+    annotate
+        Whether names stand beside lines and points and in regions where there is room, else in the legend.
+    style
+        "light", "dark", "print" (small, for one column), or a mapping of overrides such as
+        {"base": "dark", "hard": "#803000", "font": 9}; by default light, or dark on a dark figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Where the picture is.
+
+    Raises
+    ------
+    InputError
+        For what is no diagram, or an option that does not exist.
+
+    Examples
+    --------
+    >>> import amp_theory as at
+    >>> diagram = at.phase_diagram(at.SphericalPSpin(3), at.Flow(), points=20)
+    >>> at.plot_diagram(diagram, annotate=True, style="print").get_ylabel()
+    'snr $\\gamma^2$'
     """
+    given = as_axes(ax, axes)
+    looks = look(legend, title, annotate, style, given)
     if not isinstance(diagram, Drawable):
         raise InputError(f"a diagram must be what phase_diagram returns, got {told(diagram)}")
     view = View(diagram.model, diagram.path, axis, scaling)
-    axes = _axes(axes)
     top = top_strength(diagram.path, highest(diagram)) if limit is None else _limit(diagram.path, limit)
-    bottom = 0.0 if np.isfinite(view.strength(0.0)) else LOWEST * top
-    _shade(axes, diagram, view, (bottom, top))
-    for name, line in diagram.lines.items():
-        style, colour, label = STYLES[name]
-        for number in np.unique(line.segment):
-            part = line.segment == number
-            x, y = view.control(line.control[part]), view.strength(np.maximum(line.strength[part], bottom))
-            axes.plot(x, y, style, color=colour, lw=1.6, label=label if number == 0 else None)
-    gray = _gray_out(axes, diagram, view)
-    _mark_points(axes, diagram, view, bottom)
-    axes.set_xlim(*np.sort(view.control(np.array(diagram.control_range))))
-    axes.set_ylim(*np.sort(np.asarray(view.strength(np.array([bottom, top])), dtype=float)))
-    axes.set_xlabel(control_label(diagram.model, scaling))
-    axes.set_ylabel(strength_label(diagram.path, axis))
-    _legend(axes, diagram, gray)
-    return axes
+    return _Picture(diagram, view, top, canvas(given, style), looks).draw()
+
+
+class _Picture:
+    """One diagram on its way to the axes."""
+
+    def __init__(self, diagram: Drawable, view: View, top: float, axes: Axes, looks: Look) -> None:
+        view.break_for_infinity(top)
+        self.diagram, self.view, self.top, self.axes, self.looks = diagram, view, top, axes, looks
+        self.style = paint(axes, looks)
+        self.names: list[Name] = []
+        self.present: list[str] = []
+        self.hatched = False
+
+    def draw(self) -> Axes:
+        """Draw everything, find room for names and legend, and return the axes."""
+        from amp_theory.phases.diagram.labels import arrange
+
+        axes, diagram, view = self.axes, self.diagram, self.view
+        axes.set_xlim(*np.sort(view.control(np.array(diagram.control_range))))
+        axes.set_ylim(*np.sort(np.asarray(view.strength(np.array([0.0, self.top])), dtype=float)))
+        inside = self._shade()
+        self._draw_lines()
+        gray = gray_out(axes, diagram, view, self.style)
+        self._mark_points()
+        axes.set_xlabel(control_label(diagram.model, view.scaling))
+        axes.set_ylabel(strength_label(diagram.path, view.axis))
+        view.mark_infinity(axes, "y", self.style.text)
+        set_title(axes, self.looks, model_title(diagram))
+        patches = self._patches(gray)
+        for region, patch in zip(self.present, patches, strict=False):
+            self.names.append(self._region_name(region, patch, inside))
+        heading = None if self.looks.title is True else target_title(diagram)
+        arrange(axes, self.looks, self.style, patches[len(self.present) :], self.names, heading, ("y", view.sense))
+        return axes
+
+    def _region_name(self, region: str, patch: Artist, inside: Any) -> Name:
+        from amp_theory.phases.diagram.labels import Name, throughout
+
+        return Name(LABELS[region], patch, throughout(self.axes), lambda points: inside(region, points))
+
+    def _draw_lines(self) -> None:
+        from amp_theory.phases.diagram.labels import Name, along
+
+        (x0, x1), (y0, y1) = np.sort(self.axes.get_xlim()), np.sort(self.axes.get_ylim())
+        for name, line in self.diagram.lines.items():
+            dashes, _, label = STYLES[name]
+            seen: list[tuple[int, Artist, Array, Array]] = []
+            for number in np.unique(line.segment):
+                part = line.segment == number
+                x, y = self.view.control(line.control[part]), self.view.strength(line.strength[part])
+                (drawn,) = self.axes.plot(
+                    x, y, dashes, color=getattr(self.style, name), lw=self.style.line_width, label=f"_{label}"
+                )
+                count = int(np.sum((x0 <= x) & (x <= x1) & (y0 <= y) & (y <= y1)))
+                seen.append((count, drawn, x, y))
+            best = max(seen, key=lambda one: one[0], default=None)
+            if best is not None and best[0]:
+                best[1].set_label(label)
+                self.names.append(Name(label, best[1], along(self.axes, *best[2:])))
+
+    def _patches(self, gray: bool) -> list[Artist]:
+        """Return the legend's patches of the regions that are in the picture, and of what has no answer."""
+        from matplotlib.patches import Patch
+
+        made: list[Artist] = [
+            Patch(facecolor=getattr(self.style, name), hatch=REGIONS[name][1] if self.hatched else "",
+                  edgecolor=self.style.hatch, lw=0, label=LABELS[name])
+            for name in self.present
+        ]  # fmt: skip
+        if gray:
+            made.append(Patch(facecolor=self.style.no_answer, edgecolor=NOWHERE_EDGE, lw=0.5, label=NO_ANSWER))
+        return made
+
+    def _shade(self) -> Any:
+        """Fill the regions, note those present, and return a function that tells which pixels are in one of them."""
+        diagram, view, style = self.diagram, self.view, self.style
+        geo = geometry_of(diagram.model, diagram.path)
+        if geo.discrete:
+            self._shade_bars(geo.controls(diagram.control_range, diagram.points))
+            return lambda region, points: np.zeros(len(points), dtype=bool)
+        c = np.linspace(*diagram.control_range, COLUMNS)
+        x = np.asarray(view.control(c))
+        s = self.top * np.linspace(0, 1, ROWS + 1)[1:] ** 1.5
+        self.axes.set_facecolor(style.easy)
+        self.hatched = all(len(line.ends) <= 1 for line in diagram.lines.values())
+        if self.hatched:
+            informed, first, uninformed = edges(diagram, c, self.top)
+            code = (s[:, None] > informed).astype(int) + (s[:, None] > first) - 2 * (s[:, None] > uninformed)
+            for region, low, high in (("easy_metastable", informed, first), ("hard", first, uninformed)):
+                self.axes.fill_between(
+                    x, view.strength(low), view.strength(high), where=list(high > low),
+                    facecolor=getattr(style, region), hatch=REGIONS[region][1], edgecolor=style.hatch, lw=0,
+                )  # fmt: skip
+        else:  # more than one loop: sample the regions
+            code = self._codes(diagram.region(c[None, :], s[:, None]))
+            self._mesh(x, np.asarray(view.strength(s)), code, "nearest")
+        self.present = [name for k, name in enumerate(REGIONS) if np.any(code == k)]
+        return self._lookup(x, np.asarray(view.strength(s)), code)
+
+    def _lookup(self, x: Array, y: Array, code: npt.NDArray[Any]) -> Any:
+        columns, rows = np.argsort(x), np.argsort(y)
+        table = code[rows][:, columns]
+        gray = undescribed(self.diagram)
+        ends = np.sort(self.view.control(np.array(gray))) if gray else np.array([np.inf, np.inf])
+
+        def inside(region: str, points: Array) -> npt.NDArray[np.bool_]:
+            at = self.axes.transData.inverted().transform(points)
+            i = np.searchsorted(x[columns], at[:, 0]).clip(0, len(x) - 1)
+            j = np.searchsorted(y[rows], at[:, 1]).clip(0, len(y) - 1)
+            answered = (at[:, 0] < ends[0]) | (at[:, 0] > ends[1])
+            return np.asarray((table[j, i] == list(REGIONS).index(region)) & answered)
+
+        return inside
+
+    def _codes(self, table: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
+        return np.select([table == name for name in REGIONS], list(range(len(REGIONS))), -1)
+
+    def _mesh(self, x: Array, y: Array, code: npt.NDArray[Any], shading: Any) -> None:
+        from matplotlib.colors import ListedColormap
+
+        fills = ListedColormap([getattr(self.style, name) for name in REGIONS])
+        shown = np.ma.masked_less(code, 0)
+        self.axes.pcolormesh(x, y, shown, cmap=fills, vmin=0, vmax=2, shading=shading, rasterized=True)
+
+    def _shade_bars(self, controls: Array) -> None:
+        """Fill the regions in a bar at every control that exists; between them is nothing."""
+        lo, hi = self.diagram.control_range
+        ends = np.linspace(0, self.top, ROWS + 1)
+        gaps = np.diff(controls)
+        width = BAR * float(gaps.min()) if len(gaps) else BAR * (hi - lo)
+        found = set()
+        for control in controls:
+            code = self._codes(self.diagram.region(float(control), 0.5 * (ends[1:] + ends[:-1])))
+            sides = np.asarray(self.view.control(control + width * np.array([-0.5, 0.5])))
+            self._mesh(sides, np.asarray(self.view.strength(ends)), code[:, None], "flat")
+            found |= set(code.tolist())
+        self.present = [name for k, name in enumerate(REGIONS) if k in found]
+
+    def _mark_points(self) -> None:
+        """Mark the tricritical points, and the points of zero strength at that."""
+        special, shown = self.diagram.thresholds, self.diagram.control_range
+        tips = [p for p in (special.tricritical, *special.further_tricritical) if p is not None and _shown(shown, p)]
+        size = self.style.mark_size
+        assert size is not None
+        for point in tips:
+            if point.strength is not None and point.strength <= self.top:
+                self._mark("tricritical point", point.control, point.strength, "*", 1.8 * size)
+        for name, marker in MARKS.items():
+            mark: Located | None = getattr(special, name)
+            if mark is not None and _shown(shown, mark):
+                self._mark(name.replace("_", " "), mark.control, 0.0, marker, size)
+
+    def _mark(self, label: str, control: float, strength: float, marker: str, size: float) -> None:
+        from amp_theory.phases.diagram.labels import Name, around
+
+        x, y = float(self.view.control(control)), float(self.view.strength(strength))
+        first = label not in [name.label for name in self.names]
+        (mark,) = self.axes.plot(
+            x, y, marker, ms=size, mfc=self.style.background, mec=self.style.text, clip_on=False, zorder=6,
+            label=label if first else f"_{label}",
+        )  # fmt: skip
+        if first:
+            self.names.append(Name(label, mark, around(self.axes, x, y, size / 2)))
 
 
 def _limit(path: Path, limit: float) -> float:
@@ -201,6 +323,20 @@ def target_title(diagram: Drawable) -> str:
     return f"target: {diagram.target} measure"
 
 
+def model_title(diagram: Drawable) -> str:
+    """Return a title: the model with its parameters, the path, and the target."""
+    return f"{titled(diagram.model.name, diagram.model.parameters, diagram.path.name)}, {target_title(diagram)}"
+
+
+def set_title(axes: Axes, looks: Look, whole: str) -> None:
+    """Write a picture's title, if it has one; `whole` is that of the model."""
+    if looks.title is True:
+        # names are those of users' models: no formula is looked for in them
+        axes.set_title(whole, fontsize=axes.title.get_fontsize(), parse_math=False)
+    elif isinstance(looks.title, str):
+        axes.set_title(looks.title, fontsize=axes.title.get_fontsize(), parse_math=True)
+
+
 def undescribed(diagram: Drawable) -> tuple[float, float] | None:
     """Return the part of the control's range where the equations do not describe the target; None without any."""
     (lo, hi), (start, stop) = diagram.control_range, diagram.described
@@ -209,24 +345,24 @@ def undescribed(diagram: Drawable) -> tuple[float, float] | None:
     return part if part[1] - part[0] > NEGLIGIBLE * (hi - lo) else None
 
 
-def _gray_out(axes: Axes, diagram: Drawable, view: View, label: str | None = None) -> bool:
-    """Cover what does not hold for the target, and tell whether there is any."""
+def gray_out(axes: Axes, diagram: Drawable, view: View, style: Style, label: str | None = None) -> bool:
+    """Cover what does not hold for the target, and tell whether there is any to be seen."""
     part = undescribed(diagram)
     if part is None:
         return False
     low, high = np.sort(np.asarray(view.control(np.array(part)), dtype=float)).tolist()
     # above lines, below marks
-    axes.axvspan(low, high, facecolor=NOWHERE, alpha=0.88, lw=0, zorder=3, label=label)
-    return True
+    axes.axvspan(low, high, facecolor=style.no_answer, alpha=0.88, lw=0, zorder=3, label=label)
+    return part[1] - part[0] > SEEN * (diagram.control_range[1] - diagram.control_range[0])
 
 
 def inline_picture(diagram: Drawable) -> str:
     """Return the picture of a diagram as an HTML element that holds it."""
     from matplotlib.figure import Figure
 
-    canvas, stream = Figure(figsize=(5.6, 4.2), layout="constrained"), io.BytesIO()
-    plot_diagram(diagram, canvas.add_subplot())
-    canvas.savefig(stream, format="png", dpi=110)
+    figure, stream = Figure(figsize=SIZE, layout="constrained"), io.BytesIO()
+    plot_diagram(diagram, figure.add_subplot(), style="light")
+    figure.savefig(stream, format="png", dpi=110)
     data = base64.b64encode(stream.getvalue()).decode("ascii")
     return f'<img alt="phase diagram" src="data:image/png;base64,{data}">'
 
@@ -237,7 +373,7 @@ def highest(diagram: Drawable) -> float:
     if np.isinf(diagram.path.limit) and any(RECOVERED in ends for ends in spinodal.ends):
         # it runs to infinity: a third of the way to its other end says enough
         part = np.sort(spinodal.control)[[0, -1]] @ np.array([2, 1]) / 3
-        return float(_interpolate(diagram, "uninformed_spinodal", np.array([part]))[0])
+        return float(interpolate(diagram, "uninformed_spinodal", np.array([part]))[0])
     return max((float(line.strength.max(initial=0)) for line in diagram.lines.values()), default=0.0)
 
 
@@ -248,74 +384,12 @@ def top_strength(path: Path, highest: float) -> float:
     return min(1.25 * highest, path.limit * (1 - 1e-9))
 
 
-def _shade(axes: Axes, diagram: Drawable, view: View, shown: tuple[float, float]) -> None:
-    """Fill the regions between the lines, at the strengths shown."""
-    bottom, top = shown
-    c = np.linspace(*diagram.control_range, COLUMNS)
-    x = np.asarray(view.control(c))
-    geo = geometry_of(diagram.model, diagram.path)
-    if geo.discrete:
-        _shade_bars(axes, diagram, view, shown, geo.controls(diagram.control_range, diagram.points))
-        return
-    axes.set_facecolor(REGIONS["easy"][0])
-    if all(len(line.ends) <= 1 for line in diagram.lines.values()):
-        informed, first, uninformed = (np.maximum(edge, bottom) for edge in edges(diagram, c, top))
-        for region, low, high in (("easy_metastable", informed, first), ("hard", first, uninformed)):
-            fill, hatch = REGIONS[region]
-            axes.fill_between(x, view.strength(low), view.strength(high), where=list(high > low),
-                              facecolor=fill, hatch=hatch, edgecolor="white", lw=0)  # fmt: skip
-        return
-    # more than one loop: sample the regions
-    from matplotlib.colors import ListedColormap
-
-    s = bottom + (top - bottom) * np.linspace(0, 1, ROWS + 1)[1:] ** 1.5
-    table = diagram.region(c[None, :], s[:, None])
-    code = np.select([table == name for name in REGIONS], list(range(len(REGIONS))))
-    fills = ListedColormap([fill for fill, _ in REGIONS.values()])
-    axes.pcolormesh(
-        x, np.asarray(view.strength(s)), code, cmap=fills, vmin=0, vmax=2, shading="nearest", rasterized=True
-    )
-
-
-def _shade_bars(axes: Axes, diagram: Drawable, view: View, shown: tuple[float, float], controls: Array) -> None:
-    """Fill the regions in a bar at every control that exists; between them is nothing."""
-    from matplotlib.colors import ListedColormap
-
-    fills = ListedColormap([fill for fill, _ in REGIONS.values()])
-    ends = np.linspace(*shown, ROWS + 1)
-    gaps = np.diff(controls)
-    width = BAR * float(gaps.min()) if len(gaps) else BAR * (diagram.control_range[1] - diagram.control_range[0])
-    for control in controls:
-        table = diagram.region(float(control), 0.5 * (ends[1:] + ends[:-1]))
-        code = np.select([table == name for name in REGIONS], list(range(len(REGIONS))))
-        sides = np.asarray(view.control(control + width * np.array([-0.5, 0.5])))
-        axes.pcolormesh(sides, np.asarray(view.strength(ends)), code[:, None], cmap=fills, vmin=0, vmax=2,
-                        shading="flat", rasterized=True)  # fmt: skip
-
-
-def _legend(axes: Axes, diagram: Drawable, gray: bool) -> None:
-    """Add a legend of the lines, points and regions; its title names the target."""
-    from matplotlib.patches import Patch
-
-    handles, _ = axes.get_legend_handles_labels()
-    patches = [
-        Patch(facecolor=fill, hatch=hatch, edgecolor="white", lw=0, label=LABELS[name])
-        for name, (fill, hatch) in REGIONS.items()
-    ]
-    if gray:
-        patches.append(Patch(facecolor=NOWHERE, edgecolor=NOWHERE_EDGE, lw=0.5, label=NO_ANSWER))
-    axes.legend(
-        handles=[*handles, *patches], fontsize=7, title=target_title(diagram), title_fontsize=7, loc="best",
-        framealpha=0.92,
-    )  # fmt: skip
-
-
 def edges(diagram: Drawable, c: Array, top: float) -> tuple[Array, Array, Array]:
     """Return the strengths of the three lines at controls c: at most `top`, equal where there is no loop."""
     columns = []
-    inside = _interpolate(diagram, "uninformed_spinodal", c)
+    inside = interpolate(diagram, "uninformed_spinodal", c)
     for name in ("informed_spinodal", "first_order"):
-        values = _interpolate(diagram, name, c)
+        values = interpolate(diagram, name, c)
         # beyond its end at zero strength a line stays there
         columns.append(np.where(np.isnan(inside), top, np.nan_to_num(values, nan=0.0)))
     columns.append(np.where(np.isnan(inside), top, inside))
@@ -323,7 +397,7 @@ def edges(diagram: Drawable, c: Array, top: float) -> tuple[Array, Array, Array]
     return informed, np.maximum(first, informed), np.maximum(uninformed, first)
 
 
-def _interpolate(diagram: Drawable, name: str, c: Array) -> Array:
+def interpolate(diagram: Drawable, name: str, c: Array) -> Array:
     """Return a line's strength at controls c, NaN beyond its ends."""
     line = diagram.lines[name]
     if not len(line):
@@ -332,27 +406,6 @@ def _interpolate(diagram: Drawable, name: str, c: Array) -> Array:
     return np.interp(c, line.control[order], line.strength[order], left=np.nan, right=np.nan)
 
 
-def _mark_points(axes: Axes, diagram: Drawable, view: View, bottom: float) -> None:
-    """Mark the tricritical point, and the points of zero strength at the least strength shown."""
-    special = diagram.thresholds
-    for k, point in enumerate(p for p in (special.tricritical, *special.further_tricritical) if p is not None):
-        if point.strength is not None and _shown(diagram, point):
-            at = (view.control(point.control), view.strength(point.strength))
-            axes.plot(*at, "*", ms=13, mfc="white", mec="black", zorder=5, label=None if k else "tricritical point")
-    marks = {
-        "dynamical": ("v", "dynamical"),
-        "condensation": ("o", "condensation"),
-        "algorithmic": ("s", "algorithmic"),
-        "weak_recovery": ("D", "weak recovery"),
-    }
-    least = float(view.strength(bottom))
-    for name, (marker, label) in marks.items():
-        mark: Located | None = getattr(special, name)
-        if mark is not None and _shown(diagram, mark):
-            x = float(view.control(mark.control))
-            axes.plot(x, least, marker, ms=7, mfc="white", mec="black", clip_on=False, zorder=6, label=label)
-
-
-def _shown(diagram: Drawable, point: Located) -> bool:
-    lo, hi = diagram.control_range
+def _shown(shown: tuple[float, float], point: Located) -> bool:
+    lo, hi = shown
     return lo * (1 - 1e-9) <= point.control <= hi * (1 + 1e-9)
