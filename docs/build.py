@@ -47,17 +47,25 @@ def section_of(module: str) -> str:
     return found[0]
 
 
-def reference() -> str:
-    """Return the page that lists every public name by section; autosummary makes a page of each."""
+def heading(title: str) -> list[str]:
+    """Return the lines of a heading in reStructuredText."""
+    return [title, "=" * len(title), ""]
+
+
+def reference() -> dict[str, str]:
+    """Return the pages that list every public name by section, by their places; autosummary makes a page of each."""
     names: dict[str, list[str]] = {title: [] for title in SECTIONS}
     for name, module in at._MODULE.items():
         names[section_of(module)].append(name)
-    page = ["Reference", "=========", "", "Everything public, as ``import amp_theory as at`` gives it.", ""]
-    page += [".. currentmodule:: amp_theory", ""]
+    pages, places = {}, []
     for title, listed in names.items():
-        page += [title, "-" * len(title), "", ".. autosummary::", "   :toctree: reference", ""]
-        page += [*(f"   {name}" for name in sorted(listed, key=str.lower)), ""]
-    return "\n".join(page)
+        place = "reference/" + title.lower().replace(",", "").replace(" ", "-")
+        lines = [*heading(title), ".. currentmodule:: amp_theory", "", ".. autosummary::", "   :toctree: .", ""]
+        pages[f"{place}.rst"] = "\n".join([*lines, *(f"   {name}" for name in sorted(listed, key=str.lower)), ""])
+        places.append(place)
+    intro = ["Everything public, as ``import amp_theory as at`` gives it.", "", ".. toctree::", "   :maxdepth: 2", ""]
+    pages["reference.rst"] = "\n".join([*heading("Reference"), *intro, *(f"   {place}" for place in places), ""])
+    return pages
 
 
 def with_pages(index: str) -> str:
@@ -100,7 +108,9 @@ def assemble(source: Path, executed: Path | None) -> list[str]:
         shutil.copy(ROOT / page, source / page)
     index = source / "docs" / "README.md"
     index.write_text(with_pages(index.read_text(encoding="utf-8")), encoding="utf-8")
-    (source / "reference.rst").write_text(reference(), encoding="utf-8")
+    (source / "reference").mkdir()
+    for place, text in reference().items():
+        (source / place).write_text(text, encoding="utf-8")
     (source / "pictures").mkdir()
     draw(source / "pictures")
     taken = []
@@ -129,7 +139,7 @@ def main() -> int:
     app = Sphinx(
         srcdir=source,
         confdir=ROOT / "docs",
-        outdir=given.output,
+        outdir=given.output.resolve(),
         doctreedir=doctrees,
         buildername="html",
         confoverrides={"nb_execution_excludepatterns": taken},

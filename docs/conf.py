@@ -39,6 +39,7 @@ nb_merge_streams = True
 # --- reference: from the docstrings ---
 autosummary_generate = True
 autodoc_typehints_format = "short"
+autodoc_type_aliases = {"npt.ArrayLike": "array_like", "Array": "Array"}
 autodoc_member_order = "groupwise"
 autodoc_preserve_defaults = True
 python_maximum_signature_line_length = 80
@@ -48,6 +49,7 @@ toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 #: `name` is a link where it is one of ours, and emphasised where it is an argument
 default_role = "autolink"
+smartquotes = False  # a prime is a prime
 
 # --- how it looks ---
 templates_path = [str(Path(__file__).parent / "site" / "templates")]

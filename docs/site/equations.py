@@ -122,7 +122,10 @@ def _length(tokens: list[str], start: int) -> int:
 
 def _says_something(tokens: list[str]) -> bool:
     """Return whether tokens are more than a number, a symbol or words in brackets."""
-    if not tokens or tokens.count("|") % 2 or tokens[0].isspace() or tokens[0] in OPERATORS - {"-", "+-", "<"} | {"^", "_", ")"}:
+    text = "".join(tokens)
+    while inner := re.search(r"[(\[][^()\[\]]*[)\]]", text):
+        text = text.replace(inner[0], "")
+    if not tokens or text.count("|") % 2 or tokens[0].isspace() or tokens[0] in OPERATORS - {"-", "+-", "<"} | {"^", "_", ")"}:
         return False
     symbols = [t for t in tokens if t[0].isalpha()]
     applied = any(re.match(r"[A-Za-z]", t) and after in {"(", "["} for t, after in zip(tokens, tokens[1:], strict=False))

@@ -18,8 +18,10 @@ import amp_theory
 def escaped(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
     """Keep |z| and w_ of the equations in docstrings from being read as substitutions and links."""
     for i, line in enumerate(lines):
-        if not re.match(r"\s*(>>>|\.\.\.|\.\. )|.*[`:]_", line) and "`" not in line:
-            lines[i] = re.sub(r"(\w)_(?!\w)", r"\1\\_", line.replace("|", r"\|"))
+        if not re.match(r"\s*(>>>|\.\.)", line):
+            pieces = re.split(r"(`[^`]*`_?|\|[a-z]+\|_)", line)
+            pieces[::2] = [re.sub(r"(\w)_(?!\w)", r"\1\\_", piece.replace("|", r"\|")) for piece in pieces[::2]]
+            lines[i] = "".join(pieces)
 
 
 class EquationsInDocstrings(SphinxTransform):
