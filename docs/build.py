@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-import amp_theory as at  # noqa: E402
+import amp_theory as at
 
 #: sections of the reference: title, and the modules whose public names it lists
 SECTIONS = {
@@ -43,7 +43,9 @@ def section_of(module: str) -> str:
     """Return the title of the section in which a module's names stand."""
     found = [t for t, starts in SECTIONS.items() if any(f"{module}.".startswith(f"{s}.") for s in starts)]
     if len(found) != 1:
-        raise SystemExit(f"amp_theory/{module.replace('.', '/')}.py has public names: name it once in SECTIONS of {__file__}")
+        raise SystemExit(
+            f"amp_theory/{module.replace('.', '/')}.py has public names: name it once in SECTIONS of {__file__}"
+        )
     return found[0]
 
 
@@ -86,7 +88,9 @@ def draw(folder: Path) -> None:
     mpl.use("agg")
     model, path = at.IsingPSpin(p=3), at.Flow()
     pictures = {
-        "paths": lambda: at.plot_paths([at.phase_diagram(model, p) for p in (path, at.Autoregressive(), at.UniformDiscreteDiffusion())]),
+        "paths": lambda: at.plot_paths(
+            [at.phase_diagram(model, p) for p in (path, at.Autoregressive(), at.UniformDiscreteDiffusion())]
+        ),
         "free_entropy": lambda: at.plot_free_entropy(model, path, 0.7, [0, 0.05, 0.09, 0.12]),
         "overlap": lambda: at.plot_overlap(model, path, 0.7),
     }
@@ -97,7 +101,9 @@ def draw(folder: Path) -> None:
 def assemble(source: Path, executed: Path | None) -> list[str]:
     """Put all sources of the site into an empty folder; return the notebooks that have been executed."""
     shutil.rmtree(source, ignore_errors=True)
-    shutil.copytree(ROOT / "docs" / "site", source, ignore=shutil.ignore_patterns("*.py", "__pycache__", "templates", "static"))
+    shutil.copytree(
+        ROOT / "docs" / "site", source, ignore=shutil.ignore_patterns("*.py", "__pycache__", "templates", "static")
+    )
     for folder in ("notebooks", "figures"):
         shutil.copytree(ROOT / folder, source / folder)
     (source / "docs").mkdir()
@@ -126,7 +132,9 @@ def main() -> int:
     """Assemble and build; return Sphinx's exit status."""
     parser = argparse.ArgumentParser(description="Build the documentation site; every warning is an error.")
     parser.add_argument("output", nargs="?", type=Path, default=ROOT / "build" / "site", help="default: build/site")
-    parser.add_argument("--executed", type=Path, help="a folder of notebooks with outputs, taken where their cells agree")
+    parser.add_argument(
+        "--executed", type=Path, help="a folder of notebooks with outputs, taken where their cells agree"
+    )
     given = parser.parse_args()
     from sphinx.application import Sphinx
 

@@ -6,20 +6,32 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from math_core import LatexToMathML
 
 GREEK = set(
-    "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega "
-    "Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega".split()
+    re.findall(
+        r"\w+",
+        """alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega
+        Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega""",
+    )
 )
-FUNCTIONS = set("log exp tanh cosh sinh sin cos tan min max".split())
+FUNCTIONS = {"log", "exp", "tanh", "cosh", "sinh", "sin", "cos", "tan", "min", "max"}
+DIFFERENTIALS = {"dt", "du", "ds", "dq", "dx", "dz", "dh", "dC", "dH"}
 SIGNS = {
-    "<=": r"\le ", ">=": r"\ge ", "!=": r"\ne ", "->": r"\to ", "+-": r"\pm ", "~": r"\sim ", "*": r"\,", "..": r"\dots ",
-    "...": r"\dots ", "infinity": r"\infty ", "integral": r"\int ", "sum": r"\sum ", "product": r"\prod ",
-    "E": r"\mathbb{E}", "<": r"\lt ", ">": r"\gt ", "|": r"\vert ", "&": r"\& ", "%": r"\% ", "#": r"\# ",
+    "<=": r"\le ", ">=": r"\ge ", "!=": r"\ne ", "<": r"\lt ", ">": r"\gt ", "->": r"\to ", "~": r"\sim ",
+    "+-": r"\pm ", "*": r"\,", ".": r"\cdot ", "..": r"\dots ", "...": r"\dots ", "|": r"\vert ",
+    "infinity": r"\infty ", "integral": r"\int ", "int": r"\int ", "sum": r"\sum ", "product": r"\prod ",
+    "E": r"\mathbb{E}", "&": r"\& ", "%": r"\% ", "#": r"\# ",
 }  # fmt: skip
-WORDS = GREEK | FUNCTIONS | {"infinity", "integral", "sum", "product", "sqrt", "Var", "Cov", "atanh", "arctan"}
+WORDS = (
+    GREEK
+    | FUNCTIONS
+    | DIFFERENTIALS
+    | {"infinity", "integral", "int", "sum", "product", "sqrt", "Var", "Cov", "atanh", "arctan"}
+)
+NAMES = {"snr", "gap", "mmse", "lo", "hi"}
 RELATIONS = {"=", "<=", ">=", "!=", "<", ">", "~", "->"}
 OPERATORS = RELATIONS | {"+", "-", "*", "/", "+-"}
 _CLOSES = {"(": ")", "[": "]", "{": "}"}
@@ -58,7 +70,7 @@ def _latex(tokens: list[str]) -> str:
             pieces.append(SIGNS[token])
         elif word in GREEK | FUNCTIONS:
             pieces.append(f"\\{word} {primes}")
-        elif len(word) > 1 and word.isalpha():
+        elif len(word) > 1 and word.isalpha() and word not in DIFFERENTIALS:
             name = "operatorname" if after == "(" else "text"
             pieces.append(rf"\{name}{{{word}}}{primes}")
         elif token in "{}":
@@ -91,12 +103,23 @@ def _belongs(tokens: list[str], i: int, depth: int) -> bool:
     if token.isspace():
         return token in {" ", "\n"}
     if word in {"a", "A", "I"}:  # words, unless something makes them symbols
-        return word != token or before in OPERATORS or after in RELATIONS | {"^", "_", "(", "/"} or before in {"_", "^", "("}
+        return word != token or before in OPERATORS | set("_^(,") or after in RELATIONS | set("^_(/),")
     if word.isalpha() and len(word) > 1 and word not in WORDS:
-        short = len(word) <= 3 and (depth > 0 or after in RELATIONS)
-        return short or after == "=" or before in {"=", "_"} or (depth > 0 and before in OPERATORS)
+        inside = depth > 0 and before in OPERATORS | set("(,") and after in OPERATORS | set("()[,")
+        return (
+            inside
+            or after == "="
+            or before in {"=", "_"}
+            or (word in NAMES and (depth > 0 or bool({before, after} & RELATIONS)))
+        )
     if token == ",":
         return depth > 0
+    if token in {"'", "."}:  # the prime of xi_1', the point of a.b, but not that of a sentence
+        return (
+            i > 0
+            and re.match(r"[\w)]", tokens[i - 1][-1]) is not None
+            and (token == "'" or tokens[i + 1 : i + 2] == [after])
+        )
     return token[0].isalnum() or token in OPERATORS or token in "^_|!()[]{}" or token.startswith("..")
 
 
@@ -114,7 +137,9 @@ def _length(tokens: list[str], start: int) -> int:
         end += 1
     if opened:
         end = opened[0]
-    while end > start and (tokens[end - 1].isspace() or tokens[end - 1] in OPERATORS | {"^", "_", ".."} - {">"}):
+        if end > start and tokens[end - 1][0].isalnum():  # a function of something in words
+            return 0
+    while end > start and (tokens[end - 1].isspace() or tokens[end - 1] in OPERATORS | {"^", "_", ".", ".."} - {">"}):
         end -= 1
     found = tokens[start:end]
     return len(found) if _says_something(found) else 0
@@ -125,12 +150,20 @@ def _says_something(tokens: list[str]) -> bool:
     text = "".join(tokens)
     while inner := re.search(r"[(\[][^()\[\]]*[)\]]", text):
         text = text.replace(inner[0], "")
-    if not tokens or text.count("|") % 2 or tokens[0].isspace() or tokens[0] in OPERATORS - {"-", "+-", "<"} | {"^", "_", ")"}:
+    if (
+        not tokens
+        or text.count("|") % 2
+        or tokens[0].isspace()
+        or tokens[0] in OPERATORS - {"-", "+-", "<"} | {"^", "_", ")"}
+    ):
         return False
+    if "_" in text and not set(re.findall(r"_([a-z]{4,})", text)) <= GREEK:
+        return False  # a name of code
     symbols = [t for t in tokens if t[0].isalpha()]
-    applied = any(re.match(r"[A-Za-z]", t) and after in {"(", "["} for t, after in zip(tokens, tokens[1:], strict=False))
+    applied = any(re.match(r"[A-Za-z]", t) and after in {"(", "["} for t, after in pairwise(tokens))
     signs = (OPERATORS | {"^", "_"}) & set(tokens[1:])
-    return bool(symbols) and bool(signs or applied or any("'" in t for t in symbols))
+    small = any(len(t.rstrip("'")) == 1 or t.rstrip("'") in GREEK for t in symbols)
+    return small and bool(signs or applied or any("'" in t for t in symbols))
 
 
 def equations_in(sentence: str) -> list[tuple[str, bool]]:

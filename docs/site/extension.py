@@ -24,22 +24,22 @@ def escaped(app: Sphinx, what: str, name: str, obj: object, options: object, lin
             lines[i] = "".join(pieces)
 
 
-class EquationsInDocstrings(SphinxTransform):
-    """Make mathematics of the equations in the sentences of the reference, displayed where one stands alone."""
+class PlainEquations(SphinxTransform):
+    """Make mathematics of the equations in sentences of docstrings and pages, displayed where one stands alone."""
 
     default_priority = 900
 
     def apply(self, **_: Any) -> None:
         """Replace texts by texts and equations."""
-        if not self.env.docname.startswith("reference"):
+        if not self.env.docname.startswith(("reference", "docs/", "README")):
             return
         for text in list(self.document.findall(nodes.Text)):
             if not isinstance(text.parent, nodes.paragraph):
                 continue
             parts = equations_in(text.astext())
-            alone = isinstance(text.parent.parent, nodes.block_quote) and len(text.parent) == 1
             equations = [latex_of(part).rstrip() for part, is_equation in parts if is_equation]
-            if alone and equations and not any(re.search(r"\w", part) for part, is_equation in parts if not is_equation):
+            words = re.search(r"\w", "".join(part for part, is_equation in parts if not is_equation))
+            if equations and not words and isinstance(text.parent.parent, nodes.block_quote) and len(text.parent) == 1:
                 block = nodes.math_block("", r",\qquad ".join(equations), number=None, label=None)
                 text.parent.parent.replace_self(block)
             elif equations:
@@ -78,6 +78,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register all of it with Sphinx."""
     app.connect("autodoc-process-docstring", escaped, priority=900)
     app.add_html_math_renderer("mathml", (_equation, None), (_equation, None))
-    app.add_transform(EquationsInDocstrings)
+    app.add_transform(PlainEquations)
     app.add_post_transform(NamesBecomeLinks)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
