@@ -60,6 +60,7 @@ html_css_files = ["site.css"]
 html_extra_path: list[str] = []
 html_show_sourcelink = False
 html_copy_source = False
+html_use_index = False
 html_math_renderer = "mathml"
 html_theme_options = {
     "logo": {"text": "amp_theory"},
