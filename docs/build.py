@@ -26,16 +26,16 @@ SECTIONS = {
     "Priors": ["ingredients.priors"],
     "Paths and schedules": ["ingredients.paths"],
     "Couplings, output channels and factors": ["ingredients.couplings", "ingredients.outputs", "ingredients.factors"],
-    "Special points, fixed points and scans": ["phases.points", "tools.results"],
+    "Special points, fixed points and scans": ["phases.points", "tools.results", "tools.fixed_points"],
     "Diagrams": ["phases.diagram"],
-    "Comparing samplers": ["phases.comparison"],
+    "Comparing samplers": ["phases.comparison", "phases.rules"],
     "Pictures": ["interface"],
     "Many digits, proofs and formulas": ["exact"],
     "Finite instances and their algorithms": ["finite"],
     "Simulations against theory": ["trials"],
     "Dynamics": ["dynamics"],
     "Population dynamics": ["equations_of_state"],
-    "Errors": ["tools.errors"],
+    "Tables, progress and errors": ["tools.tables", "tools.progress", "tools.errors"],
 }
 
 

@@ -24,8 +24,13 @@ extensions = [
 ]
 exclude_patterns = ["figures", "notebooks/runs"]
 nitpicky = True
-#: types that only the standard library and numpy have pages for, and what is not public of ours
-nitpick_ignore_regex = [("py:.*", r"(?!amp_theory\.).*"), ("py:.*", r"amp_theory\.(\w+\.)+\w+")]
+#: what names in signatures and docstrings have no page: types of other libraries, ours that are not public, arguments
+nitpick_ignore_regex = [
+    ("py:class", r"(numpy|np|npt|pd|sympy|abc|collections|concurrent|fractions|os|pathlib)\..*"),
+    ("py:class", r"Array|array_like|Axes|Drawable|ndarray\[.*"),
+    ("py:class", r"amp_theory\.\w+\..*"),
+    ("py:obj", r"[a-z_]+|numpy\.random\.SeedSequence"),
+]
 
 # --- text: the pages of docs/ and the notebooks, which are stored without outputs ---
 myst_enable_extensions = ["colon_fence", "dollarmath"]

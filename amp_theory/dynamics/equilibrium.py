@@ -40,7 +40,9 @@ from amp_theory.tools.errors import (
     positive,
     told,
 )
+from amp_theory.tools.reports import Reported
 from amp_theory.tools.roots import solve_bracketed
+from amp_theory.tools.tables import ResultTable
 
 #: nodes per doubling of time: least, most, and by how many the solution that measures the error has fewer
 FEWEST, MOST, FEWER = 8, 32, 4
@@ -53,14 +55,30 @@ SOONEST, LATEST = 1e-200, 1e100
 
 
 @dataclass(frozen=True, eq=False)
-class EquilibriumCorrelation:
+class EquilibriumCorrelation(Reported):
     """The correlation of a spherical model with its own past, C(t) = s(t0).s(t0 + t)/N, in equilibrium.
 
-    times holds 0 and then `nodes` times per doubling up to end_time, in units of the Langevin equation of unit
-    friction; correlation and its error (absolute, estimated from a solution with fewer nodes and a perturbed
-    coupling) belong to them.  relaxation_time is when the correlation falls to `level`, with its error; both are
-    None where that does not happen before end_time.  plateau is the largest root of xi_1'(q)/T^2 = q/(1 - q),
-    None if there is none.
+    A call returns C at any times from 0 to end_time.
+
+    Parameters
+    ----------
+    model, control
+        The model and its control.
+    end_time
+        The last time, in units of the Langevin equation of unit friction, as all times.
+    level, relaxation_time, relaxation_time_error
+        When the correlation falls to `level`, with its error; None where that does not happen before end_time.
+    plateau
+        The largest root of xi_1'(q)/T^2 = q/(1 - q), None if there is none.
+    nodes
+        Times per doubling.
+    times, correlation, error
+        0 and the times up to end_time, C there, and its absolute error, estimated from a solution with fewer nodes and
+        a perturbed coupling; shape (times,).
+
+    See Also
+    --------
+    equilibrium_correlation : Which returns it, with an example.
     """
 
     model: Model
@@ -77,6 +95,23 @@ class EquilibriumCorrelation:
     _landscape: SphericalLandscape = field(repr=False)
     _solution: Solution = field(repr=False)
 
+    def report(self) -> str:
+        """Return a readable text: how far, when the correlation falls to the level, and its plateau."""
+        where = f"{self.model!r}, {self.model.control} = {self.control:.12g}, in equilibrium"
+        lines = [f"{where}: {len(self.times)} times up to {self.end_time:.6g}, error below {self.error.max():.1g}"]
+        if self.relaxation_time is None or self.relaxation_time_error is None:
+            lines.append(f"  the correlation does not fall to {self.level:.6g} before")
+        else:
+            time = f"{self.relaxation_time:.12g} +- {self.relaxation_time_error:.1g}"
+            lines.append(f"  the correlation falls to {self.level:.6g} at time {time}")
+        return "\n".join([*lines, "  no plateau" if self.plateau is None else f"  plateau {self.plateau:.12g}"])
+
+    def table(self) -> ResultTable:
+        """Return the correlation at the recorded times as rows; times in units of unit friction."""
+        title = f"{self.model!r}, {self.model.control} = {self.control:.12g}"
+        columns = {"time": self.times, "correlation": self.correlation, "error_of_correlation": self.error}
+        return ResultTable(title, columns)
+
     def __call__(self, time: npt.ArrayLike) -> Array:
         """Return the correlation at any times from 0 to end_time, broadcast."""
         return self._solution(self._check_times(time) * self._landscape.temperature)[0]
@@ -92,6 +127,18 @@ class EquilibriumCorrelation:
         ----------
         time
             Times from 0 to end_time, any shape.
+
+        Returns
+        -------
+        array
+            The residual, of the shape of `time`.
+
+        Examples
+        --------
+        >>> from amp_theory import SphericalPSpin, equilibrium_correlation
+        >>> result = equilibrium_correlation(SphericalPSpin(3), control=0.7, end_time=100)
+        >>> bool(abs(result.residual(1.0)) < 1e-6)
+        True
         """
         t = self._check_times(time) * self._landscape.temperature
         return np.array([self._residual_at(x) for x in t.ravel()]).reshape(t.shape)
@@ -174,6 +221,8 @@ def equilibrium_correlation(
 ) -> EquilibriumCorrelation:  # fmt: skip
     """Return the equilibrium correlation of the Langevin dynamics of a spherical model on all time scales.
 
+    dC/dt = -T C - (1/T) int_0^t xi_1'(C(t - u)) C'(u) du: Crisanti, Horner, Sommers, Z. Phys. B 92, 257 (1993).
+
     Parameters
     ----------
     model
@@ -191,6 +240,11 @@ def equilibrium_correlation(
     nodes
         Points per doubling of time, 8 to 32.
 
+    Returns
+    -------
+    EquilibriumCorrelation
+        The correlation at all times, its error, and the relaxation time.
+
     Raises
     ------
     InputError
@@ -198,10 +252,6 @@ def equilibrium_correlation(
     NumericalError
         If the error exceeds `tolerance` (`partial` holds the result): next to the dynamical temperature
         rounding grows as 1/|T - T_d|.
-
-    Notes
-    -----
-    dC/dt = -T C - (1/T) int_0^t xi_1'(C(t - u)) C'(u) du: Crisanti, Horner, Sommers, Z. Phys. B 92, 257 (1993).
 
     Examples
     --------

@@ -42,6 +42,8 @@ from amp_theory.tools.errors import (
     told,
     unknown_name,
 )
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.tables import ResultTable
 
 Start = Literal["random", "planted"]
 #: steps: least, most
@@ -51,15 +53,30 @@ BLOCK = 192
 
 
 @dataclass(frozen=True, eq=False)
-class LangevinCorrelations:
+class LangevinCorrelations(Reported):
     """Two-time functions of the Langevin dynamics of a spherical model, at equal steps of time.
 
-    correlation[i, j] = C(times[i], times[j]); response[i, j] = R(times[i], times[j]), zero for j > i; multiplier
-    (mu), energy (per variable) and overlap (with the planted configuration) belong to times, which are those of
-    the Langevin equation with unit friction.  The errors of all of them, and of the relations between them, are
-    of second order in the step; errors holds the largest differences from a solution with steps twice as long,
-    about three times the errors, by the names of the fields.  constraint is the largest abs(C(t, t) - 1) when
-    the second argument takes a step too.
+    The errors of all of them, and of the relations between them, are of second order in the step.
+
+    Parameters
+    ----------
+    model, control, start, initial_overlap
+        The model, its control, and where the dynamics sets out.
+    times
+        From 0 to the last, shape (n,), those of the Langevin equation with unit friction.
+    correlation, response
+        C(times[i], times[j]) and R(times[i], times[j]), zero for j > i; shape (n, n).
+    multiplier, energy, overlap
+        mu, the energy per variable, and the overlap with the planted configuration; shape (n,).
+    constraint
+        The largest abs(C(t, t) - 1) when the second argument takes a step too.
+    errors
+        By the names of the fields the largest differences from a solution with steps twice as long, about three times
+        the errors.
+
+    See Also
+    --------
+    langevin_correlations : Which returns it, with an example.
     """
 
     model: Model
@@ -74,6 +91,28 @@ class LangevinCorrelations:
     overlap: Array = field(repr=False)
     constraint: float
     errors: dict[str, float]
+
+    @property
+    def title(self) -> str:
+        """Model, control, start and last time."""
+        where = f"{self.model!r}, {self.model.control} = {self.control:.12g}, from a {self.start} start"
+        return f"{where} up to time {self.times[-1]:.6g}"
+
+    def report(self) -> str:
+        """Return a readable text: what holds at the last time, with the differences from doubled steps."""
+        lines = [f"{self.title}, step {self.times[1] - self.times[0]:.6g}"]
+        last = {"energy": self.energy, "overlap": self.overlap, "multiplier": self.multiplier}
+        for name, values in last.items():
+            lines.append(
+                f"  {name} at the end {values[-1]:.10g}, changed by {self.errors[name]:.1g} with doubled steps"
+            )
+        return "\n".join([*lines, f"  largest abs(C(t, t) - 1) {self.constraint:.1g}"])
+
+    def table(self) -> ResultTable:
+        """Return what belongs to single times as rows, with the correlation with the start; energy per variable."""
+        names = ("energy", "overlap", "multiplier")
+        columns = {"time": self.times, "correlation_with_start": self.correlation[:, 0]}
+        return ResultTable(self.title, columns | {name: getattr(self, name) for name in names})
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,6 +230,8 @@ def langevin_correlations(
 ) -> LangevinCorrelations:  # fmt: skip
     """Return correlation, response, energy and overlap of the Langevin dynamics of a spherical model.
 
+    The equations are printed on top of this module; they are the Langevin state evolution of arXiv:1812.09066.
+
     Parameters
     ----------
     model
@@ -211,16 +252,17 @@ def langevin_correlations(
     tolerance
         Largest entry of `errors` allowed, > 0.
 
+    Returns
+    -------
+    LangevinCorrelations
+        The functions of two times and of one, and their errors.
+
     Raises
     ------
     InputError
         If an argument is outside its range, or the model is not spherical.
     NumericalError
         If an error exceeds `tolerance` (`partial` holds the result): take more steps.
-
-    Notes
-    -----
-    The equations are printed on top of this module; they are the Langevin state evolution of arXiv:1812.09066.
 
     Examples
     --------
@@ -241,8 +283,7 @@ def langevin_correlations(
         correlation=fine.c, response=fine.r, multiplier=fine.mu, energy=fine.energy, overlap=fine.m,
         constraint=fine.constraint, errors=errors,
     )  # fmt: skip
-    _check_known(result, asked)
-    return result
+    return _known(result, asked)
 
 
 def _integrated(
@@ -271,14 +312,14 @@ def _overlap_at_start(start: Start, given: float | None) -> float:
     return 0.0
 
 
-def _check_known(result: LangevinCorrelations, tolerance: float) -> None:
-    """Raise a `NumericalError` if an error exceeds the tolerance."""
+def _known(result: LangevinCorrelations, tolerance: float) -> LangevinCorrelations:
+    """Return a result, or raise a `NumericalError` if an error of it exceeds the tolerance."""
     worst = max(result.errors, key=lambda name: result.errors[name])
     if not all(np.isfinite(x) for x in result.errors.values()):
         found = f"steps of {result.times[1]:g} are so long that the solution grows without bounds"
     elif result.errors[worst] > tolerance:
         found = f"the {worst} is known to {result.errors[worst]:.1g} only, more than the tolerance {tolerance:g}"
     else:
-        return
+        return result
     advice = f"take more than {len(result.times) - 1} steps to end_time = {result.times[-1]:g}"
     raise NumericalError(found, advice, partial=result)

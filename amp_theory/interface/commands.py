@@ -221,7 +221,7 @@ def run_closed_forms(options: argparse.Namespace) -> Result:
 
 def run_diagram(options: argparse.Namespace) -> Result:
     """Compute a phase diagram and write its files."""
-    from amp_theory.phases.diagram.diagram import MOST_POINTS, phase_diagram
+    from amp_theory.phases.diagram.compute import MOST_POINTS, phase_diagram
     from amp_theory.phases.diagram.drawing import View
 
     model, path = _model(options), _path(options)
@@ -344,7 +344,7 @@ def run_overlap(options: argparse.Namespace) -> Result:
 
 def run_compare(options: argparse.Namespace) -> Result:
     """Compare samplers."""
-    from amp_theory.phases.comparison import compare_samplers
+    from amp_theory.phases.rules import compare_samplers
 
     result = compare_samplers(_model(options), options.target)
     return result.to_dict(), result.report()
@@ -377,9 +377,9 @@ def _whole(name: str, text: str) -> int:
 
 def run_reproduce(options: argparse.Namespace) -> Result:
     """Draw the paper's figures."""
-    from amp_theory.interface.studies.reproduction import as_dict, comparison_table, reproduce
+    from amp_theory.interface.studies.reproduction import comparison_table, reproduce
 
     terminal = sys.stderr is not None and sys.stderr.isatty()
     rows = reproduce(options.folder, options.force, (lambda name: print(name, file=sys.stderr)) if terminal else None)
-    data = {"folder": str(options.folder), "key_points": [as_dict(row) for row in rows]}
-    return data, comparison_table(rows) + f"written to {options.folder}"
+    data = {"folder": str(options.folder), "key_points": [row.to_dict() for row in rows]}
+    return data, comparison_table(rows.rows) + f"written to {options.folder}"

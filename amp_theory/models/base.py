@@ -46,7 +46,26 @@ class Model(ABC):
     """A family of target measures, one for each value of its control.
 
     `easier` is the direction of control in which inference gets easier; `random_counterpart` tells
-    whether the equations also describe a random (not planted) measure, as long as the two are contiguous.
+    whether the equations also describe a random (not planted) measure, as long as the two are contiguous.  A model of
+    one's own is a subclass that names its control and returns its prior and coupling.
+
+    See Also
+    --------
+    IsingPSpin, SphericalPSpin, SherringtonKirkpatrick, MixedPSpin, SpikedMatrix, SpikedTensor, SpikedMatrixTensor
+    GLM, SpectralSensing, RowOrthogonalSensing, StochasticBlockModel, Bicoloring, XORSAT, Coloring
+
+    References
+    ----------
+    arXiv:2308.14085 for the p-spin, spiked matrix and sparse models; others name their own source.
+
+    Examples
+    --------
+    >>> from amp_theory import IsingPSpin
+    >>> model = IsingPSpin(p=3)
+    >>> model.control, model.parameters, model.scalings()["noise"][1]
+    ('temperature', {'p': 3}, 2.0)
+    >>> float(model.intensity(model.check_control(0.5))), model.check_target(), model.energy_unit(0.5)
+    (4.0, 'random', 0.5)
     """
 
     name: ClassVar[str]
@@ -77,7 +96,18 @@ class Model(ABC):
         return False
 
     def energy_unit(self, control: float) -> float:
-        """Return the energy of the model's Hamiltonian that costs one nat of log weight."""
+        """Return the energy of the model's Hamiltonian that costs one nat of log weight.
+
+        Parameters
+        ----------
+        control
+            The control > 0.
+
+        Returns
+        -------
+        float
+            T of a spin glass, else 1.
+        """
         return 1.0
 
     @property
@@ -86,11 +116,37 @@ class Model(ABC):
         return {}
 
     def intensity(self, control: Array) -> Array:
-        """Return the factor of the coupling's scaled part: the control if more of it is easier, else 1/control."""
+        """Return the factor of the coupling's scaled part: the control if more of it is easier, else 1/control.
+
+        Parameters
+        ----------
+        control
+            Controls > 0, any shape.
+
+        Returns
+        -------
+        array
+            1/T^2, 1/Delta or alpha, of the same shape.
+        """
         return control if self.easier == "up" else 1 / control
 
     def from_intensity(self, intensity: Array) -> Array:
-        """Return the control at which the coupling's factor is `intensity`."""
+        """Return the control at which the coupling's factor is `intensity`.
+
+        Parameters
+        ----------
+        intensity
+            Intensities > 0, any shape.
+
+        Returns
+        -------
+        array
+            The control, of the same shape.
+
+        See Also
+        --------
+        Model.intensity : The inverse.
+        """
         return intensity if self.easier == "up" else 1 / intensity
 
     @property
@@ -104,7 +160,23 @@ class Model(ABC):
         return "random" if self.random_counterpart else "planted"
 
     def check_target(self, target: object = None) -> Target:
-        """Return `target`, by default the model's own, after checking that the model has it."""
+        """Return `target`, by default the model's own, after checking that the model has it.
+
+        Parameters
+        ----------
+        target
+            "planted", "random", or None.
+
+        Returns
+        -------
+        str
+            "planted" or "random".
+
+        Raises
+        ------
+        InputError
+            For another target, or "random" where there is no random counterpart.
+        """
         if target is None:
             return self.target
         one_of("target", target, ["planted", "random"])
@@ -125,7 +197,24 @@ class Model(ABC):
         return result
 
     def check_control(self, control: npt.ArrayLike) -> Array:
-        """Return `control` as an array after checking that every value is positive and not too extreme."""
+        """Return `control` as an array after checking that every value is positive and not too extreme.
+
+        Parameters
+        ----------
+        control
+            Controls, any shape, in the model's own unit.
+
+        Returns
+        -------
+        array
+            The same numbers.
+
+        Raises
+        ------
+        InputError
+            If one is not positive or no number, or if the snr from the other variables would be beyond what the solvers
+            are made for; the message names the first.
+        """
         values = as_array(self.control, control, "> 0")
         if not np.all(np.isfinite(values) & (values > 0)):
             bad = values[~(np.isfinite(values) & (values > 0))].ravel()[0]
@@ -150,6 +239,15 @@ class Model(ABC):
         """Return the other names under which papers quote the control.
 
         Each is (factor, power) of a value = factor * control^power.
+
+        Returns
+        -------
+        dict
+            (factor, power) by name, that of the control itself first.
+
+        See Also
+        --------
+        Model.convert : Which uses them.
         """
         return {self.control: (1.0, 1.0)}
 
@@ -162,6 +260,16 @@ class Model(ABC):
             The number(s) to convert, > 0.
         source, to
             Names among `scalings()`.
+
+        Returns
+        -------
+        array
+            The same control in the other scaling, of the shape of `value`.
+
+        Raises
+        ------
+        InputError
+            For a scaling that is unknown, or a value that is not positive or too extreme.
 
         Examples
         --------

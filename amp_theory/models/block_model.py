@@ -40,6 +40,15 @@ class StochasticBlockModel(Model):
     k
         The number of groups, 2 to 10000.
 
+    Raises
+    ------
+    InputError
+        If k is no such integer.
+
+    References
+    ----------
+    arXiv:1701.00858, section on community detection.
+
     Examples
     --------
     >>> from amp_theory import Flow, thresholds

@@ -34,6 +34,25 @@ class Coloring(Model):
         Independent runs, at least 2, from which errors are estimated.
     seed
         Seed of all random numbers, >= 0.
+
+    Raises
+    ------
+    InputError
+        If one of them is no integer in its range.
+
+    See Also
+    --------
+    population_isotherm, population_fixed_point, population_thresholds
+
+    References
+    ----------
+    L. Zdeborova and F. Krzakala, Phys. Rev. E 76, 031131 (2007).
+
+    Examples
+    --------
+    >>> model = Coloring(4)
+    >>> model.weak_recovery, round(model.bounds["satisfiability"], 6)
+    (4.5, 4.818842)
     """
 
     q: int
@@ -55,11 +74,27 @@ class Coloring(Model):
 
     @property
     def variable_prior(self) -> Prior:
-        """None: colours are no scalar variables."""
+        """None: colours are no scalar variables.
+
+        Raises
+        ------
+        InputError
+            Always: it names the functions that take colours.
+        """
         raise self.elsewhere()
 
     def elsewhere(self) -> InputError:
-        """Return the error that tells which questions about colours are answered."""
+        """Return the error that tells which questions about colours are answered.
+
+        Returns
+        -------
+        InputError
+            The error, not raised.
+
+        See Also
+        --------
+        population_thresholds : One of the functions that take colours.
+        """
         return InputError(
             f"{self!r} is solved by population dynamics: thresholds, population_isotherm and population_fixed_point "
             "take it; diagrams, exact fixed points and state evolution of scalar variables do not"

@@ -49,6 +49,10 @@ class GLM(Model):
     InputError
         If one of them is none, or the channel's margin does not fit the prior's second moment.
 
+    References
+    ----------
+    J. Barbier, F. Krzakala, N. Macris, L. Miolane and L. Zdeborova, PNAS 116 (2019), arXiv:1708.03395, theorem 1.
+
     Examples
     --------
     >>> from amp_theory import Flow, Rademacher, SignChannel, thresholds
@@ -95,12 +99,23 @@ class RowOrthogonalSensing(Model):
     prior
         The prior of one variable.
     noise
-        Variance of the noise, >= 0.
+        Variance of the noise, >= 0, in the units of (Phi s)^2.
 
     Raises
     ------
     InputError
         For a negative noise.
+
+    References
+    ----------
+    K. Takeda, S. Uda and Y. Kabashima, Europhys. Lett. 76, 1193 (2006).
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, GaussBernoulli, fixed_points
+    >>> model = RowOrthogonalSensing(GaussBernoulli(0.2), noise=0.01)
+    >>> print(f"{fixed_points(model, Flow(), control=0.5, strength=0).uninformed.mmse:.8f}")
+    0.01524298
     """
 
     prior: Prior
@@ -151,6 +166,17 @@ class SpectralSensing(Model):
     ------
     InputError
         For eigenvalues or weights that are none.
+
+    References
+    ----------
+    K. Takeda, S. Uda and Y. Kabashima, Europhys. Lett. 76, 1193 (2006).
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, Rademacher, fixed_points
+    >>> model = SpectralSensing(Rademacher(), eigenvalues=[0.5, 1.5], weights=[1, 1])
+    >>> print(f"{fixed_points(model, Flow(), control=0.5, strength=0).uninformed.overlap:.8f}")
+    0.72789677
     """
 
     prior: Prior

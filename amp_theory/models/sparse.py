@@ -38,7 +38,9 @@ SPACING = 0.125
 
 @dataclass(frozen=True, kw_only=True)
 class SparseModel(Model):
-    """Spins on a random hypergraph with one kind of symmetric binary factor, planted.
+    """Spins on a random hypergraph with one kind of symmetric binary factor, planted; `density` factors per spin.
+
+    A model of one's own is a subclass that returns its `factor`.
 
     Parameters
     ----------
@@ -51,6 +53,19 @@ class SparseModel(Model):
         estimated from a second, coarser one.
     accuracy
         Largest relative error of the density that is acceptable; a resolution too coarse for it is refused.
+
+    Raises
+    ------
+    InputError
+        For another law of degrees, or a number out of its range.
+
+    See Also
+    --------
+    Bicoloring, XORSAT
+
+    References
+    ----------
+    arXiv:2308.14085, for bicoloring and XORSAT on Poisson graphs; the equations are in `poisson_graphs`.
     """
 
     degrees: Literal["poisson", "regular"] = "poisson"
@@ -97,10 +112,25 @@ class SparseModel(Model):
     def degree(self, density: float) -> int:
         """Return the degree k density of regular graphs.
 
+        Parameters
+        ----------
+        density
+            Factors per spin, > 0.
+
+        Returns
+        -------
+        int
+            Factors of every spin.
+
         Raises
         ------
         InputError
             If it is no integer >= 1; the message names the nearest densities that are allowed.
+
+        Examples
+        --------
+        >>> XORSAT(6, degrees="regular").degree(0.5)
+        3
         """
         k = self.factor.k
         density = as_float("density", density, "> 0")
@@ -185,7 +215,18 @@ class Bicoloring(SparseModel):
     k
         Spins per factor, 3 to 12 (2 at T = 0 would be a bipartite graph).
     temperature
-        A violated factor has weight e^{-1/T}; 0 by default.
+        A violated factor has weight e^{-1/T}; in [0, 100], 0 by default.
+    degrees, spacing, accuracy
+        By name only, as of every `SparseModel`: the graph, and how finely fields are resolved.
+
+    Raises
+    ------
+    InputError
+        If k or the temperature is out of its range.
+
+    References
+    ----------
+    arXiv:2308.14085; M. Mezard and A. Montanari, Information, Physics, and Computation (2009), chapters 14, 15 and 19.
 
     Examples
     --------
@@ -217,8 +258,19 @@ class XORSAT(SparseModel):
     k
         Spins per check, 3 to 12.
     temperature
-        A violated check has weight e^{-1/T}; 0 by default.  In terms of checks read through a binary
+        A violated check has weight e^{-1/T}; in [0, 100], 0 by default.  In terms of checks read through a binary
         symmetric channel the flip probability is 1/(1 + e^{1/T}).
+    degrees, spacing, accuracy
+        By name only, as of every `SparseModel`: the graph, and how finely fields are resolved.
+
+    Raises
+    ------
+    InputError
+        If k or the temperature is out of its range.
+
+    References
+    ----------
+    arXiv:2308.14085; M. Mezard and A. Montanari, Information, Physics, and Computation (2009), chapter 18.
 
     Examples
     --------

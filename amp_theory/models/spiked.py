@@ -37,7 +37,30 @@ class _NoiseModel(Model):
 
 @dataclass(frozen=True)
 class SpikedTensor(_NoiseModel):
-    """Low-rank tensor estimation, Y = s^(x p)/N^((p-1)/2) + sqrt(Delta) W, p >= 2: xi'(q) = q^(p-1)/Delta."""
+    """Low-rank tensor estimation, Y = s^(x p)/N^((p-1)/2) + sqrt(Delta) W, p >= 2: xi'(q) = q^(p-1)/Delta.
+
+    Parameters
+    ----------
+    p
+        Bodies of the tensor, 2 to 1000.
+    prior
+        The law of one component s_i.
+
+    Raises
+    ------
+    InputError
+        If p is no such integer, or the prior is none.
+
+    References
+    ----------
+    T. Lesieur et al., arXiv:1701.08010; arXiv:2308.14085 along paths.
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, Gaussian, thresholds
+    >>> print(f"{thresholds(SpikedTensor(3, Gaussian()), Flow()).dynamical.noise:.8f}")
+    0.25000000
+    """
 
     p: int
     prior: Prior
@@ -60,7 +83,29 @@ class SpikedTensor(_NoiseModel):
 
 @dataclass(frozen=True)
 class SpikedMatrix(_NoiseModel):
-    """Low-rank matrix estimation (spiked Wigner), Y = s s^T/sqrt(N) + sqrt(Delta) W: xi'(q) = q/Delta."""
+    """Low-rank matrix estimation (spiked Wigner), Y = s s^T/sqrt(N) + sqrt(Delta) W: xi'(q) = q/Delta.
+
+    Parameters
+    ----------
+    prior
+        The law of one component s_i.
+
+    Raises
+    ------
+    InputError
+        If the prior is none.
+
+    References
+    ----------
+    arXiv:2308.14085.
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, SparseRademacher, thresholds
+    >>> point = thresholds(SpikedMatrix(SparseRademacher(0.08)), Flow()).algorithmic
+    >>> print(f"{point.noise / 0.08**2:.6f}")  # as papers quote it
+    0.980792
+    """
 
     prior: Prior
     name: ClassVar[str] = "spiked-matrix"
@@ -83,7 +128,29 @@ class SpikedMatrix(_NoiseModel):
 class SpikedMatrixTensor(_NoiseModel):
     """Spherical signal seen through a matrix (noise Delta_2, the control) and a p-tensor (noise Delta_p).
 
-    xi'(q) = q/Delta_2 + q^(p-1)/Delta_p, p >= 3, as in arXiv:1812.09066.
+    xi'(q) = q/Delta_2 + q^(p-1)/Delta_p.
+
+    Parameters
+    ----------
+    p
+        Bodies of the tensor, 3 to 1000.
+    tensor_noise
+        Delta_p > 0.
+
+    Raises
+    ------
+    InputError
+        If p is no such integer, or the noise is not positive.
+
+    References
+    ----------
+    arXiv:1812.09066.
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, thresholds
+    >>> print(f"{thresholds(SpikedMatrixTensor(3, 0.8), Flow()).weak_recovery.noise:.8f}")
+    1.00000000
     """
 
     p: int

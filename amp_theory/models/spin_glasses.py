@@ -72,7 +72,28 @@ class _PurePSpin(_TemperatureModel):
 
 @dataclass(frozen=True)
 class IsingPSpin(_PurePSpin):
-    """Ising spins with Gaussian p-body couplings, p >= 2, H = -sum J s..s, J ~ N(0, p!/(2 N^(p-1)))."""
+    """Ising spins with Gaussian p-body couplings, p >= 2, H = -sum J s..s, J ~ N(0, p!/(2 N^(p-1))).
+
+    Parameters
+    ----------
+    p
+        Bodies of a coupling, 2 to 1000.
+
+    Raises
+    ------
+    InputError
+        If p is no such integer.
+
+    References
+    ----------
+    arXiv:2308.14085, with xi(q) = q^p/(2 T^2).
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, thresholds
+    >>> print(f"{thresholds(IsingPSpin(3), Flow()).dynamical.temperature:.6f}")
+    0.681598
+    """
 
     name: ClassVar[str] = "ising-p-spin"
 
@@ -84,7 +105,28 @@ class IsingPSpin(_PurePSpin):
 
 @dataclass(frozen=True)
 class SphericalPSpin(_PurePSpin):
-    """Spherical spins, sum s^2 = N, with Gaussian p-body couplings, p >= 2."""
+    """Spherical spins, sum s^2 = N, with Gaussian p-body couplings, p >= 2.
+
+    Parameters
+    ----------
+    p
+        Bodies of a coupling, 2 to 1000.
+
+    Raises
+    ------
+    InputError
+        If p is no such integer.
+
+    References
+    ----------
+    arXiv:2308.14085, with xi(q) = q^p/(2 T^2).
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, thresholds
+    >>> print(f"{thresholds(SphericalPSpin(3), Flow()).dynamical.temperature ** 2:.12f}")  # 3/8
+    0.375000000000
+    """
 
     name: ClassVar[str] = "spherical-p-spin"
 
@@ -101,7 +143,18 @@ class SphericalPSpin(_PurePSpin):
 
 @dataclass(frozen=True)
 class SherringtonKirkpatrick(_TemperatureModel):
-    """The Sherrington-Kirkpatrick model, J_ij ~ N(0, 1/N): xi'(q) = q/T^2."""
+    """The Sherrington-Kirkpatrick model, J_ij ~ N(0, 1/N): xi'(q) = q/T^2.
+
+    References
+    ----------
+    arXiv:2308.14085: its equations with xi(q) = q^2/(2 T^2).
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, thresholds
+    >>> thresholds(SherringtonKirkpatrick(), Flow()).weak_recovery.temperature
+    1.0
+    """
 
     name: ClassVar[str] = "sherrington-kirkpatrick"
 
@@ -127,6 +180,15 @@ class MixedPSpin(_TemperatureModel):
         at least one power >= 2.  A linear term is a random field.  The pure p-spin is q**p/2.
     prior
         Rademacher() (default) for Ising spins, Gaussian() for spherical ones, or any other prior.
+
+    Raises
+    ------
+    InputError
+        If xi is no such polynomial, or the prior is none.
+
+    References
+    ----------
+    Huang, Montanari and Pham, arXiv:2404.15651, for the success of the flow on the sphere.
 
     Examples
     --------

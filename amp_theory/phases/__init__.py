@@ -1,5 +1,6 @@
 """Phases: the answers.
 
 - `geometry`: folds and branches; `points`: thresholds and fixed points; `diagram`: lines, regions, pictures.
-- `comparison`: which sampler works where, and how sure that is; it may import all of phases but phases.diagram.
+- `rules`: which sampler works where, and how sure that is; it may import all of phases but phases.diagram.
+- `comparison`: the verdicts it returns.
 """

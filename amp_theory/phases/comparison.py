@@ -1,57 +1,46 @@
-"""Which sampler works where: denoising samplers against Monte Carlo and Langevin dynamics.
-
-- flow, autoregressive, uniform-diffusion: the sampler's denoiser is message passing, which follows the uninformed
-  branch; it succeeds where that branch stays the global maximiser of the free entropy along the whole path.
-- mcmc: local Monte Carlo from a random start equilibrates fast where no second branch exists at zero strength (above
-  the dynamical temperature); where two branches coexist it stays where it starts.  With more signal than where the
-  uninformed branch ends by a jump, glassy states may trap it (arXiv:1805.05857, arXiv:1812.09066: matrix and
-  matrix-tensor models) or may not; no theory tells, except for spherical mixed models, where two heuristics do
-  (ageing.py).  Constraints that hold exactly stop single moves whatever the branches say.
-- langevin: as Monte Carlo, for continuous variables.
-
-A verdict names its algorithm (message passing, local moves), and the other algorithms that are known to do better.
-How sure it is: `theorem` (proven, with the source in the reason), `conjecture` (AMP is the best polynomial-time
-denoiser; dynamics follow the equilibrium branches), `bound`, `heuristic`, or `unknown`.  Models that are the same
-measure - equal law of the prior, equal coupling - get the same verdicts, whatever they are called.
-"""
+"""What a comparison of samplers returns: verdicts, one for every interval of the control; the rules are in `rules`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
 
-from amp_theory.dynamics.ageing import Ageing
-from amp_theory.equations_of_state.base import EquationOfState
-from amp_theory.ingredients.paths.base import Path
-from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDiscreteDiffusion
-from amp_theory.ingredients.priors.named import two_signs
 from amp_theory.models.base import Model, Target
-from amp_theory.phases.geometry.geometry import Geometry
-from amp_theory.phases.geometry.solved import geometry_of
-from amp_theory.phases.points.targets import contiguous_up_to, described_up_to, frozen, known_exceptions
-from amp_theory.phases.points.thresholds import thresholds
-from amp_theory.tools.arrays import EPS
 from amp_theory.tools.errors import as_float, one_of
-from amp_theory.tools.html import table
-from amp_theory.tools.registration import ByClass
-from amp_theory.tools.results import Reported, Thresholds
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.tables import ResultTable
 
 Certainty = Literal["theorem", "conjecture", "bound", "heuristic", "unknown"]
 Algorithm = Literal["message passing", "local moves"]
-Answer = tuple[bool | None, Certainty, str]
-SAMPLERS = ("flow", "autoregressive", "uniform-diffusion", "mcmc", "langevin")
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verdict(Reported):
     """What holds for controls between lo and hi (0 and infinity at the ends).
 
-    It is about one algorithm and one target; exceptions tells which other algorithms are known to do better, empty
-    where none is known.
+    It is about one algorithm and one target.
+
+    Parameters
+    ----------
+    lo, hi
+        The interval, in the units of the control.
+    succeeds
+        True, False, or None where no theory tells.
+    certainty
+        "theorem", "conjecture", "bound", "heuristic" or "unknown".
+    reason
+        A sentence, with the source where there is one.
+    algorithm, target
+        "message passing" or "local moves"; "planted" or "random".
+    exceptions
+        Which other algorithms are known to do better, empty where none is known.
+
+    See Also
+    --------
+    compare_samplers : With an example.
     """
 
     lo: float
@@ -63,12 +52,38 @@ class Verdict:
     target: Target
     exceptions: str = ""
 
+    def report(self) -> str:
+        """Return a readable text: range, answer, how sure it is, and why."""
+        others = f"; {self.exceptions}" if self.exceptions else ""
+        kind = f"{self.algorithm}, {self.target}, {self.certainty}"
+        return f"{self.lo:.10g} to {self.hi:.10g}: {WORDS[self.succeeds]} ({kind}): {self.reason}{others}"
+
+    def table(self) -> ResultTable:
+        """Return the verdict as one row."""
+        return _verdicts_table("verdict", "control", [({}, self)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data; an infinite end of the range becomes None."""
+        names = ("succeeds", "certainty", "reason", "algorithm", "target", "exceptions")
+        return {"range": _plain(self.lo, self.hi), **{name: getattr(self, name) for name in names}}
+
 
 @dataclass(frozen=True)
-class SamplerVerdicts:
+class SamplerVerdicts(Reported):
     """The verdicts on one sampler of a model, by rising control.
 
-    resolution holds, for the end of every verdict but the last, how far from it a control counts as on it.
+    Parameters
+    ----------
+    sampler, model
+        The sampler's name and the model.
+    verdicts
+        One for every interval of the control.
+    resolution
+        For the end of every verdict but the last, how far from it a control counts as on it.
+
+    See Also
+    --------
+    compare_samplers : With an example.
     """
 
     sampler: str
@@ -97,7 +112,27 @@ class SamplerVerdicts:
         return tuple(joined)
 
     def at(self, control: float) -> Verdict:
-        """Return the verdict at one control; on a boundary, to within `resolution`, the less favourable one."""
+        """Return the verdict at one control; on a boundary, to within `resolution`, the less favourable one.
+
+        Parameters
+        ----------
+        control
+            One control > 0.
+
+        Returns
+        -------
+        Verdict
+            That of the interval in which it lies.
+
+        Raises
+        ------
+        InputError
+            If it is no such number.
+
+        See Also
+        --------
+        compare_samplers : With an example.
+        """
         number = float(self.model.check_control(as_float(self.model.control, control)))
         around = [*self.resolution, *[0.0] * (len(self.verdicts) - len(self.resolution))]
         below = [0.0, *around]
@@ -105,6 +140,32 @@ class SamplerVerdicts:
             v for v, low, high in zip(self.verdicts, below, around, strict=False) if v.lo - low <= number <= v.hi + high
         ]
         return min(here, key=lambda v: _FAVOUR[v.succeeds])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data; an infinite end of an interval becomes None."""
+        return {
+            "succeeds": [_plain(lo, hi) for lo, hi in self.succeeds],
+            "fails": [_plain(lo, hi) for lo, hi in self.fails],
+            "verdicts": [v.to_dict() for v in self.verdicts],
+        }
+
+    def report(self) -> str:
+        """Return a readable text, one line per interval."""
+        lines = [f"{self.sampler} ({self.verdicts[0].algorithm})"]
+        for v in self.verdicts:
+            lines.append(f"  {v.lo:.10g} to {v.hi:.10g}: {WORDS[v.succeeds]} ({v.certainty}): {v.reason}")
+        return "\n".join(lines)
+
+    def _summary(self) -> str:
+        parts = []
+        for v in self.verdicts:
+            sure = "" if v.succeeds is None else f" ({v.certainty})"
+            parts.append(f"{WORDS[v.succeeds]}{sure} {v.lo:.6g} to {v.hi:.6g}")
+        return f"{self.sampler}: {', '.join(parts)}"
+
+    def table(self) -> ResultTable:
+        """Return the verdicts as rows."""
+        return _verdicts_table(self.sampler, self.model.control, [({}, v) for v in self.verdicts])
 
 
 WORDS = {True: "succeeds", False: "fails", None: "unknown"}
@@ -114,7 +175,19 @@ _FAVOUR = {None: 0, False: 1, True: 2}
 
 @dataclass(frozen=True)
 class Comparison(Reported):
-    """The verdicts on all samplers for one model; `comparison["mcmc"]` gives one of them."""
+    """The verdicts on all samplers for one model; `comparison["mcmc"]` gives one of them.
+
+    Parameters
+    ----------
+    model, target
+        The model, and whose verdicts these are: "planted" or "random".
+    samplers
+        Those of flow, autoregressive, uniform-diffusion, mcmc and langevin.
+
+    See Also
+    --------
+    compare_samplers : Which returns it, with an example.
+    """
 
     model: Model
     target: Target
@@ -124,51 +197,33 @@ class Comparison(Reported):
         found = {sampler.sampler: sampler for sampler in self.samplers}
         return found[one_of("sampler", name, found)]
 
+    def __iter__(self) -> Iterator[SamplerVerdicts]:
+        return iter(self.samplers)
+
+    def __len__(self) -> int:
+        return len(self.samplers)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data; an infinite end of an interval becomes None."""
         return {
             "model": self.model.name, "parameters": self.model.parameters, "control": self.model.control,
-            "target": self.target,
-            "samplers": {
-                s.sampler: {
-                    "succeeds": [_plain(lo, hi) for lo, hi in s.succeeds],
-                    "fails": [_plain(lo, hi) for lo, hi in s.fails],
-                    "verdicts": [
-                        {"range": _plain(v.lo, v.hi), "succeeds": v.succeeds, "certainty": v.certainty,
-                         "reason": v.reason, "algorithm": v.algorithm, "target": v.target, "exceptions": v.exceptions}
-                        for v in s.verdicts
-                    ],
-                }
-                for s in self.samplers
-            },
+            "target": self.target, "samplers": {s.sampler: s.to_dict() for s in self.samplers},
         }  # fmt: skip
 
     def report(self) -> str:
         """Return a readable text, one line per interval."""
-        lines = [self.title]
-        for s in self.samplers:
-            lines.append(f"  {s.sampler} ({s.verdicts[0].algorithm})")
-            for v in s.verdicts:
-                lines.append(f"    {v.lo:.10g} to {v.hi:.10g}: {WORDS[v.succeeds]} ({v.certainty}): {v.reason}")
+        lines = [f"  {line}" for s in self.samplers for line in s.report().splitlines()]
         exceptions = {v.exceptions for s in self.samplers for v in s.verdicts if v.exceptions}
-        return "\n".join([*lines, *(f"  other algorithms: {text}" for text in sorted(exceptions))])
+        return "\n".join([self.title, *lines, *(f"  other algorithms: {text}" for text in sorted(exceptions))])
 
-    def _repr_html_(self) -> str:
-        rows = [
-            [
-                s.sampler,
-                v.algorithm,
-                f"{v.lo:.10g} to {v.hi:.10g}",
-                WORDS[v.succeeds],
-                v.certainty,
-                v.reason,
-                v.exceptions,
-            ]
-            for s in self.samplers
-            for v in s.verdicts
-        ]
-        columns = ["sampler", "algorithm", self.model.control, "verdict", "certainty", "reason", "other algorithms"]
-        return table(self.title, columns, rows)
+    def _summary(self) -> str:
+        return "\n".join([self.title, *(f"  {s._summary()}" for s in self.samplers)])
+
+    def table(self) -> ResultTable:
+        """Return all verdicts as rows."""
+        return _verdicts_table(
+            self.title, self.model.control, [({"sampler": s.sampler}, v) for s in self.samplers for v in s.verdicts]
+        )
 
     @property
     def title(self) -> str:
@@ -177,219 +232,17 @@ class Comparison(Reported):
         return f"{self.model!r}, samplers of the {self.target} measure, by {control}"
 
 
+def _verdicts_table(title: str, control: str, rows: Sequence[tuple[dict[str, str], Verdict]]) -> ResultTable:
+    """Return verdicts as rows, each with its labels and the range of the control that it is about."""
+    names = ("certainty", "reason", "algorithm", "target", "exceptions")
+    cells = [
+        label
+        | {"verdict": WORDS[v.succeeds], f"{control}_from": v.lo, f"{control}_to": v.hi}
+        | {name: getattr(v, name) for name in names}
+        for label, v in rows
+    ]
+    return ResultTable.of_rows(title, list(cells[0]), [list(row.values()) for row in cells])
+
+
 def _plain(lo: float, hi: float) -> list[float | None]:
     return [lo, hi if np.isfinite(hi) else None]
-
-
-def compare_samplers(model: Model, target: Target | None = None) -> Comparison:
-    """Tell for which controls each sampler succeeds, why, and how sure that is.
-
-    Parameters
-    ----------
-    model
-        The model.
-    target
-        "planted" or "random"; by default "random" where the model has a random counterpart.
-
-    Examples
-    --------
-    >>> from amp_theory import IsingPSpin
-    >>> result = compare_samplers(IsingPSpin(p=3))
-    >>> result["mcmc"].at(0.70).succeeds, result["flow"].at(0.70).succeeds
-    (True, False)
-    """
-    geo = geometry_of(model, Flow())
-    judge = _Judge(model, model.check_target(target), geo)
-    paths: list[Path] = [Flow(), Autoregressive()]
-    rows = [judge.denoiser(path) for path in paths]
-    rows.append(judge.denoiser(UniformDiscreteDiffusion()) if judge.prior.unbiased_sign else judge.not_binary())
-    local = judge.monte_carlo()
-    return Comparison(model, judge.target, (*rows, local, judge.langevin(local)))
-
-
-_TRAPPED = (
-    "glassy states exist here in matrix and matrix-tensor models, and may trap the dynamics (arXiv:1805.05857, "
-    "arXiv:1812.09066)"
-)
-_FOUND = "far enough below the threshold heat bath recovers a sparse signal in finite instances; no line is derived"
-
-
-class _Judge:
-    """Works in intensities, where inference is easier upwards."""
-
-    def __init__(self, model: Model, target: Target, geo: Geometry) -> None:
-        self.model, self.target, self.geo = model, target, geo
-        self.eos: EquationOfState = geo.eos
-        self.prior = geo.eos.prior
-        self.special = thresholds(model, Flow())
-        self.contiguous = contiguous_up_to(model, self.special)
-        self.limit, self.beyond = described_up_to(model, geo.eos, self.special, target)
-        self.exceptions = known_exceptions(model)
-        jump = self.special.algorithmic
-        self.algorithmic = np.inf if jump is None else float(model.intensity(np.array(jump.control)))
-        self.frozen = frozen(model)
-        self.coupling = model.polynomial
-        self.ageing: Ageing | None = None
-        if model.spherical and self.coupling is not None and geo.eos.symmetric:
-            self.ageing = Ageing(self.coupling)
-        self.boundaries = self.ageing.changes() if self.ageing else []
-
-    def _verdicts(
-        self, sampler: str, algorithm: Algorithm, cuts: list[float], judge: Callable[[float], Answer],
-        special: Thresholds,
-    ) -> SamplerVerdicts:  # fmt: skip
-        """Judge the middle of every interval between the cuts, and join equal neighbours."""
-        ends = [0.0]
-        for cut in sorted(c for c in [*cuts, self.limit] if 0 < c < np.inf):
-            # the same point by two ways differs by rounding
-            ends += [cut] if cut > ends[-1] * (1 + 8 * EPS) else []
-        ends.append(np.inf)
-        rows: list[tuple[float, float, Answer]] = []
-        for a, b in pairwise(ends):
-            middle = 2 * a if np.isinf(b) else 0.5 * (a + b)
-            answer = judge(middle or 1.0) if middle < self.limit else (None, _UNKNOWN, self.beyond)
-            if rows and rows[-1][2] == answer:
-                rows[-1] = (rows[-1][0], b, answer)
-            else:
-                rows.append((a, b, answer))
-        verdicts = []
-        for a, b, answer in rows:
-            lo, hi = sorted((self._control(a), self._control(b)))
-            verdicts.append(self._verdict(algorithm, answer, lo, hi))
-        verdicts.sort(key=lambda v: v.lo)
-        # the end of what the equations describe has its error bound subtracted already
-        end = self._control(self.limit)
-        around = tuple(0.0 if v.hi == end else _resolution(v.hi, special) for v in verdicts[:-1])
-        return SamplerVerdicts(sampler, self.model, tuple(verdicts), around)
-
-    def _verdict(self, algorithm: Algorithm, answer: Answer, lo: float = 0.0, hi: float = float("inf")) -> Verdict:
-        exceptions = "" if answer[0] else self.exceptions
-        return Verdict(lo, hi, *answer, algorithm, self.target, exceptions)
-
-    def _control(self, intensity: float) -> float:
-        if intensity == 0 or np.isinf(intensity):
-            return float("inf") if (intensity == 0) == (self.model.easier == "down") else 0.0
-        return float(self.model.from_intensity(np.array(intensity)))
-
-    # --- denoisers ---
-
-    def denoiser(self, path: Path) -> SamplerVerdicts:
-        """Fail where the uninformed branch ends by a fold at positive strength."""
-        ends = [
-            (max(float(p.least), 0.0), p.limit)
-            for p in geometry_of(self.model, path).curve.pieces
-            if not p.appears and p.limit > 0
-        ]
-
-        def judge(intensity: float) -> Answer:
-            if any(a <= intensity <= b for a, b in ends):
-                return False, "conjecture", f"the {path.name} path crosses a first-order transition"
-            return True, *self._proof(path, intensity)
-
-        cuts = [x for pair in ends for x in pair] + [self.contiguous, *self.boundaries]
-        return self._verdicts(path.name, "message passing", cuts, judge, thresholds(self.model, path))
-
-    def _proof(self, path: Path, intensity: float) -> tuple[Certainty, str]:
-        free, source = f"the {path.name} path meets no first-order transition", theorem(path, self, intensity)
-        return ("theorem", f"{free} ({source})") if source else ("conjecture", free)
-
-    @property
-    def is_sherrington_kirkpatrick(self) -> bool:
-        """Whether the measure is that of pairs of equally likely signs, whatever the model's name."""
-        c = self.coupling
-        return (
-            c is not None
-            and two_signs(self.prior)
-            and not c.fixed_terms
-            and {power for power, _ in c.scaled_terms} == {2}
-        )
-
-    def not_binary(self) -> SamplerVerdicts:
-        """Give no verdict on uniform discrete diffusion where the variables are not +-1."""
-        return self._none(UniformDiscreteDiffusion.name, "message passing", "defined for unbiased +-1 variables only")
-
-    def _none(self, sampler: str, algorithm: Algorithm, reason: str) -> SamplerVerdicts:
-        return SamplerVerdicts(sampler, self.model, (self._verdict(algorithm, (None, _UNKNOWN, reason)),))
-
-    # --- dynamics ---
-
-    def monte_carlo(self) -> SamplerVerdicts:
-        """Judge local Monte Carlo from a random start by the branches at zero strength."""
-        cuts = [x for b in self.geo.zero for x in (b.start, b.stop)] + [self.algorithmic, self.eos.start]
-        cuts += self.boundaries
-        cuts += [1 / (16 * self._pair_curvature)] if self.is_sherrington_kirkpatrick else []
-        return self._verdicts("mcmc", "local moves", cuts, self._dynamics, self.special)
-
-    def langevin(self, local: SamplerVerdicts) -> SamplerVerdicts:
-        """Judge Langevin dynamics as Monte Carlo, for continuous variables."""
-        if np.isfinite(self.prior.entropy):
-            return self._none("langevin", "local moves", "the variables are discrete: there is no Langevin dynamics")
-        return SamplerVerdicts("langevin", self.model, local.verdicts, local.resolution)
-
-    @property
-    def _pair_curvature(self) -> float:
-        """Return xi''(0) rho^2 per intensity, beta^2 of the Sherrington-Kirkpatrick model in units of it."""
-        rho = np.full(1, self.prior.second_moment)
-        assert self.coupling is not None
-        return float(np.squeeze(self.coupling.curvature(np.ones(1), 0 * rho, rho) * rho**2))
-
-    def _dynamics(self, intensity: float) -> Answer:
-        if self.frozen is not None and self.frozen[0] != "perhaps":
-            return (
-                (False, "theorem", self.frozen[1]) if self.frozen[0] == "always" else (None, _UNKNOWN, self.frozen[1])
-            )
-        if sum(b.start < intensity < b.stop for b in self.geo.zero) > 1:
-            return False, "conjecture", "a second branch exists at zero strength: the dynamics stays where it starts"
-        if self.frozen is not None:
-            return None, _UNKNOWN, self.frozen[1]
-        jumped = intensity > self.algorithmic
-        if jumped or (self.eos.symmetric and intensity > self.eos.start):
-            return self._beyond_thresholds(intensity, jumped)
-        if self.is_sherrington_kirkpatrick and intensity * self._pair_curvature < 1 / 16:
-            return True, "theorem", "beta < 1/4 (Bauerschmidt, Bodineau; Eldan, Koehler, Zeitouni)"
-        return True, "conjecture", "no second branch exists at zero strength"
-
-    def _beyond_thresholds(self, intensity: float, jumped: bool) -> Answer:
-        """Judge where message passing finds the signal without help: what is known of the dynamics there."""
-        if self.ageing is not None:
-            fast, slow = self.ageing.finds(intensity)
-            if fast:
-                return True, "heuristic", "a random start finds the planted direction (ageing, arXiv:1812.09066)"
-            if not slow:
-                return False, "heuristic", "the dynamics ages in threshold states (ageing, arXiv:1812.09066)"
-            return None, _UNKNOWN, (
-                "two heuristics disagree: by the ageing ansatz (arXiv:1812.09066) the dynamics is trapped, by the "
-                "instability of one-step threshold states it leaves them"
-            )  # fmt: skip
-        if not jumped:
-            return None, _UNKNOWN, "the planted direction emerges continuously; no theory of the time to find it"
-        if self.coupling is not None:
-            return None, _UNKNOWN, f"{_TRAPPED}; {_FOUND}"
-        return None, _UNKNOWN, f"nothing is derived for couplings of this kind ({_TRAPPED})"
-
-
-@ByClass
-def theorem(path: Path, judge: _Judge, intensity: float) -> str:
-    """Return who has proven that a sampler works along a path, wherever that meets no transition; "" for nobody."""
-    return ""
-
-
-@theorem.register(Flow)
-def _localization(path: Flow, judge: _Judge, intensity: float) -> str:
-    if intensity >= judge.contiguous:
-        return ""
-    if judge.is_sherrington_kirkpatrick:
-        return "El Alaoui, Montanari, Sellke, Prob. Math. Phys. 6, 2025: Wasserstein"
-    if judge.ageing is not None and judge.ageing.forgets(intensity):
-        return "Huang, Montanari, Pham, arXiv:2404.15651: in total variation"
-    return ""
-
-
-_UNKNOWN: Certainty = "unknown"
-
-
-def _resolution(control: float, special: Thresholds) -> float:
-    """Return how far from a boundary a control counts as on it: the error bound of the special point there."""
-    found = [*special.points().values(), *special.further_tricritical]
-    near = [p.error for p in found if p is not None and abs(p.control - control) <= p.error + 1e-9 * control]
-    return max([*near, 4 * EPS * control])

@@ -3,7 +3,8 @@
 May import: nothing of the package outside this room.
 
 - `arrays`: names of array types, and the relative rounding of doubles; `errors`: the exception family and the checks
-  that raise it; `results`: what solvers return, each number with its error bound.
+  that raise it; `results`: special points with their error bounds, or why there are none; `fixed_points`: those of
+  state evolution; `reports`: what every result can do; `tables`: results as columns with units.
 - `quadrature`: trapezoidal sums for analytic integrands; `panels`: Gauss-Legendre quadrature on panels that are cut
   until functions are resolved; `chebyshev`: tables in Chebyshev polynomials; `roots`: Newton iteration and bisection
   on many brackets; `expressions`: polynomials from text, floats as written numbers.

@@ -42,22 +42,57 @@ def shown(text: str, longest: int = LONGEST) -> str:
 
 
 class AmpTheoryError(Exception):
-    """Base class of every error this package raises on purpose: its message is one short line."""
+    """Base class of every error this package raises on purpose: its message is one short line.
+
+    Parameters
+    ----------
+    message
+        What was given, what is allowed, what to do; cut to 280 characters.
+
+    See Also
+    --------
+    InputError, UnknownNameError, FileError, NumericalError
+    """
 
     def __init__(self, message: str) -> None:
         super().__init__(shown(message))
 
 
 class InputError(AmpTheoryError, ValueError):
-    """A value the caller gave is outside what the definition allows."""
+    """A value the caller gave is outside what the definition allows.
+
+    Examples
+    --------
+    >>> import amp_theory as at
+    >>> try:
+    ...     at.IsingPSpin(p=1)
+    ... except at.InputError as error:
+    ...     print(error)
+    p must be an integer from 2 to 1000, got 1
+    """
 
 
 class UnknownNameError(InputError):
-    """A name (model, path, prior, parameter, option) that the package does not know."""
+    """A name (model, path, prior, parameter, option) that the package does not know.
+
+    See Also
+    --------
+    InputError : Of which it is one kind, with an example.
+    """
 
 
 class FileError(AmpTheoryError, OSError):
-    """A file cannot be read or written as asked; nothing was changed on disk."""
+    """A file cannot be read or written as asked; nothing was changed on disk.
+
+    Examples
+    --------
+    >>> import amp_theory as at
+    >>> try:
+    ...     at.load("no such file.json")
+    ... except at.FileError as error:
+    ...     print(type(error).__name__)
+    FileError
+    """
 
 
 class NumericalError(AmpTheoryError, ArithmeticError):
@@ -71,6 +106,14 @@ class NumericalError(AmpTheoryError, ArithmeticError):
         What to do next.
     partial
         What the solver had when it stopped.
+
+    Examples
+    --------
+    >>> error = NumericalError("no root was found at T = 0.7", "try T = 0.71", partial=[0.1, 0.2])
+    >>> print(error)
+    no root was found at T = 0.7: try T = 0.71
+    >>> error.partial
+    [0.1, 0.2]
     """
 
     def __init__(self, found: str, advice: str = ADVICE, partial: Any = None) -> None:

@@ -1,28 +1,15 @@
-"""What the solvers return: numbers with error bounds, and how they were found."""
+"""Special points: numbers with error bounds and how they were found, or why there is none."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, NoReturn
 
-from amp_theory.tools.errors import InputError, one_of, told
-from amp_theory.tools.html import table
-
-Kind = Literal["uninformed", "informed", "intermediate", "unstable"]
-
-
-class Reported(ABC):
-    """What people read: a result whose text is its report."""
-
-    @abstractmethod
-    def report(self) -> str:
-        """Return a readable text."""
-
-    def __str__(self) -> str:
-        return self.report()
+from amp_theory.tools.errors import InputError, one_of
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.tables import ERROR, ResultTable
 
 
 def titled(model: str, parameters: Mapping[str, Any], path: str) -> str:
@@ -63,14 +50,36 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Located:
-    """A special point of the phase diagram.
+class Located(Reported):
+    """A special point of the phase diagram: a number (`float` gives the control) with its error bound.
 
-    control and overlap are its coordinates, strength too where it is not a point of zero strength; errors
-    holds an absolute bound for each.  `value` and `error` are the control and its bound.  The coordinates
-    are also found under the model's own names: point["temperature"], point.snr.  Where more digits than a float's
-    were asked for, `decimals` holds all coordinates as decimal strings.  `origin` tells whose special point it is,
-    and `lower_overlap` the other overlap where two branches are in balance.
+    The coordinates are also found under the model's own names: point["temperature"], point.snr.
+
+    Parameters
+    ----------
+    control, overlap
+        Its coordinates: the control in the model's units, the overlap between 0 and the prior's second moment.
+    errors
+        An absolute bound for each coordinate, by its own name.
+    control_name, strength_name
+        The model's name of the control, and the path's of the strength (None for a point of zero strength).
+    strength
+        How much the path has revealed there; None for a point of zero strength.
+    status, how
+        Whether the point is solved or statistical, and in words how it was found.
+    decimals
+        All coordinates as decimal strings, where more digits than a float's were asked for.
+    origin
+        Whose special point it is.
+    lower_overlap
+        The other overlap where two branches are in balance.
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, SphericalPSpin, thresholds
+    >>> point = thresholds(SphericalPSpin(p=3), Flow()).tricritical
+    >>> round(float(point), 12), round(point.snr, 12), point.error < 1e-12
+    (0.666666666667, 0.125, True)
     """
 
     control: float
@@ -103,6 +112,9 @@ class Located:
             result[self.strength_name] = self.strength
         return result | {"overlap": self.overlap}
 
+    def __float__(self) -> float:
+        return self.control
+
     def __getitem__(self, name: str) -> float:
         return self.coordinates[one_of("coordinate", name, self.coordinates)]
 
@@ -110,6 +122,9 @@ class Located:
         if not name.startswith("_") and name in (self.control_name, self.strength_name):
             return self.coordinates[name]
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self.coordinates})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the coordinates (decimal strings where digits were asked for) and their error bounds as plain data."""
@@ -127,9 +142,97 @@ class Located:
         """Return a readable text: the coordinates, their error bounds, and how the point was found."""
         return f"{self}\n{self.how}"
 
-    def _repr_html_(self) -> str:
-        rows = [[name, text, f"{self.errors[name]:.1g}"] for name, text in self.texts.items()]
-        return table(self.how, ["coordinate", "value", "error bound"], rows)
+    def _summary(self) -> str:
+        return str(self)
+
+    def table(self) -> ResultTable:
+        """Return the coordinates and their error bounds as one row, with how the point was found."""
+        return points_table(self.how, [{}], [self])
+
+
+def points_table(
+    title: str, labels: Sequence[Mapping[str, Any]], points: Sequence[Located | MissingPoint]
+) -> ResultTable:
+    """Return a table of points: a row for each with its labels, coordinates, error bounds and how it was found.
+
+    A coordinate is a decimal string where digits were asked for.  A point that does not exist has its reason instead.
+    """
+    found = [point for point in points if isinstance(point, Located)]
+    names = list(dict.fromkeys(name for point in found for name in point.coordinates))
+    names.sort(key=lambda name: name == "overlap")
+    columns: dict[str, list[Any]] = {name: [row[name] for row in labels] for name in labels[0]} if labels else {}
+    for name in names:
+        values = [(p.coordinates | p.decimals).get(name) if isinstance(p, Located) else None for p in points]
+        columns[name] = values
+        columns[ERROR + name] = [p.errors.get(name) if isinstance(p, Located) else None for p in points]
+    columns["status"] = [str(p.status) if isinstance(p, Located) else "none" for p in points]
+    columns["how"] = [p.how if isinstance(p, Located) else p.reason for p in points]
+    return ResultTable(title, columns)
+
+
+@dataclass(frozen=True)
+class MissingPoint(Reported):
+    """A special point that does not exist: false as a condition, and asked for a number it says why.
+
+    `thresholds(model, path)["algorithmic"]` is one where `thresholds(model, path).algorithmic` is None.
+
+    Parameters
+    ----------
+    name
+        Which special point.
+    reason
+        Why it does not exist.
+    control_name, strength_name
+        Names of its coordinates, if it had any.
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, IsingPSpin, thresholds
+    >>> point = thresholds(IsingPSpin(p=3), Flow())["algorithmic"]
+    >>> bool(point)
+    False
+    >>> point.temperature
+    Traceback (most recent call last):
+    ...
+    amp_theory.tools.errors.InputError: there is no algorithmic point: q = 0 is stable at every temperature
+    """
+
+    name: str
+    reason: str
+    control_name: str
+    strength_name: str
+
+    def __bool__(self) -> bool:
+        return False
+
+    def _refuse(self) -> NoReturn:
+        raise InputError(f"there is no {self.name} point: {self.reason}")
+
+    def __float__(self) -> float:
+        self._refuse()
+
+    def __getitem__(self, name: str) -> NoReturn:
+        self._refuse()
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if not name.startswith("_") and (name in Located.__dataclass_fields__ or name in self._coordinates):
+            self._refuse()
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    @property
+    def _coordinates(self) -> tuple[str, ...]:
+        return (self.control_name, self.strength_name, "value", "error", "coordinates", "texts")
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), self.control_name, self.strength_name})
+
+    def report(self) -> str:
+        """Return why the point does not exist."""
+        return f"no {self.name} point: {self.reason}"
+
+    def table(self) -> ResultTable:
+        """Return the reason as a table of one row."""
+        return points_table(self.name, [{}], [self])
 
 
 #: the special points in the order in which reports list them
@@ -145,6 +248,32 @@ class Thresholds(Reported):
     tricritical points it is the one at the easiest control, the others are in `further_tricritical`.  bounds
     holds bounds on the control that are no transitions: `satisfiability`, beyond which the first moment
     excludes solutions of a random constraint-satisfaction problem.
+
+    It is also a mapping from the names to the points, in which a `MissingPoint` stands for one that does not exist.
+
+    Parameters
+    ----------
+    model, path
+        Their names.
+    control, strength
+        The model's name of the control, and the path's of the strength.
+    parameters
+        The model's parameters by name.
+    dynamical, condensation, algorithmic, weak_recovery, tricritical
+        The points, or None.
+    reasons
+        Why a point does not exist, by its name.
+    further_tricritical
+        Tricritical points at harder controls.
+    bounds
+        Bounds on the control by name.
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, IsingPSpin, thresholds
+    >>> special = thresholds(IsingPSpin(p=3), Flow())
+    >>> {name: round(float(point), 4) for name, point in special.items() if point}
+    {'dynamical': 0.6816, 'condensation': 0.6514, 'tricritical': 0.741}
     """
 
     model: str
@@ -165,9 +294,25 @@ class Thresholds(Reported):
     def of(
         cls, model: Any, path: Any, found: Mapping[str, Located | str], further: Sequence[Located] = ()
     ) -> Thresholds:
-        """Return the special points of a model along a path from what was found: a point, or why there is none.
+        """Return the special points of a model along a path from what was found.
 
-        Every point is told whose it is.  `further` are tricritical points beyond the first.
+        Parameters
+        ----------
+        model, path
+            Whose they are, which every point is told.
+        found
+            By the names in `POINTS`: a point, or why there is none.
+        further
+            Tricritical points beyond the first.
+
+        Returns
+        -------
+        Thresholds
+            With all of them.
+
+        See Also
+        --------
+        thresholds : Which finds them, with an example.
         """
         points = {n: replace(p, origin=Origin(model, path, n)) for n, p in found.items() if isinstance(p, Located)}
         more = tuple(replace(p, origin=Origin(model, path, "tricritical")) for p in further)
@@ -184,8 +329,58 @@ class Thresholds(Reported):
         return titled(self.model, self.parameters, self.path)
 
     def points(self) -> dict[str, Located | None]:
-        """Return the special points by name."""
+        """Return the special points by name.
+
+        Returns
+        -------
+        dict
+            None for a point that does not exist.
+
+        See Also
+        --------
+        Thresholds.items : With a `MissingPoint` instead, which says why.
+        """
         return {name: getattr(self, name) for name in POINTS}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(POINTS)
+
+    def __len__(self) -> int:
+        return len(POINTS)
+
+    def __getitem__(self, name: str) -> Located | MissingPoint:
+        point = self.points()[one_of("point", name, POINTS)]
+        return point or MissingPoint(name, self.reasons[name], self.control, self.strength)
+
+    def keys(self) -> KeysView[str]:
+        """Return the names of the special points.
+
+        Returns
+        -------
+        KeysView
+            In the order of reports.
+
+        See Also
+        --------
+        Thresholds.items : With the points.
+        """
+        return self.points().keys()
+
+    def items(self) -> ItemsView[str, Located | MissingPoint]:
+        """Return pairs of a name and its point.
+
+        Returns
+        -------
+        ItemsView
+            With a `MissingPoint` for a point that does not exist.
+
+        Examples
+        --------
+        >>> from amp_theory import Flow, SphericalPSpin, thresholds
+        >>> [name for name, point in thresholds(SphericalPSpin(p=3), Flow()).items() if not point]
+        ['algorithmic', 'weak_recovery']
+        """
+        return {name: self[name] for name in POINTS}.items()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data in the layout of the command line's JSON."""
@@ -208,120 +403,15 @@ class Thresholds(Reported):
         lines += [f"  {name:<14} {self.control} <= {bound:.12g} (first moment)" for name, bound in self.bounds.items()]
         return "\n".join(lines)
 
-    def _repr_html_(self) -> str:
-        columns = (self.control, self.strength, "overlap")
-        rows = []
-        found = [*self.points().items(), *(("tricritical", point) for point in self.further_tricritical)]
-        for name, point in found:
-            if point is None:
-                rows.append([name.replace("_", " "), "none", "", "", self.reasons[name]])
-            else:
-                texts = (f"{point.texts[c]} ± {point.errors[c]:.1g}" if c in point.texts else "0" for c in columns)
-                rows.append([name.replace("_", " "), *texts, point.how])
-        return table(self.title, ["point", *columns, "how, or why not"], rows)
+    def _summary(self) -> str:
+        lines = [self.title]
+        for name, point in self.items():
+            lines.append(f"  {name:<14} {point if point else 'none: ' + self.reasons[name]}")
+        more = [f"  {'tricritical':<14} {point} (a further one)" for point in self.further_tricritical]
+        return "\n".join([*lines, *more])
 
-
-@dataclass(frozen=True)
-class FixedPoint:
-    """One fixed point of state evolution.
-
-    kind is uninformed (reached from zero overlap), informed (reached from full overlap), intermediate
-    (stable, between the two) or unstable.  Where only one stable fixed point exists it is listed as
-    uninformed.  All quantities are per variable, entropies in nats: free_entropy is the log likelihood
-    ratio against pure noise, mmse is rho - overlap, mutual_information is I(s*; everything observed).
-    errors bounds overlap, free_entropy and mutual_information.  Where digits were asked for, `decimals` holds
-    overlap, free_entropy and mmse as decimal strings.
-    """
-
-    overlap: float
-    free_entropy: float
-    stable: bool
-    kind: Kind
-    mmse: float
-    mutual_information: float
-    signal: float
-    errors: dict[str, float] = field(hash=False)
-    decimals: dict[str, str] = field(default_factory=dict, hash=False)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data; infinite quantities (a continuous variable revealed, perfect recovery) become None."""
-
-        def finite(value: float) -> float | None:
-            return value if abs(value) < float("inf") else None
-
-        data: dict[str, Any] = {
-            "overlap": self.overlap, "free_entropy": finite(self.free_entropy), "stable": self.stable,
-            "kind": self.kind, "mmse": self.mmse, "mutual_information": finite(self.mutual_information),
-            "signal": finite(self.signal), "error": {name: finite(error) for name, error in self.errors.items()},
-        }  # fmt: skip
-        return data | self.decimals
-
-    @property
-    def texts(self) -> dict[str, str]:
-        """Overlap, free entropy, mmse and mutual information as decimal strings."""
-        names = ("overlap", "free_entropy", "mmse", "mutual_information")
-        return {name: f"{getattr(self, name):.12g}" for name in names} | self.decimals
-
-    def __str__(self) -> str:
-        return f"{self.kind}: " + ", ".join(f"{name} = {text}" for name, text in self.texts.items())
-
-
-@dataclass(frozen=True)
-class FixedPoints(Reported):
-    """All fixed points at one control and strength, sorted by overlap; behaves like a tuple of them.
-
-    region is easy, easy_metastable or hard, that of the planted measure; a `Diagram` tells where it is also that of the
-    random one.
-    """
-
-    points: tuple[FixedPoint, ...]
-    control: float
-    strength: float
-    region: str
-
-    def __iter__(self) -> Iterator[FixedPoint]:
-        return iter(self.points)
-
-    def __len__(self) -> int:
-        return len(self.points)
-
-    def __getitem__(self, index: int) -> FixedPoint:
-        try:
-            return self.points[index]
-        except (IndexError, TypeError):
-            raise InputError(
-                f"index must be an integer below {len(self.points)}, the number of points, got {told(index)}"
-            ) from None
-
-    @property
-    def stable(self) -> tuple[FixedPoint, ...]:
-        """The stable fixed points."""
-        return tuple(p for p in self.points if p.stable)
-
-    @property
-    def uninformed(self) -> FixedPoint:
-        """What state evolution reaches from zero overlap: the best an efficient denoiser finds."""
-        return self.stable[0]
-
-    @property
-    def informed(self) -> FixedPoint:
-        """What state evolution reaches from full overlap."""
-        return self.stable[-1]
-
-    @property
-    def equilibrium(self) -> FixedPoint:
-        """The stable fixed point of largest free entropy: what the exact denoiser has."""
-        return max(self.stable, key=lambda p: p.free_entropy)
-
-    @property
-    def title(self) -> str:
-        """Control, strength and region."""
-        return f"control {self.control:.12g}, strength {self.strength:.12g}: {self.region}"
-
-    def report(self) -> str:
-        """Return a readable text of all fixed points."""
-        return "\n".join([self.title, *(f"  {point}" for point in self.points)])
-
-    def _repr_html_(self) -> str:
-        columns = ["kind", "stable", *(self.points[0].texts if self.points else ())]
-        return table(self.title, columns, [[p.kind, p.stable, *p.texts.values()] for p in self.points])
+    def table(self) -> ResultTable:
+        """Return the points as rows: coordinates, error bounds, and how they were found or why there is none."""
+        found: list[tuple[str, Located | MissingPoint]] = [*self.items()]
+        found += [("tricritical", point) for point in self.further_tricritical]
+        return points_table(self.title, [{"point": name} for name, _ in found], [point for _, point in found])

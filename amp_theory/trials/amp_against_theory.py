@@ -12,6 +12,7 @@ that are themselves estimated.  More iterations say no more: neighbours are near
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -28,12 +29,13 @@ from amp_theory.finite.instances.draw import draw_instance
 from amp_theory.finite.instances.linear import GLMInstance
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
-from amp_theory.phases.points.fixed_points import state_evolution
+from amp_theory.phases.points.state_evolution import state_evolution
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.checkpoints import Result, State
 from amp_theory.tools.errors import InputError, as_list, integer_between, told
-from amp_theory.tools.results import Reported
+from amp_theory.tools.reports import Reported
 from amp_theory.tools.runs import run_tasks
+from amp_theory.tools.tables import ResultTable
 
 #: a tolerance that no change of an overlap meets, so that all iterations are done
 NEVER = 1e-300
@@ -94,6 +96,10 @@ class AmpComparison(Reported):
         AMP minus state evolution at infinite size, and the standard error, at the tested iterations.
     p_value
         Probability of extrapolated differences as large as these, if there is none.
+
+    See Also
+    --------
+    amp_against_state_evolution : With an example.
     """
 
     sizes: tuple[int, ...]
@@ -123,6 +129,26 @@ class AmpComparison(Reported):
         for t, a, e in zip(self.tested, self.extrapolated, self.extrapolated_error, strict=True):
             lines.append(f"iteration {t} at infinite size: {a:+.5f} +- {e:.5f}")
         return "\n".join([*lines, f"p value of no difference: {self.p_value:.3g}"])
+
+    def _summary(self) -> str:
+        what = f"AMP against state evolution, {len(self.theory)} iterations, sizes {', '.join(map(str, self.sizes))}"
+        return f"{what}; p value of no difference: {self.p_value:.3g}"
+
+    def table(self) -> ResultTable:
+        """Return theory, mean overlap of AMP and their difference for every size and iteration, errors being standard.
+
+        Where the iteration is one of those tested, a row of infinite size holds the extrapolated difference.
+        """
+        axes = {"size": np.asarray(self.sizes, dtype=float), "iteration": np.arange(1, len(self.theory) + 1)}
+        columns = {
+            "theory": self.theory, "overlap": self.overlap.mean(axis=1), "difference": self.difference,
+            "error_of_difference": self.difference_error,
+        }  # fmt: skip
+        grid = ResultTable.of_grid(f"AMP against state evolution, p value {self.p_value:.3g}", axes, columns)
+        theory = [self.theory[t - 1] for t in self.tested]
+        means = [q + d for q, d in zip(theory, self.extrapolated, strict=True)]
+        ends = zip(self.tested, theory, means, self.extrapolated, self.extrapolated_error, strict=True)
+        return ResultTable.of_rows(grid.title, list(grid.columns), [*grid.rows(), *((math.inf, *row) for row in ends)])
 
 
 def extrapolate(sizes: Sequence[int], differences: Array) -> tuple[Array, Array, float]:
@@ -173,12 +199,15 @@ def amp_against_state_evolution(
     executor, checkpoint, progress
         As for `simulate`.
 
+    Returns
+    -------
+    AmpComparison
+        Overlaps of AMP and of state evolution, and how likely their differences are by chance.
+
     Raises
     ------
-    InputError
-        For bad arguments.
-    FileError
-        If the checkpoint belongs to another problem.
+    InputError, FileError
+        For bad arguments; if the checkpoint belongs to another problem.
 
     Examples
     --------
@@ -204,12 +233,17 @@ def amp_against_state_evolution(
     overlap = np.array([r["overlap"] for r in results]).reshape(len(ns), number, steps)
     tested = tuple(t for t in (2**k for k in range(1, 20)) if t <= steps)
     columns = np.array(tested) - 1
-    if np.ptp(overlap[:, :, columns], axis=1).min() <= SAME:
+    _check_differences(overlap[:, :, columns])
+    return AmpComparison(ns, theory, overlap, tested, *extrapolate(ns, (overlap - theory)[:, :, columns]))
+
+
+def _check_differences(overlap: Array) -> None:
+    """Raise an `InputError` if all instances have the same overlap, of shape (sizes, instances, iterations)."""
+    if np.ptp(overlap, axis=1).min() <= SAME:
         raise InputError(
             "AMP's overlap is the same in all instances, as without side information at q = 0, or where AMP recovers "
             "them exactly: choose a strength > 0, or fewer iterations"
         )
-    return AmpComparison(ns, theory, overlap, tested, *extrapolate(ns, (overlap - theory)[:, :, columns]))
 
 
 def _theory(model: Model, path: Path, control: float, strength: float, steps: int) -> Array:

@@ -43,6 +43,8 @@ import numpy as np
 
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.tables import ResultTable
 
 #: a test rejects below this p value: one exact sampler in a hundred
 LEVEL = 0.01
@@ -223,7 +225,7 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class SamplerJudgement:
+class SamplerJudgement(Reported):
     """One sampler over all instances.
 
     Parameters
@@ -234,6 +236,10 @@ class SamplerJudgement:
         The judgements of the instances.
     terms
         What it is held to.
+
+    See Also
+    --------
+    simulate : Which returns them, with an example.
     """
 
     sampler: str
@@ -407,12 +413,32 @@ class SamplerJudgement:
             "p_values": [i.p_value for i in self.instances],
         }
 
+    def report(self) -> str:
+        """Return a readable text: the outcome, what was measured, and why."""
+        return f"{self}\n  {self.reason}"
+
+    def table(self) -> ResultTable:
+        """Return the judgement as one row; errors are standard errors over instances."""
+        return judgements_table("judgement", [self])
+
     def __str__(self) -> str:
         (energy, error), (fraction, low, high) = self.energy_difference, self.fraction
         return (
             f"{self.sampler:<20}{self.outcome:<11}agrees on {fraction:.0%} of {len(self.instances)} instances "
             f"({low:.0%} to {high:.0%}), energy - exact = {energy:+.5f} +- {error:.1g}"
         )
+
+
+def judgements_table(title: str, judgements: Sequence[SamplerJudgement]) -> ResultTable:
+    """Return judgements as rows; energies are per variable, in units of the model's Hamiltonian."""
+    rows = []
+    for j in judgements:
+        measured = (*j.energy_difference, *j.overlap_difference, *j.fraction, j.p_value, j.shift_p_value)
+        rows.append((j.sampler, j.outcome, len(j.instances), j.terms.size, *measured, j.terms.effort, j.reason))
+    names = ["sampler", "outcome", "instances", "size"]
+    names += [f"{prefix}{what}_difference" for what in ("energy", "overlap") for prefix in ("", "error_of_")]
+    names += ["agreeing", "agreeing_from", "agreeing_to", "p_value", "shift_p_value", "effort", "reason"]
+    return ResultTable.of_rows(title, names, rows)
 
 
 def _mean(values: Sequence[float]) -> tuple[float, float]:

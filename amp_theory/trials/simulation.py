@@ -36,8 +36,9 @@ from amp_theory.tools.arrays import Array
 from amp_theory.tools.checkpoints import Result, State
 from amp_theory.tools.errors import InputError, as_float, as_list, integer_between, one_of, positive, told
 from amp_theory.tools.files import as_file, check_place
-from amp_theory.tools.results import Reported
+from amp_theory.tools.reports import Reported
 from amp_theory.tools.runs import run_tasks
+from amp_theory.tools.tables import ResultTable
 from amp_theory.trials.judging import (
     FEWEST,
     LEVEL,
@@ -47,6 +48,7 @@ from amp_theory.trials.judging import (
     InstanceJudgement,
     SamplerJudgement,
     Terms,
+    judgements_table,
     rank_sum_score,
     two_sample_p_value,
 )
@@ -229,6 +231,10 @@ class Simulation(Reported):
     results
         Energies, overlaps and reliabilities of all configurations, an item for every instance, in lists by the name of
         the sampler ("exact" for the reference) and of the column.
+
+    See Also
+    --------
+    simulate : With an example.
     """
 
     plan: Plan
@@ -252,17 +258,25 @@ class Simulation(Reported):
             "samplers": {n: s.to_dict() for n, s in self.samplers.items()},
         }  # fmt: skip
 
-    def report(self) -> str:
-        """Return a readable text."""
+    @property
+    def title(self) -> str:
+        """What was simulated: model, control, size, instances and configurations."""
         plan = self.plan
         where = f"{plan.model!r}, {plan.model.control} = {plan.control:g}, size {plan.size}"
-        title = f"{where}, {len(self.results)} {plan.target} instances, {plan.batch} configurations each"
+        return f"{where}, {len(self.results)} {plan.target} instances, {plan.batch} configurations each"
+
+    def table(self) -> ResultTable:
+        """Return the judgements as rows, one for every sampler."""
+        return judgements_table(self.title, list(self.samplers.values()))
+
+    def report(self) -> str:
+        """Return a readable text."""
         test = (
             f"  tested at significance {LEVEL:g}, and at power {POWER:g} against an excess energy of {self.margin:.3g}:"
             " outcomes speak of this size and effort, compare_samplers of size -> infinity"
         )
         lines = [line for j in self.samplers.values() for line in (f"  {j}", f"    {j.reason}")]
-        return "\n".join([title, test, *lines])
+        return "\n".join([self.title, test, *lines])
 
 
 def judge(name: str, results: Sequence[Result], terms: Terms) -> SamplerJudgement:

@@ -24,6 +24,20 @@ def escaped(app: Sphinx, what: str, name: str, obj: object, options: object, lin
             lines[i] = "".join(pieces)
 
 
+def shortened(
+    app: Sphinx, what: str, name: str, obj: object, options: object, signature: str | None, returns: str | None
+) -> tuple[str | None, str | None]:
+    """Return a signature in which arrays are called arrays."""
+
+    def short(text: str | None) -> str | None:
+        text = text and re.sub(r"TypeAliasForwardRef\('(\w+)'\)", r"\1", text)
+        return text and re.sub(
+            r"[~\w.]*ndarray\[tuple\[[~\w.]*Any, \.\.\.\], [~\w.]*dtype\[([~\w.]+)\]\]", r"ndarray[\1]", text
+        )
+
+    return short(signature), short(returns)
+
+
 class PlainEquations(SphinxTransform):
     """Make mathematics of the equations in sentences of docstrings and pages, displayed where one stands alone."""
 
@@ -77,6 +91,7 @@ def _equation(translator: Any, node: nodes.math | nodes.math_block) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register all of it with Sphinx."""
     app.connect("autodoc-process-docstring", escaped, priority=900)
+    app.connect("autodoc-process-signature", shortened)
     app.add_html_math_renderer("mathml", (_equation, None), (_equation, None))
     app.add_transform(PlainEquations)
     app.add_post_transform(NamesBecomeLinks)

@@ -445,7 +445,7 @@ def test_fields_and_times():
             result.residual(bad)
     assert result(np.array([[0.0, 1.0], [2.0, 10.0]])).shape == (2, 2)
     assert np.all(result(result.times) == pytest.approx(result.correlation, abs=1e-14))
-    assert "\n" not in repr(result)
+    assert "array" not in repr(result)
 
 
 def test_too_long_steps_are_refused():

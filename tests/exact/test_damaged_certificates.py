@@ -230,7 +230,7 @@ def large():
 def test_long_proofs_are_begun_for_near_numbers_only(monkeypatch):
     stated = large()
     begun = []
-    monkeypatch.setattr("amp_theory.exact.proofs.certificates._changes_sign", lambda *_: bool(begun.append(1)))
+    monkeypatch.setattr("amp_theory.exact.proofs.reduction.Problem.changes_sign", lambda *_: bool(begun.append(1)))
     with pytest.raises(at.InputError, match="F does not change its sign"):
         at.verify(stated)
     assert begun

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import amp_theory as at
 from amp_theory.dynamics.ageing import Ageing, roots_in_unit_interval
-from amp_theory.phases.comparison import SAMPLERS
 from amp_theory.phases.points.targets import frozen, known_exceptions
+from amp_theory.phases.rules import SAMPLERS
 
 
 def test_p_spin():

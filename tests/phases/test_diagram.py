@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+from html import escape
 
 import numpy as np
 import pytest
@@ -301,7 +302,7 @@ def test_why_a_path_meets_nothing(model, path, control, empty):
     for name, words in empty.items():
         assert words in found.reasons[name]
         assert f"none: {found.reasons[name]}" in found.report()
-        assert f"none: {found.reasons[name]}" in found._repr_html_()
+        assert f"<td>{escape(found.reasons[name])}</td>" in found.to_html()
     assert found.to_dict()["reasons"] == found.reasons
     assert found.to_dict()["target"] == "planted"
     if "hard" in found.reasons.get("first_order", ""):

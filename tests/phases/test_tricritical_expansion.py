@@ -220,10 +220,11 @@ def test_coefficients_that_are_not_known_are_refused() -> None:
 
 def test_texts_and_data() -> None:
     found = tricritical_expansion(SPARSE, AUTO)
-    text, markup = str(found), found._repr_html_()
+    text, markup = str(found), found.to_html()
     for name in ("tricritical", "epsilon", "first order", "noise", "revealed"):
         assert name in text
-        assert name in markup
+    for number in (found.overlap_opening, found.strength_slope, found.strength_opening):
+        assert f"<td>{number.value:.12g}</td>" in markup
     assert text == found.report()
     data = json.loads(json.dumps(found.to_dict()))
     assert data["overlap_opening"] == found.overlap_opening.value

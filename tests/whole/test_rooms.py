@@ -28,6 +28,7 @@ exact.proofs
 phases.geometry
 phases.points
 phases.diagram phases.comparison
+phases.rules
 trials
 interface
 """.strip().splitlines()

@@ -2,6 +2,6 @@
 
 May import: tools, ingredients, models, the spine.
 
-- `population`: messages of q colours and their entropy, at prescribed overlap; `fitted`: the equation of state of
-  polynomials through points of it.
+- `population`: messages of q colours and their entropy, at prescribed overlap; `found`: the points that it finds;
+  `fitted`: the equation of state of polynomials through such points.
 """

@@ -24,7 +24,8 @@ import numpy as np
 from numpy.polynomial.polynomial import polyder, polyval2d
 
 from amp_theory.equations_of_state.base import TINY, EquationOfState
-from amp_theory.equations_of_state.populations.population import PopulationPoint, side_overlap
+from amp_theory.equations_of_state.populations.found import PopulationPoint
+from amp_theory.equations_of_state.populations.population import side_overlap
 from amp_theory.equations_of_state.surface import Errors, Surface
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.ingredients.priors.named import Rademacher

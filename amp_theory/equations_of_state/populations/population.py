@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from amp_theory.equations_of_state.populations.found import PopulationFixedPoint, PopulationPoint
 from amp_theory.ingredients.paths.base import Path, as_path
 from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDiscreteDiffusion
 from amp_theory.models.coloring import Coloring
@@ -230,23 +231,6 @@ class FixedOverlap:
         return {"degree": degree.tolist(), "entropy": relative.tolist(), "edge": edge.tolist()}
 
 
-@dataclass(frozen=True)
-class PopulationPoint:
-    """A point of an isotherm: at this overlap the density is a fixed point's.
-
-    free_entropy is S relative to the paramagnet without side information, per_density its derivative in the density;
-    each error is two standard errors from blocks in time and independent runs.
-    """
-
-    overlap: float
-    density: float
-    free_entropy: float
-    density_error: float
-    free_entropy_error: float
-    per_density: float
-    per_density_error: float
-
-
 def blocked_error(runs: Sequence[Sequence[float]], blocks: int = 5) -> float:
     """Return two standard errors of the mean: over runs, or over blocks of sweeps, whichever is larger."""
     values = np.array(runs)
@@ -284,12 +268,29 @@ def population_isotherm(
     executor, checkpoint, progress
         As for `run_tasks`: an executor for the runs, a file to resume from, a function of (finished, all).
 
+    Returns
+    -------
+    list of PopulationPoint
+        One for every overlap, in their order.
+
     Raises
     ------
     InputError
         For an overlap out of range or not a colouring.
     FileError
         If the checkpoint belongs to another problem.
+
+    References
+    ----------
+    L. Zdeborova and F. Krzakala, Phys. Rev. E 76, 031131 (2007).
+
+    Examples
+    --------
+    >>> from amp_theory import Coloring, Flow
+    >>> model = Coloring(4, population=1000, sweeps=8, runs=2)
+    >>> point = population_isotherm(model, Flow(), [0.8])[0]
+    >>> round(point.density, 1), point.density_error < 0.1
+    (4.4, True)
     """
     check_coloring(model, path)
     wanted = [as_float("overlap", q, "in (0, 1)") for q in as_list("overlaps", overlaps)]
@@ -337,15 +338,6 @@ def _point(model: Coloring, overlap: float, runs: Sequence[Result]) -> Populatio
     )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class PopulationFixedPoint:
-    """A fixed point of population dynamics at given density: means and two standard errors, and every sweep."""
-
-    overlap: float
-    overlap_error: float
-    trajectory: Array
-
-
 def population_fixed_point(
     model: Coloring, path: Path, control: float, strength: float, start: str = "informed"
 ) -> PopulationFixedPoint:
@@ -356,9 +348,31 @@ def population_fixed_point(
     model, path
         The colouring and the path.
     control, strength
-        Density and strength.
+        Density > 0, in edges per node, and strength >= 0.
     start
         "informed" (all messages right) or "uninformed" (undecided).
+
+    Returns
+    -------
+    PopulationFixedPoint
+        The overlap with two standard errors, and every sweep.
+
+    Raises
+    ------
+    InputError
+        If the model is no colouring, or a value is out of range.
+
+    References
+    ----------
+    L. Zdeborova and F. Krzakala, Phys. Rev. E 76, 031131 (2007).
+
+    Examples
+    --------
+    >>> from amp_theory import Coloring, Flow
+    >>> model = Coloring(4, population=1000, sweeps=8, runs=2)
+    >>> found = population_fixed_point(model, Flow(), control=5.0, strength=0.0)
+    >>> found.trajectory.shape, round(found.overlap, 1)
+    ((2, 8), 0.9)
     """
     check_coloring(model, path)
     start = one_of("start", start, ["informed", "uninformed"])

@@ -18,7 +18,8 @@ from amp_theory.exact.digits.newton import FAINT, SPARE, confirmed, solve_system
 from amp_theory.exact.digits.rationals import to_mp
 from amp_theory.exact.digits.rules import Real, Rule, trapezoid_rule
 from amp_theory.tools.errors import InputError, integer_between
-from amp_theory.tools.results import POINTS, FixedPoint, Located, Thresholds
+from amp_theory.tools.fixed_points import FixedPoint
+from amp_theory.tools.results import POINTS, Located, Thresholds
 
 if TYPE_CHECKING:
     from amp_theory.ingredients.paths.base import Path

@@ -16,7 +16,9 @@ from sympy import Expr, Symbol
 import amp_theory.tools.expressions as expressions
 from amp_theory.tools.errors import InputError, as_array, one_of, told
 from amp_theory.tools.exclusive import alone
-from amp_theory.tools.results import POINTS, Reported
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.results import POINTS
+from amp_theory.tools.tables import ResultTable
 
 #: the largest number that stands for a symbol
 LARGEST = 1e300
@@ -66,6 +68,10 @@ class ClosedForms(Reported):
         For which values of the open parameters a point exists; no entry: for all.
     reasons
         Why a point or a formula is missing.
+
+    See Also
+    --------
+    closed_forms : Which returns it, with an example.
     """
 
     title: str
@@ -92,12 +98,21 @@ class ClosedForms(Reported):
         values
             By the names in `symbols`; numbers are taken as they are written in decimals.
 
+        Returns
+        -------
+        ClosedForms
+            With fewer symbols.
+
         Raises
         ------
         UnknownNameError
             If a name is not among `symbols`.
         InputError
             If a condition of a point is violated: points are never silently wrong.
+
+        See Also
+        --------
+        closed_forms : With an example.
         """
         known = self._replacements(values)
 
@@ -249,6 +264,17 @@ class ClosedForms(Reported):
         lines.append(f"  symbols: {used}")
         return "\n".join(lines)
 
+    @alone
+    def table(self) -> ResultTable:
+        """Return the formulas as rows of texts that sympy reads, with conditions, and why others are missing."""
+        rows: list[tuple[str | None, ...]] = [
+            (title, name, str(formula), None if self._condition(title) is None else str(self._condition(title)), None)
+            for title, formulas in self._rows()
+            for name, formula in formulas
+        ]
+        rows += [(name, name, None, None, reason) for name, reason in self.reasons.items()]
+        return ResultTable.of_rows(self.title, ["of", "quantity", "formula", "condition", "reason"], rows)
+
     def _latex(self, expression: Any) -> str:
         if _too_long(expression):
             return str(sympy.latex(expression.evalf(15)))
@@ -268,7 +294,8 @@ class ClosedForms(Reported):
         return r"\phi" if name == "phi" else name if symbol is None else self._latex(symbol)
 
     @alone
-    def _repr_html_(self) -> str:
+    def to_html(self) -> str:
+        """Return the formulas as an HTML table with LaTeX, as notebooks show it."""
         rows = []
         for title, formulas in self._rows():
             body = "<br>".join(

@@ -28,13 +28,14 @@ import numpy as np
 
 from amp_theory.exact.digits.contexts import interval_digits, iv, mp
 from amp_theory.exact.digits.points import Sharpener
-from amp_theory.exact.proofs.intervals import Interval, Rule, enclose, hull
+from amp_theory.exact.proofs.intervals import Interval, Rule
 from amp_theory.exact.proofs.reduction import Problem
 from amp_theory.models.catalogue import MODELS, build_model, build_path
 from amp_theory.tools.errors import InputError, NumericalError, told
 from amp_theory.tools.files import check_output, read_bytes, to_json, write_text
-from amp_theory.tools.html import table
-from amp_theory.tools.results import Located, Origin, Reported
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.results import Located, Origin
+from amp_theory.tools.tables import ResultTable
 
 if TYPE_CHECKING:
     from amp_theory.ingredients.paths.base import Path
@@ -63,8 +64,18 @@ DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]{1,2})?")
 class Certificate(Reported):
     """A proof that F(x) = 0 has exactly one solution in `unique_within`, that it lies in `solution`, and what follows.
 
-    Intervals are pairs of decimal strings.  values holds the coordinates of the point by name; equation is one of
-    `reduction`; nodes_per_unit and reach set the quadrature whose error bound the proof uses.
+    Parameters
+    ----------
+    model, parameters, path, point, equation
+        Which special point it is, by names and the model's parameters, and F(x) = 0 in words, as in `reduction`.
+    solution, unique_within, values
+        Intervals of the total snr x, and of the point's coordinates by name: pairs of decimal strings.
+    nodes_per_unit, reach
+        The quadrature whose error bound the proof uses.
+
+    See Also
+    --------
+    certify : Which returns it, with an example.
     """
 
     model: str
@@ -93,7 +104,24 @@ class Certificate(Reported):
         }  # fmt: skip
 
     def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
-        """Write the certificate as JSON."""
+        """Write the certificate as JSON.
+
+        Parameters
+        ----------
+        path
+            The file, ending in .json.
+        overwrite
+            Whether a file that exists may be replaced.
+
+        Raises
+        ------
+        InputError, FileError
+            For another ending; if the file exists or cannot be written.
+
+        See Also
+        --------
+        verify : Which takes the file.
+        """
         write_text(check_output(path, [".json"], overwrite), to_json(self.to_dict()))
 
     def report(self) -> str:
@@ -107,11 +135,13 @@ class Certificate(Reported):
         rows.append("  (that it is the first such point along the control is no part of the proof)")
         return "\n".join(rows)
 
-    def _repr_html_(self) -> str:
+    def table(self) -> ResultTable:
+        """Return the certified intervals as rows of decimal strings: where the solution is the only one, and lies."""
         title = f"{self.point} point of {self.model}, path {self.path}: {self.equation}"
-        rows = [["x, exactly one solution in", *self.unique_within], ["x, it lies in", *self.solution]]
-        rows += [[name, *ends] for name, ends in self.values.items()]
-        return table(title, ["", "from", "to"], rows)
+        rows = [("x, exactly one solution in", *self.unique_within), ("x, it lies in", *self.solution)]
+        return ResultTable.of_rows(
+            title, ["quantity", "from", "to"], [*rows, *((n, *v) for n, v in self.values.items())]
+        )
 
 
 # --- writing ------------------------------------------------------------------------------------------------
@@ -211,15 +241,15 @@ def _snr(problem: Problem, control: float, overlap: float, strength: float | Non
 def _prove(problem: Problem, centre: Any) -> Certificate:
     rule = _rule(problem, centre)
     _check_affordable(problem, rule)
-    solution = next((ends for ends in map(_around(centre), RADII) if _changes_sign(problem, ends, rule)), None)
-    region = next((ends for ends in map(_around(centre), REGIONS) if _is_monotone(problem, ends, rule)), None)
+    solution = next((ends for ends in map(_around(centre), RADII) if problem.changes_sign(ends, rule)), None)
+    region = next((ends for ends in map(_around(centre), REGIONS) if problem.is_monotone(ends, rule)), None)
     if solution is None or region is None:
         raise NumericalError(
             f"no proof for the {problem.point} point of {problem.model!r}: the intervals are too wide",
             "a point further from another one, or digits=, may do",
         )
-    found = _values(problem, solution, rule)
-    if not _exists(problem, found):
+    found = problem.enclosed(solution, rule)
+    if not problem.exists(found):
         raise InputError(f"{problem.model!r} has no {problem.point} point at a strength within the path")
     certificate = Certificate(
         model=problem.model.name,
@@ -275,33 +305,6 @@ def _outward(value: Interval) -> tuple[str, str]:
 # --- what is checked ----------------------------------------------------------------------------------------
 
 
-def _changes_sign(problem: Problem, ends: tuple[str, str], rule: Rule) -> bool:
-    """Tell whether F has strictly opposite signs at two ends."""
-    signs = []
-    for end in ends:
-        x = iv.mpf(end)
-        f = problem.reduction.function(x, enclose(problem.channel, x, rule))
-        signs.append(1 if f.a > 0 else -1 if f.b < 0 else 0)
-    return signs[0] * signs[1] == -1
-
-
-def _is_monotone(problem: Problem, ends: tuple[str, str], rule: Rule) -> bool:
-    """Tell whether F' has the point's sign everywhere between two ends."""
-    x = hull(iv.mpf(ends[0]), iv.mpf(ends[1]))
-    slope = problem.reduction.derivative(x, enclose(problem.channel, x, rule))
-    return bool(slope.a > 0) if problem.reduction.sign > 0 else bool(slope.b < 0)
-
-
-def _values(problem: Problem, ends: tuple[str, str], rule: Rule) -> dict[str, Interval]:
-    x = hull(iv.mpf(ends[0]), iv.mpf(ends[1]))
-    return problem.values(x, enclose(problem.channel, x, rule))
-
-
-def _exists(problem: Problem, values: Mapping[str, Interval]) -> bool:
-    """Tell whether the strength, if there is one, is positive and below that of complete information."""
-    return all(values[name].a > 0 and values[name].b < problem.path.limit for name in problem.reduction.strength)
-
-
 def _check_tight(certificate: Certificate) -> None:
     """Raise a `NumericalError` unless all coordinates are enclosed to 1e-12."""
     for name, (low, high) in certificate.values.items():
@@ -320,6 +323,11 @@ def verify(certificate: Certificate | Mapping[str, Any] | str | os.PathLike[str]
     ----------
     certificate
         A `Certificate`, its plain data, or the name of a JSON file.
+
+    Returns
+    -------
+    Certificate
+        The one that was given, proved.
 
     Raises
     ------
@@ -343,11 +351,11 @@ def verify(certificate: Certificate | Mapping[str, Any] | str | os.PathLike[str]
     rule = Rule(stated.nodes_per_unit, stated.reach)
     _check_facts(problem, stated)
     with interval_digits(WORKING):
-        _require(_changes_sign(problem, stated.solution, rule), "F does not change its sign across `solution`")
+        _require(problem.changes_sign(stated.solution, rule), "F does not change its sign across `solution`")
         message = "F' may vanish in `unique_within`, or has a sign that does not belong to the point"
-        _require(_is_monotone(problem, stated.unique_within, rule), message)
-        found = _values(problem, stated.solution, rule)
-        _require(_exists(problem, found), "the point is not at a positive strength below its limit")
+        _require(problem.is_monotone(stated.unique_within, rule), message)
+        found = problem.enclosed(stated.solution, rule)
+        _require(problem.exists(found), "the point is not at a positive strength below its limit")
         for name, value in found.items():
             a, b = (iv.mpf(text) for text in stated.values[name])
             _require(a.b <= value.a and value.b <= b.a, f"{name} is not enclosed by {stated.values[name]}")

@@ -15,12 +15,12 @@ In the last case 1 - theta = rho/(rho - M + (p - 1) x M'), q = (1 - theta) (p - 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from amp_theory.exact.digits.channels import MixtureChannel, exact_channel
 from amp_theory.exact.digits.contexts import iv
-from amp_theory.exact.proofs.intervals import Enclosures, Interval, interval
+from amp_theory.exact.proofs.intervals import Enclosures, Interval, Rule, enclose, hull, interval
 from amp_theory.ingredients.paths.named import Autoregressive, Flow
 from amp_theory.tools.errors import InputError
 from amp_theory.tools.expressions import exact
@@ -245,3 +245,27 @@ class Problem:
         c, strength, overlap = self.reduction.values(x, m)
         named = dict.fromkeys(self.reduction.strength, strength)
         return {self.model.control: self.model.from_intensity(c), **named, "overlap": overlap}
+
+    def changes_sign(self, ends: tuple[str, str], rule: Rule) -> bool:
+        """Tell whether F has strictly opposite signs at two ends."""
+        signs = []
+        for end in ends:
+            x = iv.mpf(end)
+            f = self.reduction.function(x, enclose(self.channel, x, rule))
+            signs.append(1 if f.a > 0 else -1 if f.b < 0 else 0)
+        return signs[0] * signs[1] == -1
+
+    def is_monotone(self, ends: tuple[str, str], rule: Rule) -> bool:
+        """Tell whether F' has the point's sign everywhere between two ends."""
+        x = hull(iv.mpf(ends[0]), iv.mpf(ends[1]))
+        slope = self.reduction.derivative(x, enclose(self.channel, x, rule))
+        return bool(slope.a > 0) if self.reduction.sign > 0 else bool(slope.b < 0)
+
+    def enclosed(self, ends: tuple[str, str], rule: Rule) -> dict[str, Interval]:
+        """Return the coordinates between two ends by name."""
+        x = hull(iv.mpf(ends[0]), iv.mpf(ends[1]))
+        return self.values(x, enclose(self.channel, x, rule))
+
+    def exists(self, values: Mapping[str, Interval]) -> bool:
+        """Tell whether the strength, if there is one, is positive and below that of complete information."""
+        return all(values[name].a > 0 and values[name].b < self.path.limit for name in self.reduction.strength)

@@ -19,6 +19,8 @@ import numpy as np
 
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, NumericalError, as_array, integer_between
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.tables import ResultTable
 
 #: records per chain that the estimates need
 FEWEST_RECORDS = 4
@@ -89,7 +91,7 @@ def split_r_hat(records: Array) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class MarkovChains:
+class MarkovChains(Reported):
     """Chains of configurations of one instance, recorded every few sweeps.
 
     Parameters
@@ -108,6 +110,18 @@ class MarkovChains:
         Fraction of the updates that changed a variable, shape (chains,).
     sweeps
         Number of sweeps: updates of every variable.
+
+    See Also
+    --------
+    heat_bath, metropolis
+
+    Examples
+    --------
+    >>> from amp_theory import SherringtonKirkpatrick, draw_instance, heat_bath
+    >>> instance = draw_instance(SherringtonKirkpatrick(), control=1.5, size=50, seed=0)
+    >>> chains = heat_bath(instance, sweeps=200, seed=1, chains=4)
+    >>> chains.chains, chains.energy.shape
+    (4, (4, 200))
     """
 
     times: Array = field(repr=False)
@@ -123,6 +137,21 @@ class MarkovChains:
         """Number of chains."""
         return int(self.energy.shape[0])
 
+    def report(self) -> str:
+        """Return a readable text: how many chains, sweeps and records, and where the means ended."""
+        what = f"{self.chains} chains of {self.configurations.shape[1]} variables, {self.sweeps} sweeps"
+        lines = [f"{what}, {len(self.times)} records, {self.acceptance.mean():.0%} of the updates changed a variable"]
+        if len(self.times):
+            lines.append(f"  mean energy at the last record {self.energy[:, -1].mean():.8g} per variable")
+            if self.overlap is not None:
+                lines.append(f"  mean overlap with the planted configuration {self.overlap[:, -1].mean():.8g}")
+        return "\n".join(lines)
+
+    def table(self) -> ResultTable:
+        """Return energy (per variable) and overlap of every chain at every record as rows."""
+        axes = {"chain": np.arange(self.chains), "sweeps": self.times}
+        return ResultTable.of_grid(str(self).splitlines()[0], axes, {"energy": self.energy, "overlap": self.overlap})
+
     def _kept(self, discard: int) -> Array:
         records = self.energy.shape[1]
         if records < FEWEST_RECORDS:
@@ -130,13 +159,77 @@ class MarkovChains:
         return self.energy[:, integer_between("discard", discard, 0, records - FEWEST_RECORDS) :]
 
     def effective_sample_size(self, discard: int = 0) -> float:
-        """Return the effective sample size of the energy over all chains, without the first `discard` records."""
+        """Return the effective sample size of the energy over all chains, without the first `discard` records.
+
+        Parameters
+        ----------
+        discard
+            Records that are left out at the beginning, >= 0.
+
+        Returns
+        -------
+        float
+            Independent samples that would tell the mean energy as well.
+
+        Raises
+        ------
+        InputError
+            If too few records are left, or arviz-stats is not installed.
+
+        See Also
+        --------
+        MarkovChains.split_r_hat : With an example of all diagnostics.
+        """
         return effective_sample_size(self._kept(discard))
 
     def autocorrelation_time(self, discard: int = 0) -> float:
-        """Return the integrated autocorrelation time of the energy in records, without the first `discard`."""
+        """Return the integrated autocorrelation time of the energy in records, without the first `discard`.
+
+        Parameters
+        ----------
+        discard
+            Records that are left out at the beginning, >= 0.
+
+        Returns
+        -------
+        float
+            Records per independent sample.
+
+        Raises
+        ------
+        InputError
+            If too few records are left, or arviz-stats is not installed.
+
+        See Also
+        --------
+        MarkovChains.split_r_hat : With an example of all diagnostics.
+        """
         return integrated_autocorrelation_time(self._kept(discard))
 
     def split_r_hat(self, discard: int = 0) -> float:
-        """Return split R-hat of the energy, without the first `discard` records."""
+        """Return split R-hat of the energy, without the first `discard` records.
+
+        Parameters
+        ----------
+        discard
+            Records that are left out at the beginning, >= 0.
+
+        Returns
+        -------
+        float
+            Near 1 if the halves of all chains agree.
+
+        Raises
+        ------
+        InputError
+            If too few records are left, or arviz-stats is not installed.
+
+        Examples
+        --------
+        >>> from amp_theory import SherringtonKirkpatrick, draw_instance, heat_bath
+        >>> instance = draw_instance(SherringtonKirkpatrick(), control=1.5, size=50, seed=0)
+        >>> chains = heat_bath(instance, sweeps=200, seed=1, chains=4)
+        >>> chains.split_r_hat(20) < 1.1, chains.effective_sample_size(20) > 100, chains.autocorrelation_time(20) < 10
+        (True, True, True)
+        """
         return split_r_hat(self._kept(discard))

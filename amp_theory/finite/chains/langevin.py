@@ -28,6 +28,8 @@ from amp_theory.finite.instances.base import Instance
 from amp_theory.finite.instances.dense import DenseInstance
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, as_flag, integer_between, positive, told
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.tables import ResultTable
 
 #: longest step in units of 1/T: the noise of one step then turns s by half a radian
 LONGEST_STEP = 0.125
@@ -35,7 +37,7 @@ MOST_STEPS, MOST_CHAINS = 10**9, 10**6
 
 
 @dataclass(frozen=True, eq=False)
-class LangevinTrajectories:
+class LangevinTrajectories(Reported):
     """Trajectories of Langevin dynamics, recorded every few steps, the start included.
 
     Parameters
@@ -55,6 +57,10 @@ class LangevinTrajectories:
     step_error
         Estimated errors of the means over chains that are due to the step, the largest over all records: "energy" and
         "correlation", twice their changes when steps are halved under the same noise; None unless asked for.
+
+    See Also
+    --------
+    langevin : Which returns it, with an example.
     """
 
     times: Array = field(repr=False)
@@ -64,6 +70,21 @@ class LangevinTrajectories:
     configurations: Array = field(repr=False)
     step: float
     step_error: dict[str, float] | None = None
+
+    def report(self) -> str:
+        """Return a readable text: how many trajectories and how long, and where the means ended."""
+        chains, size = self.configurations.shape
+        lines = [f"{chains} trajectories of {size} variables up to time {self.times[-1]:.6g}, step {self.step:.6g}"]
+        for name, values in (("energy", self.energy), ("correlation", self.correlation)):
+            error = "" if self.step_error is None else f", error of the step about {self.step_error[name]:.1g}"
+            lines.append(f"  mean {name} at the end {values[:, -1].mean():.8g}{error}")
+        return "\n".join(lines)
+
+    def table(self) -> ResultTable:
+        """Return energy (per variable), correlation with the start and overlap at every record as rows."""
+        axes = {"chain": np.arange(len(self.configurations)), "time": self.times}
+        columns = {"energy": self.energy, "correlation": self.correlation, "overlap": self.overlap}
+        return ResultTable.of_grid(str(self).splitlines()[0], axes, columns)
 
 
 def _field(instance: DenseInstance, s: Array) -> tuple[Array, Array]:
@@ -127,6 +148,8 @@ def langevin(
     chains: int = 1, every: int = 1, check_step: bool = False,
 ) -> LangevinTrajectories:  # fmt: skip
     """Run overdamped Langevin dynamics of a spherical model, sum s^2 = size.
+
+    L. F. Cugliandolo and J. Kurchan, Phys. Rev. Lett. 71 (1993), equation 3; G. Ben Arous et al., arXiv:math/0409273.
 
     Parameters
     ----------

@@ -178,8 +178,30 @@ def metropolis(
 ) -> MarkovChains:
     """Sample an instance by the Metropolis rule: a value for every variable in turn, proposed uniformly.
 
-    The present value is among those proposed.  Arguments, result and errors are those of `heat_bath`: instance,
-    sweeps, seed, start, chains, side, every, keep_samples.
+    The present value is among those proposed.
+
+    Parameters
+    ----------
+    instance, sweeps, seed, start, chains, side, every, keep_samples
+        As for `heat_bath`.
+
+    Returns
+    -------
+    MarkovChains
+        Energies, overlaps and the last configurations.
+
+    Raises
+    ------
+    InputError
+        As `heat_bath` does.
+
+    Examples
+    --------
+    >>> from amp_theory import SherringtonKirkpatrick, draw_instance
+    >>> instance = draw_instance(SherringtonKirkpatrick(), control=1.5, size=50, seed=0)
+    >>> chains = metropolis(instance, sweeps=10, seed=1, chains=4)
+    >>> chains.energy.shape, chains.acceptance.shape
+    ((4, 10), (4,))
     """
     rule = metropolis_noise, "Metropolis"
     return _run(rule, instance, sweeps, seed, start, chains, side=side, every=every, keep_samples=keep_samples)

@@ -25,13 +25,15 @@ from amp_theory.finite.instances.base import Instance
 from amp_theory.ingredients.paths.side_information import SideInformation
 from amp_theory.tools.arrays import Array, Index
 from amp_theory.tools.errors import InputError, NumericalError, as_array, integer_between, told
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.tables import ResultTable
 
 #: rejection that the automatic ladder aims at, rounds and sweeps of the first of them, replicas at most
 REJECTION, ROUNDS, FIRST_SWEEPS, MOST_REPLICAS = 0.4, 4, 40, 200
 
 
 @dataclass(frozen=True, eq=False)
-class TemperedChains:
+class TemperedChains(Reported):
     """A run of parallel tempering.
 
     Parameters
@@ -46,6 +48,10 @@ class TemperedChains:
         Mean acceptance probability between neighbours, shape (replicas - 1,).
     round_trips
         How often a configuration went from the lowest factor to 1 and back, shape (chains,).
+
+    See Also
+    --------
+    parallel_tempering : Which returns it, with an example.
     """
 
     chains: MarkovChains
@@ -53,6 +59,18 @@ class TemperedChains:
     energies: Array = field(repr=False)
     swap_acceptance: Array = field(repr=False)
     round_trips: Index = field(repr=False)
+
+    def report(self) -> str:
+        """Return a readable text: the ladder, how often neighbours were exchanged, and the chains at factor 1."""
+        least = f", least acceptance {self.swap_acceptance.min():.2f}" if len(self.swap_acceptance) else ""
+        ladder = f"{len(self.factors)} replicas from factor {self.factors[0]:.6g} to 1{least}"
+        return f"{ladder}, {int(self.round_trips.sum())} round trips\n{self.chains}"
+
+    def table(self) -> ResultTable:
+        """Return the energy (per variable) of every chain, factor and record as rows."""
+        chains, _, records = self.energies.shape
+        axes = {"chain": np.arange(chains), "factor": self.factors, "record": np.arange(records)}
+        return ResultTable.of_grid(str(self).splitlines()[0], axes, {"energy": self.energies})
 
 
 class Ladder:
@@ -218,7 +236,7 @@ def parallel_tempering(
     keep_samples: bool = False,
     factors: Array | None = None,
 ) -> TemperedChains:
-    """Sample an instance by parallel tempering: heat bath in replicas with weaker interactions, and exchanges.
+    """Sample an instance by parallel tempering: replicas with weaker interactions; ladder: arXiv:1905.02939, section 5.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ def run_amp(
     start: str | Array = "uninformed",
     options: MessagePassingOptions | None = None,
 ) -> Inference:
-    """Run approximate message passing on a dense instance.
+    """Run approximate message passing on a dense instance; source: T. Lesieur et al., arXiv:1701.08010.
 
     Parameters
     ----------
@@ -58,6 +58,14 @@ def run_amp(
     ------
     InputError
         For an instance on a graph or shapes that do not fit.
+
+    Examples
+    --------
+    >>> from amp_theory import SherringtonKirkpatrick, draw_instance
+    >>> instance = draw_instance(SherringtonKirkpatrick(), control=0.5, size=200, seed=0)
+    >>> found = run_amp(instance, start="informed")
+    >>> found.status, round(float(instance.overlap(found.mean, instance.planted)[0]), 6)
+    (('converged',), 0.952201)
     """
     given, how = checked_side(instance, DenseInstance, side, "AMP"), checked_options(options)
     assert isinstance(instance, DenseInstance)

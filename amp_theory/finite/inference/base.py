@@ -14,7 +14,9 @@ from amp_theory.finite.instances.base import Instance, fitting_side
 from amp_theory.ingredients.paths.side_information import Mask, SideInformation
 from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import InputError, as_array, as_flag, as_float, integer_between, positive, told
+from amp_theory.tools.reports import Reported
 from amp_theory.tools.results import Status
+from amp_theory.tools.tables import ResultTable
 
 #: fields and means below this, in units of the prior's width, have no correct digits in weights of discrete values
 RESOLVED = 1e-12
@@ -25,7 +27,7 @@ WINDOW = 4
 
 
 @dataclass(frozen=True, eq=False)
-class Inference:
+class Inference(Reported):
     """What message passing found for a batch of side informations.
 
     Parameters
@@ -46,6 +48,14 @@ class Inference:
         "diverged" (the means grow without bound or are no longer finite: what is returned is the last iterate before
         that); "contradiction" (known values and constraints exclude each other: no configuration has a weight above
         zero, and what is returned is the iterate before this was found).
+
+    Examples
+    --------
+    >>> from amp_theory import SherringtonKirkpatrick, draw_instance, run_amp
+    >>> instance = draw_instance(SherringtonKirkpatrick(), control=0.5, size=200, seed=0)
+    >>> found = run_amp(instance, options=MessagePassingOptions(keep_iterates=True))
+    >>> len(found.iterates) == found.iterations + 1, found.overlaps(instance.planted).shape == (found.iterations + 1, 1)
+    (True, True)
     """
 
     mean: Array
@@ -58,8 +68,40 @@ class Inference:
     iterates: tuple[Array, ...] = field(default=(), repr=False)
     status: tuple[Status, ...] = ()
 
+    def report(self) -> str:
+        """Return a readable text: how it ended for every side information, by status, and how many iterations."""
+        batch, size = self.mean.shape
+        ended = ", ".join(f"{self.status.count(s)} {s}" for s in dict.fromkeys(self.status))
+        how = ended or f"{int(self.converged.sum())} converged"
+        return (
+            f"message passing on {size} variables, {batch} side informations: {how} after {self.iterations} iterations"
+        )
+
+    def table(self) -> ResultTable:
+        """Return mean, variance and effective field of every variable as rows, and whether that batch converged."""
+        batch, size = self.mean.shape
+        axes = {"batch": np.arange(batch), "variable": np.arange(size)}
+        columns = {"mean": self.mean, "variance": self.variance, "effective_field": self.effective_field}
+        return ResultTable.of_grid(self.report(), axes, {**columns, "converged": np.asarray(self.converged)[:, None]})
+
     def overlaps(self, reference: Array) -> Array:
-        """Return the overlap m^t.reference/size of every iterate, shape (iterations + 1, batch)."""
+        """Return the overlap m^t.reference/size of every iterate, shape (iterations + 1, batch).
+
+        Parameters
+        ----------
+        reference
+            A configuration of shape (size,), or one for every side information.
+
+        Returns
+        -------
+        array
+            The overlaps, the start first.
+
+        Raises
+        ------
+        InputError
+            If the iterates were not kept, or the reference is of another shape.
+        """
         if not self.iterates:
             raise InputError("the iterates were not kept: run with keep_iterates=True")
         given = as_array("reference", reference, "finite")
@@ -84,6 +126,16 @@ class MessagePassingOptions:
         Iterations at most.
     keep_iterates
         Whether to return the means of all iterations.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range.
+
+    Examples
+    --------
+    >>> MessagePassingOptions(damping=0.2).max_iterations
+    500
     """
 
     damping: float = 0.0

@@ -31,11 +31,41 @@ def run_bp(
     start: str | Array = "uninformed",
     options: MessagePassingOptions | None = None,
 ) -> Inference:
-    """Run belief propagation on a sparse graph; parameters as for `run_amp`.
+    """Run belief propagation on a sparse graph.
 
     Arrays of means to start from stand for fields atanh(mean) on all edges.  Messages are limited to half
     log-likelihood ratios of 17, but for those that known spins make certain; if these contradict each other, no
     configuration is left and the status is "contradiction".
+
+    Parameters
+    ----------
+    instance
+        An instance on a sparse graph.
+    side, start, options
+        As for `run_amp`.
+
+    Returns
+    -------
+    Inference
+        Means and variances, and for every side information what became of it (`status`).
+
+    Raises
+    ------
+    InputError
+        For another instance or shapes that do not fit.
+
+    References
+    ----------
+    M. Mezard and A. Montanari, Information, Physics, and Computation (2009), chapter 14.
+
+    Examples
+    --------
+    >>> from amp_theory import Bicoloring, Flow, draw_instance
+    >>> instance = draw_instance(Bicoloring(4), control=2.0, size=200, seed=0)
+    >>> side = Flow().observe(instance.planted[None], 1.0, np.random.default_rng(0))
+    >>> found = run_bp(instance, side)
+    >>> found.mean.shape, found.status
+    ((1, 200), ('converged',))
     """
     given, how = (
         checked_side(instance, GraphInstance, side, "belief propagation"),
@@ -43,8 +73,13 @@ def run_bp(
     )
     assert isinstance(instance, GraphInstance)
     edges = Edges(instance, given)
+    return _iterated(instance, edges, how, first_means(instance, given, start))
+
+
+def _iterated(instance: GraphInstance, edges: Edges, how: MessagePassingOptions, start: Array) -> Inference:
+    """Exchange messages from means of shape (batch, size) on."""
     near = 1 - np.exp(-2 * LARGEST_FIELD)
-    fields = edges.base + np.arctanh(np.clip(first_means(instance, given, start), -near, near))
+    fields = edges.base + np.arctanh(np.clip(start, -near, near))
     mean, total = edges.means(fields)
     # messages in the shape (k, batch, factors), in which all factors are contiguous
     h = edges.at_spins(fields)
@@ -69,4 +104,4 @@ def run_bp(
         relative = np.where(edges.hidden(mean), np.inf, relative_change(size, scale))
         if record.add(mean, size, relative):
             break
-    return record.result(mean, 1 - mean**2, total, np.zeros((given.batch, 1)))
+    return record.result(mean, 1 - mean**2, total, np.zeros((len(start), 1)))

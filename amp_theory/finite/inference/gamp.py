@@ -94,12 +94,21 @@ def run_gamp(
         in some instances of a few hundred variables, when v falls below the errors of the means; a damping of 0.2
         cures it.
 
+    Returns
+    -------
+    Inference
+        Means and variances, and for every side information what became of it (`status`).
+
     Raises
     ------
     InputError
         For another instance or shapes that do not fit.
     NumericalError
         For an output of a channel of one's own that is impossible given the means; `partial` is the `Inference` so far.
+
+    References
+    ----------
+    S. Rangan, arXiv:1010.5141, algorithm 1, with averaged variances.
 
     Examples
     --------

@@ -38,6 +38,25 @@ class Instance(ABC):
         The model, the value of its control, and the number of variables.
     planted
         The planted configuration, shape (size,); None for a random instance.
+
+    Raises
+    ------
+    InputError
+        If the planted configuration holds no real numbers.
+
+    See Also
+    --------
+    draw_instance : Which makes one.
+
+    Examples
+    --------
+    >>> from amp_theory import SherringtonKirkpatrick, draw_instance
+    >>> instance = draw_instance(SherringtonKirkpatrick(), control=0.5, size=100, seed=0)
+    >>> s = np.ones(100)
+    >>> float(instance.interaction(s)[0].round(6)), float(instance.energy(s)[0].round(6))
+    (5.903153, -0.029516)
+    >>> float(instance.overlap(s, instance.planted).round(6))
+    0.12
     """
 
     def __init__(self, model: Model, control: float, size: int, planted: Array | None) -> None:
@@ -67,11 +86,43 @@ class Instance(ABC):
 
     @abstractmethod
     def interaction(self, configurations: Array) -> Array:
-        """Return the logarithm of the weight relative to the priors, shape (n,), for configurations (n, size)."""
+        """Return the logarithm of the weight relative to the priors, shape (n,), for configurations (n, size).
+
+        Parameters
+        ----------
+        configurations
+            Configurations, shape (n, size) or (size,), in the units of s.
+
+        Returns
+        -------
+        array
+            Log weights in nats, -inf where a constraint is violated.
+
+        Raises
+        ------
+        InputError
+            If they are of another shape, or not finite.
+        """
 
     @abstractmethod
     def energy(self, configurations: Array) -> Array:
-        """Return the energy per variable, shape (n,), in the units of the model's Hamiltonian."""
+        """Return the energy per variable, shape (n,), in the units of the model's Hamiltonian.
+
+        Parameters
+        ----------
+        configurations
+            Configurations, shape (n, size) or (size,), in the units of s.
+
+        Returns
+        -------
+        array
+            Energies per variable.
+
+        Raises
+        ------
+        InputError
+            If they are of another shape, or not finite.
+        """
 
     def _checked(self, configurations: object, name: str = "configurations", any_shape: bool = False) -> Array:
         """Return finite configurations of shape (n, size), or of any shape (..., size)."""
@@ -86,7 +137,23 @@ class Instance(ABC):
         return s
 
     def overlap(self, a: Array, b: Array) -> Array:
-        """Return sum_i a_i b_i/size over the last axis, its absolute value where s and -s are alike."""
+        """Return sum_i a_i b_i/size over the last axis, its absolute value where s and -s are alike.
+
+        Parameters
+        ----------
+        a, b
+            Configurations or means, shapes (..., size) that broadcast.
+
+        Returns
+        -------
+        array
+            The overlaps, shape (...).
+
+        Raises
+        ------
+        InputError
+            If they are of other shapes, or not finite.
+        """
         first, second = (self._checked(s, name, any_shape=True) for s, name in ((a, "a"), (b, "b")))
         try:
             result = np.asarray((first * second).sum(axis=-1) / self.size)

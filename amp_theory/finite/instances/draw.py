@@ -34,6 +34,11 @@ def draw_instance(
     target
         "planted" (default) or "random".
 
+    Returns
+    -------
+    Instance
+        Its couplings, measurements or graph, and the planted configuration if there is one.
+
     Raises
     ------
     InputError

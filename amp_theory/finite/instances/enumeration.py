@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from amp_theory.finite.instances.base import Instance, as_instance, fitting_side
 from amp_theory.ingredients.paths.side_information import Mask, SideInformation
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, as_generator, integer_between
+from amp_theory.tools.reports import Reported, plain
+from amp_theory.tools.tables import ResultTable
 
 #: configurations at most, and the variables of the largest instance
 MOST_CONFIGURATIONS, MOST_VARIABLES = 2**17, 14
@@ -18,7 +21,7 @@ MOST_CONFIGURATIONS, MOST_VARIABLES = 2**17, 14
 MOST_SAMPLES = 10**7
 
 
-class Enumeration:
+class Enumeration(Reported):
     """All configurations of an instance with a discrete prior and their probabilities.
 
     Parameters
@@ -30,6 +33,19 @@ class Enumeration:
     ------
     InputError
         If the prior is continuous or the instance too large.
+
+    Examples
+    --------
+    >>> from amp_theory import Autoregressive, IsingPSpin, draw_instance
+    >>> every = Enumeration(draw_instance(IsingPSpin(3), control=1.0, size=8, seed=0))
+    >>> every.configurations.shape, round(float(every.probabilities().sum()), 9)
+    ((256, 8), 1.0)
+    >>> rng = np.random.default_rng(0)
+    >>> side = Autoregressive().observe(every.instance.planted[None], 0.5, rng)
+    >>> every.mean(side).shape, every.marginals(side).shape, every.denoise(side)[1].tolist()
+    ((1, 8), (1, 8, 2), [True])
+    >>> every.sample(3, rng).shape, round(every.log_normalisation(), 6)
+    ((3, 8), 1.896787)
     """
 
     def __init__(self, instance: Instance) -> None:
@@ -58,8 +74,36 @@ class Enumeration:
             np.log(mixture.probabilities)[label].sum(axis=1) + self.instance.interaction(self.configurations)
         )
 
+    def report(self) -> str:
+        """Return a readable text: how many configurations, their normalisation, and the most probable one."""
+        where = f"{len(self.configurations)} configurations of {self.instance!r}"
+        best = float(self.probabilities().max())
+        return f"{where}\n  log normalisation {self.log_normalisation():.12g}, largest probability {best:.8g}"
+
+    def table(self) -> ResultTable:
+        """Return all configurations as rows: the values of the variables, log weight and probability."""
+        values = {f"s{i}": column for i, column in enumerate(self.configurations.T)}
+        rest = {"log_weight": self.log_weight, "probability": self.probabilities()[0]}
+        return ResultTable(f"{len(self.configurations)} configurations", values | rest)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data: configurations, log weights (priors included), probabilities and normalisation."""
+        rest = {"log_weight": self.log_weight, "probabilities": self.probabilities()[0]}
+        content = {"configurations": self.configurations, **rest, "log_normalisation": self.log_normalisation()}
+        return {name: plain(value) for name, value in content.items()}
+
     def probabilities(self, side: SideInformation | None = None) -> Array:
         """Return the probabilities of all configurations, given side information, shape (batch, number).
+
+        Parameters
+        ----------
+        side
+            Side information, none by default.
+
+        Returns
+        -------
+        array
+            Probabilities that sum to one; batch is 1 without side information.
 
         Raises
         ------
@@ -81,6 +125,16 @@ class Enumeration:
 
         Contradicted ones, which samplers that draw several variables at a time can produce, get the marginals without
         the interaction.
+
+        Parameters
+        ----------
+        side
+            Side information.
+
+        Returns
+        -------
+        marginals, possible
+            Shapes (batch, size, values) and (batch,).
         """
         log = self._log_posterior(side)
         possible: Mask = np.isfinite(log.max(axis=1))
@@ -93,20 +147,76 @@ class Enumeration:
         return np.asarray(np.tensordot(probabilities, is_value.astype(float), (1, 0)))
 
     def mean(self, side: SideInformation | None = None) -> Array:
-        """Return the posterior means, shape (batch, size)."""
+        """Return the posterior means, shape (batch, size).
+
+        Parameters
+        ----------
+        side
+            Side information, none by default.
+
+        Returns
+        -------
+        array
+            E[s_i | side], in the units of s.
+
+        Raises
+        ------
+        InputError
+            If known variables contradict the instance's constraints.
+        """
         return self.probabilities(side) @ self.configurations
 
     def marginals(self, side: SideInformation | None = None) -> Array:
-        """Return the probabilities of every value of every variable, shape (batch, size, values)."""
+        """Return the probabilities of every value of every variable, shape (batch, size, values).
+
+        Parameters
+        ----------
+        side
+            Side information, none by default.
+
+        Returns
+        -------
+        array
+            Probabilities; values in the order of the prior's atoms.
+
+        Raises
+        ------
+        InputError
+            If known variables contradict the instance's constraints.
+        """
         return self._marginals(self.probabilities(side))
 
     def log_normalisation(self) -> float:
-        """Return log sum of weights, priors normalised."""
+        """Return log sum of weights, priors normalised.
+
+        Returns
+        -------
+        float
+            log Z in nats of the whole instance.
+        """
         top = float(self.log_weight.max())
         return top + float(np.log(np.exp(self.log_weight - top).sum()))
 
     def sample(self, number: int, rng: np.random.Generator) -> Array:
-        """Draw independent exact samples, shape (number, size)."""
+        """Draw independent exact samples, shape (number, size).
+
+        Parameters
+        ----------
+        number
+            How many, >= 0.
+        rng
+            A generator of random numbers.
+
+        Returns
+        -------
+        array
+            The configurations.
+
+        Raises
+        ------
+        InputError
+            If the number is out of range, or there is no generator.
+        """
         many, generator = integer_between("number", number, 0, MOST_SAMPLES), as_generator("rng", rng)
         return self.configurations[generator.choice(len(self.configurations), many, p=self.probabilities()[0])]
 

@@ -21,18 +21,39 @@ from amp_theory.ingredients.paths.side_information import Mask, SideInformation
 from amp_theory.ingredients.priors.mixtures import Mixture
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, answer_of, as_array, as_flag, told
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.tables import ResultTable
 
 #: what the sum of a variable's probabilities may miss of one
 ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class Denoised:
-    """Posterior means, shape (batch, size), whether they converged, shape (batch,), and how to draw single variables.
+class Denoised(Reported):
+    """What a denoiser knows about all variables, and how to draw single ones.
 
-    marginals holds the probabilities of a discrete prior's values, shape (batch, size, values); or effective_field and
-    precision give the posterior of every variable as in scalar_posterior.py; or neither, and then the mean
-    decides, which is enough for priors of two values.
+    Parameters
+    ----------
+    mean
+        Posterior means, shape (batch, size).
+    converged
+        Whether they converged, shape (batch,).
+    marginals
+        Probabilities of a discrete prior's values, shape (batch, size, values), or None.
+    effective_field, precision
+        The posterior of every variable as in scalar_posterior.py, shapes (batch, size) and (batch, 1), or None.
+        Without these and marginals the mean decides, which is enough for priors of two values.
+
+    See Also
+    --------
+    draw_samples : Which takes a denoiser of one's own that returns it.
+
+    Examples
+    --------
+    >>> from amp_theory import Rademacher
+    >>> known = Denoised(np.array([[1.0, -1.0, 1.0]]), np.array([True]))
+    >>> known.draw(Rademacher().mixture, np.random.default_rng(0)).tolist()
+    [[1.0, -1.0, 1.0]]
     """
 
     mean: Array
@@ -41,8 +62,33 @@ class Denoised:
     effective_field: Array | None = None
     precision: Array | None = None
 
+    def report(self) -> str:
+        """Return a readable text: how many means, and how many batches converged."""
+        batch, size = self.mean.shape
+        return f"posterior means of {size} variables, {batch} side informations, {int(self.converged.sum())} converged"
+
+    def table(self) -> ResultTable:
+        """Return the mean of every variable as rows, and whether that batch converged."""
+        batch, size = self.mean.shape
+        axes = {"batch": np.arange(batch), "variable": np.arange(size)}
+        return ResultTable.of_grid(
+            self.report(), axes, {"mean": self.mean, "converged": np.asarray(self.converged)[:, None]}
+        )
+
     def draw(self, mixture: Mixture, rng: np.random.Generator) -> Array:
         """Draw every variable from its own posterior, independently, shape (batch, size).
+
+        Parameters
+        ----------
+        mixture
+            The prior of one variable.
+        rng
+            A generator of random numbers.
+
+        Returns
+        -------
+        array
+            The variables, in the units of s.
 
         Raises
         ------
@@ -95,6 +141,20 @@ class MessagePassingDenoiser:
     warm
         Whether to start from the means of a sampler's previous step, which follow the uninformed branch, instead of the
         prior's mean.
+
+    Raises
+    ------
+    InputError
+        If an argument is none of these.
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, SherringtonKirkpatrick, draw_instance
+    >>> instance = draw_instance(SherringtonKirkpatrick(), control=1.5, size=100, seed=0)
+    >>> side = Flow().observe(instance.planted[None], 1.0, np.random.default_rng(0))
+    >>> denoiser = MessagePassingDenoiser(instance)
+    >>> denoiser(side).mean.shape, denoiser.infer(side).status
+    ((1, 100), ('converged',))
     """
 
     instance: Instance
@@ -109,7 +169,20 @@ class MessagePassingDenoiser:
         as_flag("warm", self.warm)
 
     def infer(self, side: SideInformation, start: Array | None = None) -> Inference:
-        """Run message passing."""
+        """Run message passing.
+
+        Parameters
+        ----------
+        side
+            Side information.
+        start
+            Means of shape (batch, size) to start from if `warm`, else the prior's mean.
+
+        Returns
+        -------
+        Inference
+            All that message passing found.
+        """
         begin = "uninformed" if start is None or not self.warm else start
         return run_message_passing(self.instance, side, begin, self.options)
 

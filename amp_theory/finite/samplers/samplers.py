@@ -31,6 +31,8 @@ from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDisc
 from amp_theory.ingredients.paths.side_information import Mask, SideInformation
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, as_array, as_float, integer_between, one_of, told
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.tables import ResultTable
 
 #: the snr at which a flow or diffusion ends, in units of 1/(shortest distance of two values)^2, and retention
 LAST_SNR, LAST_RETENTION = 160.0, 1 - 1e-9
@@ -39,13 +41,15 @@ COARSEST = 0.25
 
 
 @dataclass(frozen=True, eq=False)
-class Samples:
+class Samples(Reported):
     """Configurations that a sampler has drawn, and its way to them.
 
     Parameters
     ----------
+    sampler
+        The path's name.
     configurations
-        Shape (batch, size).
+        Shape (batch, size), in the units of s.
     strength
         Strength of side information at every call of the denoiser, shape (steps,).
     self_overlap
@@ -57,6 +61,10 @@ class Samples:
     resolution
         Largest change of the mean self-overlap within one step, or by the draw at the end, in units of E s^2: what
         several variables learn at a time, independently of each other.  Zero where they are drawn one by one.
+
+    See Also
+    --------
+    draw_samples : Which returns it, with an example.
     """
 
     sampler: str
@@ -66,6 +74,23 @@ class Samples:
     planted_overlap: Array | None
     converged: Mask
     resolution: float = math.inf
+
+    def report(self) -> str:
+        """Return a readable text: how many configurations, how the overlaps ended, and how many are reliable."""
+        batch, size = self.configurations.shape
+        what = f"{batch} configurations of {size} variables by {self.sampler} in {len(self.strength)} steps"
+        lines = [f"{what}, {int(self.reliable.sum())} reliable (resolution {self.resolution:.3g})"]
+        for name, values in (("self-overlap", self.self_overlap), ("planted overlap", self.planted_overlap)):
+            if values is not None and len(values):
+                lines.append(f"  mean {name} at the last call {values[-1].mean():.8g}")
+        return "\n".join(lines)
+
+    def table(self) -> ResultTable:
+        """Return the overlaps of every configuration at every call of the denoiser as rows."""
+        axes = {"step": np.arange(len(self.strength)), "configuration": np.arange(len(self.configurations))}
+        columns: dict[str, Any] = {"strength": self.strength[:, None], "self_overlap": self.self_overlap}
+        columns |= {"planted_overlap": self.planted_overlap, "converged": self.converged}
+        return ResultTable.of_grid(str(self).splitlines()[0], axes, columns)
 
     @property
     def resolved(self) -> bool:
@@ -241,7 +266,7 @@ def draw_samples(
     end_strength: float | None = None,
     order: Sequence[int] | None = None,
 ) -> Samples:
-    """Draw configurations of an instance by a sampler that works with a denoiser.
+    """Draw configurations of an instance by a sampler that works with a denoiser, as in arXiv:2308.14085.
 
     Parameters
     ----------

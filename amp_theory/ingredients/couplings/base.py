@@ -51,6 +51,11 @@ class GeneralCoupling(ABC):
 
     Results broadcast against the arguments.  Functions take the overlap q and the `gap` rho - q, because near
     q = rho only the gap keeps its digits.
+
+    See Also
+    --------
+    Coupling : One that is affine in the intensity, as nearly all are.
+    PolynomialCoupling : With an example.
     """
 
     #: whether xi is affine in the intensity
@@ -66,28 +71,126 @@ class GeneralCoupling(ABC):
         """Return what belongs to the intensity at which xi'(q) = `signal` at q = `overlap`.
 
         Where there is none the intensity is <= 0, infinite or NaN.
+
+        Parameters
+        ----------
+        overlap, gap
+            q in [0, rho] and rho - q, in the units of s^2.
+        signal
+            The snr x = xi'(q) > 0 wanted of the other variables.
+
+        Returns
+        -------
+        CouplingPoint
+            The intensity, and xi(q), xi''(q) and their derivatives there.
+
+        See Also
+        --------
+        GeneralCoupling.signal : The inverse.
         """
 
     @abstractmethod
     def value(self, intensity: Array, overlap: Array, gap: Array) -> Array:
-        """Return xi(q)."""
+        """Return xi(q).
+
+        Parameters
+        ----------
+        intensity
+            The intensity > 0: 1/T^2, 1/Delta or alpha.
+        overlap, gap
+            q in [0, rho] and rho - q, in the units of s^2.
+
+        Returns
+        -------
+        array
+            xi(q), in nats per variable.
+
+        See Also
+        --------
+        PolynomialCoupling : With an example.
+        """
 
     @abstractmethod
     def signal(self, intensity: Array, overlap: Array, gap: Array) -> Array:
-        """Return x = xi'(q)."""
+        """Return x = xi'(q).
+
+        Parameters
+        ----------
+        intensity
+            The intensity > 0: 1/T^2, 1/Delta or alpha.
+        overlap, gap
+            q in [0, rho] and rho - q, in the units of s^2.
+
+        Returns
+        -------
+        array
+            The snr x that the other variables provide, in units of 1/s^2.
+
+        See Also
+        --------
+        GeneralCoupling.at : The intensity at which x is given.
+        """
 
     @abstractmethod
     def curvature(self, intensity: Array, overlap: Array, gap: Array) -> Array:
-        """Return xi''(q)."""
+        """Return xi''(q).
+
+        Parameters
+        ----------
+        intensity
+            The intensity > 0: 1/T^2, 1/Delta or alpha.
+        overlap, gap
+            q in [0, rho] and rho - q, in the units of s^2.
+
+        Returns
+        -------
+        array
+            xi''(q).
+
+        See Also
+        --------
+        GeneralCoupling.signal : The first derivative.
+        """
 
     @abstractmethod
     def steepest(self, rho: float) -> tuple[float, float]:
-        """Return bounds on d log(d xi'/d intensity)/d log q, and on what of xi'' the intensity leaves alone."""
+        """Return bounds on d log(d xi'/d intensity)/d log q, and on what of xi'' the intensity leaves alone.
+
+        Parameters
+        ----------
+        rho
+            The prior's second moment > 0.
+
+        Returns
+        -------
+        exponent, rest
+            The bound on the logarithmic slope, at least 1, and on the part of xi''.
+
+        See Also
+        --------
+        GeneralCoupling.sharpness : How abruptly the slope changes.
+        """
 
     def instability(self, rho: float, slope: Array) -> Array:
         """Return the intensity at which xi''(0) = 1/slope, infinite where xi''(0) = 0.
 
         It is asked where xi'(0) = 0 only: couplings with xi'(0) > 0 have no fixed point q = 0.
+
+        Parameters
+        ----------
+        rho
+            The prior's second moment > 0.
+        slope
+            M'(0) of the prior along a path, > 0, any shape.
+
+        Returns
+        -------
+        array
+            The intensity at which q = 0 loses stability (weak recovery), of the shape of `slope`.
+
+        See Also
+        --------
+        thresholds : Which names the control there.
         """
         return np.full(np.shape(slope), np.inf)
 
@@ -121,20 +224,74 @@ class GeneralCoupling(ABC):
 
 
 class Coupling(GeneralCoupling):
-    """xi(q) = intensity * A(q) + B(q) for overlaps q in [0, rho]."""
+    """xi(q) = intensity * A(q) + B(q) for overlaps q in [0, rho]; a subclass gives A, and B if there is one.
+
+    See Also
+    --------
+    PolynomialCoupling : With an example.
+
+    References
+    ----------
+    arXiv:2308.14085 for the p-spin and spiked models; other couplings name their own source.
+    """
 
     affine = True
 
     @abstractmethod
     def scaled(self, overlap: Array, gap: Array) -> Four:
-        """Return A, A', A'', A''' at q = `overlap`."""
+        """Return A, A', A'', A''' at q = `overlap`.
+
+        Parameters
+        ----------
+        overlap, gap
+            q in [0, rho] and rho - q, in the units of s^2.
+
+        Returns
+        -------
+        four arrays
+            A and its first three derivatives, at unit intensity.
+
+        See Also
+        --------
+        PolynomialCoupling : With an example.
+        """
 
     def fixed(self, overlap: Array, gap: Array) -> Four:
-        """Return B, B', B'', B''' at q = `overlap`; zero unless overridden."""
+        """Return B, B', B'', B''' at q = `overlap`; zero unless overridden.
+
+        Parameters
+        ----------
+        overlap, gap
+            q in [0, rho] and rho - q, in the units of s^2.
+
+        Returns
+        -------
+        four arrays
+            B and its first three derivatives, which no intensity scales.
+
+        See Also
+        --------
+        Coupling.scaled : The part that the intensity scales.
+        """
         return _ZERO, _ZERO, _ZERO, _ZERO
 
     def scaled_ratios(self, overlap: Array, gap: Array) -> tuple[Array, Array, Array]:
-        """Return A/A', A''/A', A'''/A' at q = `overlap`; override where A' may underflow."""
+        """Return A/A', A''/A', A'''/A' at q = `overlap`; override where A' may underflow.
+
+        Parameters
+        ----------
+        overlap, gap
+            q in (0, rho] and rho - q, in the units of s^2.
+
+        Returns
+        -------
+        three arrays
+            The ratios, at any intensity.
+
+        See Also
+        --------
+        Coupling.scaled : The functions themselves.
+        """
         a0, a1, a2, a3 = self.scaled(overlap, gap)
         return a0 / a1, a2 / a1, a3 / a1
 
@@ -196,6 +353,28 @@ class PolynomialCoupling(Coupling):
     """A and B polynomials with coefficients >= 0, given as ((power, coefficient), ...).
 
     Fractions count exactly where more digits than those of floats are asked for.
+
+    Parameters
+    ----------
+    scaled_terms
+        Powers 1 to 1000 and coefficients > 0 of A, at least one term.
+    fixed_terms
+        Those of B, none by default.
+
+    References
+    ----------
+    arXiv:2308.14085: xi(q) = q^p/(2 T^2) of the p-spin, q^p/(p Delta) of the spiked tensor.
+
+    Examples
+    --------
+    >>> coupling = PolynomialCoupling(((3, 0.5),))  # 3-spin: x = 3 q^2/(2 T^2)
+    >>> q = np.array([0.2, 0.4])
+    >>> [part.round(9).tolist() for part in coupling.scaled(q, 1 - q)[:2]]
+    [[0.004, 0.032], [0.06, 0.24]]
+    >>> coupling.signal(np.array(4.0), q, 1 - q).round(9).tolist()
+    [0.24, 0.96]
+    >>> coupling.at(q, 1 - q, np.array(1.0)).intensity.round(9).tolist()
+    [16.666666667, 4.166666667]
     """
 
     scaled_terms: tuple[tuple[int, float | Fraction], ...]

@@ -91,7 +91,25 @@ def fit_ratio(grid: FieldGrid) -> float:
 
 @dataclass(frozen=True)
 class Factor(ABC):
-    """A constraint among k exchangeable spins, the same if all of them are flipped."""
+    """A constraint among k exchangeable spins, the same if all of them are flipped.
+
+    A factor of one's own is a subclass with `weights`, and the base of one's own `SparseModel`.
+
+    Parameters
+    ----------
+    k
+        The number of spins, at least 2.
+
+    Examples
+    --------
+    >>> at_most = type("AtMostTwo", (Factor,), {"weights": property(lambda self: (0.0, 1.0, 1.0, 0.0))})(3)
+    >>> at_most.check()
+    >>> at_most.mean_weight, at_most.hard, round(at_most.response, 6)
+    (0.75, True, -0.333333)
+    >>> plus, minus = at_most.messages(np.array([0.5, 0.9]))
+    >>> round(float(plus), 6), round(float(minus), 6)
+    (0.55, 0.95)
+    """
 
     k: int
     #: what messages a user sees in errors
@@ -140,7 +158,13 @@ class Factor(ABC):
         return 1 if abs(self.response) > 1e-12 else self.k - 1
 
     def check(self) -> None:
-        """Raise an `InputError` if the weights do not have the symmetry assumed."""
+        """Raise an `InputError` if the weights do not have the symmetry assumed.
+
+        Raises
+        ------
+        InputError
+            If there are not k + 1 finite weights >= 0, if w_m and w_(k-m) differ, or if all are equal.
+        """
         w = self.weights
         if len(w) != self.k + 1 or not all(math.isfinite(x) and x >= 0 for x in w):
             raise InputError(f"a factor of {self.k} spins needs {self.k + 1} weights, finite and >= 0, got {told(w)}")
@@ -152,11 +176,42 @@ class Factor(ABC):
             raise InputError(f"the factor must admit some configurations more than others, got the weights {w!r}")
 
     def decomposition(self, grid: FieldGrid) -> Decomposition | EnumeratedFactor:
-        """Return what gives U - 1 and R on a grid; by enumeration unless overridden."""
+        """Return what gives U - 1 and R on a grid; by enumeration unless overridden.
+
+        Parameters
+        ----------
+        grid
+            The grid of fields h and of frequencies w (`FieldGrid`).
+
+        Returns
+        -------
+        Decomposition or EnumeratedFactor
+            A function of the messages' law and their number.
+
+        Raises
+        ------
+        InputError
+            If an enumeration has too many terms: a coarser grid, or a decomposition of one's own, is needed.
+
+        See Also
+        --------
+        Factor.messages : What is summed over.
+        """
         return EnumeratedFactor(self, grid)
 
     def messages(self, up: Array) -> tuple[Array, Array]:
-        """Return N_+ and N_- for probabilities `up` of the other spins being +1, shape (..., k-1)."""
+        """Return N_+ and N_- for probabilities `up` of the other spins being +1, shape (..., k-1).
+
+        Parameters
+        ----------
+        up
+            Probabilities in [0, 1].
+
+        Returns
+        -------
+        plus, minus
+            The mean weights of both values of the spin left over, shape (...).
+        """
         # probabilities of m of the first j spins being up
         count = np.zeros((self.k, *up.shape[:-1]))
         count[0] = 1

@@ -37,7 +37,16 @@ SAME = 16 * EPS
 
 
 class OutputChannel(ABC):
-    """A law P_out(y|z) of a measurement y given z."""
+    """A law P_out(y|z) of a measurement y given z; the equations stand on top of this module.
+
+    See Also
+    --------
+    LinearChannel, SignChannel, ProbitChannel, AbsChannel, ReLUChannel, DoorChannel, SymmetricPerceptron, Channel
+
+    References
+    ----------
+    J. Barbier, F. Krzakala, N. Macris, L. Miolane and L. Zdeborova, PNAS 116 (2019), arXiv:1708.03395, theorem 1.
+    """
 
     name: ClassVar[str]
     #: whether y tells nothing but that z satisfies a constraint, which a planted configuration does
@@ -74,16 +83,73 @@ class OutputChannel(ABC):
         return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
 
     def check(self, second_moment: float) -> None:
-        """Raise an `InputError` if the channel cannot be used for z of this second moment rho."""
+        """Raise an `InputError` if the channel cannot be used for z of this second moment rho.
+
+        Parameters
+        ----------
+        second_moment
+            rho = E z^2 > 0.
+
+        Raises
+        ------
+        InputError
+            If rho is not positive, or beyond what the channel can be tabulated for.
+
+        See Also
+        --------
+        OutputChannel.table : What is tabulated.
+        """
         positive("second_moment", second_moment)
 
     @abstractmethod
     def free_entropy_at_zero(self, second_moment: float) -> float:
-        """Return Psi_out(0) in nats per measurement, minus the entropy of y, for z ~ N(0, second_moment)."""
+        """Return Psi_out(0) in nats per measurement, minus the entropy of y, for z ~ N(0, second_moment).
+
+        Parameters
+        ----------
+        second_moment
+            rho = E z^2 > 0.
+
+        Returns
+        -------
+        float
+            Psi_out(0), nats per measurement.
+
+        Raises
+        ------
+        InputError
+            As `check`.
+
+        Examples
+        --------
+        >>> from amp_theory import SignChannel
+        >>> round(SignChannel().free_entropy_at_zero(1.0), 9)  # one bit per measurement
+        -0.693147181
+        """
 
     @abstractmethod
     def table(self, second_moment: float) -> OutputTable:
-        """Return interpolated functions at one second moment rho, for the solvers."""
+        """Return interpolated functions at one second moment rho, for the solvers.
+
+        Parameters
+        ----------
+        second_moment
+            rho = E z^2 > 0.
+
+        Returns
+        -------
+        OutputTable
+            A function of (overlap, gap) like `functions`, faster, and its `ratios`.
+
+        Raises
+        ------
+        InputError
+            As `check`.
+
+        See Also
+        --------
+        OutputChannel.functions : The same by quadrature.
+        """
 
     @abstractmethod
     def _evaluate(self, second_moment: float, overlap: Array, gap: Array) -> Array:
@@ -107,10 +173,23 @@ class OutputChannel(ABC):
         gap
             rho - q >= 0, with its own digits, of a shape that broadcasts.  At gap = 0 a response may be infinite.
 
+        Returns
+        -------
+        OutputValues
+            Arrays of the broadcast shape: free_entropy A in nats per measurement, response R, slope R', curvature R'',
+            and relative_error.
+
         Raises
         ------
         InputError
             If a value is negative or not finite, or overlap + gap = 0.
+
+        Examples
+        --------
+        >>> from amp_theory import SignChannel
+        >>> values = SignChannel().functions(overlap=[0.0, 0.5], gap=[1.0, 0.5])
+        >>> values.free_entropy.round(9).tolist(), values.response.round(9).tolist()
+        ([0.0, 0.386294361], [0.636619772, 0.961075916])
         """
         q, d = check_arguments(overlap, gap)
         total = (q + d).ravel()

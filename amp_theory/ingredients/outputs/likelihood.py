@@ -131,7 +131,33 @@ class Channel(OutputChannel):
     # --- the likelihood in numbers ---
 
     def values_at(self, function: Likelihood, y: float, z: Array) -> Array:
-        """Return a likelihood of y at z of shape (n,), checked."""
+        """Return a likelihood of y at z of shape (n,), checked.
+
+        Parameters
+        ----------
+        function
+            The `likelihood` or the `density`.
+        y
+            One output.
+        z
+            Places, shape (n,), in the units of z.
+
+        Returns
+        -------
+        array
+            P(y|z), shape (n,).
+
+        Raises
+        ------
+        InputError
+            If the function fails, or a value is negative, not finite or no real number.
+
+        Examples
+        --------
+        >>> channel = Channel([-1, 1], lambda y, z: 1 / (1 + np.exp(-y * z)))
+        >>> channel.values_at(channel.likelihood, 1, np.array([-1.0, 0.0, 1.0])).round(6).tolist()
+        [0.268941, 0.5, 0.731059]
+        """
         with np.errstate(over="ignore", under="ignore"):
             raw = answer_of("the likelihood", function, y, z)
         values = as_real("the likelihood", raw)
@@ -156,7 +182,29 @@ class Channel(OutputChannel):
         return np.stack(columns, axis=1)
 
     def output_panels(self, z: Array, importance: Array) -> tuple[Array, Array]:
-        """Return nodes of a continuous y that integrate its density at all z, and the weights of all outcomes."""
+        """Return nodes of a continuous y that integrate its density at all z, and the weights of all outcomes.
+
+        Parameters
+        ----------
+        z
+            Places, shape (n,), in the units of z.
+        importance
+            How much each counts, >= 0, shape (n,).
+
+        Returns
+        -------
+        nodes, weights
+            Outputs y of shape (m,), and weights of shape (outcomes + m,), those of outcomes being one.
+
+        Raises
+        ------
+        InputError
+            If the density is too rough or decays too slowly in y.
+
+        See Also
+        --------
+        Channel.values_at : The likelihood itself.
+        """
         ones = np.ones(len(self.outcomes))
         if self.density is None:
             return np.empty(0), ones

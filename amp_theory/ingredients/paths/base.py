@@ -45,9 +45,24 @@ LARGEST_VALUE = 1e30
 class Response:
     """What a path returns at a coordinate z and an (internal) strength s, as arrays of one shape.
 
-    signal is x(z, s), overlap is G, gap is rho - G; _z and _s are partial derivatives; free_entropy is Psi
-    and free_entropy_s its derivative at constant x.  relative_error bounds G, rho - G, dG/dz and Psi.  deficit is
-    rho x/2 - Psi where that is known without cancellation; it keeps the digits of free entropies next to q = rho.
+    Parameters
+    ----------
+    signal, signal_s
+        The snr x(z, s) from the other variables, and its derivative in s.
+    overlap, gap
+        G, in the units of s^2, and rho - G.
+    overlap_z, overlap_zz, overlap_s, overlap_zs
+        Partial derivatives of G.
+    free_entropy, free_entropy_s
+        Psi in nats, and its derivative in s at constant x.
+    relative_error
+        Bound on the relative errors of G, rho - G, dG/dz and Psi.
+    deficit
+        rho x/2 - Psi where that is known without cancellation, else None: the digits of Psi next to q = rho.
+
+    See Also
+    --------
+    Path.response : Which returns it, with an example.
     """
 
     signal: Array
@@ -65,7 +80,23 @@ class Response:
 
 
 class Path(ABC):
-    """A denoising path.  `strength` names its strength, `limit` is the strength of complete information."""
+    """A denoising path.  `strength` names its strength, `limit` is the strength of complete information.
+
+    A path of one's own is a subclass that says what is abstract here, for arrays that broadcast.
+
+    Raises
+    ------
+    InputError
+        If the schedule is of another path.
+
+    See Also
+    --------
+    Flow, Autoregressive, UniformDiscreteDiffusion
+
+    References
+    ----------
+    arXiv:2308.14085; G and Psi of each path stand on top of this module.
+    """
 
     name: ClassVar[str]
     strength: ClassVar[str]
@@ -90,39 +121,191 @@ class Path(ABC):
         """Return the overlap, its derivatives and the free entropy at (coordinate, internal strength).
 
         Without `with_energy` the free entropies may be left zero, where they cost much.
+
+        Parameters
+        ----------
+        prior
+            The law of one variable.
+        coordinate
+            z > 0: the total snr x + snr for the flow, x for the others.
+        strength
+            The internal strength >= 0, see `internal`.
+        with_energy
+            Whether the free entropies are needed.
+
+        Returns
+        -------
+        Response
+            x, G, Psi and their derivatives, arrays of the broadcast shape.
+
+        Examples
+        --------
+        >>> from amp_theory import Flow, Rademacher
+        >>> values = Flow().response(Rademacher(), np.array([0.5]), np.array([0.2]))
+        >>> float(values.signal[0].round(9)), float(values.overlap[0].round(9)), float(values.free_entropy[0].round(9))
+        (0.3, 0.350113405, 0.048654528)
         """
 
     @abstractmethod
     def coordinate(self, signal: Array, strength: Array) -> Array:
-        """Return the coordinate z at which the other variables provide the snr x = `signal`."""
+        """Return the coordinate z at which the other variables provide the snr x = `signal`.
+
+        Parameters
+        ----------
+        signal
+            The snr x >= 0 from the other variables.
+        strength
+            The internal strength >= 0.
+
+        Returns
+        -------
+        array
+            z, of the broadcast shape.
+
+        See Also
+        --------
+        Path.response : What takes z.
+        """
 
     @abstractmethod
     def evidence(self, prior: Prior, strength: npt.ArrayLike) -> Array:
         """Return the mean log likelihood ratio of the side information at the truth, nats per variable.
 
         The mutual information of the model with everything observed is xi(rho)/2 + evidence - phi.
+
+        Parameters
+        ----------
+        prior
+            The law of one variable.
+        strength
+            Strengths in [0, limit], any shape.
+
+        Returns
+        -------
+        array
+            Nats per variable, of the shape of `strength`; infinite where a continuous variable is revealed.
+
+        Raises
+        ------
+        InputError
+            If a strength is out of range, or the prior is none.
+
+        Examples
+        --------
+        >>> from amp_theory import Autoregressive, Flow, Rademacher
+        >>> float(Flow().evidence(Rademacher(), 0.5)), round(float(Autoregressive().evidence(Rademacher(), 0.5)), 9)
+        (0.25, 0.34657359)
         """
 
     @abstractmethod
     def information(self, prior: Prior, strength: npt.ArrayLike) -> Array:
-        """Return what the side information tells about one variable on its own, I(s*; side), in nats."""
+        """Return what the side information tells about one variable on its own, I(s*; side), in nats.
+
+        Parameters
+        ----------
+        prior
+            The law of one variable.
+        strength
+            Strengths in [0, limit], any shape.
+
+        Returns
+        -------
+        array
+            Nats, between 0 and the entropy of the prior, of the shape of `strength`.
+
+        Raises
+        ------
+        InputError
+            If a strength is out of range, or the prior is none.
+
+        Examples
+        --------
+        >>> from amp_theory import Flow, Rademacher, UniformDiscreteDiffusion
+        >>> [round(float(path.information(Rademacher(), 0.5)), 9) for path in (Flow(), UniformDiscreteDiffusion())]
+        [0.201345472, 0.130812036]
+        """
 
     def internal(self, strength: Array) -> Array:
-        """Return the strength in the form in which G is analytic through zero."""
+        """Return the strength in the form in which G is analytic through zero.
+
+        Parameters
+        ----------
+        strength
+            Strengths as users know them, in [0, limit).
+
+        Returns
+        -------
+        array
+            The internal strength, of the same shape; the same numbers unless overridden.
+
+        Examples
+        --------
+        >>> from amp_theory import UniformDiscreteDiffusion
+        >>> path = UniformDiscreteDiffusion()
+        >>> v = path.internal(np.array(0.5))
+        >>> float(v), float(path.public(v)), float(path.public_slope(v))
+        (0.25, 0.5, 1.0)
+        """
         return strength
 
     def public(self, strength: Array) -> Array:
-        """Return the strength as users know it from its internal form."""
+        """Return the strength as users know it from its internal form.
+
+        Parameters
+        ----------
+        strength
+            Internal strengths.
+
+        Returns
+        -------
+        array
+            The strength that `strength` names, of the same shape.
+
+        See Also
+        --------
+        Path.internal : The inverse, with an example.
+        """
         return strength
 
     def public_slope(self, strength: Array) -> Array:
-        """Return d public/d internal at the internal strength."""
+        """Return d public/d internal at the internal strength.
+
+        Parameters
+        ----------
+        strength
+            Internal strengths.
+
+        Returns
+        -------
+        array
+            The derivative, one unless overridden, of the same shape.
+
+        See Also
+        --------
+        Path.internal : With an example.
+        """
         return np.ones_like(strength)
 
     def hidden(self, strength: Array) -> Array:
         """Return the part of the variables that is not known exactly at an internal strength, 1 unless overridden.
 
         At large snr x from the other variables rho - G is hidden (rho - M(x)).
+
+        Parameters
+        ----------
+        strength
+            Internal strengths.
+
+        Returns
+        -------
+        array
+            A fraction in [0, 1], of the same shape.
+
+        Examples
+        --------
+        >>> from amp_theory import Autoregressive, Flow
+        >>> [path.hidden(np.array(0.25)).tolist() for path in (Flow(), Autoregressive())]
+        [1.0, 0.75]
         """
         return np.ones_like(strength)
 
@@ -131,19 +314,106 @@ class Path(ABC):
 
         It is what sparse models need of a path, for +-1 spins.  Internal strengths of shape (n,) give shape
         (n, frequencies).
+
+        Parameters
+        ----------
+        frequency
+            Frequencies w >= 0, shape (frequencies,).
+        strength
+            Internal strengths, shape (n,).
+
+        Returns
+        -------
+        array
+            The transform, shape (n, frequencies), at most 1 in modulus.
+
+        Raises
+        ------
+        InputError
+            If the path does not define it.
+
+        Examples
+        --------
+        >>> from amp_theory import Flow
+        >>> Flow().tilted_transform(np.array([0.0, 1.0]), np.array([0.5])).round(9).tolist()
+        [[0.778800783, 0.60653066]]
         """
         raise InputError(f"{self!r} does not define `tilted_transform`, which models on sparse graphs need")
 
     def observe(self, truth: Array, strength: float, rng: np.random.Generator) -> SideInformation:
-        """Draw side information of a strength about configurations of shape (batch, size), for finite instances."""
+        """Draw side information of a strength about configurations of shape (batch, size), for finite instances.
+
+        Parameters
+        ----------
+        truth
+            The planted configurations, shape (batch, size), in the units of s.
+        strength
+            One strength in [0, limit].
+        rng
+            A generator of random numbers.
+
+        Returns
+        -------
+        SideInformation
+            What the denoiser is shown.
+
+        Raises
+        ------
+        InputError
+            If the path does not define it, or an argument is out of range.
+
+        Examples
+        --------
+        >>> from amp_theory import Autoregressive
+        >>> side = Autoregressive().observe(np.ones((1, 1000)), 0.25, np.random.default_rng(0))
+        >>> int(side.known.sum()), bool(side.field.any())
+        (231, False)
+        """
         raise InputError(f"{self!r} does not define `observe`, which finite instances need")
 
     def check_prior(self, prior: Prior) -> None:
-        """Raise an `InputError` if the path is not defined for `prior`: most take every prior."""
+        """Raise an `InputError` if the path is not defined for `prior`: most take every prior.
+
+        Parameters
+        ----------
+        prior
+            The law of one variable.
+
+        Raises
+        ------
+        InputError
+            If it is no prior, or not one the path is made for.
+
+        See Also
+        --------
+        Path.check_strength : The same for the strength.
+        """
         check_prior(prior)
 
     def check_strength(self, strength: npt.ArrayLike) -> Array:
-        """Return `strength` as an array after checking its range; too tiny ones count as zero."""
+        """Return `strength` as an array after checking its range; too tiny ones count as zero.
+
+        Parameters
+        ----------
+        strength
+            Strengths, any shape.
+
+        Returns
+        -------
+        array
+            The strengths in [0, limit), of the same shape.
+
+        Raises
+        ------
+        InputError
+            If one is negative, at least the limit, or no number; the message names the first.
+
+        Examples
+        --------
+        >>> from amp_theory import Flow
+        >>> Flow().check_strength([0.1, 1e-300]).tolist()
+        [0.1, 0.0]
+        """
         allowed = f"in [0, {min(self.limit, LARGEST):g})"
         values = as_array(self.strength, strength, allowed)
         good = (values >= 0) & (values < min(self.limit, LARGEST))

@@ -41,6 +41,17 @@ class Flow(Path):
     schedule
         How time maps to snr: LinearInterpolant() (default), TrigonometricInterpolant(),
         VariancePreserving(), VarianceExploding(), StochasticLocalization() or Interpolant(noise, signal).
+
+    References
+    ----------
+    arXiv:2308.14085.
+
+    Examples
+    --------
+    >>> from amp_theory import IsingPSpin, thresholds
+    >>> point = thresholds(IsingPSpin(3), Flow()).tricritical
+    >>> print(f"{point.temperature:.6f} {point.snr:.6f} {point.overlap:.6f}")
+    0.740996 0.167044 0.437826
     """
 
     schedule: Schedule = field(default_factory=LinearInterpolant)
@@ -106,6 +117,17 @@ class Autoregressive(Path):
     ----------
     schedule
         FractionRevealed() (default) or MaskedDiffusion().
+
+    References
+    ----------
+    arXiv:2308.14085.
+
+    Examples
+    --------
+    >>> from amp_theory import IsingPSpin, thresholds
+    >>> point = thresholds(IsingPSpin(3), Autoregressive()).tricritical
+    >>> print(f"{point.temperature:.6f} {point.revealed:.6f}")
+    0.758742 0.135316
     """
 
     schedule: Schedule = field(default_factory=FractionRevealed)
@@ -162,10 +184,20 @@ class Autoregressive(Path):
 class UniformDiscreteDiffusion(Path):
     """Uniform discrete diffusion of unbiased +-1 variables: each is seen flipped with probability epsilon.
 
+    G = E_eta E_z tanh(x + sqrt(x) z + eta h) with h = atanh(1 - 2 epsilon), eta = +1 with probability 1 - epsilon, else
+    -1; Psi = E log cosh(x + sqrt(x) z + eta h) - log cosh h - x/2.
+
     Parameters
     ----------
     schedule
         Retention() (default) or FlipProbability().
+
+    Examples
+    --------
+    >>> from amp_theory import IsingPSpin, thresholds
+    >>> point = thresholds(IsingPSpin(3), UniformDiscreteDiffusion()).tricritical
+    >>> print(f"{point.temperature:.6f} {point.retention:.6f}")
+    0.739200 0.384537
     """
 
     schedule: Schedule = field(default_factory=Retention)

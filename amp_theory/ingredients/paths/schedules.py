@@ -26,6 +26,12 @@ class Schedule(ABC):
 
     `times` is the range of time, `symbol` its mathematical symbol, `strengths` the range of strength; at one end of
     time the strength is zero.
+
+    See Also
+    --------
+    LinearInterpolant, TrigonometricInterpolant, VariancePreserving, VarianceExploding, StochasticLocalization
+    FractionRevealed, MaskedDiffusion, Retention, FlipProbability
+    Interpolant : One of one's own.
     """
 
     name: ClassVar[str]
@@ -44,10 +50,25 @@ class Schedule(ABC):
     def strength(self, time: npt.ArrayLike) -> Array:
         """Return the strength at `time`.
 
+        Parameters
+        ----------
+        time
+            Times within `times`, any shape.
+
+        Returns
+        -------
+        array
+            Strengths within `strengths`, of the same shape.
+
         Raises
         ------
         InputError
             If a time lies outside `times`.
+
+        Examples
+        --------
+        >>> LinearInterpolant().strength([0.0, 0.2, 0.5, 1.0]).tolist()
+        [0.0, 0.0625, 1.0, inf]
         """
         t = _inside("time", time, self.times)
         with np.errstate(divide="ignore", over="ignore"):
@@ -56,10 +77,25 @@ class Schedule(ABC):
     def time(self, strength: npt.ArrayLike) -> Array:
         """Return the time at which the strength is `strength`.
 
+        Parameters
+        ----------
+        strength
+            Strengths within `strengths`, any shape; the ends count.
+
+        Returns
+        -------
+        array
+            Times within `times`, of the same shape.
+
         Raises
         ------
         InputError
             If a strength lies outside `strengths`.
+
+        Examples
+        --------
+        >>> VariancePreserving().time([0.0, 1.0, np.inf]).round(9).tolist()
+        [inf, 0.34657359, 0.0]
         """
         s = _inside("strength", strength, self.strengths)
         with np.errstate(divide="ignore", over="ignore"):
@@ -98,7 +134,13 @@ class LinearInterpolant(Schedule):
 
 @dataclass(frozen=True)
 class TrigonometricInterpolant(Schedule):
-    """x_t = cos(pi t/2) z + sin(pi t/2) s: snr = tan(pi t/2)^2, t from 0 to 1."""
+    """x_t = cos(pi t/2) z + sin(pi t/2) s: snr = tan(pi t/2)^2, t from 0 to 1.
+
+    Examples
+    --------
+    >>> round(float(TrigonometricInterpolant().strength(0.5)), 12)
+    1.0
+    """
 
     name: ClassVar[str] = "trigonometric"
 
@@ -111,7 +153,13 @@ class TrigonometricInterpolant(Schedule):
 
 @dataclass(frozen=True)
 class VariancePreserving(Schedule):
-    """Ornstein-Uhlenbeck noising for forward time tau: snr = 1/(e^(2 tau) - 1), tau from infinity to 0."""
+    """Ornstein-Uhlenbeck noising for forward time tau: snr = 1/(e^(2 tau) - 1), tau from infinity to 0.
+
+    Examples
+    --------
+    >>> round(float(VariancePreserving().strength(0.5 * np.log(3))), 12)
+    0.5
+    """
 
     name: ClassVar[str] = "variance-preserving"
     times: ClassVar[tuple[float, float]] = (0.0, np.inf)
@@ -126,7 +174,13 @@ class VariancePreserving(Schedule):
 
 @dataclass(frozen=True)
 class VarianceExploding(Schedule):
-    """Noise of standard deviation sigma added to s: snr = 1/sigma^2, sigma from infinity to 0."""
+    """Noise of standard deviation sigma added to s: snr = 1/sigma^2, sigma from infinity to 0.
+
+    Examples
+    --------
+    >>> float(VarianceExploding().strength(2.0)), float(VarianceExploding().time(0.25))
+    (0.25, 2.0)
+    """
 
     name: ClassVar[str] = "variance-exploding"
     times: ClassVar[tuple[float, float]] = (0.0, np.inf)
@@ -141,7 +195,13 @@ class VarianceExploding(Schedule):
 
 @dataclass(frozen=True)
 class StochasticLocalization(Schedule):
-    """Observation process t s + B_t: snr = t, from 0 to infinity."""
+    """Observation process t s + B_t: snr = t, from 0 to infinity.
+
+    Examples
+    --------
+    >>> float(StochasticLocalization().strength(0.3))
+    0.3
+    """
 
     name: ClassVar[str] = "stochastic-localization"
     times: ClassVar[tuple[float, float]] = (0.0, np.inf)
@@ -155,7 +215,13 @@ class StochasticLocalization(Schedule):
 
 @dataclass(frozen=True)
 class FractionRevealed(Schedule):
-    """Autoregressive generation: time is the fraction of variables generated, equal to the strength."""
+    """Autoregressive generation: time is the fraction of variables generated, equal to the strength.
+
+    Examples
+    --------
+    >>> float(FractionRevealed().strength(0.3))
+    0.3
+    """
 
     name: ClassVar[str] = "fraction-revealed"
     strengths: ClassVar[tuple[float, float]] = (0.0, 1.0)
@@ -170,7 +236,13 @@ class FractionRevealed(Schedule):
 
 @dataclass(frozen=True)
 class MaskedDiffusion(Schedule):
-    """Masked diffusion in forward time: a fraction t of the variables is still masked, revealed = 1 - t."""
+    """Masked diffusion in forward time: a fraction t of the variables is still masked, revealed = 1 - t.
+
+    Examples
+    --------
+    >>> float(MaskedDiffusion().strength(0.25))
+    0.75
+    """
 
     name: ClassVar[str] = "masked"
     strengths: ClassVar[tuple[float, float]] = (0.0, 1.0)
@@ -184,7 +256,13 @@ class MaskedDiffusion(Schedule):
 
 @dataclass(frozen=True)
 class FlipProbability(Schedule):
-    """Uniform discrete diffusion labelled by the probability epsilon of a flip: retention = 1 - 2 epsilon."""
+    """Uniform discrete diffusion labelled by the probability epsilon of a flip: retention = 1 - 2 epsilon.
+
+    Examples
+    --------
+    >>> float(FlipProbability().strength(0.25)), float(FlipProbability().time(1.0))
+    (0.5, 0.0)
+    """
 
     name: ClassVar[str] = "flip-probability"
     strengths: ClassVar[tuple[float, float]] = (0.0, 1.0)
@@ -200,7 +278,13 @@ class FlipProbability(Schedule):
 
 @dataclass(frozen=True)
 class Retention(Schedule):
-    """Uniform discrete diffusion labelled by 1 - 2 epsilon itself."""
+    """Uniform discrete diffusion labelled by 1 - 2 epsilon itself.
+
+    Examples
+    --------
+    >>> float(Retention().strength(0.3))
+    0.3
+    """
 
     name: ClassVar[str] = "retention"
     strengths: ClassVar[tuple[float, float]] = (0.0, 1.0)
@@ -221,6 +305,11 @@ class Interpolant(Schedule):
     ----------
     noise, signal
         Functions of an array of times; signal/noise must grow from 0 at t = 0 without bound (noise(1) = 0).
+
+    Raises
+    ------
+    InputError
+        If they are no such functions.
 
     Examples
     --------

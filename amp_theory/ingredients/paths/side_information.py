@@ -36,13 +36,31 @@ class SideInformation:
     Parameters
     ----------
     field
-        Coefficients of s, shape (batch, size); zero where nothing is known.
+        Coefficients of s, shape (batch, size), in units of 1/s; zero where nothing is known.
     precision
         Coefficient of -s^2/2, >= 0, the same for all.
     known
         Which variables are known exactly, shape (batch, size).
     values
         Their values, shape (batch, size); read where `known` only.
+
+    Raises
+    ------
+    InputError
+        If shapes differ, a number is not finite where it is read, or the precision is negative.
+
+    See Also
+    --------
+    Path.observe : Which draws it.
+
+    Examples
+    --------
+    >>> side = SideInformation.from_field(np.array([0.5, -1.0]))
+    >>> side.batch, side.size, side.log_weight(np.array([[1.0, 1.0], [1.0, -1.0]])).tolist()
+    (1, 2, [[-0.5, 1.5]])
+    >>> side = SideInformation.from_known(np.array([True, False]), np.array([1.0, 0.0]))
+    >>> side.log_weight(np.array([[1.0, 1.0], [-1.0, 1.0]])).tolist()
+    [[0.0, -inf]]
     """
 
     field: Array
@@ -78,13 +96,49 @@ class SideInformation:
 
     @classmethod
     def from_field(cls, field: Array, precision: float = 0.0) -> SideInformation:
-        """Return side information that is a field only."""
+        """Return side information that is a field only.
+
+        Parameters
+        ----------
+        field
+            Coefficients of s, shape (batch, size) or (size,).
+        precision
+            Coefficient of -s^2/2, >= 0.
+
+        Returns
+        -------
+        SideInformation
+            With nothing known exactly.
+
+        Raises
+        ------
+        InputError
+            If a number is not finite, or the precision is negative.
+        """
         field = np.atleast_2d(as_array("field", field, "finite"))
         return cls(field, precision, np.zeros(field.shape, dtype=bool), np.zeros(field.shape))
 
     @classmethod
     def from_known(cls, known: Mask, values: Array) -> SideInformation:
-        """Return side information that is a set of known variables only."""
+        """Return side information that is a set of known variables only.
+
+        Parameters
+        ----------
+        known
+            Which variables are known, shape (batch, size) or (size,).
+        values
+            Their values, of the same shape, read where `known` only.
+
+        Returns
+        -------
+        SideInformation
+            Without a field.
+
+        Raises
+        ------
+        InputError
+            If the shapes differ, or a known value is not finite.
+        """
         known = np.atleast_2d(_as_mask(known))
         given = np.atleast_2d(as_array("values", values, "finite where known"))
         visible = np.where(known, given, 0.0) if given.shape == known.shape else given
@@ -94,6 +148,21 @@ class SideInformation:
         """Return the logarithm of the factor, shape (batch, n), for configurations of shape (n, size).
 
         -inf where a configuration contradicts a known variable.
+
+        Parameters
+        ----------
+        configurations
+            Configurations, shape (n, size), or one of shape (size,).
+
+        Returns
+        -------
+        array
+            Log weights in nats, shape (batch, n).
+
+        Raises
+        ------
+        InputError
+            If they are of another shape, or not finite.
         """
         s = np.atleast_2d(as_array("configurations", configurations, "of shape (n, size)"))
         if s.ndim != 2 or s.shape[1] != self.size or not np.all(np.isfinite(s)):

@@ -58,7 +58,26 @@ class Table(Protocol):
 
 
 class Prior(ABC):
-    """A law P0 of one variable, with finite, positive variance."""
+    """A law P0 of one variable s, with finite, positive variance, and its scalar Gaussian channel y = sqrt(x) s + z.
+
+    Functions of the snr x keep the shape of what they are given; the equations stand on top of this module.  A prior
+    of one's own is a `Density`, or a subclass that says what is abstract here.
+
+    See Also
+    --------
+    Rademacher, SparseRademacher, Gaussian, GaussBernoulli, Discrete, PottsPrior, Density
+
+    References
+    ----------
+    arXiv:2308.14085, whose state evolution is written in psi(x) and M(x) = 2 psi'(x).
+
+    Examples
+    --------
+    >>> from amp_theory import Rademacher
+    >>> prior = Rademacher()
+    >>> print(f"{prior.second_moment:g} {prior.overlap(0.5):.8f} {prior.mmse(0.5):.8f} {prior.free_entropy(0.5):.8f}")
+    1 0.35011340 0.64988660 0.04865453
+    """
 
     name: ClassVar[str]
 
@@ -98,7 +117,27 @@ class Prior(ABC):
 
     @abstractmethod
     def resolved(self, snr: float) -> Mixture:
-        """Return a mixture of atoms and Gaussians that stands for this prior at observations up to snr."""
+        """Return a mixture of atoms and Gaussians that stands for this prior at observations up to snr.
+
+        Parameters
+        ----------
+        snr
+            The largest signal-to-noise ratio x >= 0 of an observation.
+
+        Returns
+        -------
+        Mixture
+            Probabilities, means and variances of the components, in the units of s.
+
+        Raises
+        ------
+        InputError
+            If the prior is a vector (`PottsPrior` of more than two groups), or cannot be resolved at that snr.
+
+        See Also
+        --------
+        Prior.channel : What such observations tell, on the average.
+        """
 
     @property
     def largest_snr(self) -> float:
@@ -123,10 +162,23 @@ class Prior(ABC):
         snr
             Signal-to-noise ratios x >= 0, any shape.
 
+        Returns
+        -------
+        ChannelValues
+            Arrays of the shape of `snr`: free_entropy psi in nats, overlap M, mmse, log_mmse, overlap_slope M',
+            overlap_curvature M'', and relative_error.
+
         Raises
         ------
         InputError
             If an x is negative, infinite or NaN.
+
+        Examples
+        --------
+        >>> from amp_theory import Gaussian
+        >>> values = Gaussian().channel([0.0, 1.0, 3.0])
+        >>> values.overlap.tolist(), values.mmse.tolist()
+        ([0.0, 0.5, 0.75], [1.0, 0.5, 0.25])
         """
         x = as_array("snr", snr, "finite and >= 0")
         if not np.all((x >= 0) & (x <= self.largest_snr)):
@@ -134,11 +186,36 @@ class Prior(ABC):
         return self._channel(np.ravel(x)).reshape(x.shape)
 
     def free_entropy(self, snr: npt.ArrayLike) -> Array:
-        """Return psi(x) = E log Z in nats, zero at x = 0."""
+        """Return psi(x) = E log Z in nats, zero at x = 0.
+
+        Parameters
+        ----------
+        snr
+            Signal-to-noise ratios x >= 0, any shape.
+
+        Returns
+        -------
+        array
+            psi in nats per variable, of the shape of `snr`.
+
+        See Also
+        --------
+        Prior.channel : All functions at once, and what it refuses.
+        """
         return self.channel(snr).free_entropy
 
     def overlap(self, snr: npt.ArrayLike) -> Array:
         """Return M(x) = E[<s> s*], from (E s)^2 at x = 0 to rho.
+
+        Parameters
+        ----------
+        snr
+            Signal-to-noise ratios x >= 0, any shape.
+
+        Returns
+        -------
+        array
+            M in the units of s^2, of the shape of `snr`.
 
         Examples
         --------
@@ -149,19 +226,81 @@ class Prior(ABC):
         return self.channel(snr).overlap
 
     def mmse(self, snr: npt.ArrayLike) -> Array:
-        """Return rho - M(x) = E Var(s|y), without cancellation."""
+        """Return rho - M(x) = E Var(s|y), without cancellation.
+
+        Parameters
+        ----------
+        snr
+            Signal-to-noise ratios x >= 0, any shape.
+
+        Returns
+        -------
+        array
+            The mmse between 0 and Var s, of the shape of `snr`.
+
+        See Also
+        --------
+        Prior.log_mmse : Where it underflows.
+        """
         return self.channel(snr).mmse
 
     def log_mmse(self, snr: npt.ArrayLike) -> Array:
-        """Return the logarithm of the mmse, finite where the mmse itself underflows."""
+        """Return the logarithm of the mmse, finite where the mmse itself underflows.
+
+        Parameters
+        ----------
+        snr
+            Signal-to-noise ratios x >= 0, any shape.
+
+        Returns
+        -------
+        array
+            log(rho - M(x)), of the shape of `snr`.
+
+        Examples
+        --------
+        >>> from amp_theory import Rademacher
+        >>> print(f"{float(Rademacher().log_mmse(1e4)):.6f}")
+        -5004.379502
+        """
         return self.channel(snr).log_mmse
 
     def overlap_slope(self, snr: npt.ArrayLike) -> Array:
-        """Return M'(x) = E[Var(s|y)^2]."""
+        """Return M'(x) = E[Var(s|y)^2].
+
+        Parameters
+        ----------
+        snr
+            Signal-to-noise ratios x >= 0, any shape.
+
+        Returns
+        -------
+        array
+            M' >= 0, of the shape of `snr`.
+
+        See Also
+        --------
+        Prior.channel : All functions at once, and what it refuses.
+        """
         return self.channel(snr).overlap_slope
 
     def overlap_curvature(self, snr: npt.ArrayLike) -> Array:
-        """Return M''(x) = E[kappa_3(s|y)^2 - 2 Var(s|y)^3]."""
+        """Return M''(x) = E[kappa_3(s|y)^2 - 2 Var(s|y)^3].
+
+        Parameters
+        ----------
+        snr
+            Signal-to-noise ratios x >= 0, any shape.
+
+        Returns
+        -------
+        array
+            M'', of either sign, of the shape of `snr`.
+
+        See Also
+        --------
+        Prior.channel : All functions at once, and what it refuses.
+        """
         return self.channel(snr).overlap_curvature
 
 

@@ -190,7 +190,15 @@ class Density(Prior):
         return ChannelTable(self._channel, self.mean, self.variance, self.variance)
 
     def resolved(self, snr: float) -> Mixture:
-        """Return quadrature nodes as atoms, fine enough for observations of this snr."""
+        """Return quadrature nodes as atoms, fine enough for observations of this snr.
+
+        Raises
+        ------
+        InputError
+            If snr is negative or not finite.
+        NumericalError
+            If so large an snr takes more panels than there may be.
+        """
         p, s = self._atoms(not_negative("snr", snr))
         return Mixture(p / p.sum(), s, np.zeros_like(s))
 

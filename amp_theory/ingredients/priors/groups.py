@@ -43,6 +43,10 @@ class PottsPrior(Prior):
     InputError
         If k is not such an integer.
 
+    References
+    ----------
+    arXiv:1701.00858, section on community detection.
+
     Examples
     --------
     >>> float(PottsPrior(5).overlap_slope(0.0))  # M'(0) = 1/(k-1)
@@ -110,6 +114,11 @@ def two_groups(minority: float) -> Discrete:
     ----------
     minority
         The fraction r of variables in the smaller group, in (0, 1/2], not below 1e-8.
+
+    Returns
+    -------
+    Discrete
+        The prior with the values of both groups and their probabilities r and 1 - r.
 
     Raises
     ------

@@ -14,7 +14,8 @@ from amp_theory.ingredients.paths.base import Path
 from amp_theory.interface.explorer.data import highest_strength
 from amp_theory.interface.explorer.tables import known_overlaps
 from amp_theory.models.base import Model
-from amp_theory.phases.diagram.diagram import Diagram, as_diagram, default_range, phase_diagram
+from amp_theory.phases.diagram.compute import default_range, phase_diagram
+from amp_theory.phases.diagram.diagram import Diagram, as_diagram
 from amp_theory.phases.diagram.drawing import (
     BLUE,
     LABELS,
@@ -32,7 +33,9 @@ from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import FileError, InputError, as_float, integer_between, positive, told
 from amp_theory.tools.files import check_output, replacing
-from amp_theory.tools.results import FixedPoint, Reported
+from amp_theory.tools.fixed_points import FixedPoint
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.tables import ResultTable
 
 if TYPE_CHECKING:
     from matplotlib.animation import AbstractMovieWriter
@@ -54,8 +57,19 @@ COLOURS = {"informed": RED, "intermediate": PURPLE, "unstable": "black"}
 class Animation(Reported):
     """What `animate` wrote.
 
-    `transition` is the strength of the first-order transition on the path and `jump` the one where the uninformed
-    branch ends, both of the planted measure; None where there is none.
+    Parameters
+    ----------
+    file, control, frames
+        The file, the control of the path that is shown, and the number of pictures.
+    transition, jump
+        The strengths of the first-order transition on the path, and of where the uninformed branch ends, both of the
+        planted measure; None where there is none.
+    summary
+        What the film shows, in a sentence.
+
+    See Also
+    --------
+    animate : Which returns it.
     """
 
     file: FilePath
@@ -73,6 +87,11 @@ class Animation(Reported):
     def report(self) -> str:
         """Return a readable text: the file, and what the film shows."""
         return f"{self.file}: {self.frames} frames, {self.summary}"
+
+    def table(self) -> ResultTable:
+        """Return what was written as one row."""
+        names = ("control", "frames", "transition", "jump", "summary")
+        return ResultTable("film", {"file": [str(self.file)]} | {name: [getattr(self, name)] for name in names})
 
 
 def animate(
@@ -120,6 +139,10 @@ def animate(
         For a bad value, for .mp4 without ffmpeg, or where a control must be given.
     FileError
         If the file exists already (without `overwrite`) or cannot be written; nothing is left behind.
+
+    See Also
+    --------
+    path_transitions : The strengths at which the ball and the equilibrium jump, with an example.
     """
     check(model, path)
     target = check_output(file, [".gif", ".mp4"], overwrite)

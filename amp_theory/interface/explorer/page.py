@@ -83,6 +83,10 @@ def save_explorer(diagram: Diagram, path: str | os.PathLike[str], overwrite: boo
         If the file exists already (without `overwrite`) or cannot be written.
     InputError
         If its ending is another one, or as for `explorer_html`.
+
+    See Also
+    --------
+    explorer_html : The text that is written, with an example.
     """
     write_text(check_output(path, [".html", ".htm"], overwrite), explorer_html(diagram))
 

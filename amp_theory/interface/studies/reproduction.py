@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
@@ -13,19 +13,35 @@ import numpy as np
 
 from amp_theory.interface.studies.published import FIGURES, PublishedFigure
 from amp_theory.models.catalogue import build_model, build_path
-from amp_theory.phases.diagram.diagram import Diagram, phase_diagram
-from amp_theory.tools.errors import FileError, answer_of
+from amp_theory.phases.diagram.compute import phase_diagram
+from amp_theory.phases.diagram.diagram import Diagram
+from amp_theory.tools.errors import FileError, answer_of, integer_between
 from amp_theory.tools.files import as_file, check_output, to_json, write, write_text
+from amp_theory.tools.reports import Reported
 from amp_theory.tools.results import Located
-from amp_theory.tools.sheets import csv_text
+from amp_theory.tools.tables import ResultTable
 
 ENDINGS = (".pdf", ".png", ".json", ".csv")
 TABLE = "key_points"
 
 
 @dataclass(frozen=True)
-class KeyPoint:
-    """One number of the paper's code beside ours, with our error bound."""
+class KeyPoint(Reported):
+    """One number of the paper's code beside ours.
+
+    Parameters
+    ----------
+    figure, point, coordinate
+        Where the number is.
+    published, ours, error
+        The number of the paper's code, ours, and our absolute error bound.
+    note
+        What is known of the figure's numbers.
+
+    See Also
+    --------
+    reproduce : Which tabulates all of them.
+    """
 
     figure: str
     point: str
@@ -39,6 +55,55 @@ class KeyPoint:
     def difference(self) -> float:
         """Published minus ours."""
         return self.published - self.ours
+
+    def report(self) -> str:
+        """Return a readable text: both numbers and our error bound."""
+        numbers = f"published {self.published:.7g}, ours {self.ours:.{_decimals(self.error)}f} +- {self.error:.1g}"
+        return f"{self.figure}, {self.point}, {self.coordinate}: {numbers}"
+
+    def table(self) -> ResultTable:
+        """Return the number as one row."""
+        return KeyPoints((self,)).table()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        names = ("figure", "point", "coordinate", "published", "ours", "error", "difference", "note")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True)
+class KeyPoints(Reported):
+    """All numbers of the paper's code beside ours; behaves like a tuple of them.
+
+    Parameters
+    ----------
+    rows
+        A `KeyPoint` each.
+
+    See Also
+    --------
+    reproduce : Which returns them.
+    """
+
+    rows: tuple[KeyPoint, ...]
+
+    def __iter__(self) -> Iterator[KeyPoint]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> KeyPoint:
+        return self.rows[integer_between("index", index, -len(self), len(self) - 1)]
+
+    def report(self) -> str:
+        """Return the table paper's code / ours / difference as text."""
+        return comparison_table(self.rows).rstrip()
+
+    def table(self) -> ResultTable:
+        """Return the numbers as rows."""
+        cells = [row.to_dict() for row in self]
+        return ResultTable.of_rows("arXiv:2308.14085", list(cells[0]), [list(row.values()) for row in cells])
 
 
 def compute(figure: PublishedFigure, points: int = 200) -> Diagram:
@@ -77,8 +142,8 @@ def reproduce(
     folder: str | os.PathLike[str] = "figures",
     overwrite: bool = False,
     progress: Callable[[str], None] | None = None,
-) -> list[KeyPoint]:
-    """Draw the eight phase diagrams of the paper, and tabulate every key point.
+) -> KeyPoints:
+    """Draw the eight phase diagrams of the paper, and tabulate every key point; it takes about a minute.
 
     Parameters
     ----------
@@ -90,10 +155,23 @@ def reproduce(
     progress
         Called with the name of each figure when it is begun.
 
+    Returns
+    -------
+    list of KeyPoint
+        The rows of the table: the paper's number, ours, and where the paper has it.
+
     Raises
     ------
     FileError
         If a file exists and `overwrite` is not given: nothing is written then.
+
+    See Also
+    --------
+    phase_diagram : One diagram, with an example.
+
+    References
+    ----------
+    arXiv:2308.14085, and the numbers that its published code prints.
     """
     target = as_file(folder)
     try:
@@ -112,9 +190,10 @@ def reproduce(
         diagram.save(files[figure.name + ".json"], overwrite=True)
         diagram.to_csv(files[figure.name + ".csv"], overwrite=True)
     write_text(files[TABLE + ".txt"], comparison_table(rows))
-    write_text(files[TABLE + ".csv"], _csv(rows))
-    write_text(files[TABLE + ".json"], to_json([as_dict(row) for row in rows]))
-    return rows
+    found = KeyPoints(tuple(rows))
+    found.to_csv(files[TABLE + ".csv"], overwrite=True)
+    write_text(files[TABLE + ".json"], to_json([row.to_dict() for row in rows]))
+    return found
 
 
 def draw(figure: PublishedFigure, diagram: Diagram, *files: FilePath) -> None:
@@ -131,15 +210,7 @@ def draw(figure: PublishedFigure, diagram: Diagram, *files: FilePath) -> None:
         write(file, lambda stream, kind=file.suffix[1:]: canvas.savefig(stream, format=kind, dpi=180))  # type: ignore[misc]
 
 
-def as_dict(row: KeyPoint) -> dict[str, Any]:
-    """Return a row of the table as plain data."""
-    return {
-        "figure": row.figure, "point": row.point, "coordinate": row.coordinate, "published": row.published,
-        "ours": row.ours, "error": row.error, "difference": row.difference, "note": row.note,
-    }  # fmt: skip
-
-
-def comparison_table(rows: list[KeyPoint]) -> str:
+def comparison_table(rows: Sequence[KeyPoint]) -> str:
     """Return the table paper's code / ours / difference as text."""
     head = f"{'figure':<36}{'point':<14}{'coordinate':<17}{'code':>11}{'ours':>19}{'bound':>9}{'difference':>12}"
     lines = [head, "-" * len(head)]
@@ -156,7 +227,3 @@ def comparison_table(rows: list[KeyPoint]) -> str:
 def _decimals(error: float) -> int:
     """Return how many decimals of a number with this error bound to print."""
     return min(13, max(0, math.ceil(-math.log10(error))))
-
-
-def _csv(rows: list[KeyPoint]) -> str:
-    return csv_text(list(as_dict(rows[0])), [list(as_dict(row).values()) for row in rows])

@@ -2,7 +2,7 @@
 
 May import: tools, ingredients, models, equations_of_state, exact.digits, phases.geometry, phases.points.
 
-- `diagram`: the diagram of a model along a path; `lines`: its three lines, `regular_lines` on regular graphs.
+- `diagram`: the diagram of a model along a path, `compute`d from its three `lines`, `regular_lines` on regular graphs.
 - `along_path`: what a path meets at one control; `curves`: one isotherm as data.
 - `drawing`: the picture; `saved`: reading a file.
 """

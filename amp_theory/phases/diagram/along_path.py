@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,18 +17,32 @@ from amp_theory.phases.geometry.solved import SAFETY, check, geometry_of
 from amp_theory.phases.points.fixed_points import regions
 from amp_theory.phases.points.thresholds import sharpener
 from amp_theory.tools.arrays import EPS, Array
-from amp_theory.tools.errors import as_float
-from amp_theory.tools.html import table
-from amp_theory.tools.results import Located, Reported, titled
+from amp_theory.tools.errors import as_float, one_of
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.results import Located, MissingPoint, points_table, titled
+from amp_theory.tools.tables import ResultTable
 
 
 @dataclass(frozen=True)
 class PathTransitions(Reported):
     """The points of all lines at one control, by growing strength, of the planted measure.
 
-    informed_spinodal holds where branches appear, first_order where the branch of largest free entropy changes,
-    uninformed_spinodal where branches disappear.  lower_overlaps are the other overlaps of the first-order points.
-    reasons tells of every line without points why it has none.
+    Parameters
+    ----------
+    model, path, parameters
+        The model and the path by name, and the model's parameters.
+    control, control_name
+        The control and its name.
+    informed_spinodal, first_order, uninformed_spinodal
+        Where branches appear, where the branch of largest free entropy changes, where branches disappear.
+    lower_overlaps
+        The other overlaps of the first-order points.
+    reasons
+        Of every line without points why it has none.
+
+    See Also
+    --------
+    path_transitions : Which returns it, with an example.
     """
 
     model: str
@@ -65,13 +80,20 @@ class PathTransitions(Reported):
             rows += [f"  {name:<20} {point}" for point in points] or [f"  {name:<20} none: {self.reasons[name]}"]
         return "\n".join(rows)
 
-    def _repr_html_(self) -> str:
-        rows = [
-            [name.replace("_", " "), point]
-            for name in LINES
-            for point in getattr(self, name) or [f"none: {self.reasons[name]}"]
-        ]
-        return table(self.title, ["line", "point"], rows)
+    def __getitem__(self, name: str) -> tuple[Located, ...]:
+        points: tuple[Located, ...] = getattr(self, one_of("line", name, LINES))
+        return points
+
+    def table(self) -> ResultTable:
+        """Return the points as rows: line, coordinates and error bounds; the reason for a line without points."""
+        rows: list[tuple[str, float | None, Located | MissingPoint]] = []
+        for name in LINES:
+            lower: Sequence[float | None] = self.lower_overlaps if name == "first_order" else [None] * len(self[name])
+            rows += [(name, low, point) for low, point in zip(lower, self[name], strict=True)]
+            if not self[name]:
+                rows.append((name, None, MissingPoint(name, self.reasons[name], self.control_name, "strength")))
+        labels = [{"line": name, "lower_overlap": low} for name, low, _ in rows]
+        return points_table(self.title, labels, [point for *_, point in rows])
 
 
 def path_transitions(model: Model, path: Path, control: float, digits: int | None = None) -> PathTransitions:
@@ -86,12 +108,21 @@ def path_transitions(model: Model, path: Path, control: float, digits: int | Non
     digits
         Significant digits, 1 to 50, of all strengths and overlaps; see `thresholds`.
 
+    Returns
+    -------
+    PathTransitions
+        The points of every line, each with an error bound.
+
     Raises
     ------
     InputError
         For a bad control, or digits that are not there for the model.
     NumericalError
         If a solver fails.
+
+    References
+    ----------
+    arXiv:2308.14085.
 
     Examples
     --------

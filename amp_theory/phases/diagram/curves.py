@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,14 +13,14 @@ from amp_theory.equations_of_state.recovery import RECOVERY
 from amp_theory.equations_of_state.surface import Surface
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
-from amp_theory.phases.geometry.geometry import Geometry, joined
+from amp_theory.phases.geometry.geometry import Branch, Geometry, joined
 from amp_theory.phases.geometry.solved import check, geometry_of
 from amp_theory.phases.points.fixed_points import fixed_coordinates
 from amp_theory.tools.arrays import EPS, Array, Index
 from amp_theory.tools.errors import as_float, integer_between
-from amp_theory.tools.files import check_output, write_text
+from amp_theory.tools.reports import Reported, plain
 from amp_theory.tools.roots import solve_bracketed
-from amp_theory.tools.sheets import csv_text
+from amp_theory.tools.tables import ResultTable
 
 #: points of a curve
 MOST_POINTS = 100_000
@@ -28,12 +29,27 @@ ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class Isotherm:
+class Isotherm(Reported):
     """The equation of state at one control: strength against overlap, by rising overlap.
 
-    All arrays have one length; strengths are >= 0.  Where no strength >= 0 makes an overlap a fixed point it is left
+    All arrays have one length.  Where no strength >= 0 makes an overlap a fixed point it is left
     out; the points at which a piece begins or ends there have strength zero.  Where perfect recovery, q = rho, is
-    stable, the curve ends in two points at that overlap.  folds holds (overlap, strength) of the spinodals.
+    stable, the curve ends in two points at that overlap.
+
+    Parameters
+    ----------
+    control, control_name, strength_name
+        The control, its name, and the name of the strength.
+    overlap, strength
+        q in [0, rho] in the units of s^2, and the strength >= 0 that makes it a fixed point.
+    free_entropy, mmse, stable
+        phi in nats per variable, rho - q, and whether the fixed point is stable.
+    folds
+        (overlap, strength) of the spinodals.
+
+    See Also
+    --------
+    equation_of_state : Which returns it, with an example.
     """
 
     control: float
@@ -46,18 +62,51 @@ class Isotherm:
     stable: npt.NDArray[np.bool_]
     folds: tuple[tuple[float, float], ...]
 
-    def to_csv(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
-        """Write the curve as a table with a header line, as `sheets.csv_text` says."""
-        target = check_output(path, [".csv"], overwrite)
-        header = ["overlap", self.strength_name, "free_entropy", "mmse", "stable"]
-        columns = zip(self.overlap, self.strength, self.free_entropy, self.mmse, self.stable, strict=True)
-        write_text(target, csv_text(header, ([*map(float, row[:4]), int(row[4])] for row in columns)))
+    def __len__(self) -> int:
+        return len(self.overlap)
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_") and name in (self.control_name, self.strength_name):
+            return self.control if name == self.control_name else self.strength
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), self.control_name, self.strength_name})
+
+    @property
+    def title(self) -> str:
+        """What the curve is, and at which control."""
+        return f"equation of state at {self.control_name} = {self.control:.12g}"
+
+    def report(self) -> str:
+        """Return a readable text: how far the curve goes, and its folds."""
+        ranges = [
+            f"{name} from {values.min():.6g} to {values.max():.6g}" if len(self) else f"no {name}"
+            for name, values in (("overlap", self.overlap), (self.strength_name, self.strength))
+        ]
+        folds = [f"  fold: overlap = {q:.12g}, {self.strength_name} = {s:.12g}" for q, s in self.folds]
+        return "\n".join([f"{self.title}: {len(self)} points, {', '.join(ranges)}", *(folds or ["  no fold"])])
+
+    def table(self) -> ResultTable:
+        """Return the points of the curve as rows."""
+        columns: dict[str, Any] = {"overlap": self.overlap, self.strength_name: self.strength}
+        columns |= {name: getattr(self, name) for name in ("free_entropy", "mmse", "stable")}
+        return ResultTable(self.title, columns)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data: control and strength under their own names, the points in lists, and the folds."""
+        names = ("overlap", "free_entropy", "mmse", "stable")
+        return {
+            self.control_name: self.control, self.strength_name: plain(self.strength),
+            **{name: plain(getattr(self, name)) for name in names},
+            "folds": [{"overlap": q, self.strength_name: s} for q, s in self.folds],
+        }  # fmt: skip
 
 
 def equation_of_state(
     model: Model, path: Path, control: float, max_strength: float | None = None, points: int = 400
 ) -> Isotherm:
-    """Return the strength that makes each overlap a fixed point, with its folds.
+    """Return the strength that makes each overlap a fixed point, with its folds; source: arXiv:2308.14085.
 
     Parameters
     ----------
@@ -71,6 +120,18 @@ def equation_of_state(
     points
         Number of points, >= 2, besides the folds.
 
+    Returns
+    -------
+    Isotherm
+        The curve, and its folds.
+
+    Raises
+    ------
+    InputError
+        For a bad control, strength or number of points.
+    NumericalError
+        If a solver fails.
+
     Examples
     --------
     >>> from amp_theory import Flow, SphericalPSpin
@@ -83,9 +144,7 @@ def equation_of_state(
     control = as_float(model.control, control)
     lam = model.intensity(model.check_control(control)).reshape(-1)
     geo = geometry_of(model, path).at(float(lam[0]))
-    branches = geo.coexistence(lam).branches[0]
-    folds = [(b.upper, b.stop) for b in branches if b.dies not in (None, RECOVERY)]
-    folds += [(b.lower, b.start) for b in branches if b.born not in (None, RECOVERY)]
+    folds = _folds(geo.coexistence(lam).branches[0])
     top = _end(geo, folds, max_strength)
     begin = fixed_coordinates(geo, lam, np.zeros(1))[0]
     begin = begin[np.isfinite(begin)]
@@ -103,6 +162,12 @@ def equation_of_state(
         strength=path.public(f.strength)[order], free_entropy=f.free_entropy[order], mmse=f.gap[order],
         stable=(f.fold > 0)[order], folds=tuple(sorted(ends)),
     )  # fmt: skip
+
+
+def _folds(branches: Sequence[Branch]) -> list[tuple[float, float]]:
+    """Return (coordinate, internal strength) where branches disappear, then where they appear."""
+    folds = [(b.upper, b.stop) for b in branches if b.dies not in (None, RECOVERY)]
+    return folds + [(b.lower, b.start) for b in branches if b.born not in (None, RECOVERY)]
 
 
 def _end(geo: Geometry, folds: list[tuple[float, float]], max_strength: float | None) -> float:
@@ -162,6 +227,36 @@ def free_entropy_curve(
     """Return overlaps in (0, rho) and phi(q) = Psi(xi'(q), strength) - [q xi'(q) - xi(q)]/2 there.
 
     Its stationary points are the fixed points (and q = 0 where xi''(0) = 0).
+
+    Parameters
+    ----------
+    model, path
+        The model and the denoising path.
+    control, strength
+        One control > 0 and one strength >= 0.
+    points
+        Number of points, 2 to 100000.
+
+    Returns
+    -------
+    overlap, free_entropy
+        q in the units of s^2 and phi(q) in nats per variable, shape (points,).
+
+    Raises
+    ------
+    InputError
+        For a bad control, strength or number of points.
+
+    References
+    ----------
+    arXiv:2308.14085.
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, IsingPSpin
+    >>> q, phi = free_entropy_curve(IsingPSpin(p=3), Flow(), control=0.7, strength=0.12, points=3)
+    >>> q.tolist(), phi.round(9).tolist()
+    ([0.25, 0.5, 0.75], [0.004511328, 0.005130509, 0.009625047])
     """
     check(model, path)
     lam = model.intensity(model.check_control(as_float(model.control, control)))

@@ -1,13 +1,10 @@
-"""Phase diagrams: the three lines, the special points, regions and verdicts; saved, loaded, drawn."""
+"""Phase diagrams: what the lines and points of a model along a path tell, saved and drawn."""
 
 from __future__ import annotations
 
-import datetime
 import os
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,26 +12,22 @@ import numpy.typing as npt
 
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model, Target
-from amp_theory.phases.diagram.lines import Line, LineTracer
-from amp_theory.phases.diagram.regular_lines import regular_lines
+from amp_theory.phases.diagram.lines import Line
 from amp_theory.phases.geometry.geometry import MERGED, Coexistence, Geometry
-from amp_theory.phases.geometry.regular_graphs import RegularGeometry
 from amp_theory.phases.geometry.solved import geometry_of
 from amp_theory.phases.points.fixed_points import broadcast, regions
 from amp_theory.phases.points.targets import described_up_to, known_exceptions
-from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.tools.arrays import EPS, Array
-from amp_theory.tools.errors import InputError, NumericalError, as_float, as_list, integer_between, one_of, told
+from amp_theory.tools.errors import InputError, NumericalError, as_float, one_of, told
 from amp_theory.tools.files import check_output, to_json, write_text
-from amp_theory.tools.results import POINTS, Reported, Thresholds
-from amp_theory.tools.sheets import csv_text
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.results import POINTS, Thresholds
+from amp_theory.tools.tables import ResultTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FORMAT, VERSION = "amp_theory diagram", 1
-#: points of a line
-MOST_POINTS = 100_000
 
 
 @dataclass(frozen=True)
@@ -45,6 +38,32 @@ class Diagram(Reported):
     the special points; target tells whose regions and verdicts are given: those of the planted or the random measure.
     Lines and points are those of the equations, thus of the planted measure; they tell about the random one over
     the controls in `described` only.  Verdicts speak of message passing; `reason` names other algorithms known.
+
+    Parameters
+    ----------
+    model, path
+        The model and the denoising path.
+    control_range, points
+        (lo, hi), and the number of points per line.
+    target
+        "planted" or "random".
+    lines
+        informed_spinodal, first_order and uninformed_spinodal: control, strength, overlap and error of every point.
+    thresholds
+        The special points.
+    provenance
+        Versions and date.
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, IsingPSpin, phase_diagram
+    >>> diagram = phase_diagram(IsingPSpin(p=3), Flow(), points=5)
+    >>> diagram.sampler_succeeds([0.70, 0.75]).tolist(), len(diagram.line("first_order"))
+    ([False, True], 5)
+    >>> round(diagram.first_failure_strength(0.70), 9)
+    0.101390961
+    >>> diagram.reason(0.75)
+    'the path meets no first-order transition at temperature = 0.75'
     """
 
     model: Model
@@ -82,6 +101,21 @@ class Diagram(Reported):
         first-order line is where the free entropies agree to within their error bounds, on a special point what is
         within its bounds.  The two sides of a spinodal are told apart to rounding, a few parts in 1e14.
 
+        Parameters
+        ----------
+        control, strength
+            The control > 0 and the strength >= 0, of shapes that broadcast.
+
+        Returns
+        -------
+        str or None, or an array of them
+            The region of every point.
+
+        Raises
+        ------
+        InputError
+            If a value is out of range, or the shapes do not fit.
+
         Examples
         --------
         >>> from amp_theory import Flow, IsingPSpin, phase_diagram
@@ -118,6 +152,21 @@ class Diagram(Reported):
         """Tell whether the sampler succeeds: whether the path meets no hard region at any strength > 0.
 
         True, False, or None where the theory has no answer (see `reason`); an object array for arrays.
+
+        Parameters
+        ----------
+        control
+            Controls > 0, any shape.
+
+        Returns
+        -------
+        bool or None, or an array of them
+            The verdict at every control.
+
+        Raises
+        ------
+        InputError
+            If a control is not positive.
         """
         return self._answer(control, self._succeeds)
 
@@ -125,11 +174,42 @@ class Diagram(Reported):
         """Return the strength from which on the sampler fails; None where it does not, or theory has no answer.
 
         It is the first-order line, or zero where the hard region starts at the beginning of the path.
+
+        Parameters
+        ----------
+        control
+            Controls > 0, any shape.
+
+        Returns
+        -------
+        float or None, or an array of them
+            The strength, >= 0.
+
+        Raises
+        ------
+        InputError
+            If a control is not positive.
         """
         return self._answer(control, self._failure)
 
     def reason(self, control: float) -> str:
-        """Return a sentence that explains `region` and `sampler_succeeds` at one control."""
+        """Return a sentence that explains `region` and `sampler_succeeds` at one control.
+
+        Parameters
+        ----------
+        control
+            One control > 0.
+
+        Returns
+        -------
+        str
+            The sentence.
+
+        Raises
+        ------
+        InputError
+            If it is no such number.
+        """
         name, path = self.model.control, self.path
         control = as_float(name, control)
         intensity = self.model.intensity(self.model.check_control(control)).reshape(1)
@@ -214,23 +294,57 @@ class Diagram(Reported):
     # --- output ---
 
     def line(self, name: str) -> Line:
-        """Return one of the three lines."""
+        """Return one of the three lines.
+
+        Parameters
+        ----------
+        name
+            informed_spinodal, first_order or uninformed_spinodal.
+
+        Returns
+        -------
+        Line
+            Arrays of one length: control, strength, overlap, the error bound of the strength, and more.
+
+        Raises
+        ------
+        InputError
+            If there is no such line.
+        """
         return self.lines[one_of("line", name, self.lines)]
 
     def report(self) -> str:
         """Return a readable text: special points, lines and where they end."""
+        return self._told(self.thresholds.report())
+
+    def _summary(self) -> str:
+        return self._told(repr(self.thresholds))
+
+    def _told(self, points: str) -> str:
         lo, hi = self.described
         where = "" if (lo, hi) == (0, float("inf")) else f", described for {lo:.10g} < {self.model.control} < {hi:.10g}"
-        rows = [self.thresholds.report(), f"  target: {self.target}{where}"]
+        rows = [points, f"  target: {self.target}{where}"]
         for name, line in self.lines.items():
             ends = "; ".join(f"from {a} to {b}" for a, b in line.ends) or "none"
             rows.append(f"  {name:<20} {len(line)} points, {ends}")
         return "\n".join(rows)
 
-    def _repr_html_(self) -> str:
+    def to_html(self) -> str:
+        """Return the picture and the table of special points as HTML, as notebooks show them."""
         from amp_theory.phases.diagram.drawing import inline_picture
 
-        return inline_picture(self) + self.thresholds._repr_html_()
+        return inline_picture(self) + self.thresholds.to_html()
+
+    def table(self) -> ResultTable:
+        """Return the lines as one table: line, segment, control, strength, overlaps, error of the strength."""
+        names = ["segment", self.model.control, self.path.strength, "overlap", "lower_overlap"]
+        names.append(f"error_of_{self.path.strength}")
+        rows = [
+            (name, *row)
+            for name, line in self.lines.items()
+            for row in line.table(self.model.control, self.path.strength).rows()
+        ]
+        return ResultTable.of_rows(self.thresholds.title, ["line", *names], rows)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, from which `load` makes the diagram again."""
@@ -250,22 +364,27 @@ class Diagram(Reported):
         }  # fmt: skip
 
     def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
-        """Write the diagram as JSON; `load` reads it back."""
-        write_text(check_output(path, [".json"], overwrite), to_json(self.to_dict()))
+        """Write the diagram as JSON; `load` reads it back.
 
-    def to_csv(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
-        """Write the lines as one table: line, segment, control, strength, overlaps, error of the strength.
+        Parameters
+        ----------
+        path
+            The file, ending in .json.
+        overwrite
+            Whether a file that exists may be replaced.
 
-        Cells and names are written as `sheets.csv_text` says.
+        Raises
+        ------
+        InputError
+            For another ending.
+        FileError
+            If the file exists, or cannot be written.
+
+        See Also
+        --------
+        load : Which reads it.
         """
-        target = check_output(path, [".csv"], overwrite)
-        header = ["line", "segment", self.model.control, self.path.strength, "overlap", "lower_overlap"]
-        rows: list[list[str | float | int | None]] = []
-        for name, line in self.lines.items():
-            lower = line.lower_overlap if line.lower_overlap is not None else [None] * len(line)
-            for row in zip(line.segment, line.control, line.strength, line.overlap, lower, line.error, strict=True):
-                rows.append([name, int(row[0]), *(None if x is None else float(x) for x in row[1:])])
-        write_text(target, csv_text([*header, f"error_of_{self.path.strength}"], rows))
+        write_text(check_output(path, [".json"], overwrite), to_json(self.to_dict()))
 
     def plot(self, axes: Axes | None = None, axis: str = "strength") -> Axes:
         """Draw the diagram with matplotlib; see `plotting.plot_diagram`."""
@@ -277,102 +396,6 @@ class Diagram(Reported):
 def _rank(region: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
     """Return how bad regions are: 0, 1, 2 for easy, easy_metastable, hard."""
     return np.where(region == "hard", 2, np.where(region == "easy_metastable", 1, 0))
-
-
-def default_range(model: Model, special: Thresholds) -> tuple[float, float]:
-    """Return the range from condensation (or algorithmic, if with more signal) to 10 % past tricritical.
-
-    Raises
-    ------
-    InputError
-        If one end does not exist; the message says which, and why.
-    """
-    for name in ("condensation", "tricritical"):
-        if getattr(special, name) is None:
-            raise InputError(
-                f"no default range of {model.control}: there is no {name} point ({special.reasons[name]}); give a range"
-            )
-    assert special.condensation is not None
-    assert special.tricritical is not None
-    ends = [p.control for p in (special.condensation, special.algorithmic) if p is not None]
-    far = special.tricritical.control * (1.1 if model.easier == "down" else 0.9)
-    near = min(ends) if model.easier == "down" else max(ends)
-    return min(near, far), max(near, far)
-
-
-def phase_diagram(
-    model: Model,
-    path: Path,
-    control_range: tuple[float, float] | None = None,
-    points: int = 200,
-    target: Target | None = None,
-) -> Diagram:
-    """Compute the phase diagram of a model along a denoising path.
-
-    Parameters
-    ----------
-    model, path
-        The model and the denoising path.
-    control_range
-        (lo, hi), 0 < lo < hi; by default from condensation, or from the algorithmic threshold if that has
-        more signal, to 10 % past the tricritical point.
-    points
-        Points per line, >= 2.
-    target
-        Whose verdicts the diagram gives: "planted" or "random" (if the model has a random counterpart);
-        by default "random" where there is one.
-
-    Raises
-    ------
-    InputError
-        For a bad range or target, or when the default range does not exist.
-    NumericalError
-        If a solver fails.
-    """
-    solver = geometry_of(model, path)
-    special = thresholds(model, path)
-    lo, hi = check_range(model, control_range) if control_range is not None else default_range(model, special)
-    points = integer_between("points", points, 2, MOST_POINTS)
-    chosen = model.check_target(target)
-    lines = traced(solver, special, (lo, hi), points)
-    return Diagram(
-        model=model, path=path, control_range=(lo, hi), points=points, target=chosen, lines=lines, thresholds=special,
-        provenance=provenance(),
-    )  # fmt: skip
-
-
-@singledispatch
-def traced(geo: Geometry, special: Thresholds, control_range: tuple[float, float], points: int) -> dict[str, Line]:
-    """Return the lines of a geometry by name."""
-    return LineTracer(geo, special, control_range, points).lines()
-
-
-@traced.register(RegularGeometry)
-def _of_regular_graphs(
-    geo: RegularGeometry, special: Thresholds, control_range: tuple[float, float], points: int
-) -> dict[str, Line]:
-    return regular_lines(geo, control_range, points)
-
-
-def check_range(model: Model, given: Any) -> tuple[float, float]:
-    """Return (lo, hi) after checking that 0 < lo < hi."""
-    ends = as_list(f"the range of {model.control}", given, "two numbers (lo, hi)")
-    if len(ends) != 2:
-        raise InputError(f"the range of {model.control} must be two numbers (lo, hi), got {told(given)}")
-    lo, hi = (as_float(f"the range of {model.control}", x) for x in ends)
-    if not 0 < lo < hi:
-        raise InputError(f"the range of {model.control} must satisfy 0 < lo < hi, got ({lo:g}, {hi:g})")
-    return lo, hi
-
-
-def provenance() -> dict[str, Any]:
-    """Return versions and date, to be stored with results."""
-    from amp_theory import __version__
-
-    return {
-        "amp_theory": __version__, "numpy": np.__version__, "python": platform.python_version(),
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }  # fmt: skip
 
 
 def as_diagram(diagram: object) -> Diagram:

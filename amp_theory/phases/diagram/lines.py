@@ -17,7 +17,9 @@ from amp_theory.phases.geometry.geometry import Branch, Coexistence, Geometry
 from amp_theory.phases.geometry.solved import SAFETY
 from amp_theory.phases.points.fixed_points import stable_fixed_points
 from amp_theory.tools.arrays import EPS, Array
+from amp_theory.tools.reports import Reported
 from amp_theory.tools.results import Thresholds
+from amp_theory.tools.tables import ERROR, ResultTable
 
 LINES = ("informed_spinodal", "first_order", "uninformed_spinodal")
 #: relative distance at which an end of the range counts as a special point
@@ -29,13 +31,30 @@ TAKEN_OVER = "another branch takes over"
 
 
 @dataclass(frozen=True, eq=False)
-class Line:
+class Line(Reported):
     """One line of a phase diagram, as arrays of one length.
 
-    control and strength are its points; overlap is the overlap of the branch that appears or disappears
-    (spinodals) or of the upper branch (first order, lower_overlap being the other); error bounds the
-    strength.  Points with the same `segment` number are connected; `ends` tells for every segment why it
-    starts and stops.
+    Parameters
+    ----------
+    control, strength
+        Its points.
+    overlap
+        The overlap of the branch that appears or disappears (spinodals), or of the upper branch (first order).
+    lower_overlap
+        The overlap of the lower branch; None for spinodals.
+    error
+        Absolute bounds on the strength.
+    segment
+        Points with the same number are connected.
+    ends
+        Why every segment starts and stops.
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, SphericalPSpin, phase_diagram
+    >>> line = phase_diagram(SphericalPSpin(p=3), Flow(), points=5).line("first_order")
+    >>> len(line), line.ends[0]
+    (5, ('tricritical point', 'zero strength'))
     """
 
     control: Array
@@ -49,8 +68,37 @@ class Line:
     def __len__(self) -> int:
         return len(self.control)
 
-    def to_dict(self, control: str, strength: str) -> dict[str, Any]:
-        """Return plain data, control and strength under their own names."""
+    def report(self) -> str:
+        """Return a readable text: how far every segment goes, and why it starts and stops."""
+        lines = [f"{len(self)} points" if len(self) else "no points"]
+        for number, (start, stop) in enumerate(self.ends):
+            part = self.segment == number
+            if part.any():
+                c, s = self.control[part], self.strength[part]
+                lines.append(f"  ({c[0]:.6g}, {s[0]:.6g}), {start}, to ({c[-1]:.6g}, {s[-1]:.6g}), {stop}")
+        return "\n".join(lines)
+
+    def table(self, control: str = "control", strength: str = "strength") -> ResultTable:
+        """Return the points as rows.
+
+        Parameters
+        ----------
+        control, strength
+            Names of their columns.
+        """
+        columns: dict[str, Any] = {"segment": self.segment, control: self.control, strength: self.strength}
+        lower = [None] * len(self) if self.lower_overlap is None else self.lower_overlap
+        columns |= {"overlap": self.overlap, "lower_overlap": lower, ERROR + strength: self.error}
+        return ResultTable("line", columns)
+
+    def to_dict(self, control: str = "control", strength: str = "strength") -> dict[str, Any]:
+        """Return plain data.
+
+        Parameters
+        ----------
+        control, strength
+            Names under which these stand.
+        """
         columns = {control: self.control, strength: self.strength, "overlap": self.overlap}
         if self.lower_overlap is not None:
             columns["lower_overlap"] = self.lower_overlap

@@ -12,7 +12,8 @@ import numpy as np
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
 from amp_theory.models.catalogue import MODELS, PARTS, PATHS, SCHEDULES, build_model, build_path
-from amp_theory.phases.diagram.diagram import FORMAT, MOST_POINTS, VERSION, Diagram, check_range
+from amp_theory.phases.diagram.compute import MOST_POINTS, check_range
+from amp_theory.phases.diagram.diagram import FORMAT, VERSION, Diagram
 from amp_theory.phases.diagram.lines import LINES, Line
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import FileError, InputError, integer_between
@@ -32,10 +33,19 @@ def load(file: str | os.PathLike[str], model: Model | None = None, path: Path | 
     path
         Needed for a path, or a schedule, of the user's own.
 
+    Returns
+    -------
+    Diagram
+        The diagram, which answers and draws as before.
+
     Raises
     ------
     FileError
         If the file is damaged, not a diagram, of a newer version, or of another model or path than given.
+
+    See Also
+    --------
+    Diagram.save : Which writes it.
     """
     data = read_json(file)
     if not isinstance(data, dict) or data.get("format") != FORMAT:

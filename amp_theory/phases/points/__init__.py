@@ -7,6 +7,6 @@ May import: tools, ingredients, models, equations_of_state, exact.digits, phases
   F = dF/dz = 0 at positive strength; `regular_graphs`: the smallest densities with a property; `populations`:
   the points of colourings; `expansion`: the normal form next to a tricritical point; `scan`: a threshold against a
   parameter.
-- `fixed_points`: all fixed points at one control and strength, regions, and the iterates of state evolution.
+- `fixed_points`: all fixed points at one control and strength, and regions; `state_evolution`: its iterates.
 - `targets`: whose verdict it is, and which other algorithms are known.
 """

@@ -51,8 +51,9 @@ from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.phases.points.tricritical import sorted_cusps
 from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import InputError, NumericalError, as_array, as_float, integer_between
-from amp_theory.tools.html import table
-from amp_theory.tools.results import Located, Reported, titled
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.results import Located, titled
+from amp_theory.tools.tables import ResultTable
 
 #: steps of numerical derivatives: in the coordinate, relative, between these; in the strength; in the control, relative
 LEAST_STEP, MOST_STEP, STRENGTH_STEP, CONTROL_STEP = 5e-4, 4e-3, 2e-3, 2e-3
@@ -65,8 +66,19 @@ FARTHEST = 1e100
 
 
 @dataclass(frozen=True)
-class Coefficient:
-    """A number with an absolute bound on its error."""
+class Coefficient(Reported):
+    """A number with an absolute bound on its error.
+
+    Parameters
+    ----------
+    value, error
+        The number, and the bound >= 0.
+
+    Examples
+    --------
+    >>> print(Coefficient(0.5, 1e-9).times(-2))
+    -1 +- 2e-09
+    """
 
     value: float
     error: float
@@ -74,11 +86,32 @@ class Coefficient:
     def __float__(self) -> float:
         return self.value
 
-    def __str__(self) -> str:
+    def report(self) -> str:
+        """Return the number with its error bound."""
         return f"{self.value:.12g} +- {self.error:.1g}"
 
+    def table(self) -> ResultTable:
+        """Return the number and its error bound as one row."""
+        return ResultTable("coefficient", {"value": [self.value], "error_of_value": [self.error]})
+
     def times(self, factor: float) -> Coefficient:
-        """Return a multiple."""
+        """Return a multiple.
+
+        Parameters
+        ----------
+        factor
+            A finite number.
+
+        Returns
+        -------
+        Coefficient
+            With its bound.
+
+        Raises
+        ------
+        InputError
+            If the factor is no number.
+        """
         number = as_float("factor", factor)
         return Coefficient(number * self.value, abs(number) * self.error)
 
@@ -93,6 +126,12 @@ class TricriticalExpansion(Reported):
 
     Attributes
     ----------
+    model, path, parameters
+        The model and the path by name, and the model's parameters.
+    control, strength
+        The names of control and strength.
+    direction
+        +1 or -1: the sign of the change of control that opens the loop.
     point
         The tricritical point.
     overlap_opening
@@ -101,6 +140,10 @@ class TricriticalExpansion(Reported):
         b: all three lines have the strength w_c + b epsilon to this order.
     strength_opening
         c: the spinodals have w_c + b epsilon -+ c epsilon^(3/2), upper sign for the informed one.
+
+    See Also
+    --------
+    tricritical_expansion : Which returns it, with an example.
     """
 
     model: str
@@ -151,6 +194,13 @@ class TricriticalExpansion(Reported):
         ------
         InputError
             If a control lies on the other side, where there is no transition.
+
+        Examples
+        --------
+        >>> from amp_theory import Flow, SphericalPSpin, tricritical_expansion
+        >>> lines = tricritical_expansion(SphericalPSpin(p=3), Flow()).lines(0.66)
+        >>> [round(float(line["snr"]), 6) for line in lines.values()]
+        [0.115867, 0.1175, 0.119133]
         """
         side = "<=" if self.direction < 0 else ">="
         values = as_array(self.control, control, f"{side} {self.point.control:.12g}")
@@ -172,10 +222,14 @@ class TricriticalExpansion(Reported):
             "uninformed_spinodal": {**at, self.strength: middle + split, "overlap": q - opening},
         }
 
+    @property
+    def _numbers(self) -> dict[str, Coefficient]:
+        names = ("overlap_opening", "strength_slope", "strength_opening", "first_order_jump", "spinodal_jump")
+        return {name: getattr(self, name) for name in names}
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
-        names = ("overlap_opening", "strength_slope", "strength_opening", "first_order_jump", "spinodal_jump")
-        numbers = {name: getattr(self, name) for name in names}
+        numbers = self._numbers
         return {
             "model": self.model, "parameters": self.parameters, "path": self.path, "control": self.control,
             "strength": self.strength, "direction": self.direction, "tricritical": self.point.to_dict(),
@@ -206,12 +260,19 @@ class TricriticalExpansion(Reported):
         """Return a readable text."""
         return "\n".join([self._title, *(f"  {name:<18} {text}" for name, text in self._rows())])
 
-    def _repr_html_(self) -> str:
-        return table(self._title, ["", "to leading order"], self._rows())
+    def table(self) -> ResultTable:
+        """Return the coefficients as rows, with the power of epsilon that each belongs to."""
+        half, slope, opening = self.overlap_exponent, 1.0, self.strength_exponent
+        powers = (half, slope, opening, half, half)
+        rows = [(n, x.value, x.error, p) for (n, x), p in zip(self._numbers.items(), powers, strict=True)]
+        return ResultTable.of_rows(self._title, ["coefficient", "value", "error_of_value", "power_of_epsilon"], rows)
 
 
 def tricritical_expansion(model: Model, path: Path, number: int = 0) -> TricriticalExpansion:
     """Return the normal form of the equation of state at a tricritical point: how the three lines open from it.
+
+    It is derived on top of this module; the exponents are those of L. D. Landau and E. M. Lifshitz, Statistical
+    Physics, chapter on the critical point.
 
     Parameters
     ----------
@@ -219,6 +280,11 @@ def tricritical_expansion(model: Model, path: Path, number: int = 0) -> Tricriti
         The model and the denoising path.
     number
         0 for `thresholds(model, path).tricritical`, 1 and so on for its `further_tricritical`.
+
+    Returns
+    -------
+    TricriticalExpansion
+        The coefficients with their error bounds; the normal form stands on top of this module.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""All fixed points at given control and strength, and the iterates of state evolution.
+"""All fixed points at given control and strength, and the regions they make.
 
 At a given strength the folds cut the fixed points into pieces on which the control is monotone in the
 coordinate, so each piece holds one fixed point or none: comparing the control with its values at the
@@ -7,25 +7,23 @@ folds counts them, a bracketed Newton iteration finds them.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from amp_theory.equations_of_state.base import TINY, EquationOfState
-from amp_theory.equations_of_state.choose import equation_of_state_of
 from amp_theory.equations_of_state.surface import Errors, Surface
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
 from amp_theory.phases.geometry.branches import follow
 from amp_theory.phases.geometry.folds import locate
 from amp_theory.phases.geometry.geometry import Geometry, joined
-from amp_theory.phases.geometry.solved import SAFETY, check, geometry_of
+from amp_theory.phases.geometry.solved import SAFETY, geometry_of
 from amp_theory.phases.points.thresholds import sharpener
 from amp_theory.tools.arrays import EPS, Array, Bools
-from amp_theory.tools.errors import InputError, NumericalError, as_float, integer_between, positive, told, unknown_name
-from amp_theory.tools.results import FixedPoint, FixedPoints, Kind, Status
+from amp_theory.tools.errors import InputError, told
+from amp_theory.tools.fixed_points import FixedPoint, FixedPoints, Kind
 
 #: where next to q = rho roots are looked for, in units of 1/variance
 FARTHEST_ROOT = 1e40
@@ -41,6 +39,17 @@ def broadcast(model: Model, path: Path, control: npt.ArrayLike, strength: npt.Ar
             f"{model.control} and {path.strength} must broadcast, got shapes {c.shape} and {s.shape}"
         ) from None
     return model.intensity(c), path.internal(s)
+
+
+def single(question: str, model: Model, path: Path, control: float, strength: float) -> tuple[Array, Array]:
+    """Return (intensity, internal strength), checked, for what takes one of each."""
+    intensity, s = broadcast(model, path, control, strength)
+    if intensity.ndim:
+        raise InputError(
+            f"{question} takes one control and one strength, got {told(control)} and {told(strength)}; "
+            "uninformed_overlap takes arrays"
+        )
+    return intensity, s
 
 
 def fixed_coordinates(geo: Geometry, intensity: Array, strength: Array) -> Array:
@@ -190,12 +199,59 @@ def uninformed_overlap(model: Model, path: Path, control: npt.ArrayLike, strengt
 
     It is what AMP, and a sampler with the best efficient denoiser, has at large size.  At zero strength it
     is the limit of small strength.
+
+    Parameters
+    ----------
+    model, path
+        The model and the denoising path.
+    control, strength
+        The control > 0 and the strength >= 0, of shapes that broadcast.
+
+    Returns
+    -------
+    array
+        q in [0, rho], in the units of s^2, of the broadcast shape.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range, or the shapes do not fit.
+    NumericalError
+        If a solver fails.
+
+    Examples
+    --------
+    >>> from amp_theory import Flow, IsingPSpin
+    >>> uninformed_overlap(IsingPSpin(p=3), Flow(), control=0.7, strength=[0.05, 0.12]).round(9).tolist()
+    [0.056513502, 0.193752018]
+    >>> informed_overlap(IsingPSpin(p=3), Flow(), control=0.7, strength=[0.05, 0.12]).round(9).tolist()
+    [0.056513502, 0.724855205]
     """
     return _branch_overlap(model, path, control, strength, first=True)
 
 
 def informed_overlap(model: Model, path: Path, control: npt.ArrayLike, strength: npt.ArrayLike) -> Array:
-    """Return the overlap state evolution reaches from full overlap, broadcast over control and strength."""
+    """Return the overlap state evolution reaches from full overlap, broadcast over control and strength.
+
+    Parameters
+    ----------
+    model, path, control, strength
+        As for `uninformed_overlap`.
+
+    Returns
+    -------
+    array
+        q in [0, rho], in the units of s^2, of the broadcast shape.
+
+    Raises
+    ------
+    InputError, NumericalError
+        As `uninformed_overlap` does.
+
+    See Also
+    --------
+    uninformed_overlap : With an example of both.
+    """
     return _branch_overlap(model, path, control, strength, first=False)
 
 
@@ -226,6 +282,17 @@ def fixed_points(model: Model, path: Path, control: float, strength: float, digi
     FixedPoints
         Sorted by overlap; stable and unstable ones alternate.
 
+    Raises
+    ------
+    InputError
+        If a value is out of range, or `digits` are not there for the model.
+    NumericalError
+        If a solver fails.
+
+    References
+    ----------
+    arXiv:2308.14085: phi(q) = Psi(xi'(q), strength) - [q xi'(q) - xi(q)]/2, whose stationary points these are.
+
     Examples
     --------
     >>> from amp_theory import Flow, IsingPSpin
@@ -234,12 +301,7 @@ def fixed_points(model: Model, path: Path, control: float, strength: float, digi
     """
     sharp = sharpener(model, path, digits)
     geo = geometry_of(model, path)
-    intensity, s = broadcast(model, path, control, strength)
-    if intensity.ndim:
-        raise InputError(
-            f"fixed_points takes one control and one strength, got {told(control)} and {told(strength)}; "
-            "uninformed_overlap takes arrays"
-        )
+    intensity, s = single("fixed_points", model, path, control, strength)
     lam, internal = intensity.reshape(1), s.reshape(1)
     geo = geo.at(float(lam[0]))
     z = fixed_coordinates(geo, lam, internal)[0]
@@ -254,11 +316,7 @@ def fixed_points(model: Model, path: Path, control: float, strength: float, digi
     bounds = geo.eos.errors(f)
     points = [_point(f, bounds, k, evidence, geo.eos.prior.entropy) for k in range(len(z))]
     if null:
-        rho = geo.eos.prior.second_moment
-        points.insert(0, FixedPoint(
-            overlap=0.0, free_entropy=0.0, stable=below, kind="unstable", mmse=rho, mutual_information=evidence,
-            signal=0.0, errors={"overlap": 0.0, "free_entropy": 0.0, "mutual_information": 0.0},
-        ))  # fmt: skip
+        points.insert(0, _null_point(below, evidence, geo.eos.prior.second_moment))
     named = tuple(
         replace(p, stable=good, kind=kind) for p, good, kind in zip(points, stable, _kinds(stable), strict=True)
     )
@@ -294,6 +352,14 @@ def _point(f: Surface, bounds: Errors, k: int, evidence: float, entropy: float) 
     )  # fmt: skip
 
 
+def _null_point(stable: bool, evidence: float, rho: float) -> FixedPoint:
+    """Return q = 0 at zero strength, its kind still open."""
+    return FixedPoint(
+        overlap=0.0, free_entropy=0.0, stable=stable, kind="unstable", mmse=rho, mutual_information=evidence,
+        signal=0.0, errors={"overlap": 0.0, "free_entropy": 0.0, "mutual_information": 0.0},
+    )  # fmt: skip
+
+
 def _kinds(stable: list[bool]) -> list[Kind]:
     """Name the fixed points from their stability, in order of overlap."""
     kinds: list[Kind] = ["intermediate" if good else "unstable" for good in stable]
@@ -301,128 +367,3 @@ def _kinds(stable: list[bool]) -> list[Kind]:
     kinds[where[-1]] = "informed"
     kinds[where[0]] = "uninformed"
     return kinds
-
-
-@dataclass(frozen=True, eq=False)
-class StateEvolution:
-    """Iterates of state evolution: overlap and mmse, shape (steps + 1,), from the start on.
-
-    Parameters
-    ----------
-    overlap, mmse
-        q and rho - q of every iterate, the start first.
-    converged
-        Whether the limit of the iteration is known to lie within `error` of the last overlap.
-    start
-        From where.
-    error
-        Bound on the distance of the last overlap from the limit; infinite if it is not known.
-    status
-        "converged"; "max_steps" (stopped on the way, which may lead anywhere); "stalled" (rounding hides whether
-        the iteration goes on, as at a fold: see `fixed_points`).
-    """
-
-    overlap: Array
-    mmse: Array
-    converged: bool
-    start: str
-    error: float = math.inf
-    status: Status = Status.MAX_STEPS
-
-
-def state_evolution(
-    model: Model, path: Path, control: float, strength: float, start: str | float = "uninformed", max_steps: int = 1000,
-    tolerance: float = 1e-12,
-) -> StateEvolution:  # fmt: skip
-    """Iterate q <- G(xi'(q), strength), the overlap of AMP in successive iterations at large size.
-
-    It ends as soon as the limit is known, which a small step does not tell: next to an unstable fixed point, and where
-    two fixed points have just vanished, steps are small far from the limit.  For dense models the limit is bracketed;
-    for sparse ones its distance is estimated from the rate at which steps shrink.
-
-    Parameters
-    ----------
-    model, path, control, strength
-        As for `fixed_points`.
-    start
-        "uninformed" (q = (E s)^2, or just above it where q = 0 is an unstable fixed point), "informed"
-        (q = rho, or just below it where that is an unstable fixed point), or an overlap in [0, rho].
-    max_steps
-        Iterations at most, >= 1.
-    tolerance
-        Largest distance of the last overlap q from the limit, > 0, relative to q, for dense models to rho - q if that
-        is smaller (to rho where the limit may be rho); 1e-9 is enough where rounding hides more digits.
-
-    Returns
-    -------
-    StateEvolution
-        The iterates, and whether they have converged.
-
-    Raises
-    ------
-    InputError
-        For a bad argument.
-    NumericalError
-        If an iterate is not finite; `partial` holds those before.
-
-    Examples
-    --------
-    >>> from amp_theory import Flow, SherringtonKirkpatrick
-    >>> run = state_evolution(SherringtonKirkpatrick(), Flow(), control=2.0, strength=0.1)
-    >>> bool(run.converged and run.overlap[0] == 0)
-    True
-    >>> slow = state_evolution(SherringtonKirkpatrick(), Flow(), control=0.7, strength=1e-12, max_steps=3)
-    >>> slow.converged, slow.status
-    (False, 'max_steps')
-    """
-    check(model, path)
-    eos = equation_of_state_of(model, path)
-    intensity, s = broadcast(model, path, control, strength)
-    if intensity.ndim:
-        raise InputError(
-            f"state_evolution takes one control and one strength, got {told(control)} and {told(strength)}"
-        )
-    begin = _checked_start(start, eos.prior.second_moment)
-    tolerance = positive("tolerance", tolerance)
-    number = integer_between("max_steps", max_steps, 1, 10**9)
-    return _iterated(eos, float(intensity), float(s), begin, str(start), number, tolerance)
-
-
-def _iterated(
-    eos: EquationOfState, intensity: float, strength: float, begin: str | float, start: str, max_steps: int,
-    tolerance: float,
-) -> StateEvolution:  # fmt: skip
-    """Return the iterates from `begin`, named `start`, up to where their limit is known or nothing more tells it."""
-    iterates = eos.state_evolution(intensity, strength, begin)
-    overlap, gap = ([x] for x in next(iterates))
-    error, status = math.inf, Status.MAX_STEPS
-    for _ in range(max_steps):
-        q, rest = next(iterates)
-        if not (math.isfinite(q) and math.isfinite(rest)):
-            raise NumericalError(
-                f"state evolution of {eos.model!r} is not finite after {len(overlap)} steps",
-                "fixed_points does not need its steps",
-                partial=StateEvolution(np.array(overlap), np.array(gap), False, start),
-            )
-        overlap.append(q)
-        gap.append(rest)
-        error = eos.error_of_last(intensity, strength, overlap, gap, tolerance)
-        if math.isfinite(error):
-            status = Status.CONVERGED
-            break
-        if eos.stalled(overlap, gap):
-            status = Status.STALLED
-            break
-    return StateEvolution(np.array(overlap), np.array(gap), status is Status.CONVERGED, start, error, status)
-
-
-def _checked_start(start: str | float, rho: float) -> str | float:
-    """Return where state evolution starts, a name or an overlap."""
-    if isinstance(start, str):
-        if start not in ("uninformed", "informed"):
-            raise unknown_name("start", start, ["uninformed", "informed"])
-        return start
-    begin = as_float("start", start, f"in [0, {rho:g}] (or uninformed, informed)")
-    if not 0 <= begin <= rho:
-        raise InputError(f"start must be uninformed, informed or an overlap in [0, {rho:g}], got {told(start)}")
-    return begin

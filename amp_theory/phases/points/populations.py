@@ -17,8 +17,8 @@ from dataclasses import replace
 import numpy as np
 
 from amp_theory.equations_of_state.populations.fitted import FitData, FittedEquationOfState, powers_of
+from amp_theory.equations_of_state.populations.found import PopulationPoint
 from amp_theory.equations_of_state.populations.population import (
-    PopulationPoint,
     PopulationRun,
     check_coloring,
     side_overlap,
@@ -76,10 +76,22 @@ def population_thresholds(
         An executor of the standard library's kind for the runs; a file to which the run is saved and from which it is
         resumed; a function of (finished, all runs).
 
+    Returns
+    -------
+    Thresholds
+        Each point with two standard errors, or None with a reason.
+
     Raises
     ------
+    InputError
+        If the model is no colouring.
     FileError
         If the checkpoint belongs to another problem.
+
+    See Also
+    --------
+    thresholds : The same without checkpoints; and for all other models.
+    population_isotherm : The points from which they are found, with an example.
     """
     check_coloring(model, path)
     run = PopulationRun(model, path, {"question": "special points"}, executor, checkpoint, progress)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,8 +16,19 @@ from amp_theory.models.base import Model
 from amp_theory.phases.geometry.folds import Cusp, fold_curve
 from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.phases.points.tricritical import cusp_point
-from amp_theory.tools.errors import InputError, NumericalError, answer_of, as_float, as_list, one_of, told
-from amp_theory.tools.results import POINTS, Located
+from amp_theory.tools.errors import (
+    InputError,
+    NumericalError,
+    answer_of,
+    as_float,
+    as_list,
+    integer_between,
+    one_of,
+    told,
+)
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.results import POINTS, Located, MissingPoint, points_table
+from amp_theory.tools.tables import ResultTable
 
 #: bisections and secant steps at most
 STEPS = 80
@@ -26,23 +37,57 @@ SLOPE_STEP = 1e-5
 
 
 @dataclass(frozen=True)
-class ScanCusp:
+class ScanCusp(Reported):
     """Where first-order behaviour at zero strength ends: the tricritical point reaches strength zero.
 
-    value is the parameter, error its absolute bound, control the control there.
+    Parameters
+    ----------
+    value, error
+        The parameter, and an absolute bound on its error.
+    control
+        The model's control there.
+
+    See Also
+    --------
+    scan_threshold : Which finds it, with an example.
     """
 
     value: float
     error: float
     control: float
 
+    def __float__(self) -> float:
+        return self.value
+
+    def report(self) -> str:
+        """Return the parameter with its error bound, and the control there."""
+        return f"value = {self.value:.12g} +- {self.error:.1g}, control = {self.control:.12g}"
+
+    def table(self) -> ResultTable:
+        """Return the cusp as one row."""
+        return ResultTable("cusp", {"value": [self.value], "error_of_value": [self.error], "control": [self.control]})
+
 
 @dataclass(frozen=True)
-class Scan:
+class Scan(Reported):
     """A threshold for many values of a model parameter.
 
-    points holds the threshold for every value, None where it does not exist, for the reason in `reasons`;
-    cusps the parameter values between them at which it appears or disappears.
+    Parameters
+    ----------
+    name
+        Which threshold.
+    values
+        The values of the parameter, increasing.
+    points
+        The threshold for every value, None where it does not exist.
+    reasons
+        For every value why the threshold does not exist, None where it does.
+    cusps
+        The parameter values between them at which it appears or disappears.
+
+    See Also
+    --------
+    scan_threshold : Which returns it, with an example.
     """
 
     name: str
@@ -61,6 +106,33 @@ class Scan:
         """The first of the cusps, None if there is none."""
         return self.cusps[0] if self.cusps else None
 
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[Located | MissingPoint]:
+        return (self[k] for k in range(len(self)))
+
+    def __getitem__(self, index: int) -> Located | MissingPoint:
+        number = integer_between("index", index, -len(self), len(self) - 1)
+        names = next(((p.control_name, p.strength_name) for p in self.points if p is not None), ("control", None))
+        reason = self.reasons[number] or "it was not looked for"
+        return self.points[number] or MissingPoint(self.name, reason, names[0], names[1] or "strength")
+
+    @property
+    def title(self) -> str:
+        """Which threshold, and for which values."""
+        return f"{self.name} for {len(self)} values from {self.values[0]:.6g} to {self.values[-1]:.6g}"
+
+    def report(self) -> str:
+        """Return a readable text: the threshold for every value or why there is none, and where it ends."""
+        rows = [f"  {value:<14.8g} {point.reason if isinstance(point, MissingPoint) else point}"
+                for value, point in zip(self.values, self, strict=True)]  # fmt: skip
+        return "\n".join([self.title, *(f"  ends at {cusp}" for cusp in self.cusps), *rows])
+
+    def table(self) -> ResultTable:
+        """Return the threshold for every value as rows."""
+        return points_table(self.title, [{"value": value} for value in self.values], list(self))
+
 
 def scan_threshold(
     model_of: Callable[[float], Model], name: str, values: Sequence[float], path: Path | None = None
@@ -78,6 +150,18 @@ def scan_threshold(
         the next, the end is solved for.
     path
         The path, of interest for tricritical only; Flow() by default.
+
+    Returns
+    -------
+    Scan
+        The threshold for every value, or why there is none, and its ends.
+
+    Raises
+    ------
+    InputError
+        For an unknown name, values that do not increase, or a model that cannot be made.
+    NumericalError
+        If a solver fails.
 
     Examples
     --------

@@ -66,6 +66,10 @@ def thresholds(model: Model, path: Path, digits: int | None = None) -> Threshold
     NumericalError
         If a solver fails.
 
+    References
+    ----------
+    arXiv:2308.14085; the equations stand on top of the modules `zero_strength` and `tricritical`.
+
     Examples
     --------
     >>> from amp_theory import Flow, SphericalPSpin
