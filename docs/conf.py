@@ -27,7 +27,7 @@ nitpicky = True
 #: what names in signatures and docstrings have no page: types of other libraries, ours that are not public, arguments
 nitpick_ignore_regex = [
     ("py:class", r"(numpy|np|npt|pd|sympy|abc|collections|concurrent|fractions|os|pathlib)\..*"),
-    ("py:class", r"Array|array_like|Axes|Drawable|ndarray\[.*"),
+    ("py:class", r"Array|array_like|Axes|Drawable|ndarray"),
     ("py:class", r"amp_theory\.\w+\..*"),
     ("py:obj", r"[a-z_]+|numpy\.random\.SeedSequence"),
 ]
