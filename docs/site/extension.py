@@ -27,9 +27,10 @@ def escaped(app: Sphinx, what: str, name: str, obj: object, options: object, lin
 def shortened(
     app: Sphinx, what: str, name: str, obj: object, options: object, signature: str | None, returns: str | None
 ) -> tuple[str | None, str | None]:
-    """Return a signature in which arrays are called arrays."""
+    """Return a signature in which arrays are called arrays, and which can be read as Python."""
 
     def short(text: str | None) -> str | None:
+        text = text and text.replace("<factory>", "...")
         text = text and re.sub(r"TypeAliasForwardRef\('(\w+)'\)", r"\1", text)
         return text and re.sub(
             r"[~\w.]*ndarray\[tuple\[[~\w.]*Any, \.\.\.\], [~\w.]*dtype\[([~\w.]+)\]\]", r"ndarray[\1]", text

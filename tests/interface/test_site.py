@@ -179,6 +179,9 @@ def test_every_public_name_has_a_page(site, pages):
 def test_no_page_tells_of_a_mistake(site, pages):
     assert [name for name, page in pages.items() if page.classes & {"system-message", "problematic", "stderr"}] == []
     assert [name for name, page in pages.items() if "merror" in page.tags] == []
+    raw = re.compile(r"~amp_theory\.|~typing\.|ForwardRef|&lt;factory&gt;")
+    reference = [name for name in pages if name.startswith("reference/")]
+    assert [name for name in reference if raw.search((site / name).read_text(encoding="utf-8"))] == []
 
 
 def test_equations_are_rendered(pages):
