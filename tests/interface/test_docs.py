@@ -29,8 +29,6 @@ pytestmark = pytest.mark.skipif(not DOCS.exists(), reason="installed without the
 #: the pages whose code is run, and all pages
 RUN = ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{page.name}" for page in DOCS.glob("*.md"))]
 PAGES = [*RUN, "CHANGELOG.md", "amp_theory/README.md"]
-#: what a source distribution does not hold
-REPOSITORY_ONLY = ("figures/", "notebooks/", ".ci/")
 
 
 def read(page):
@@ -53,9 +51,7 @@ def prose(text):
 
 
 def stored(name):
-    """Return whether a file is where it is said to be; what is not distributed needs the repository."""
-    if name.startswith(REPOSITORY_ONLY) and not (ROOT / name.split("/")[0]).exists():
-        return True
+    """Return whether a file is where it is said to be."""
     return (ROOT / name).exists()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,20 @@ def test_the_second_command_installs_and_tests(text):
     """It is what `.ci/run` looks for and runs."""
     commands = re.findall(r"^```sh\n(.*?)^```", text, re.S | re.M)
     assert commands[1] == 'python -m pip install ".[test]" && python -m pytest\n'
+
+
+def test_it_says_how_long_the_tests_take(text):
+    """The integration ends a run that takes longer."""
+    integration = README.parent / ".ci" / "run"
+    minutes = int(re.search(r"takes less than (\d+) minutes on two cores", text)[1])
+    assert re.search(r'^timeout (\d+) bash .*"\$command"$', integration.read_text(), re.M)[1] == str(60 * minutes)
+
+
+def test_it_names_the_lowest_python(text):
+    project = tomllib.loads((README.parent / "pyproject.toml").read_text())["project"]
+    lowest = re.search(r"^Python (3\.\d+) or newer", text, re.M)[1]
+    assert project["requires-python"] == f">={lowest}"
+    assert f"Programming Language :: Python :: {lowest}" in project["classifiers"]
 
 
 def test_introduction_names_the_path_it_speaks_of(text):

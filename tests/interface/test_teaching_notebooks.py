@@ -118,8 +118,13 @@ def text_of(notebook: dict[str, Any]) -> str:
     return "\n".join("".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "markdown")
 
 
-def execute(notebook: dict[str, Any], folder: Path, claims: list[str]) -> tuple[list[Any], list[Any], dict[str, bool]]:
-    """Return the code cells of an executed notebook, the panels of its figures, and which claims hold."""
+def execute(
+    notebook: dict[str, Any], folder: Path, claims: list[str], kept: str = ""
+) -> tuple[list[Any], list[Any], dict[str, bool]]:
+    """Return the code cells of an executed notebook, the panels of its figures, and which claims hold.
+
+    If there is a place for executed notebooks, from which the site is built, it is stored there under the name `kept`.
+    """
     nbclient = pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")
     import nbformat
@@ -132,7 +137,11 @@ def execute(notebook: dict[str, Any], folder: Path, claims: list[str]) -> tuple[
     shown = os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
     nbclient.NotebookClient(made, timeout=900, kernel_name="python3", resources=settings).execute(env=shown)
     panels, held = json.loads(made.cells[-1].outputs[0].text)
-    return [c for c in made.cells[1:-1] if c.cell_type == "code"], panels, held
+    made.cells = made.cells[1:-1]
+    if kept and (place := os.environ.get("AMP_THEORY_EXECUTED")):
+        Path(place).mkdir(exist_ok=True)
+        nbformat.write(made, Path(place) / f"{kept}.ipynb")
+    return [c for c in made.cells if c.cell_type == "code"], panels, held
 
 
 def printed(cells: list[Any]) -> str:
@@ -212,7 +221,7 @@ def test_runs_and_says_what_it_finds(name, tmp_path, monkeypatch):
     (tmp_path / "figures").mkdir()
     shutil.copy(ROOT / "figures" / "referee_xorsat.csv", tmp_path / "figures")
     notebook = stored(name)
-    cells, panels, held = execute(notebook, work, CLAIMS[name])
+    cells, panels, held = execute(notebook, work, CLAIMS[name], kept=name)
     assert not list(work.iterdir()), "a notebook leaves files behind"
     assert all(c.execution_count for c in cells)
     assert [o.text for c in cells for o in c.outputs if o.output_type == "stream" and o.name == "stderr"] == []
