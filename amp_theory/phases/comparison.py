@@ -11,7 +11,7 @@ import numpy as np
 from amp_theory.models.base import Model, Target
 from amp_theory.tools.errors import as_float, one_of
 from amp_theory.tools.reports import Reported
-from amp_theory.tools.tables import ResultTable
+from amp_theory.tools.tables import ResultTable, of_rows
 
 Certainty = Literal["theorem", "conjecture", "bound", "heuristic", "unknown"]
 Algorithm = Literal["message passing", "local moves"]
@@ -241,7 +241,7 @@ def _verdicts_table(title: str, control: str, rows: Sequence[tuple[dict[str, str
         | {name: getattr(v, name) for name in names}
         for label, v in rows
     ]
-    return ResultTable.of_rows(title, list(cells[0]), [list(row.values()) for row in cells])
+    return of_rows(title, list(cells[0]), [list(row.values()) for row in cells])
 
 
 def _plain(lo: float, hi: float) -> list[float | None]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from amp_theory.tools import html
-from amp_theory.tools.errors import InputError
+from amp_theory.tools.errors import InputError, as_list, told
 from amp_theory.tools.files import check_output, write_text
 from amp_theory.tools.sheets import Cell, csv_text
 
@@ -54,6 +54,11 @@ class ResultTable:
     columns
         Cells by the name of the quantity, without its unit: numbers, texts, truth values; None where there is none.
 
+    Raises
+    ------
+    InputError
+        For columns of several lengths, or without names.
+
     Examples
     --------
     >>> table = ResultTable("three points", {"overlap": [0.1, 0.5, None], "free_entropy": [0.0, 0.2, 0.3]})
@@ -65,62 +70,11 @@ class ResultTable:
     columns: Mapping[str, Any] = field(repr=False)
 
     def __post_init__(self) -> None:
-        assert len({len(cells) for cells in self.columns.values()}) <= 1, "columns of one table have one length"
-
-    @classmethod
-    def of_rows(cls, title: str, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> ResultTable:
-        """Return the table of these rows.
-
-        Parameters
-        ----------
-        title
-            What the table shows.
-        names
-            Of the columns, without units.
-        rows
-            Each with a cell for every name.
-
-        Returns
-        -------
-        ResultTable
-            With these rows.
-
-        Examples
-        --------
-        >>> ResultTable.of_rows("two", ["overlap", "free_entropy"], [(0.1, 0.0), (0.5, 0.2)]).rows()
-        [(0.1, 0.0), (0.5, 0.2)]
-        """
-        kept = list(rows)
-        return cls(title, {name: [row[k] for row in kept] for k, name in enumerate(names)})
-
-    @classmethod
-    def of_grid(cls, title: str, axes: Mapping[str, Any], columns: Mapping[str, Any]) -> ResultTable:
-        """Return arrays over a grid as a table with a row for every combination of the axes' values.
-
-        Parameters
-        ----------
-        title
-            What the table shows.
-        axes
-            Values along every axis by its name, shapes (n,), (m,), ...
-        columns
-            Arrays that broadcast to shape (n, m, ...) by the name of their quantity; one that is None is left out.
-
-        Returns
-        -------
-        ResultTable
-            With n m ... rows, the last axis changing fastest.
-
-        Examples
-        --------
-        >>> table = ResultTable.of_grid("grid", {"chain": [0, 1], "time": [0.0, 0.5]}, {"energy": np.zeros((2, 2))})
-        >>> table.rows()[-1]
-        (1, 0.5, 0.0)
-        """
-        mesh = np.meshgrid(*(np.asarray(values) for values in axes.values()), indexing="ij")
-        shape = mesh[0].shape
-        rest = {name: np.broadcast_to(c, shape).ravel() for name, c in columns.items() if c is not None}
-        return cls(title, {name: m.ravel() for name, m in zip(axes, mesh, strict=True)} | rest)
+        if not isinstance(self.columns, Mapping) or not all(isinstance(name, str) for name in self.columns):
+            raise InputError(f"columns must be cells by the names of quantities, got {told(self.columns)}")
+        lengths = {name: len(as_list(f"column {name!r}", c, "cells")) for name, c in self.columns.items()}
+        if len(set(lengths.values())) > 1:
+            raise InputError(f"columns of a table must have one length, got {lengths}")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -140,7 +94,7 @@ class ResultTable:
 
         See Also
         --------
-        ResultTable.of_rows : The other way round, with an example.
+        ResultTable.to_dataframe : As a data frame.
         """
         return list(zip(*([_cell(c) for c in column] for column in self.columns.values()), strict=True))
 
@@ -210,6 +164,61 @@ class ResultTable:
         if len(rows) > SHOWN:
             title, rows = f"{title} ({SHOWN} of {len(self)} rows)", rows[:SHOWN]
         return html.table(title, self.names, rows)
+
+
+def of_rows(title: str, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> ResultTable:
+    """Return the table of these rows.
+
+    Parameters
+    ----------
+    title
+        What the table shows.
+    names
+        Of the columns, without units.
+    rows
+        Each with a cell for every name.
+
+    Returns
+    -------
+    ResultTable
+        With these rows.
+
+    Examples
+    --------
+    >>> of_rows("two", ["overlap", "free_entropy"], [(0.1, 0.0), (0.5, 0.2)]).rows()
+    [(0.1, 0.0), (0.5, 0.2)]
+    """
+    kept = list(rows)
+    return ResultTable(title, {name: [row[k] for row in kept] for k, name in enumerate(names)})
+
+
+def of_grid(title: str, axes: Mapping[str, Any], columns: Mapping[str, Any]) -> ResultTable:
+    """Return arrays over a grid as a table with a row for every combination of the axes' values.
+
+    Parameters
+    ----------
+    title
+        What the table shows.
+    axes
+        Values along every axis by its name, shapes (n,), (m,), ...
+    columns
+        Arrays that broadcast to shape (n, m, ...) by the name of their quantity; one that is None is left out.
+
+    Returns
+    -------
+    ResultTable
+        With n m ... rows, the last axis changing fastest.
+
+    Examples
+    --------
+    >>> table = of_grid("grid", {"chain": [0, 1], "time": [0.0, 0.5]}, {"energy": np.zeros((2, 2))})
+    >>> table.rows()[-1]
+    (1, 0.5, 0.0)
+    """
+    mesh = np.meshgrid(*(np.asarray(values) for values in axes.values()), indexing="ij")
+    shape = mesh[0].shape
+    rest = {name: np.broadcast_to(c, shape).ravel() for name, c in columns.items() if c is not None}
+    return ResultTable(title, {name: m.ravel() for name, m in zip(axes, mesh, strict=True)} | rest)
 
 
 def _cell(value: Any) -> Cell:

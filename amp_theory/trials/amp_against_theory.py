@@ -35,7 +35,7 @@ from amp_theory.tools.checkpoints import Result, State
 from amp_theory.tools.errors import InputError, as_list, integer_between, told
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.runs import run_tasks
-from amp_theory.tools.tables import ResultTable
+from amp_theory.tools.tables import ResultTable, of_grid, of_rows
 
 #: a tolerance that no change of an overlap meets, so that all iterations are done
 NEVER = 1e-300
@@ -144,11 +144,11 @@ class AmpComparison(Reported):
             "theory": self.theory, "overlap": self.overlap.mean(axis=1), "difference": self.difference,
             "error_of_difference": self.difference_error,
         }  # fmt: skip
-        grid = ResultTable.of_grid(f"AMP against state evolution, p value {self.p_value:.3g}", axes, columns)
+        grid = of_grid(f"AMP against state evolution, p value {self.p_value:.3g}", axes, columns)
         theory = [self.theory[t - 1] for t in self.tested]
         means = [q + d for q, d in zip(theory, self.extrapolated, strict=True)]
         ends = zip(self.tested, theory, means, self.extrapolated, self.extrapolated_error, strict=True)
-        return ResultTable.of_rows(grid.title, list(grid.columns), [*grid.rows(), *((math.inf, *row) for row in ends)])
+        return of_rows(grid.title, list(grid.columns), [*grid.rows(), *((math.inf, *row) for row in ends)])
 
 
 def extrapolate(sizes: Sequence[int], differences: Array) -> tuple[Array, Array, float]:

@@ -44,7 +44,7 @@ import numpy as np
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError
 from amp_theory.tools.reports import Reported
-from amp_theory.tools.tables import ResultTable
+from amp_theory.tools.tables import ResultTable, of_rows
 
 #: a test rejects below this p value: one exact sampler in a hundred
 LEVEL = 0.01
@@ -438,7 +438,7 @@ def judgements_table(title: str, judgements: Sequence[SamplerJudgement]) -> Resu
     names = ["sampler", "outcome", "instances", "size"]
     names += [f"{prefix}{what}_difference" for what in ("energy", "overlap") for prefix in ("", "error_of_")]
     names += ["agreeing", "agreeing_from", "agreeing_to", "p_value", "shift_p_value", "effort", "reason"]
-    return ResultTable.of_rows(title, names, rows)
+    return of_rows(title, names, rows)
 
 
 def _mean(values: Sequence[float]) -> tuple[float, float]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.reports import Reported
-from amp_theory.tools.tables import ResultTable
+from amp_theory.tools.tables import ResultTable, of_grid
 
 
 @dataclass(frozen=True)
@@ -84,4 +84,4 @@ class PopulationFixedPoint(Reported):
         """Return the overlap after every sweep of every run as rows."""
         runs, sweeps = self.trajectory.shape
         axes = {"run": np.arange(runs), "sweep": np.arange(1, sweeps + 1)}
-        return ResultTable.of_grid(str(self), axes, {"overlap": self.trajectory})
+        return of_grid(str(self), axes, {"overlap": self.trajectory})

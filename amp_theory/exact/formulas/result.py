@@ -18,7 +18,7 @@ from amp_theory.tools.errors import InputError, as_array, one_of, told
 from amp_theory.tools.exclusive import alone
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.results import POINTS
-from amp_theory.tools.tables import ResultTable
+from amp_theory.tools.tables import ResultTable, of_rows
 
 #: the largest number that stands for a symbol
 LARGEST = 1e300
@@ -273,7 +273,7 @@ class ClosedForms(Reported):
             for name, formula in formulas
         ]
         rows += [(name, name, None, None, reason) for name, reason in self.reasons.items()]
-        return ResultTable.of_rows(self.title, ["of", "quantity", "formula", "condition", "reason"], rows)
+        return of_rows(self.title, ["of", "quantity", "formula", "condition", "reason"], rows)
 
     def _latex(self, expression: Any) -> str:
         if _too_long(expression):

@@ -35,7 +35,7 @@ from amp_theory.tools.errors import InputError, NumericalError, told
 from amp_theory.tools.files import check_output, read_bytes, to_json, write_text
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.results import Located, Origin
-from amp_theory.tools.tables import ResultTable
+from amp_theory.tools.tables import ResultTable, of_rows
 
 if TYPE_CHECKING:
     from amp_theory.ingredients.paths.base import Path
@@ -139,9 +139,7 @@ class Certificate(Reported):
         """Return the certified intervals as rows of decimal strings: where the solution is the only one, and lies."""
         title = f"{self.point} point of {self.model}, path {self.path}: {self.equation}"
         rows = [("x, exactly one solution in", *self.unique_within), ("x, it lies in", *self.solution)]
-        return ResultTable.of_rows(
-            title, ["quantity", "from", "to"], [*rows, *((n, *v) for n, v in self.values.items())]
-        )
+        return of_rows(title, ["quantity", "from", "to"], [*rows, *((n, *v) for n, v in self.values.items())])
 
 
 # --- writing ------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ import numpy as np
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, NumericalError, as_array, integer_between
 from amp_theory.tools.reports import Reported
-from amp_theory.tools.tables import ResultTable
+from amp_theory.tools.tables import ResultTable, of_grid
 
 #: records per chain that the estimates need
 FEWEST_RECORDS = 4
@@ -150,7 +150,7 @@ class MarkovChains(Reported):
     def table(self) -> ResultTable:
         """Return energy (per variable) and overlap of every chain at every record as rows."""
         axes = {"chain": np.arange(self.chains), "sweeps": self.times}
-        return ResultTable.of_grid(str(self).splitlines()[0], axes, {"energy": self.energy, "overlap": self.overlap})
+        return of_grid(str(self).splitlines()[0], axes, {"energy": self.energy, "overlap": self.overlap})
 
     def _kept(self, discard: int) -> Array:
         records = self.energy.shape[1]

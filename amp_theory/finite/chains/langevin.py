@@ -29,7 +29,7 @@ from amp_theory.finite.instances.dense import DenseInstance
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, as_flag, integer_between, positive, told
 from amp_theory.tools.reports import Reported
-from amp_theory.tools.tables import ResultTable
+from amp_theory.tools.tables import ResultTable, of_grid
 
 #: longest step in units of 1/T: the noise of one step then turns s by half a radian
 LONGEST_STEP = 0.125
@@ -84,7 +84,7 @@ class LangevinTrajectories(Reported):
         """Return energy (per variable), correlation with the start and overlap at every record as rows."""
         axes = {"chain": np.arange(len(self.configurations)), "time": self.times}
         columns = {"energy": self.energy, "correlation": self.correlation, "overlap": self.overlap}
-        return ResultTable.of_grid(str(self).splitlines()[0], axes, columns)
+        return of_grid(str(self).splitlines()[0], axes, columns)
 
 
 def _field(instance: DenseInstance, s: Array) -> tuple[Array, Array]:

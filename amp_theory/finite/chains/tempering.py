@@ -26,7 +26,7 @@ from amp_theory.ingredients.paths.side_information import SideInformation
 from amp_theory.tools.arrays import Array, Index
 from amp_theory.tools.errors import InputError, NumericalError, as_array, integer_between, told
 from amp_theory.tools.reports import Reported
-from amp_theory.tools.tables import ResultTable
+from amp_theory.tools.tables import ResultTable, of_grid
 
 #: rejection that the automatic ladder aims at, rounds and sweeps of the first of them, replicas at most
 REJECTION, ROUNDS, FIRST_SWEEPS, MOST_REPLICAS = 0.4, 4, 40, 200
@@ -70,7 +70,7 @@ class TemperedChains(Reported):
         """Return the energy (per variable) of every chain, factor and record as rows."""
         chains, _, records = self.energies.shape
         axes = {"chain": np.arange(chains), "factor": self.factors, "record": np.arange(records)}
-        return ResultTable.of_grid(str(self).splitlines()[0], axes, {"energy": self.energies})
+        return of_grid(str(self).splitlines()[0], axes, {"energy": self.energies})
 
 
 class Ladder:

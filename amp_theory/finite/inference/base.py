@@ -16,7 +16,7 @@ from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import InputError, as_array, as_flag, as_float, integer_between, positive, told
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.results import Status
-from amp_theory.tools.tables import ResultTable
+from amp_theory.tools.tables import ResultTable, of_grid
 
 #: fields and means below this, in units of the prior's width, have no correct digits in weights of discrete values
 RESOLVED = 1e-12
@@ -82,7 +82,7 @@ class Inference(Reported):
         batch, size = self.mean.shape
         axes = {"batch": np.arange(batch), "variable": np.arange(size)}
         columns = {"mean": self.mean, "variance": self.variance, "effective_field": self.effective_field}
-        return ResultTable.of_grid(self.report(), axes, {**columns, "converged": np.asarray(self.converged)[:, None]})
+        return of_grid(self.report(), axes, {**columns, "converged": np.asarray(self.converged)[:, None]})
 
     def overlaps(self, reference: Array) -> Array:
         """Return the overlap m^t.reference/size of every iterate, shape (iterations + 1, batch).

@@ -22,7 +22,7 @@ from amp_theory.ingredients.priors.mixtures import Mixture
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, answer_of, as_array, as_flag, told
 from amp_theory.tools.reports import Reported
-from amp_theory.tools.tables import ResultTable
+from amp_theory.tools.tables import ResultTable, of_grid
 
 #: what the sum of a variable's probabilities may miss of one
 ROUNDING = 1e-6
@@ -71,9 +71,7 @@ class Denoised(Reported):
         """Return the mean of every variable as rows, and whether that batch converged."""
         batch, size = self.mean.shape
         axes = {"batch": np.arange(batch), "variable": np.arange(size)}
-        return ResultTable.of_grid(
-            self.report(), axes, {"mean": self.mean, "converged": np.asarray(self.converged)[:, None]}
-        )
+        return of_grid(self.report(), axes, {"mean": self.mean, "converged": np.asarray(self.converged)[:, None]})
 
     def draw(self, mixture: Mixture, rng: np.random.Generator) -> Array:
         """Draw every variable from its own posterior, independently, shape (batch, size).

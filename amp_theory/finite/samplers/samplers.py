@@ -32,7 +32,7 @@ from amp_theory.ingredients.paths.side_information import Mask, SideInformation
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, as_array, as_float, integer_between, one_of, told
 from amp_theory.tools.reports import Reported
-from amp_theory.tools.tables import ResultTable
+from amp_theory.tools.tables import ResultTable, of_grid
 
 #: the snr at which a flow or diffusion ends, in units of 1/(shortest distance of two values)^2, and retention
 LAST_SNR, LAST_RETENTION = 160.0, 1 - 1e-9
@@ -90,7 +90,7 @@ class Samples(Reported):
         axes = {"step": np.arange(len(self.strength)), "configuration": np.arange(len(self.configurations))}
         columns: dict[str, Any] = {"strength": self.strength[:, None], "self_overlap": self.self_overlap}
         columns |= {"planted_overlap": self.planted_overlap, "converged": self.converged}
-        return ResultTable.of_grid(str(self).splitlines()[0], axes, columns)
+        return of_grid(str(self).splitlines()[0], axes, columns)
 
     @property
     def resolved(self) -> bool:

@@ -19,7 +19,7 @@ from amp_theory.tools.errors import FileError, answer_of, integer_between
 from amp_theory.tools.files import as_file, check_output, to_json, write, write_text
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.results import Located
-from amp_theory.tools.tables import ResultTable
+from amp_theory.tools.tables import ResultTable, of_rows
 
 ENDINGS = (".pdf", ".png", ".json", ".csv")
 TABLE = "key_points"
@@ -103,7 +103,7 @@ class KeyPoints(Reported):
     def table(self) -> ResultTable:
         """Return the numbers as rows."""
         cells = [row.to_dict() for row in self]
-        return ResultTable.of_rows("arXiv:2308.14085", list(cells[0]), [list(row.values()) for row in cells])
+        return of_rows("arXiv:2308.14085", list(cells[0]), [list(row.values()) for row in cells])
 
 
 def compute(figure: PublishedFigure, points: int = 200) -> Diagram:

@@ -22,7 +22,7 @@ from amp_theory.tools.errors import InputError, NumericalError, as_float, one_of
 from amp_theory.tools.files import check_output, to_json, write_text
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.results import POINTS, Thresholds
-from amp_theory.tools.tables import ResultTable
+from amp_theory.tools.tables import ResultTable, of_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -339,12 +339,8 @@ class Diagram(Reported):
         """Return the lines as one table: line, segment, control, strength, overlaps, error of the strength."""
         names = ["segment", self.model.control, self.path.strength, "overlap", "lower_overlap"]
         names.append(f"error_of_{self.path.strength}")
-        rows = [
-            (name, *row)
-            for name, line in self.lines.items()
-            for row in line.table(self.model.control, self.path.strength).rows()
-        ]
-        return ResultTable.of_rows(self.thresholds.title, ["line", *names], rows)
+        rows = [(name, *row) for name, line in self.lines.items() for row in line.table().rows()]
+        return of_rows(self.thresholds.title, ["line", *names], rows)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, from which `load` makes the diagram again."""
@@ -359,7 +355,7 @@ class Diagram(Reported):
             "described": [self.described[0], self.described[1] if np.isfinite(self.described[1]) else None],
             "points": {name: special[name] for name in POINTS} | more,
             "reasons": special["reasons"],
-            "lines": {n: line.to_dict(self.model.control, self.path.strength) for n, line in self.lines.items()},
+            "lines": {n: line.to_dict() for n, line in self.lines.items()},
             "provenance": dict(self.provenance),
         }  # fmt: skip
 

@@ -48,6 +48,8 @@ class Line(Reported):
         Points with the same number are connected.
     ends
         Why every segment starts and stops.
+    control_name, strength_name
+        Names of control and strength, under which they are found too: line.temperature, line.snr.
 
     Examples
     --------
@@ -64,6 +66,8 @@ class Line(Reported):
     error: Array
     segment: Array
     ends: tuple[tuple[str, str], ...] = field(default=())
+    control_name: str = "control"
+    strength_name: str = "strength"
 
     def __len__(self) -> int:
         return len(self.control)
@@ -78,28 +82,27 @@ class Line(Reported):
                 lines.append(f"  ({c[0]:.6g}, {s[0]:.6g}), {start}, to ({c[-1]:.6g}, {s[-1]:.6g}), {stop}")
         return "\n".join(lines)
 
-    def table(self, control: str = "control", strength: str = "strength") -> ResultTable:
-        """Return the points as rows.
+    def __getattr__(self, name: str) -> Array:
+        if not name.startswith("_") and name in (self.control_name, self.strength_name):
+            return self.control if name == self.control_name else self.strength
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
-        Parameters
-        ----------
-        control, strength
-            Names of their columns.
-        """
-        columns: dict[str, Any] = {"segment": self.segment, control: self.control, strength: self.strength}
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), self.control_name, self.strength_name})
+
+    @property
+    def _columns(self) -> dict[str, Array]:
+        return {self.control_name: self.control, self.strength_name: self.strength, "overlap": self.overlap}
+
+    def table(self) -> ResultTable:
+        """Return the points as rows, with error bounds on the strength."""
         lower = [None] * len(self) if self.lower_overlap is None else self.lower_overlap
-        columns |= {"overlap": self.overlap, "lower_overlap": lower, ERROR + strength: self.error}
-        return ResultTable("line", columns)
+        rest = {"lower_overlap": lower, ERROR + self.strength_name: self.error}
+        return ResultTable("line", {"segment": self.segment, **self._columns, **rest})
 
-    def to_dict(self, control: str = "control", strength: str = "strength") -> dict[str, Any]:
-        """Return plain data.
-
-        Parameters
-        ----------
-        control, strength
-            Names under which these stand.
-        """
-        columns = {control: self.control, strength: self.strength, "overlap": self.overlap}
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, in lists by name."""
+        columns: dict[str, Any] = self._columns
         if self.lower_overlap is not None:
             columns["lower_overlap"] = self.lower_overlap
         columns |= {"error": self.error, "segment": self.segment}
@@ -119,8 +122,8 @@ class _Segment:
 COLUMNS = ("control", "strength", "overlap", "lower_overlap", "error")
 
 
-def _join(segments: list[_Segment], two: bool) -> Line:
-    """Return the segments as one line."""
+def _join(segments: list[_Segment], two: bool, names: tuple[str, str]) -> Line:
+    """Return the segments as one line, with the names of control and strength."""
 
     def column(name: str) -> Array:
         return np.concatenate([np.zeros(0), *(getattr(s, name) for s in segments)])
@@ -128,7 +131,8 @@ def _join(segments: list[_Segment], two: bool) -> Line:
     number = np.concatenate([np.zeros(0), *(np.full(len(s.control), float(k)) for k, s in enumerate(segments))])
     return Line(
         column("control"), column("strength"), column("overlap"), column("lower_overlap") if two else None,
-        column("error"), number.astype(int), tuple(s.ends for s in segments),
+        column("error"), number.astype(int), tuple(s.ends for s in segments), control_name=names[0],
+        strength_name=names[1],
     )  # fmt: skip
 
 
@@ -168,10 +172,11 @@ class LineTracer:
         first_order = self._first_order()
         if recovered and np.ptp(recovered[0].control) == 0:  # the equilibrium jumps where q = rho becomes stable
             first_order = [*first_order, *self._with_lower(recovered)]
+        names = self.model.control, self.path.strength
         return {
-            "informed_spinodal": _join([*informed, *recovered], two=False),
-            "first_order": _join(first_order, two=True),
-            "uninformed_spinodal": _join(uninformed, two=False),
+            "informed_spinodal": _join([*informed, *recovered], two=False, names=names),
+            "first_order": _join(first_order, two=True, names=names),
+            "uninformed_spinodal": _join(uninformed, two=False, names=names),
         }
 
     # --- spinodals ---

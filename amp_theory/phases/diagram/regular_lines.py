@@ -18,11 +18,11 @@ def regular_lines(geo: RegularGeometry, control_range: tuple[float, float], poin
     Points of neighbouring densities with the same place in the order of strengths are connected.
     """
     found = [path_transitions(geo.model, geo.path, float(x)) for x in geo.controls(control_range, points)]
-    return {name: _line(name, found, geo.path.strength) for name in LINES}
+    return {name: _line(name, found, (geo.model.control, geo.path.strength)) for name in LINES}
 
 
-def _line(name: str, found: list[PathTransitions], strength: str) -> Line:
-    """Return one line from what the path meets at ascending densities."""
+def _line(name: str, found: list[PathTransitions], names: tuple[str, str]) -> Line:
+    """Return one line, with the names of control and strength, from what the path meets at ascending densities."""
     most = max((len(getattr(f, name)) for f in found), default=0)
     rows: list[tuple[float, ...]] = []
     ends: list[tuple[str, str]] = []
@@ -32,7 +32,7 @@ def _line(name: str, found: list[PathTransitions], strength: str) -> Line:
             for i in run:
                 point = getattr(found[i], name)[place]
                 lower = found[i].lower_overlaps[place] if name == "first_order" else np.nan
-                rows.append((point.control, point.strength, point.overlap, lower, point.errors[strength], len(ends)))
+                rows.append((point.control, point.strength, point.overlap, lower, point.errors[names[1]], len(ends)))
             first, last = (
                 "edge of the range" if run[i] == edge else NEXT for i, edge in ((0, 0), (-1, len(found) - 1))
             )
@@ -41,5 +41,5 @@ def _line(name: str, found: list[PathTransitions], strength: str) -> Line:
     return Line(
         control=columns[0], strength=columns[1], overlap=columns[2],
         lower_overlap=columns[3] if name == "first_order" else None, error=columns[4],
-        segment=columns[5].astype(int), ends=tuple(ends),
+        segment=columns[5].astype(int), ends=tuple(ends), control_name=names[0], strength_name=names[1],
     )  # fmt: skip

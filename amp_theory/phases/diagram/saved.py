@@ -145,4 +145,4 @@ def _line(data: dict[str, Any], model: Model, path: Path) -> Line:
     ends = tuple((str(a), str(b)) for a, b in data["ends"])
     _same("the numbers of a line's segments", sorted(set(segment.tolist())), list(range(len(ends))))
     return Line(column[model.control], column[path.strength], column["overlap"], column.get("lower_overlap"),
-                column["error"], segment, ends)  # fmt: skip
+                column["error"], segment, ends, control_name=model.control, strength_name=path.strength)  # fmt: skip

@@ -53,7 +53,7 @@ from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import InputError, NumericalError, as_array, as_float, integer_between
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.results import Located, titled
-from amp_theory.tools.tables import ResultTable
+from amp_theory.tools.tables import ResultTable, of_rows
 
 #: steps of numerical derivatives: in the coordinate, relative, between these; in the strength; in the control, relative
 LEAST_STEP, MOST_STEP, STRENGTH_STEP, CONTROL_STEP = 5e-4, 4e-3, 2e-3, 2e-3
@@ -265,7 +265,7 @@ class TricriticalExpansion(Reported):
         half, slope, opening = self.overlap_exponent, 1.0, self.strength_exponent
         powers = (half, slope, opening, half, half)
         rows = [(n, x.value, x.error, p) for (n, x), p in zip(self._numbers.items(), powers, strict=True)]
-        return ResultTable.of_rows(self._title, ["coefficient", "value", "error_of_value", "power_of_epsilon"], rows)
+        return of_rows(self._title, ["coefficient", "value", "error_of_value", "power_of_epsilon"], rows)
 
 
 def tricritical_expansion(model: Model, path: Path, number: int = 0) -> TricriticalExpansion:
