@@ -108,6 +108,9 @@ from amp_theory.phases.diagram.diagram import Diagram as Diagram
 from amp_theory.phases.diagram.drawing import plot_diagram as plot_diagram
 from amp_theory.phases.diagram.lines import Line as Line
 from amp_theory.phases.diagram.saved import load as load
+from amp_theory.phases.diagram.scan import Scan as Scan
+from amp_theory.phases.diagram.scan import ScanCusp as ScanCusp
+from amp_theory.phases.diagram.scan import scan_threshold as scan_threshold
 from amp_theory.phases.diagram.styles import print_figure as print_figure
 from amp_theory.phases.points.expansion import Coefficient as Coefficient
 from amp_theory.phases.points.expansion import TricriticalExpansion as TricriticalExpansion
@@ -116,9 +119,6 @@ from amp_theory.phases.points.fixed_points import fixed_points as fixed_points
 from amp_theory.phases.points.fixed_points import informed_overlap as informed_overlap
 from amp_theory.phases.points.fixed_points import uninformed_overlap as uninformed_overlap
 from amp_theory.phases.points.populations import population_thresholds as population_thresholds
-from amp_theory.phases.points.scan import Scan as Scan
-from amp_theory.phases.points.scan import ScanCusp as ScanCusp
-from amp_theory.phases.points.scan import scan_threshold as scan_threshold
 from amp_theory.phases.points.state_evolution import StateEvolution as StateEvolution
 from amp_theory.phases.points.state_evolution import state_evolution as state_evolution
 from amp_theory.phases.points.thresholds import thresholds as thresholds

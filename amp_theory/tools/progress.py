@@ -9,6 +9,7 @@ is seen to go on as well, and work that ends soon leaves no trace.
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
 import sys
@@ -18,6 +19,8 @@ from collections.abc import Collection, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import IO, TypeVar
+
+from amp_theory.tools.errors import InputError, told
 
 T = TypeVar("T")
 #: seconds before anything is drawn, so that with the start of a program it is soon enough, and between drawings
@@ -146,14 +149,19 @@ def show_progress(name: str = "", stream: IO[str] | None = None) -> Iterator[Non
     Parameters
     ----------
     name
-        What stands first in the line.
+        What stands first in the line, a text.
     stream
-        Where to write; standard error by default.
+        Where to write, a text stream; standard error by default.
 
     Returns
     -------
     context manager
         For a `with` block.
+
+    Raises
+    ------
+    InputError
+        For a name that is no text, or a stream that takes none.
 
     Examples
     --------
@@ -161,7 +169,11 @@ def show_progress(name: str = "", stream: IO[str] | None = None) -> Iterator[Non
     >>> with at.show_progress():
     ...     point = at.thresholds(at.SphericalPSpin(p=3), at.Flow()).tricritical
     """
+    if not isinstance(name, str):
+        raise InputError(f"name must be a text, got {told(name)}")
     target = sys.stderr if stream is None else stream
+    if target is not None and not isinstance(target, io.TextIOBase) and not hasattr(target, "write"):
+        raise InputError(f"stream must be a text stream such as sys.stderr, got {told(stream)}")
     if target is None or _SHOWN.get() is not None:
         yield
         return

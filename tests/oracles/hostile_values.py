@@ -35,6 +35,12 @@ def raises(*args: Any, **kwargs: Any) -> Any:
     raise ZeroDivisionError("division by zero")
 
 
+def progress_shown(name: Any, stream: Any) -> None:
+    """Show the progress of nothing."""
+    with at.show_progress(name, stream):
+        pass
+
+
 def ragged() -> list[list[int]]:
     return [[1], [1, 2]]
 
@@ -191,6 +197,7 @@ class Things:
         self.points = at.fixed_points(self.ising, self.flow, 0.7, 0.1)
         self.curve = at.equation_of_state(self.ising, self.flow, 0.7, points=5)
         self.comparison = at.compare_samplers(self.ising)
+        self.scan = at.scan_threshold(lambda r: at.SpikedMatrix(at.SparseRademacher(r)), "condensation", [0.09, 0.1])
         self.forms = at.closed_forms(self.spherical, self.flow)
         self.expansion = at.tricritical_expansion(self.ising, self.flow)
         self.correlation = at.equilibrium_correlation(self.spherical, 0.8, end_time=10.0)
@@ -242,6 +249,7 @@ def _theory(t: Things) -> Iterator[Call]:
                both | {"control": 0.7, "max_strength": None, "points": 5})  # fmt: skip
     yield Call("free_entropy_curve", at.free_entropy_curve, at_point | {"points": 5})
     yield Call("compare_samplers", at.compare_samplers, {"model": t.ising, "target": None})
+    yield Call("show_progress", progress_shown, {"name": "work", "stream": None})
     yield Call("scan_threshold", at.scan_threshold, {
         "model_of": lambda rho: at.SpikedMatrix(at.SparseRademacher(rho)), "name": "condensation",
         "values": [0.05, 0.06], "path": None})  # fmt: skip
@@ -420,12 +428,17 @@ def _methods(t: Things) -> Iterator[Call]:
     yield of(t.diagram, "first_failure_strength", control=0.7)
     yield of(t.diagram, "reason", control=0.7)
     yield of(t.diagram, "line", name="first_order")
-    yield of(t.diagram, "plot", axes=None, axis="strength")
+    yield of(t.diagram, "plot", axes=None, axis="strength", legend=True, title=None, annotate=False, style=None)
+    yield of(t.scan, "plot", ax=None, parameter="rho", legend=True, title=None, style=None)
+    yield of(t.scan, "to_csv", path="scan.csv", overwrite=True)
     yield of(t.diagram, "save", path="saved.json", overwrite=True)
     yield of(t.diagram, "to_csv", path="saved.csv", overwrite=True)
     yield of(t.curve, "to_csv", path="curve.csv", overwrite=True)
     yield of(t.certificate, "save", path="certificate.json", overwrite=True)
     yield Call("FixedPoints[...]", lambda index: t.points[index], {"index": 0})
+    yield Call("Scan[...]", lambda index: t.scan[index], {"index": 0})
+    yield Call("Thresholds[...]", lambda name: t.diagram.thresholds[name], {"name": "algorithmic"})
+    yield Call("ResultTable", at.ResultTable, {"title": "table", "columns": {"overlap": [0.1, 0.2]}})
     yield Call("Located[...]", lambda name: t.diagram.thresholds.dynamical[name], {"name": "overlap"})
     yield Call("Comparison[...]", lambda name: t.comparison[name], {"name": "mcmc"})
     yield of(t.comparison["mcmc"], "at", control=0.7)

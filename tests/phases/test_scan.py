@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from conftest import reference
+from matplotlib.figure import Figure
 
 import amp_theory as at
 
@@ -58,3 +59,27 @@ def test_bad_values(values):
 def test_bad_name():
     with pytest.raises(at.UnknownNameError, match="did you mean 'condensation'"):
         at.scan_threshold(sparse, "condensatoin", [0.05, 0.1])
+
+
+def test_pictures_show_where_a_threshold_ends():
+    values = [0.05, 0.07, 0.09, 0.1, 0.12]
+    scan = at.scan_threshold(sparse, "condensation", values)
+    for style in ("light", "dark", "print"):
+        axes = scan.plot(Figure().add_subplot(), parameter="sparsity", title=True, style=style)
+        assert axes.get_xlabel() == "sparsity"
+        assert "noise" in axes.get_ylabel()
+        assert axes.get_title() == scan.title
+        points = [line for line in axes.lines if line.get_label() == "condensation"]
+        np.testing.assert_array_equal(points[0].get_ydata(), scan.controls[:3])
+        (star,) = [line for line in axes.lines if line.get_label() == "where it ends"]
+        assert star.get_xydata().tolist() == [[scan.cusp.value, scan.cusp.control]]
+        grey = [patch.get_extents().transformed(axes.transData.inverted()) for patch in axes.patches]
+        assert min(box.x0 for box in grey) == pytest.approx(scan.cusp.value)
+        assert max(box.x1 for box in grey) == pytest.approx(values[-1])
+        texts = [text.get_text() for text in axes.get_legend().get_texts()]
+        assert texts == ["condensation", "where it ends", "no condensation point"]
+    whole = at.scan_threshold(sparse, "condensation", values[:3]).plot(Figure().add_subplot())
+    assert [text.get_text() for text in whole.get_legend().get_texts()] == ["condensation"]
+    for bad in ({"style": "pink"}, {"legend": "left"}, {"parameter": 3}, {"ax": 1}):
+        with pytest.raises(at.InputError):
+            scan.plot(**bad)

@@ -17,7 +17,7 @@ import amp_theory as at
 ROOT = Path(at.__file__).parent
 #: the modules that draw
 PAINTERS = {
-    "phases.diagram.drawing", "phases.diagram.boxes", "phases.diagram.labels", "phases.diagram.styles", "interface.plots", "interface.commands", "interface.studies.reproduction",
+    "phases.diagram.drawing", "phases.diagram.boxes", "phases.diagram.labels", "phases.diagram.styles", "phases.diagram.scan_picture", "interface.plots", "interface.commands", "interface.studies.reproduction",
     "interface.explorer.animation",
 }  # fmt: skip
 #: lines of a module, and of a function with its docstring; arguments of a call that are told by their places alone

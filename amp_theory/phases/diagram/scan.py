@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,6 +31,9 @@ from amp_theory.tools.progress import tracked
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.results import POINTS, Located, MissingPoint, points_table
 from amp_theory.tools.tables import ResultTable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: bisections and secant steps at most
 STEPS = 80
@@ -129,6 +133,47 @@ class Scan(Reported):
         rows = [f"  {value:<14.8g} {point.reason if isinstance(point, MissingPoint) else point}"
                 for value, point in zip(self.values, self, strict=True)]  # fmt: skip
         return "\n".join([self.title, *(f"  ends at {cusp}" for cusp in self.cusps), *rows])
+
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        parameter: str = "parameter of the model",
+        legend: bool | str = True,
+        title: str | bool | None = None,
+        style: str | Mapping[str, Any] | None = None,
+    ) -> Axes:
+        r"""Draw the threshold against the parameter; grey where it does not exist, a star where it ends.
+
+        Parameters
+        ----------
+        ax
+            Where to draw; a new figure by default.
+        parameter
+            What the horizontal axis is called.
+        legend, title, style
+            As for `plot_diagram`; title=True tells threshold and values.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            Where the picture is.
+
+        Raises
+        ------
+        InputError
+            For an option that does not exist.
+
+        Examples
+        --------
+        >>> from amp_theory import SpikedMatrix, SparseRademacher
+        >>> scan = scan_threshold(lambda rho: SpikedMatrix(SparseRademacher(rho)), "condensation", [0.09, 0.1])
+        >>> scan.plot(parameter="sparsity").get_ylabel()
+        'condensation: noise $\\Delta$'
+        """
+        from amp_theory.phases.diagram.scan_picture import plot_scan
+
+        return plot_scan(self, ax, parameter, legend, title, style)
 
     def table(self) -> ResultTable:
         """Return the threshold for every value as rows."""
