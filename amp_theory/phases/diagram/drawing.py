@@ -94,8 +94,7 @@ def plot_diagram(
 ) -> Axes:
     r"""Draw a phase diagram: regions, spinodals (dashed), first-order line, special points, and its target.
 
-    Where the equations do not describe the target it is grey.  An arrow shows the direction of the sampler; where zero
-    strength is at infinite time the axis is broken before it.
+    Where the equations do not describe the target it is grey.  An arrow shows the direction of the sampler.
 
     Parameters
     ----------
@@ -104,22 +103,19 @@ def plot_diagram(
     ax, axes
         Where to draw; a new figure by default.
     axis
-        What the vertical axis shows: "strength", "time" (of the path's schedule) or "information" (nats
-        per variable in the side information on its own).
+        "strength", "time" (of the path's schedule) or "information" (of the side information, in nats per variable).
     scaling
         One of the model's scalings for the horizontal axis; its control by default.
     limit
         Largest strength shown, > 0; by default 1.25 times the largest on a line.
     legend
-        True: where it covers nothing, in the axes or else beside or below them; False: none; "inside", "outside"
-        (to the right) or "below".  Room outside is made by layouts such as layout="constrained".
+        True (where it covers nothing), False, "inside", "outside" (at the right; layouts make room) or "below".
     title
         A text; True for the model, its parameters, the path and the target; None for none.
     annotate
         Whether names stand beside lines and points and in regions where there is room, else in the legend.
     style
-        "light", "dark", "print" (small, for one column), or a mapping of overrides such as
-        {"base": "dark", "hard": "#803000", "font": 9}; by default light, or dark on a dark figure.
+        "light", "dark", "print", or overrides such as {"base": "dark", "font": 9}; by default that of the figure.
 
     Returns
     -------
@@ -140,9 +136,7 @@ def plot_diagram(
     """
     given = as_axes(ax, axes)
     looks = look(legend, title, annotate, style, given)
-    if not isinstance(diagram, Drawable):
-        raise InputError(f"a diagram must be what phase_diagram returns, got {told(diagram)}")
-    view = View(diagram.model, diagram.path, axis, scaling)
+    view = _view(diagram, axis, scaling)
     top = top_strength(diagram.path, highest(diagram)) if limit is None else _limit(diagram.path, limit)
     return _Picture(diagram, view, top, canvas(given, style), looks).draw()
 
@@ -308,6 +302,13 @@ class _Picture:
         )  # fmt: skip
         if first:
             self.names.append(Name(label, mark, around(self.axes, x, y, size / 2)))
+
+
+def _view(diagram: object, axis: str, scaling: str | None) -> View:
+    """Return what the axes show of a diagram, after checking that it is one."""
+    if not isinstance(diagram, Drawable):
+        raise InputError(f"a diagram must be what phase_diagram returns, got {told(diagram)}")
+    return View(diagram.model, diagram.path, axis, scaling)
 
 
 def _limit(path: Path, limit: float) -> float:
