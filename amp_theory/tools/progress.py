@@ -9,7 +9,6 @@ is seen to go on as well, and work that ends soon leaves no trace.
 from __future__ import annotations
 
 import contextlib
-import io
 import logging
 import os
 import sys
@@ -171,9 +170,9 @@ def show_progress(name: str = "", stream: IO[str] | None = None) -> Iterator[Non
     """
     if not isinstance(name, str):
         raise InputError(f"name must be a text, got {told(name)}")
-    target = sys.stderr if stream is None else stream
-    if target is not None and not isinstance(target, io.TextIOBase) and not hasattr(target, "write"):
+    if stream is not None and not (hasattr(stream, "write") and hasattr(stream, "flush")):
         raise InputError(f"stream must be a text stream such as sys.stderr, got {told(stream)}")
+    target = sys.stderr if stream is None else stream
     if target is None or _SHOWN.get() is not None:
         yield
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from amp_theory.phases.diagram.drawing import set_title
 from amp_theory.phases.diagram.labels import arrange
@@ -12,17 +12,32 @@ from amp_theory.tools.errors import InputError, told
 from amp_theory.tools.results import Located, MissingPoint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
+    from collections.abc import Iterator, Mapping, Sequence
 
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
-    from amp_theory.phases.diagram.scan import Scan
+
+class Scanned(Protocol):
+    """What of a scan a picture shows: see `scan.Scan`."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def values(self) -> tuple[float, ...]: ...  # noqa: D102
+    @property
+    def points(self) -> tuple[Located | None, ...]: ...  # noqa: D102
+    @property
+    def cusps(self) -> Sequence[Any]: ...  # noqa: D102
+    @property
+    def title(self) -> str: ...  # noqa: D102
+
+    def __iter__(self) -> Iterator[Located | MissingPoint]:
+        """Return the points, or why there is none, value by value."""
 
 
 def plot_scan(
-    scan: Scan, ax: Axes | None, parameter: str, legend: bool | str, title: str | bool | None,
+    scan: Scanned, ax: Axes | None, parameter: str, legend: bool | str, title: str | bool | None,
     style: str | Mapping[str, Any] | None,
 ) -> Axes:  # fmt: skip
     """Draw a scan; arguments are those of `Scan.plot`."""
@@ -43,7 +58,7 @@ def plot_scan(
     return axes
 
 
-def _curve(axes: Axes, scan: Scan, style: Style) -> list[Artist]:
+def _curve(axes: Axes, scan: Scanned, style: Style) -> list[Artist]:
     """Draw the threshold where it exists, with its error bounds, up to where it ends."""
     runs: list[list[tuple[float, Located]]] = [[]]
     for value, point in zip(scan.values, scan, strict=True):
@@ -65,11 +80,11 @@ def _curve(axes: Axes, scan: Scan, style: Style) -> list[Artist]:
     return list(drawn[:1])
 
 
-def _name(scan: Scan) -> str:
+def _name(scan: Scanned) -> str:
     return scan.name.replace("_", " ")
 
 
-def _ends(axes: Axes, scan: Scan, style: Style) -> list[Artist]:
+def _ends(axes: Axes, scan: Scanned, style: Style) -> list[Artist]:
     """Mark where the threshold ends."""
     stars = [
         axes.plot(c.value, c.control, "*", ms=1.6 * (style.mark_size or 7), mfc=style.background, mec=style.text,
@@ -79,7 +94,7 @@ def _ends(axes: Axes, scan: Scan, style: Style) -> list[Artist]:
     return list(stars[:1])
 
 
-def _missing(axes: Axes, scan: Scan, style: Style) -> list[Artist]:
+def _missing(axes: Axes, scan: Scanned, style: Style) -> list[Artist]:
     """Shade the values at which there is no threshold, up to where it ends or to the nearest value that has one."""
     bands: list[Artist] = []
     cusps, values = [c.value for c in scan.cusps], scan.values
