@@ -179,7 +179,7 @@ def test_legend_title_and_style(ising):
         legend = axes.get_legend().get_window_extent()
         assert (axes.bbox.x0 < legend.x0 < axes.bbox.x1 and legend.y0 > axes.bbox.y0) == inside
     assert at.print_figure()[0].get_figwidth() == 3.4
-    assert [tuple(at.print_figure(c, p)[0].get_size_inches()) for c, p in ((2, 2), (1, 2))] == [(7.0, 2.8), (3.4, 4.6)]
+    assert [tuple(at.print_figure(c, p)[0].get_size_inches()) for c, p in ((2, 2), (1, 2))] == [(7.0, 2.8), (3.4, 5.8)]
 
 
 def test_the_legend_shows_what_is_in_the_picture_only(ising):

@@ -29,7 +29,7 @@ CASES = {
     "nothing": (at.SherringtonKirkpatrick(), PATH, (0.5, 1.5), "strength"),
     "sparse": (at.XORSAT(4, temperature=0.5), PATH, None, "strength"),
     "bicoloring": (at.Bicoloring(5), at.Autoregressive(), (8.0, 10.3), "strength"),
-    "regular graphs": (at.Bicoloring(5, degrees="regular"), PATH, (6.0, 12.0), "strength"),
+    "regular graphs": (at.Bicoloring(5, degrees="regular"), PATH, (8.5, 11.0), "strength"),
     "several loops": (LOOPS, PATH, (0.0009, 0.0015), "strength"),
 }
 #: one case is quick, the others are as slow as it is, one by one
@@ -66,10 +66,10 @@ def test_nothing_is_covered_or_cut(diagram, name, annotate, style):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", ["dense", "algorithmic", "no answer, infinite time", "information"])
 @pytest.mark.parametrize(("annotate", "style"), [(True, "light"), (False, "dark"), (True, "print"), (False, "print")])
-def test_nothing_is_covered_or_cut_in_other_styles(diagram, name, annotate, style):
-    for columns, panels in ((1, 1), (2, 1), (2, 2), (1, 2)):
+def test_nothing_is_covered_or_cut_in_figures_for_print(diagram, name, annotate, style):
+    for columns, panels in ((1, 1), (1, 2)):
         figure, axes = at.print_figure(columns, panels, style=style)
         for ax in np.ravel(axes):
             diagram(name).plot(ax, axis=CASES[name][3], annotate=annotate, style=style)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 #: points between what is drawn and what is beside it, and between the legend and the frame
 GAP, FRAME = 2.5, 4.0
 #: a place that is kept may be as much closer to other things
-KEPT = 0.5
+KEPT = 0.75
 #: points between a name and the lines and marks around it
 BESIDE = 2.0
 #: places tried for a legend and for the name of a region, per direction, and for a name along its line

@@ -31,7 +31,7 @@ STYLES = {
 #: size in inches of a figure of its own
 SIZE = (5.6, 4.2)
 #: inches: the width of one and of two columns of a journal, and the height of a row of one and of two panels
-WIDTHS, HEIGHTS = {1: 3.4, 2: 7.0}, {(1, 1): 2.6, (1, 2): 2.3, (2, 1): 4.2, (2, 2): 2.8}
+WIDTHS, HEIGHTS = {1: 3.4, 2: 7.0}, {(1, 1): 2.6, (1, 2): 2.9, (2, 1): 4.2, (2, 2): 2.8}
 #: panels narrower than this, in inches, have everything in a smaller size, by this factor
 NARROW, SMALLER = 3.5, 0.75
 #: sizes of what is beside the labels of the axes, in units of theirs
