@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 from matplotlib.artist import Artist
+from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.transforms import IdentityTransform, ScaledTranslation
 
@@ -346,6 +347,9 @@ class Arrangement(Artist):
             "facecolor": style.background, "labelcolor": style.text, "framealpha": 0.92, "borderaxespad": 0.0,
             "borderpad": 0.5,
         }  # fmt: skip
+        if not handles:  # below a title there would be an empty line
+            alone = Line2D([], [], ls="none", label=self.heading)
+            shared |= {"handles": [alone], "title": None, "handlelength": 0, "handletextpad": 0}
         if self.place == "below":
             shared |= {"loc": "upper right", "bbox_to_anchor": (1.0, -0.2), "columnspacing": 1.2, "handlelength": 1.8}
             columns = self._columns(shared)
