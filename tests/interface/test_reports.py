@@ -203,7 +203,7 @@ def test_closed_forms_on_the_command_line(capsys):
     assert "p - 2" in out
     code, out, _ = run(capsys, "closed-forms", "spherical-p-spin", "--set", "p=3", "--json")
     assert json.loads(out)["points"]["tricritical"]["snr"] == "1/8"
-    code, _, err = run(capsys, "closed-forms", "spherical")
+    code, _, err = run(capsys, "closed-forms", "sferical")
     assert code == 2
     assert "unknown model" in err
 
