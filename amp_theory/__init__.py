@@ -96,7 +96,7 @@ _WHERE = {
     "tools.errors": ["AmpTheoryError", "FileError", "InputError", "NumericalError", "UnknownNameError"],
     "tools.fixed_points": ["FixedPoint", "FixedPoints"],
     "tools.progress": ["show_progress"],
-    "tools.results": ["Located", "MissingPoint", "Thresholds"],
+    "tools.results": ["Located", "MissingPoint", "MissingPointError", "Thresholds"],
     "tools.tables": ["ResultTable"],
     "trials.amp_against_theory": ["AmpComparison", "amp_against_state_evolution"],
     "trials.judging": ["SamplerJudgement"],

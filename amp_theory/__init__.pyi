@@ -133,6 +133,7 @@ from amp_theory.tools.fixed_points import FixedPoints as FixedPoints
 from amp_theory.tools.progress import show_progress as show_progress
 from amp_theory.tools.results import Located as Located
 from amp_theory.tools.results import MissingPoint as MissingPoint
+from amp_theory.tools.results import MissingPointError as MissingPointError
 from amp_theory.tools.results import Thresholds as Thresholds
 from amp_theory.tools.tables import ResultTable as ResultTable
 from amp_theory.trials.amp_against_theory import AmpComparison as AmpComparison

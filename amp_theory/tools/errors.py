@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 import itertools
 import math
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+Item = TypeVar("Item")
 
 #: what helps where a solver gives up
 ADVICE = "a control or strength a little further from a special point, or less extreme parameters, may help"
@@ -72,13 +74,16 @@ class InputError(AmpTheoryError, ValueError):
     """
 
 
-class UnknownNameError(InputError):
+class UnknownNameError(InputError, KeyError):
     """A name (model, path, prior, parameter, option) that the package does not know.
 
     See Also
     --------
     InputError : Of which it is one kind, with an example.
     """
+
+    # a KeyError would quote its message
+    __str__ = Exception.__str__
 
 
 class FileError(AmpTheoryError, OSError):
@@ -183,6 +188,16 @@ def as_list(name: str, value: Any, allowed: str = "numbers") -> list[Any]:
         return list(value)
     except TypeError:
         raise error from None
+
+
+def item_of(items: Sequence[Item], index: int) -> Item:
+    """Return an item, or those of a slice, or raise an `InputError` that tells how many there are."""
+    try:
+        return items[index]
+    except (IndexError, TypeError, ValueError):
+        raise InputError(
+            f"index must be an integer below {len(items)}, the number of items, got {told(index)}"
+        ) from None
 
 
 def as_float(name: str, value: Any, allowed: str = "finite") -> float:

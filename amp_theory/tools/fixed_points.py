@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from amp_theory.tools.errors import InputError, told
+from amp_theory.tools.errors import item_of
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.tables import ERROR, ResultTable
 
@@ -125,12 +125,7 @@ class FixedPoints(Reported):
         return len(self.points)
 
     def __getitem__(self, index: int) -> FixedPoint:
-        try:
-            return self.points[index]
-        except (IndexError, TypeError):
-            raise InputError(
-                f"index must be an integer below {len(self.points)}, the number of points, got {told(index)}"
-            ) from None
+        return item_of(self.points, index)
 
     @property
     def stable(self) -> tuple[FixedPoint, ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NoReturn
+
+import numpy as np
 
 from amp_theory.tools.errors import InputError, one_of
 from amp_theory.tools.reports import Reported
@@ -115,6 +117,12 @@ class Located(Reported):
     def __float__(self) -> float:
         return self.control
 
+    def __format__(self, form: str) -> str:
+        return format(self.control, form) if form else str(self)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return np.array(self.control, dtype)
+
     def __getitem__(self, name: str) -> float:
         return self.coordinates[one_of("coordinate", name, self.coordinates)]
 
@@ -170,6 +178,15 @@ def points_table(
     return ResultTable(title, columns)
 
 
+class MissingPointError(InputError, AttributeError):
+    """A point that does not exist was asked for a number; the message says why it does not.
+
+    See Also
+    --------
+    MissingPoint : Which raises it, with an example.
+    """
+
+
 @dataclass(frozen=True)
 class MissingPoint(Reported):
     """A special point that does not exist: false as a condition, and asked for a number it says why.
@@ -194,7 +211,7 @@ class MissingPoint(Reported):
     >>> point.temperature
     Traceback (most recent call last):
     ...
-    amp_theory.tools.errors.InputError: there is no algorithmic point: q = 0 is stable at every temperature
+    amp_theory.tools.results.MissingPointError: there is no algorithmic point: q = 0 is stable at every temperature
     """
 
     name: str
@@ -206,10 +223,16 @@ class MissingPoint(Reported):
         return False
 
     def _refuse(self) -> NoReturn:
-        raise InputError(f"there is no {self.name} point: {self.reason}")
+        raise MissingPointError(f"there is no {self.name} point: {self.reason}")
 
     def __float__(self) -> float:
         self._refuse()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        self._refuse()
+
+    def __format__(self, form: str) -> str:
+        return self._refuse() if form else str(self)
 
     def __getitem__(self, name: str) -> NoReturn:
         self._refuse()
@@ -240,7 +263,7 @@ POINTS = ("dynamical", "condensation", "algorithmic", "weak_recovery", "tricriti
 
 
 @dataclass(frozen=True)
-class Thresholds(Reported):
+class Thresholds(Reported, Mapping[str, "Located | MissingPoint"]):
     """The special points of (model, path); None where one does not exist, for the reason in `reasons`.
 
     dynamical, condensation, algorithmic and weak_recovery are at zero strength and do not depend on the
@@ -338,7 +361,7 @@ class Thresholds(Reported):
 
         See Also
         --------
-        Thresholds.items : With a `MissingPoint` instead, which says why.
+        MissingPoint : What the mapping has instead, which says why.
         """
         return {name: getattr(self, name) for name in POINTS}
 
@@ -351,36 +374,6 @@ class Thresholds(Reported):
     def __getitem__(self, name: str) -> Located | MissingPoint:
         point = self.points()[one_of("point", name, POINTS)]
         return point or MissingPoint(name, self.reasons[name], self.control, self.strength)
-
-    def keys(self) -> KeysView[str]:
-        """Return the names of the special points.
-
-        Returns
-        -------
-        KeysView
-            In the order of reports.
-
-        See Also
-        --------
-        Thresholds.items : With the points.
-        """
-        return self.points().keys()
-
-    def items(self) -> ItemsView[str, Located | MissingPoint]:
-        """Return pairs of a name and its point.
-
-        Returns
-        -------
-        ItemsView
-            With a `MissingPoint` for a point that does not exist.
-
-        Examples
-        --------
-        >>> from amp_theory import Flow, SphericalPSpin, thresholds
-        >>> [name for name, point in thresholds(SphericalPSpin(p=3), Flow()).items() if not point]
-        ['algorithmic', 'weak_recovery']
-        """
-        return {name: self[name] for name in POINTS}.items()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data in the layout of the command line's JSON."""

@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Iterable, Sequence
 
+#: a number as text, which no spreadsheet runs
+NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?(e[+-]?[0-9]+)?")
 #: a cell that begins with one of these may be run as a formula
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -21,10 +24,11 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
 
     Examples
     --------
-    >>> print(csv_text(["name", "=1+1"], [["a", -0.5], ["b", float("nan")], ["@c", None]]), end="")
+    >>> print(csv_text(["name", "=1+1"], [["a", -0.5], ["b", float("nan")], ["@c", None], ["-1.50", 2]]), end="")
     name,'=1+1
     a,-0.5
     '@c,
+    -1.50,2
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -38,7 +42,7 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
 
 def _cell(cell: Cell) -> str:
     if isinstance(cell, str):
-        return f"'{cell}" if cell.startswith(FORMULA) else cell
+        return f"'{cell}" if cell.startswith(FORMULA) and not NUMBER.fullmatch(cell) else cell
     if cell is None or math.isnan(cell):
         return ""
     return repr(cell)

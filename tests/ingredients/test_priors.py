@@ -98,8 +98,11 @@ def test_nishimori_and_order(mixture, log_x):
     rho = mixture.second_moment
     assert abs(c.overlap + c.mmse - rho)[0] <= 4e-14 * rho
     assert c.overlap[0] >= mixture.mean**2 * (1 - 1e-14)
-    assert 0 < c.mmse[0] <= mixture.variance * (1 + 1e-14)
-    assert c.overlap_slope[0] > 0
+    assert 0 <= c.mmse[0] <= mixture.variance * (1 + 1e-14)
+    # atoms d apart are confused with a probability of about exp(-x d^2/8), which doubles may not hold
+    if not mixture.atoms or x[0] * np.diff(np.sort(mixture.means)).min() ** 2 / 8 < 700:
+        assert c.mmse[0] > 0
+        assert c.overlap_slope[0] > 0
     if mixture.atoms:
         information = rho * x[0] / 2 - c.free_entropy[0]
         assert -1e-12 * rho * x[0] <= information <= mixture.entropy + 1e-12 * (1 + rho * x[0])

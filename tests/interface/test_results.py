@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
+import inspect
 import json
+import pickle
 import pkgutil
+import rlcompleter
 import sys
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -32,6 +37,7 @@ def dense_results():
     spherical = at.SphericalPSpin(3)
     numbers = KeyPoints(tuple(key_points(FIGURES[0], compute(FIGURES[0], 5))))
     return [
+        at.fixed_points(MODEL, PATH, 0.6, 0.05, digits=20), at.closed_forms(at.SpikedMatrixTensor(3, 1.0), PATH),
         special, special.dynamical, special["algorithmic"], at.thresholds(MODEL, PATH, digits=25), diagram,
         diagram.line("first_order"), fixed, fixed[0], at.fixed_points(MODEL, PATH, 0.7, 0.12, digits=20),
         at.path_transitions(MODEL, PATH, 0.7), at.path_transitions(MODEL, PATH, 0.8), comparison, comparison["mcmc"],
@@ -174,6 +180,17 @@ def test_special_points_are_numbers_and_a_mapping():
     assert list(special) == list(special.keys()) == list(POINTS)
     assert len(special) == len(POINTS)
     assert dict(special)["tricritical"] is special.tricritical
+    assert isinstance(special, Mapping)
+    assert list(special.values()) == [special[name] for name in POINTS]
+    assert special.get("dynamic", 1) == 1
+    assert "condensation" in special
+    assert pickle.loads(pickle.dumps(special)) == special
+    assert hash(special) == hash(copy.copy(special))
+    assert f"{special.tricritical:.4f}" == "0.7410"
+    assert f"{special.tricritical}" == str(special.tricritical)
+    assert np.array([special.dynamical, special.condensation], float).tolist() == [
+        special.dynamical.control, special.condensation.control
+    ]  # fmt: skip
     assert {"temperature", "snr", "overlap", "error"} <= set(dir(special.tricritical))
     assert "snr" not in dir(special.dynamical)
     curve = at.equation_of_state(MODEL, PATH, 0.7)
@@ -202,13 +219,25 @@ def test_a_missing_point_says_why():
     with pytest.raises(AttributeError):
         _ = point.nothing
     assert {"temperature", "snr"} <= set(dir(point))
+    for ask in (lambda: f"{point:.3f}", lambda: np.array([point], float), lambda: point["snr"]):
+        with pytest.raises(at.MissingPointError, match=why):
+            ask()
+    # who looks before asking sees that there is nothing
+    assert not hasattr(point, "temperature")
+    assert getattr(point, "temperature", None) is None
+    assert dict(inspect.getmembers(point))["reason"] == point.reason
+    assert "m.reason" in rlcompleter.Completer({"m": point}).attr_matches("m.r")
+    assert pickle.loads(pickle.dumps(point)) == copy.deepcopy(point) == point
     scan = at.scan_threshold(lambda rho: at.SpikedMatrix(at.SparseRademacher(rho)), "condensation", [0.09, 0.1])
     first, second = scan
     assert float(first) == scan.controls[0]
     with pytest.raises(at.InputError, match="there is no condensation point: the equilibrium branch"):
         float(second)
-    with pytest.raises(at.InputError, match="index"):
-        scan[2]
+    assert scan[:1] == (scan[0],)
+    assert scan[-1] == second
+    for bad in (2, -3, "0", 0.5, None):
+        with pytest.raises(at.InputError, match="index must be an integer below 2"):
+            scan[bad]
 
 
 def test_every_missing_point_has_its_reason():

@@ -437,6 +437,7 @@ def _methods(t: Things) -> Iterator[Call]:
     yield of(t.certificate, "save", path="certificate.json", overwrite=True)
     yield Call("FixedPoints[...]", lambda index: t.points[index], {"index": 0})
     yield Call("Scan[...]", lambda index: t.scan[index], {"index": 0})
+    yield of(t.diagram.thresholds, "get", key="dynamical", default=None)
     yield Call("Thresholds[...]", lambda name: t.diagram.thresholds[name], {"name": "algorithmic"})
     yield Call("ResultTable", at.ResultTable, {"title": "table", "columns": {"overlap": [0.1, 0.2]}})
     yield Call("Located[...]", lambda name: t.diagram.thresholds.dynamical[name], {"name": "overlap"})

@@ -268,7 +268,7 @@ class ClosedForms(Reported):
     def table(self) -> ResultTable:
         """Return the formulas as rows of texts that sympy reads, with conditions, and why others are missing."""
         rows: list[tuple[str | None, ...]] = [
-            (title, name, str(formula), None if self._condition(title) is None else str(self._condition(title)), None)
+            (title, name, _cell(formula), None if self._condition(title) is None else str(self._condition(title)), None)
             for title, formulas in self._rows()
             for name, formula in formulas
         ]
@@ -316,6 +316,12 @@ LATEX = {Symbol("snr", real=True): r"\gamma^{2}"}
 
 def _strings(expressions: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(expression) for name, expression in expressions.items()}
+
+
+def _cell(expression: Any) -> str:
+    """Return a formula that sympy reads; in brackets where a spreadsheet would run it."""
+    text = str(expression)
+    return f"({text})" if text.startswith(("-", "+")) else text
 
 
 def _too_long(expression: Any) -> bool:

@@ -15,7 +15,7 @@ from amp_theory.interface.studies.published import FIGURES, PublishedFigure
 from amp_theory.models.catalogue import build_model, build_path
 from amp_theory.phases.diagram.compute import phase_diagram
 from amp_theory.phases.diagram.diagram import Diagram
-from amp_theory.tools.errors import FileError, answer_of, integer_between
+from amp_theory.tools.errors import FileError, answer_of, item_of
 from amp_theory.tools.files import as_file, check_output, to_json, write, write_text
 from amp_theory.tools.progress import tracked
 from amp_theory.tools.reports import Reported
@@ -95,7 +95,7 @@ class KeyPoints(Reported):
         return len(self.rows)
 
     def __getitem__(self, index: int) -> KeyPoint:
-        return self.rows[integer_between("index", index, -len(self), len(self) - 1)]
+        return item_of(self.rows, index)
 
     def report(self) -> str:
         """Return the table paper's code / ours / difference as text."""

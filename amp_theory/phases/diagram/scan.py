@@ -23,7 +23,7 @@ from amp_theory.tools.errors import (
     answer_of,
     as_float,
     as_list,
-    integer_between,
+    item_of,
     one_of,
     told,
 )
@@ -115,13 +115,12 @@ class Scan(Reported):
         return len(self.values)
 
     def __iter__(self) -> Iterator[Located | MissingPoint]:
-        return (self[k] for k in range(len(self)))
+        names = next(((p.control_name, p.strength_name) for p in self.points if p is not None), ("control", None))
+        for point, reason in zip(self.points, self.reasons, strict=True):
+            yield point or MissingPoint(self.name, reason or "", names[0], names[1] or "strength")
 
     def __getitem__(self, index: int) -> Located | MissingPoint:
-        number = integer_between("index", index, -len(self), len(self) - 1)
-        names = next(((p.control_name, p.strength_name) for p in self.points if p is not None), ("control", None))
-        reason = self.reasons[number] or "it was not looked for"
-        return self.points[number] or MissingPoint(self.name, reason, names[0], names[1] or "strength")
+        return item_of(tuple(self), index)
 
     @property
     def title(self) -> str:
