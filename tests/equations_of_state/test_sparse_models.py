@@ -176,6 +176,7 @@ def test_halving_the_spacing_stays_within_the_bounds(k, path):
             assert abs(value - other[coordinate]) <= point.errors[coordinate] + other.errors[coordinate], name
 
 
+@pytest.mark.slow
 def test_coarse_grids_say_so():
     coarse = at.thresholds(at.Bicoloring(5, spacing=0.2), at.Flow())
     fine = at.thresholds(at.Bicoloring(5), at.Flow())

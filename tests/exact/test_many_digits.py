@@ -68,7 +68,14 @@ def sharpened(model, path, name, digits):
     return Sharpener(model, path, digits).point(name, at.thresholds(model, path).points()[name])
 
 
-@pytest.mark.parametrize("case", TABLE["lines"], ids=lambda c: f"{c['model']}-{c['path']}-{c['line']}")
+def case_of_a_line(case):
+    """Return a case under its name; the first path shows all there is, the others take longer."""
+    quick = (case["model"], case["path"]) == (TABLE["lines"][0]["model"], TABLE["lines"][0]["path"])
+    name = f"{case['model']}-{case['path']}-{case['line']}"
+    return pytest.param(case, id=name, marks=[] if quick else pytest.mark.slow)
+
+
+@pytest.mark.parametrize("case", [case_of_a_line(case) for case in TABLE["lines"]])
 def test_thirty_digits_of_points_on_lines(case):
     model, path = MODELS[case["model"]][0], PATHS[case["path"]][0]
     found = at.path_transitions(model, path, float(case["control"]), digits=30)

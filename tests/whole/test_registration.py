@@ -57,6 +57,7 @@ def decimals(special):
     return {name: p.decimals for name, p in special.points().items() if p is not None}
 
 
+@pytest.mark.slow
 def test_own_prior_to_many_digits():
     own, known = (
         at.thresholds(at.SpikedTensor(3, p), at.Flow(), digits=DIGITS) for p in (Loud(0.3), Loud(0.3).known())

@@ -129,6 +129,7 @@ def mixed_jobs():
     ]
 
 
+@pytest.mark.slow
 def test_formulas_in_eight_threads():
     jobs = formula_jobs()
     serial = [job() for job in jobs]
