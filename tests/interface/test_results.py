@@ -240,6 +240,20 @@ def test_a_missing_point_says_why():
             scan[bad]
 
 
+def test_a_line_without_points_says_why():
+    found = at.path_transitions(MODEL, PATH, 0.8)
+    assert found.first_order == ()
+    assert not found["first_order"]
+    for copied in (found, pickle.loads(pickle.dumps(found)), copy.deepcopy(found)):
+        with pytest.raises(at.MissingPointError, match="there is no such point: there is one branch only"):
+            copied.first_order[0]
+        assert copied.first_order[:1] == ()
+    crossed = at.path_transitions(MODEL, PATH, 0.7)
+    assert crossed.first_order[0] == crossed["first_order"][-1]
+    with pytest.raises(IndexError):
+        crossed.first_order[1]
+
+
 def test_every_missing_point_has_its_reason():
     models = [MODEL, at.SherringtonKirkpatrick(), at.SpikedMatrix(at.SparseRademacher(0.2)), at.XORSAT(3)]
     missing = 0

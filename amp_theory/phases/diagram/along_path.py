@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +19,25 @@ from amp_theory.phases.points.thresholds import sharpener
 from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import as_float, one_of
 from amp_theory.tools.reports import Reported
-from amp_theory.tools.results import Located, MissingPoint, points_table, titled
+from amp_theory.tools.results import Located, MissingPoint, MissingPointError, points_table, titled
 from amp_theory.tools.tables import ResultTable
+
+
+class PointsOfLine(tuple[Located, ...]):
+    """The points of a line at one control; asked for one where there is none it says why."""
+
+    reason = ""
+
+    def __new__(cls, points: Iterable[Located] = (), reason: str = "") -> PointsOfLine:
+        """Return the points by growing strength, with the reason why there are none."""
+        made = super().__new__(cls, sorted(points, key=lambda p: p.strength or 0.0))
+        made.reason = reason
+        return made
+
+    def __getitem__(self, index: Any) -> Any:
+        if not self and self.reason and not isinstance(index, slice):
+            raise MissingPointError(f"there is no such point: {self.reason}")
+        return super().__getitem__(index)
 
 
 @dataclass(frozen=True)
@@ -144,12 +161,13 @@ def path_transitions(model: Model, path: Path, control: float, digits: int | Non
     found = {"informed_spinodal": appears, "first_order": equal, "uninformed_spinodal": ends}
     reasons = _reasons(geo, iso, {name for name, points in found.items() if not points})
     if sharp is not None:
-        appears, ends = ([sharp.spinodal(p) for p in points] for points in (appears, ends))
-        equal = [sharp.first_order(p, low) for p, low in zip(equal, lower, strict=True)]
+        for name in ("informed_spinodal", "uninformed_spinodal"):
+            found[name] = [sharp.spinodal(p) for p in found[name]]
+        found["first_order"] = [sharp.first_order(p, low) for p, low in zip(equal, lower, strict=True)]
     return PathTransitions(
         model=model.name, path=path.name, control=control, control_name=model.control, parameters=model.parameters,
-        informed_spinodal=_sorted(appears), first_order=_sorted(equal), uninformed_spinodal=_sorted(ends),
         lower_overlaps=tuple(lower), reasons=reasons,
+        **{name: PointsOfLine(points, reasons.get(name, "")) for name, points in found.items()},
     )  # fmt: skip
 
 
@@ -182,10 +200,6 @@ _ALONE = {
     "first_order": "it is in equilibrium along the whole path",
     "uninformed_spinodal": "it ends nowhere",
 }
-
-
-def _sorted(points: list[Located]) -> tuple[Located, ...]:
-    return tuple(sorted(points, key=lambda p: p.strength or 0.0))
 
 
 def _spinodal(geo: Geometry, control: float, branch: Branch, strength: float) -> Located:
