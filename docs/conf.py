@@ -27,9 +27,11 @@ nitpicky = True
 #: what names in signatures and docstrings have no page: types of other libraries, ours that are not public, arguments
 nitpick_ignore_regex = [
     ("py:class", r"(numpy|np|npt|pd|sympy|abc|collections|concurrent|fractions|os|pathlib)\..*"),
-    ("py:class", r"Array|array_like|Axes|Drawable|ndarray"),
+    ("py:class", r"Array|array_like|Axes|Drawable|Figure|ndarray"),
+    # what Python says of the methods of a mapping
+    ("py:class", r"a set-like object .*|an object providing .*|D\[k\] if .*"),
     ("py:class", r"amp_theory\.\w+\..*"),
-    ("py:obj", r"[a-z_]+|numpy\.random\.SeedSequence"),
+    ("py:obj", r"[a-z_]+|numpy\.random\.SeedSequence|matplotlib\.pyplot\.subplots"),
 ]
 
 # --- text: the pages of docs/ and the notebooks, which are stored without outputs ---
