@@ -120,6 +120,7 @@ def test_reproduce(capsys, tmp_path):
     assert "exists already" in err
 
 
+QUICK = ["thresholds", "ising-p-spin", "--set", "p=3"]
 ISING = ("ising-p-spin", "--set", "p=3")
 SPARSE = ("spiked-matrix", "--set", "prior=sparse-rademacher", "--set")
 ATOMS = ("thresholds", "spiked-matrix", "--set", "prior=discrete", "--set")
@@ -216,6 +217,42 @@ def test_bad_input(capsys, tmp_path, monkeypatch, arguments, message, as_json):
     assert err.count("\n") == 1
     assert message in err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("first", [["--json"], ["-v"], ["-vv", "--json"], ["-v", "-v"], ["--verbose"], ["--log", "a.log"],
+                                   ["--log=a.log", "--json", "-v"]])  # fmt: skip
+def test_what_every_command_takes_may_stand_first(capsys, tmp_path, monkeypatch, first):
+    """With the same answer and as much of a log."""
+    monkeypatch.chdir(tmp_path)
+    told = []
+    for arguments in ([*first, *QUICK], [*QUICK, *first]):
+        code, out, err = run(capsys, *arguments)
+        assert code == 0
+        log = (tmp_path / "a.log").read_text() if "a.log" in " ".join(first) else ""
+        levels = [line.split()[2] for line in (log or err).splitlines() if " amp_theory" in line]
+        told.append((out, bool(err), set(levels)))
+        for file in tmp_path.iterdir():
+            file.unlink()
+    assert told[0] == told[1]
+    assert bool(told[0][2]) == (first != ["--json"])
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (["--log", "a.log", *QUICK, "--log", "b.log"], "--log is given twice"), (["--log=a.log", "--log=a.log", *QUICK], "--log is given twice"),
+    (["--log", *QUICK[:1]], "required: COMMAND"), (["-v"], "required: COMMAND"), (["--log"], "expected one argument"),
+    (["--log", "-v", *QUICK], "expected one argument"), (["--json=3", *QUICK], "ignored explicit argument '3'"),
+    (["--path", "flow", "thresholds", "sk"], "--path must stand behind the command"), (["-o", "a.pdf"], "-o must stand behind"),
+    (["-v", "--force", "draw", "a.json"], "--force must stand behind"), (["--jsn", "models"], "unknown option '--jsn' (did you mean '--json'?)"),
+    (["-x", "models"], "unknown option '-x'"), (["-vx", "models"], "unknown option '-vx'"), (["--", "models"], "unknown option '--'"),
+    (["-v", "nonsense"], "unknown command 'nonsense'"), (["--json", "thresholds", "sk", "--pth", "flow"], "did you mean '--path'"),
+])  # fmt: skip
+def test_what_may_not_stand_first(capsys, tmp_path, monkeypatch, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(capsys, *arguments)
+    assert (code, out, err.count("\n"), list(tmp_path.iterdir())) == (2, "", 1, [])
+    assert said in err
+    # nothing is said to be unknown, and known
+    assert all(f"unknown option '{word}'" not in err or f" {word}," not in err for word in arguments)
 
 
 def test_bad_axis_writes_nothing_even_with_good_outputs(capsys, tmp_path):
