@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
-from amp_theory.tools.errors import InputError, as_float, integer_between, unknown_name
+from amp_theory.tools.errors import InputError, MisplacedError, as_float, integer_between, unknown_name
 from amp_theory.tools.expressions import exact
 
 if TYPE_CHECKING:
@@ -66,7 +66,19 @@ def _number(name: str, text: str) -> float:
 def _model(options: argparse.Namespace) -> Model:
     from amp_theory.models.catalogue import build_model
 
-    return build_model(options.model, _parameters(options.set))
+    try:
+        return build_model(options.model, _parameters(options.set))
+    except MisplacedError as error:
+        raise InputError(f"{error.found}: {_instead(options, error.quantity)}") from None
+
+
+def _instead(options: argparse.Namespace, quantity: str) -> str:
+    """Return what a command offers instead of a parameter that tells the control or the strength."""
+    for option in (quantity, f"{quantity}s"):
+        if hasattr(options, option):
+            return f"give that by --{option}"
+    limits = " (--range limits it)" if quantity == "control" and hasattr(options, "range") else ""
+    return f"{options.command} covers every {quantity}{limits}: leave it out"
 
 
 def _path(options: argparse.Namespace) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -253,6 +254,27 @@ def test_what_may_not_stand_first(capsys, tmp_path, monkeypatch, arguments, said
     assert said in err
     # nothing is said to be unknown, and known
     assert all(f"unknown option '{word}'" not in err or f" {word}," not in err for word in arguments)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "quantity"), [("T=0.7", "control"), ("beta=2", "control"), ("gamma2=0.1", "strength")]
+)
+def test_advice_on_a_misplaced_parameter_can_be_followed(capsys, symbol, quantity):
+    """By every command that takes parameters: what it says is an option, or the command runs without one."""
+    for name, _, _, _, options in COMMANDS:
+        taken = {word: settings for names, settings in options for word in names.split()}
+        if "--set" not in taken:
+            continue
+        needed = [x for word, settings in taken.items() if settings.get("required") for x in (word, "1")]
+        code, out, err = run(capsys, name, *ISING, "--set", symbol, *needed)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        said = re.findall(r"--\w+", err)
+        assert set(said) <= set(taken), name
+        assert said == [f"--{quantity}"] or said == [f"--{quantity}s"] or "leave it out" in err, err
+        # nothing that must be given is to be left out
+        assert "leave it out" not in err or not {f"--{quantity}", f"--{quantity}s"} & set(taken), err
+        if name == "diagram" and quantity == "control":
+            assert said == ["--range"]
 
 
 def test_bad_axis_writes_nothing_even_with_good_outputs(capsys, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 import amp_theory as at
@@ -65,6 +67,8 @@ def test_what_is_meant_is_said(name, parameters, message):
         build_model(name, parameters)
     assert message in str(error.value)
     assert len(str(error.value)) <= 280
+    assert "--" not in str(error.value), "an option, to who may call from Python"
+    assert str(pickle.loads(pickle.dumps(error.value))) == str(error.value)
 
 
 def test_a_name_is_never_taken_for_another_word():
