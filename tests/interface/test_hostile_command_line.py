@@ -161,6 +161,18 @@ def test_folders_that_cannot_be(folder, capsys, monkeypatch, name):
     assert (out, err.count("\n")) == ("", 1)
 
 
+@pytest.mark.parametrize("arguments", [
+    ["thresholds", "sk", "--log", ""], ["diagram", "xorsat", "--set", "k=3", "-o", ""], ["draw", "", "-o", "a.pdf"], ["verify", ""],
+    [*SIMULATE, "--size", "12", "--checkpoint", ""], ["thresholds", "coloring", "--set", "q=4", "--checkpoint", ""], ["reproduce", "--folder", ""],
+])  # fmt: skip
+def test_no_name_is_shown_as_no_name(capsys, tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n"), list(tmp_path.iterdir())) == ("", 1, [])
+    assert err.endswith("got ''\n")
+
+
 def test_a_checkpoint_without_a_folder_is_noticed_before_the_work(capsys, monkeypatch):
     from amp_theory.trials import simulation
 

@@ -143,7 +143,7 @@ def test_what_is_refused_leaves_no_log(capsys, tmp_path):
 
 
 @pytest.mark.parametrize(("name", "said"), [
-    ("none/run.log", "does not exist"), ("run.json", "ending must be one of .log, .txt"), ("", "ending must be"),
+    ("none/run.log", "does not exist"), ("run.json", "ending must be one of .log, .txt"), ("", "got ''"),
     ("folder.log", "it is a folder"), ("pipe.log", "not a regular file"), ("loop.log", "cannot write"),
     ("a\0b.log", "NUL"), ("\ud800.log", "surrogates"), ("x" * 300 + ".log", "cannot write"), ("link.log", "link to a file"),
     ("/dev/full", "ending must be"), ("run.log/", "cannot write"),
