@@ -229,6 +229,11 @@ AXIS, ALONG = (
     _option("--axis", "A", f"{which} axis: strength, time or information", default="strength")
     for which in ("vertical", "horizontal")
 )
+LOOK = (
+    _option("--style", "NAME", "of pictures: light, dark, or print (as wide as a column of a journal)"),
+    _flag("--annotate", "write names beside lines and points, where there is room"),
+    _option("--title", "TEXT", "a title for pictures; formulas as $...$"),
+)
 SCALING = _option("--scaling", "NAME", "scaling of the control on the horizontal axis")
 
 #: quantities that an option gives under another name
@@ -269,10 +274,10 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
     ("diagram", commands.run_diagram, "compute the phase diagram; draw it, save it",
      "diagram spherical-p-spin --set p=3 --path flow -o diagram.pdf -o diagram.json",
      (*ON_PATH, ("--range", {"nargs": 2, "metavar": ("LO", "HI"), "help": "range of the control"}),
-      _option("--points", "N", "points per line (200)", default="200"), TARGET, SCHEDULE, AXIS, SCALING,
+      _option("--points", "N", "points per line (200)", default="200"), TARGET, SCHEDULE, AXIS, SCALING, *LOOK,
       *_output("also .json, .csv, and .html to explore in a browser"))),
     ("draw", commands.run_draw, "draw a diagram saved as JSON again", "draw diagram.json -o diagram.svg",
-     (_option("file", "FILE", "a diagram written by 'amp-theory diagram -o FILE.json'"), AXIS, SCALING,
+     (_option("file", "FILE", "a diagram written by 'amp-theory diagram -o FILE.json'"), AXIS, SCALING, *LOOK,
       *_output("also .csv, and .html to explore in a browser"))),
     ("animate", commands.run_animate, "animate the free entropy while the strength grows",
      "animate ising-p-spin --set p=3 --control 0.7 --frames 16 -o film.gif",
@@ -282,10 +287,10 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
     ("free-entropy", commands.run_free_entropy, "draw the free entropy against the overlap",
      "free-entropy ising-p-spin --set p=3 --control 0.7 --strengths 0,0.05,0.1 -o phi.pdf",
      (*ON_PATH, CONTROL, _option("--strengths", "S,S,...", "strengths, separated by commas", required=True),
-      *_output(""))),
+      *LOOK, *_output(""))),
     ("overlap", commands.run_overlap, "draw the overlap along the path, the unstable branch dashed",
      "overlap ising-p-spin --set p=3 --path flow --control 0.7 -o overlap.pdf -o overlap.csv",
-     (*ON_PATH, CONTROL, SCHEDULE, ALONG, *_output("also .csv"))),
+     (*ON_PATH, CONTROL, SCHEDULE, ALONG, *LOOK, *_output("also .csv"))),
     ("compare", commands.run_compare, "tell where each sampler succeeds, why, and how sure that is",
      "compare ising-p-spin --set p=3", (*MODEL, TARGET)),
     ("simulate", commands.run_simulate, "run samplers on finite instances and judge them by exact samples",

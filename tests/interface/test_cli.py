@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import shlex
@@ -11,9 +12,12 @@ import time
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.image import imread
 
 import amp_theory as at
 from amp_theory.interface.cli import COMMANDS, SECONDS, main
+from amp_theory.phases.diagram.styles import is_dark
 
 
 def run(capsys, *arguments: str) -> tuple[int, str, str]:
@@ -77,9 +81,10 @@ def test_diagram_files_and_json(capsys, tmp_path):
     assert (code, out) == (2, "")
     assert "exists already" in err
     assert before == {name: name.read_bytes() for name in names}
-    code, out, _ = run(capsys, "diagram", "spherical-p-spin", "--set", "p=3", "--points", "5", *outputs, "--force")
+    code, out, _ = run(capsys, "diagram", "spherical-p-spin", "--set", "p=3", "--points", "5", *outputs[-4:], "--force")
     assert code == 0
-    assert "written:" in out
+    assert out.count("written:") == 2
+    assert [name.read_bytes() == before[name] for name in names] == [True, True, True, False, False]
 
 
 def test_other_commands(capsys, tmp_path):
@@ -107,6 +112,62 @@ def test_other_commands(capsys, tmp_path):
         capsys, "diagram", "sherrington-kirkpatrick", "--range", "0.5", "1.5", "--target", "planted", "--json"
     )
     assert json.loads(out)["target"] == "planted"
+
+
+#: commands that draw, and what draws for them
+DRAWING = {
+    "diagram": ("phases.diagram.drawing.plot_diagram", ["spherical-p-spin", "--set", "p=3", "--points", "3"]),
+    "draw": ("phases.diagram.drawing.plot_diagram", ["saved.json"]),
+    "free-entropy": ("interface.plots.plot_free_entropy", ["ising-p-spin", "--set", "p=3", "--control", "0.7", "--strengths", "0,0.1"]),
+    "overlap": ("interface.plots.plot_overlap", ["ising-p-spin", "--set", "p=3", "--control", "0.7"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", DRAWING)
+def test_looks_of_pictures(capsys, tmp_path, monkeypatch, command):
+    """Each option does what the same option of the function in Python does; without any nothing has a look of its own."""
+    monkeypatch.chdir(tmp_path)
+    at.phase_diagram(at.SphericalPSpin(3), at.Flow(), points=3).save("saved.json")
+    where, arguments = DRAWING[command]
+    module, _, name = where.rpartition(".")
+    plot, drawn = getattr(importlib.import_module(f"amp_theory.{module}"), name), []
+    monkeypatch.setattr(Figure, "savefig", lambda *_, **__: None)  # that it is written is tested elsewhere
+    monkeypatch.setattr(f"amp_theory.{where}", lambda *what, **more: drawn.append(plot(*what, **more)))
+    dark = ["--style", "dark", "--annotate", "--title", "Of $p = 3$"]
+    for options in ([], dark):
+        assert run(capsys, command, *arguments, *options, "-o", "a.svg", "--force")[::2] == (0, "")
+    plain, named = drawn
+    assert (plain.get_title(), named.get_title()) == ("", "Of $p = 3$")
+    assert [is_dark(axes.figure.get_facecolor()) for axes in drawn] == [False, True]
+    assert [axes.figure.get_size_inches().tolist() for axes in drawn] == [[5.6, 4.4], [5.6, 4.4]]
+    assert len(named.texts) > len(plain.texts)
+
+
+def test_pictures_for_print_are_as_wide_as_a_column(capsys, tmp_path):
+    arguments = ["overlap", *ISING, "--control", "0.7", "--style", "print", "--title", "5 $ or 6 %\nand λ"]
+    assert run(capsys, *arguments, "-o", str(tmp_path / "a.png"))[::2] == (0, "")
+    assert imread(tmp_path / "a.png").shape[:2] == (2.6 * 180, 3.4 * 180)
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    (["--style", "drak"], "did you mean 'dark'"), (["--style", ""], "unknown style ''"), (["--style", "{}"], "unknown style '{}'"),
+    (["--style", "dark", "--style", "dark"], "--style is given twice"), (["--annotate=no"], "ignored explicit argument"),
+    (["--title", r"$\foo$"], "Unknown symbol"), (["--title", "$x^{$"], "the title '$x^{$'"), (["--title", "\ud800"], "the title"),
+    (["--title", "\u65e5"], "missing from font"), (["--title", "\x1b[31m"], "the title '\\x1b[31m'"), (["--title"], "expected one argument"),
+    (["--title", "$" + "x_{" * 400 + "}" * 400 + "$"], "the title"), (["--title", "a", "--title", "b"], "--title is given twice"),
+])  # fmt: skip
+def test_looks_that_cannot_be_are_noticed_before_the_work(capsys, tmp_path, monkeypatch, options, said):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("amp_theory.phases.diagram.curves.equation_of_state", lambda *_: pytest.fail("it works"))
+    code, out, err = run(capsys, "overlap", *ISING, "--control", "0.7", "-o", "a.png", *options)
+    assert (code, out, err.count("\n"), list(tmp_path.iterdir())) == (2, "", 1, [])
+    assert said in err
+    assert err.strip().isprintable()
+
+
+@pytest.mark.parametrize("title", ["", "$", "x" * 500, "\u202e"])
+def test_titles_that_can_be(capsys, title):
+    assert run(capsys, "overlap", "sk", "--control", "0.7", "--title", title)[::2] == (0, "")
 
 
 @pytest.mark.slow

@@ -22,6 +22,7 @@ ASKED = {
     "amp-theory models spa": ["sparse-rademacher"], "amp-theory compare ": list(MODELS),
     "amp-theory certify ising-p-spin --point dyn": ["dynamical"], "amp-theory completion ": ["bash", "zsh", "tcsh"],
     "amp-theory simulate xorsat --target r": ["random"], "amp-theory nonsense x": [],
+    "amp-theory draw a.json --style ": ["light", "dark", "print"],
 }  # fmt: skip
 
 
