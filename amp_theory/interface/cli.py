@@ -10,7 +10,7 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Any, NoReturn
 
 from amp_theory import __version__
@@ -50,9 +50,12 @@ class _Parser(argparse.ArgumentParser):
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Read the arguments; unknown commands and options are errors that suggest the nearest known one."""
     parser, known_commands = _parser()
-    if arguments and not arguments[0].startswith("-") and arguments[0] not in known_commands:
-        raise unknown_name("command", arguments[0], known_commands)
-    options, extra = parser.parse_known_args(arguments)
+    words = _command_first(arguments)
+    if words and not words[0].startswith("-") and words[0] not in known_commands:
+        raise unknown_name("command", words[0], known_commands)
+    if words and words[0].startswith("-"):
+        _check_first(words[0], parser, known_commands)
+    options, extra = parser.parse_known_args(words)
     for item in extra:
         if item.startswith("-"):
             known = [name for action in known_commands[options.command]._actions for name in action.option_strings]
@@ -60,6 +63,28 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
             raise unknown_name("option", name, known, _option_for(name, known))
         raise InputError(f"unexpected argument {item!r}")
     return options
+
+
+def _command_first(arguments: Sequence[str]) -> list[str]:
+    """Move what every command takes from before the command to behind it, where it means the same."""
+    lengths = {name: 1 if "action" in settings else 2 for names, settings in COMMON for name in names.split()}
+    words, first = list(arguments), 0
+    while first < len(words):
+        name = "-v" if re.fullmatch("-v+", words[first]) else words[first].partition("=")[0]
+        if name not in lengths:
+            break
+        first += 1 if "=" in words[first] else lengths[name]
+    return [*words[first : first + 1], *words[:first], *words[first + 1 :]]
+
+
+def _check_first(word: str, parser: _Parser, known_commands: Mapping[str, _Parser]) -> None:
+    """Raise an `InputError` for an option that stands first, and is not one that may."""
+    name, may = word.partition("=")[0], parser._option_string_actions
+    if name in may:
+        return
+    if any(name in command._option_string_actions for command in known_commands.values()):
+        raise InputError(f"the option {name} must stand behind the command: amp-theory COMMAND ... {name}")
+    raise unknown_name("option", name, may)
 
 
 def _option_for(name: str, known: Sequence[str]) -> str | None:
@@ -204,6 +229,11 @@ AXIS, ALONG = (
     _option("--axis", "A", f"{which} axis: strength, time or information", default="strength")
     for which in ("vertical", "horizontal")
 )
+LOOK = (
+    _option("--style", "NAME", "of pictures: light, dark, or print (as wide as a column of a journal)"),
+    _flag("--annotate", "write names beside lines and points, where there is room"),
+    _option("--title", "TEXT", "a title for pictures; formulas as $...$"),
+)
 SCALING = _option("--scaling", "NAME", "scaling of the control on the horizontal axis")
 
 #: quantities that an option gives under another name
@@ -244,10 +274,10 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
     ("diagram", commands.run_diagram, "compute the phase diagram; draw it, save it",
      "diagram spherical-p-spin --set p=3 --path flow -o diagram.pdf -o diagram.json",
      (*ON_PATH, ("--range", {"nargs": 2, "metavar": ("LO", "HI"), "help": "range of the control"}),
-      _option("--points", "N", "points per line (200)", default="200"), TARGET, SCHEDULE, AXIS, SCALING,
+      _option("--points", "N", "points per line (200)", default="200"), TARGET, SCHEDULE, AXIS, SCALING, *LOOK,
       *_output("also .json, .csv, and .html to explore in a browser"))),
     ("draw", commands.run_draw, "draw a diagram saved as JSON again", "draw diagram.json -o diagram.svg",
-     (_option("file", "FILE", "a diagram written by 'amp-theory diagram -o FILE.json'"), AXIS, SCALING,
+     (_option("file", "FILE", "a diagram written by 'amp-theory diagram -o FILE.json'"), AXIS, SCALING, *LOOK,
       *_output("also .csv, and .html to explore in a browser"))),
     ("animate", commands.run_animate, "animate the free entropy while the strength grows",
      "animate ising-p-spin --set p=3 --control 0.7 --frames 16 -o film.gif",
@@ -257,10 +287,10 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
     ("free-entropy", commands.run_free_entropy, "draw the free entropy against the overlap",
      "free-entropy ising-p-spin --set p=3 --control 0.7 --strengths 0,0.05,0.1 -o phi.pdf",
      (*ON_PATH, CONTROL, _option("--strengths", "S,S,...", "strengths, separated by commas", required=True),
-      *_output(""))),
+      *LOOK, *_output(""))),
     ("overlap", commands.run_overlap, "draw the overlap along the path, the unstable branch dashed",
      "overlap ising-p-spin --set p=3 --path flow --control 0.7 -o overlap.pdf -o overlap.csv",
-     (*ON_PATH, CONTROL, SCHEDULE, ALONG, *_output("also .csv"))),
+     (*ON_PATH, CONTROL, SCHEDULE, ALONG, *LOOK, *_output("also .csv"))),
     ("compare", commands.run_compare, "tell where each sampler succeeds, why, and how sure that is",
      "compare ising-p-spin --set p=3", (*MODEL, TARGET)),
     ("simulate", commands.run_simulate, "run samplers on finite instances and judge them by exact samples",
@@ -296,6 +326,8 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
         formatter_class=raw,
     )
     parser.add_argument("--version", action="version", version=f"amp-theory {__version__}")
+    for names, settings in COMMON:
+        parser.add_argument(*names.split(), **settings)
     parsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
     for name, run, text, example, options in COMMANDS:
         long = f"\nit takes about {SECONDS[name]} s" if name in SECONDS else ""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import io
 import math
 import re
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
-from amp_theory.tools.errors import InputError, as_float, integer_between, unknown_name
+from amp_theory.tools.errors import InputError, MisplacedError, answer_of, as_float, integer_between, unknown_name
 from amp_theory.tools.expressions import exact
 
 if TYPE_CHECKING:
@@ -66,7 +68,19 @@ def _number(name: str, text: str) -> float:
 def _model(options: argparse.Namespace) -> Model:
     from amp_theory.models.catalogue import build_model
 
-    return build_model(options.model, _parameters(options.set))
+    try:
+        return build_model(options.model, _parameters(options.set))
+    except MisplacedError as error:
+        raise InputError(f"{error.found}: {_instead(options, error.quantity)}") from None
+
+
+def _instead(options: argparse.Namespace, quantity: str) -> str:
+    """Return what a command offers instead of a parameter that tells the control or the strength."""
+    for option in (quantity, f"{quantity}s"):
+        if hasattr(options, option):
+            return f"give that by --{option}"
+    limits = " (--range limits it)" if quantity == "control" and hasattr(options, "range") else ""
+    return f"{options.command} covers every {quantity}{limits}: leave it out"
 
 
 def _path(options: argparse.Namespace) -> Path:
@@ -92,13 +106,31 @@ def _outputs(options: argparse.Namespace, endings: Sequence[str]) -> list[FilePa
     return files
 
 
-def _save_picture(file: FilePath, draw: Callable[[Axes], object]) -> None:
+def _look(options: argparse.Namespace) -> dict[str, Any]:
+    """Return how pictures are to look, after checking that their title can be drawn."""
+    from amp_theory.phases.diagram.styles import style_of
+
+    if options.style is not None:
+        style_of(options.style)
+    if options.title is not None:
+        from matplotlib.figure import Figure
+
+        trial = Figure()
+        trial.text(0.5, 0.5, options.title)
+        with warnings.catch_warnings(action="error"):  # characters that no font has
+            answer_of(f"drawing of the title {options.title!r}", trial.savefig, io.BytesIO())
+    return {"style": options.style, "annotate": options.annotate, "title": options.title}
+
+
+def _save_picture(file: FilePath, look: Mapping[str, Any], plot: Callable[..., Axes], *what: Any, **view: Any) -> None:
     from matplotlib.figure import Figure
 
+    from amp_theory.phases.diagram.styles import HEIGHTS, WIDTHS
     from amp_theory.tools.files import write
 
-    canvas = Figure(figsize=(5.6, 4.4), layout="constrained")
-    draw(canvas.add_subplot())
+    size = (WIDTHS[1], HEIGHTS[1, 1]) if look["style"] == "print" else (5.6, 4.4)
+    canvas = Figure(figsize=size, layout="constrained")
+    plot(*what, axes=canvas.add_subplot(), **view, **look)
     write(file, lambda stream: canvas.savefig(stream, format=file.suffix[1:].lower(), dpi=180))
 
 
@@ -197,7 +229,7 @@ def run_diagram(options: argparse.Namespace) -> Result:
     from amp_theory.phases.diagram.views import View
 
     model, path = _model(options), _path(options)
-    files = _outputs(options, (*PICTURES, ".json", ".csv", ".html"))
+    files, look = _outputs(options, (*PICTURES, ".json", ".csv", ".html")), _look(options)
     options.scaling = _scaling(model, options)
     View(model, path, options.axis, options.scaling)
     limits = None
@@ -207,12 +239,14 @@ def run_diagram(options: argparse.Namespace) -> Result:
     diagram = phase_diagram(
         model, path, limits, integer_between("--points", options.points, 2, MOST_POINTS), options.target
     )
-    _write_diagram(diagram, files, options)
+    _write_diagram(diagram, files, options, look)
     written = "".join(f"\n  written: {file}" for file in files)
     return diagram.to_dict(), diagram.report() + written
 
 
-def _write_diagram(diagram: Diagram, files: Sequence[FilePath], options: argparse.Namespace) -> None:
+def _write_diagram(
+    diagram: Diagram, files: Sequence[FilePath], options: argparse.Namespace, look: Mapping[str, Any]
+) -> None:
     """Write a diagram in the format of every file's ending."""
     from amp_theory.interface.explorer.page import save_explorer
     from amp_theory.phases.diagram.drawing import plot_diagram
@@ -226,7 +260,7 @@ def _write_diagram(diagram: Diagram, files: Sequence[FilePath], options: argpars
             case ".html":
                 save_explorer(diagram, file, overwrite=True)
             case _:
-                _save_picture(file, lambda axes: plot_diagram(diagram, axes, options.axis, options.scaling))
+                _save_picture(file, look, plot_diagram, diagram, axis=options.axis, scaling=options.scaling)
 
 
 def run_draw(options: argparse.Namespace) -> Result:
@@ -234,13 +268,13 @@ def run_draw(options: argparse.Namespace) -> Result:
     from amp_theory.phases.diagram.saved import load
     from amp_theory.phases.diagram.views import View
 
-    files = _outputs(options, (*PICTURES, ".csv", ".html"))
+    files, look = _outputs(options, (*PICTURES, ".csv", ".html")), _look(options)
     if not files:
         raise InputError("draw needs a file to write: name it with -o")
     diagram = load(options.file)
     options.scaling = _scaling(diagram.model, options)
     View(diagram.model, diagram.path, options.axis, options.scaling)
-    _write_diagram(diagram, files, options)
+    _write_diagram(diagram, files, options, look)
     return {"written": [str(file) for file in files]}, "\n".join(f"written: {file}" for file in files)
 
 
@@ -272,13 +306,13 @@ def run_free_entropy(options: argparse.Namespace) -> Result:
     model, path = _model(options), _path(options)
     control = _number(model.control, options.control)
     strengths = [_number(path.strength, part) for part in options.strengths.split(",")]
-    files = _outputs(options, PICTURES)
+    files, look = _outputs(options, PICTURES), _look(options)
     curves = []
     for strength in strengths:
         overlap, phi = free_entropy_curve(model, path, control, strength)
         curves.append({path.strength: strength, "overlap": overlap.tolist(), "free_entropy": phi.tolist()})
     for file in files:
-        _save_picture(file, lambda axes: plot_free_entropy(model, path, control, strengths, axes))
+        _save_picture(file, look, plot_free_entropy, model, path, control, strengths)
     data = {
         "model": model.name,
         "parameters": model.parameters,
@@ -297,14 +331,14 @@ def run_overlap(options: argparse.Namespace) -> Result:
 
     model, path = _model(options), _path(options)
     control = _number(model.control, options.control)
-    files = _outputs(options, (*PICTURES, ".csv"))
+    files, look = _outputs(options, (*PICTURES, ".csv")), _look(options)
     View(model, path, options.axis, None)
     curve = equation_of_state(model, path, control)
     for file in files:
         if file.suffix.lower() == ".csv":
             curve.to_csv(file, overwrite=True)
         else:
-            _save_picture(file, lambda axes: plot_overlap(model, path, control, axes, options.axis))
+            _save_picture(file, look, plot_overlap, model, path, control, axis=options.axis)
     data = {
         "model": model.name, "parameters": model.parameters, "path": path.name, model.control: control,
         "overlap": curve.overlap.tolist(), path.strength: curve.strength.tolist(),

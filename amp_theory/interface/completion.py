@@ -10,6 +10,32 @@ from amp_theory.tools.errors import InputError, one_of
 SHELLS = ("bash", "zsh", "tcsh")
 #: what stands for a file or a folder, by the name of its argument
 PLACES = {"output": "FILE", "file": "FILE", "checkpoint": "FILE", "log": "FILE", "folder": "DIRECTORY"}
+#: bash takes = for the end of a word: words are put together, and what stands before it is not offered again
+JOINED = """
+_amp_theory() {
+  local here="${COMP_WORDS[COMP_CWORD]}" word glue="" n=-1 words=()
+  for word in "${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
+    if [[ $word == "=" && $n -ge 0 ]]; then
+      if [[ ${words[n]} == -* && ${words[n]} != *=* ]]; then words[++n]=""; else words[n]+="="; fi
+      glue=1
+    elif [[ $glue ]]; then
+      words[n]+="$word" glue=""
+    else
+      words[++n]="$word"
+    fi
+  done
+  [[ $here == "=" ]] && here=""
+  local COMP_WORDS=("${words[@]}") COMP_CWORD=$n
+  _shtab_amp_theory "$@"
+  local before="${words[n]%"$here"}"
+  COMPREPLY=("${COMPREPLY[@]#"$before"}")
+  [[ ${COMPREPLY[*]} == *= ]] && compopt -o nospace 2>/dev/null
+  [[ ${COMPREPLY[*]} ]] || COMPREPLY=()
+  return 0
+}
+
+complete -o bashdefault -F _amp_theory amp-theory
+"""
 
 
 def run_completion(options: argparse.Namespace) -> tuple[Any, str]:
@@ -27,7 +53,7 @@ def run_completion(options: argparse.Namespace) -> tuple[Any, str]:
                 action.complete = getattr(shtab, PLACES[action.dest])  # type: ignore[attr-defined]
             elif action.dest in words:
                 action.choices = words[action.dest]
-    script = shtab.complete(parser, shell)
+    script = shtab.complete(parser, shell) + (JOINED if shell == "bash" else "")
     return {"shell": shell, "script": script}, script
 
 
@@ -40,6 +66,7 @@ def _words() -> dict[str, list[str]]:
     """Return the words that an argument may be, by its name; for --set what stands before the value, too."""
     from amp_theory.finite.samplers.samplers import SAMPLERS
     from amp_theory.models.catalogue import CHANNELS, MODELS, PARTS, PATHS, PRIORS, SCHEDULES, arguments
+    from amp_theory.phases.diagram.styles import NAMED
     from amp_theory.tools.results import POINTS
 
     everything = (MODELS, PRIORS, CHANNELS, PATHS, SCHEDULES)
@@ -50,4 +77,5 @@ def _words() -> dict[str, list[str]]:
         "set": [*sorted(f"{name}=" for name in names - set(PARTS)), *settings],
         "path": list(PATHS), "schedule": list(SCHEDULES), "point": list(POINTS), "target": ["planted", "random"],
         "axis": ["strength", "time", "information"], "samplers": list(SAMPLERS), "shell": list(SHELLS),
+        "style": list(NAMED),
     }  # fmt: skip

@@ -105,6 +105,8 @@ def _page(kind: str, name: str, entry: dict[str, Any]) -> Iterator[str]:
         text = ", ".join(filter(None, (facts["type"], None if facts["required"] else f"default {facts['default']}")))
         yield from _wrapped(f"{argument:<11} {text}: {facts['meaning']}", 14, 2)
     yield f"  {'example':<11} {entry['example']}"
+    if entry["takes"] is not None:
+        yield from _wrapped(f"takes {entry['takes']}", 14)
 
 
 def _power(control: str, factor: float, power: float) -> str:

@@ -40,7 +40,7 @@ from amp_theory.models.sparse import XORSAT, Bicoloring
 from amp_theory.models.spiked import SpikedMatrix, SpikedMatrixTensor, SpikedTensor
 from amp_theory.models.spin_glasses import IsingPSpin, MixedPSpin, SherringtonKirkpatrick, SphericalPSpin
 from amp_theory.models.synonyms import canonical, meanings, with_our_names
-from amp_theory.tools.errors import InputError, unknown_name
+from amp_theory.tools.errors import InputError, MisplacedError, unknown_name
 
 MODELS: dict[str, type[Model]] = {
     m.name: m
@@ -160,15 +160,11 @@ def _misplaced(name: str, model: type[Model], own: Mapping[str, bool], known: Se
     words = (name, *meanings(name, related=True))
     if model.control in words:
         near = "is" if model.control in (name, *meanings(name)) else "tells"
-        return InputError(
-            f"{name!r} {near} the control of the model {model.name}, {model.control}, and no parameter: give that as "
-            "the control (--control)"
-        )
+        found = f"{name!r} {near} the control of the model {model.name}, {model.control}, and no parameter"
+        return MisplacedError(found, "control", "give that as the control, not to the model")
     if path := next((p for p in PATHS.values() if p.strength in words), None):
-        return InputError(
-            f"{name!r} tells the strength of the path {path.name}, {path.strength}, and is no parameter: give that as "
-            "the strength (--strength)"
-        )
+        found = f"{name!r} tells the strength of the path {path.name}, {path.strength}, and is no parameter"
+        return MisplacedError(found, "strength", "give that as the strength, not to the model")
     meant = next((n for n in words if n in known), None)
     error = unknown_name("parameter", name, known or ["none"], meant)
     return InputError(f"{error} (of the model {model.name})")

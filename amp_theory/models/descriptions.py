@@ -29,6 +29,8 @@ VALUES = {
     "noise": "0.1", "tensor_noise": "1", "values": "-1,0,2", "probabilities": "0.2,0.5,0.3", "kappa": "0.8",
     "eigenvalues": "1,3", "weights": "1,1",
 }  # fmt: skip
+#: how long the command that shows what is named takes, where that is more than twenty seconds
+LONG = {"coloring": "minutes; begun with --checkpoint FILE, it can be interrupted and resumed"}
 #: types as they are annotated, in words
 TYPES = {
     "int": "integer", "float": "number", "str": "text", "str | sympy.Expr": "formula", "Prior": "prior",
@@ -155,7 +157,7 @@ def details(kind: str, name: str) -> dict[str, Any]:
             n: {"type": a.type, "range": a.range, "required": a.required, "default": a.default, "meaning": a.meaning}
             for n, a in arguments_of(owner).items()
         },
-        "example": command_for(kind, name),
+        "example": command_for(kind, name), "takes": LONG.get(name),
     }  # fmt: skip
     if kind == "models":
         found |= _of_model(owner, example_of(name, owner))

@@ -28,6 +28,11 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "ve": ("variance-exploding",), "sl": ("stochastic-localization",), "ot": ("linear",),
     "optimal-transport": ("linear",), "trig": ("trigonometric",), "cosine": ("trigonometric",),
     "flip": ("flip-probability",),
+    # classes in Python, where they are called otherwise
+    "linearchannel": ("linear",), "signchannel": ("sign",), "probitchannel": ("probit",), "abschannel": ("abs",),
+    "reluchannel": ("relu",), "doorchannel": ("door",), "uniformdiscretediffusion": ("uniform-diffusion",),
+    "linearinterpolant": ("linear",), "trigonometricinterpolant": ("trigonometric",),
+    "maskeddiffusion": ("masked",),
     # symbols of parameters, controls and their scalings
     "T": ("temperature",), "delta": ("noise",), "sigma2": ("noise",), "alpha": ("sampling_ratio", "density"),
     "delta-p": ("tensor_noise",), "c": ("mean_degree",), "gamma2": ("snr",),
@@ -51,8 +56,15 @@ def meanings(word: object, related: bool = False) -> tuple[str, ...]:
     return found + RELATED.get(folded, ()) if related else found
 
 
+def _plain(word: str) -> str:
+    """Return a word without what tells a name from that of its class in Python."""
+    return word.lower().replace("-", "").replace("_", "")
+
+
 def canonical(kind: str, given: object, known: Iterable[str]) -> str:
     """Return the known name that is given, or the first one that what is given is another word for.
+
+    Neither case nor hyphens matter: a class's name in Python is another word for it.
 
     Raises
     ------
@@ -63,11 +75,14 @@ def canonical(kind: str, given: object, known: Iterable[str]) -> str:
     --------
     >>> canonical("schedule", "VP", ["linear", "variance-preserving"])
     'variance-preserving'
+    >>> canonical("model", "IsingPSpin", ["glm", "ising-p-spin"])
+    'ising-p-spin'
     """
     names = list(known)
     if isinstance(given, str) and given in names:
         return given
     same = [name for name in meanings(given) if name in names]
+    same += [name for name in names if isinstance(given, str) and _plain(name) == _plain(given)]
     if same:
         return same[0]
     near = [name for name in meanings(given, related=True) if name in names]

@@ -86,6 +86,32 @@ class UnknownNameError(InputError, KeyError):
     __str__ = Exception.__str__
 
 
+class MisplacedError(InputError):
+    """A parameter of a model that is none: it tells the control, or the strength of a path.
+
+    Parameters
+    ----------
+    found
+        What is misplaced, a text.
+    quantity
+        "control" or "strength".
+    advice
+        What to do.
+
+    See Also
+    --------
+    InputError : Of which it is one kind, with an example.
+    """
+
+    def __init__(self, found: str, quantity: str, advice: str) -> None:
+        super().__init__(f"{found}: {advice}")
+        self.found, self.quantity, self.advice = found, quantity, advice
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what makes the error again in another process."""
+        return type(self), (self.found, self.quantity, self.advice)
+
+
 class FileError(AmpTheoryError, OSError):
     """A file cannot be read or written as asked; nothing was changed on disk.
 

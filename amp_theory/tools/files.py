@@ -30,11 +30,13 @@ def as_file(path: str | os.PathLike[str]) -> Path:
     """Return `path` as a path that a system may know, or raise an `InputError`."""
     try:
         text = os.fspath(path)
-        possible = isinstance(text, str) and "\0" not in os.fsencode(text).decode("latin-1")
+        possible = isinstance(text, str) and text and "\0" not in os.fsencode(text).decode("latin-1")
     except (TypeError, UnicodeEncodeError):
         possible = False
     if not possible:
-        raise InputError(f"a file must be given by its path, text without NUL or lone surrogates, got {told(path)}")
+        raise InputError(
+            f"a file must be given by its path, some text without NUL or lone surrogates, got {told(path)}"
+        )
     return Path(path)
 
 

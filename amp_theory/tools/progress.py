@@ -16,8 +16,8 @@ import threading
 import time
 from collections.abc import Collection, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass, field
-from typing import IO, TypeVar
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from typing import IO, Any, TypeVar
 
 from amp_theory.tools.errors import InputError, told
 
@@ -30,6 +30,28 @@ WIDTH = 80
 # a library is silent until somebody listens
 logging.getLogger("amp_theory").addHandler(logging.NullHandler())
 LOG = logging.getLogger("amp_theory.progress")
+
+
+class _Known:
+    """What has a name, shown by that and by what was set of it; the log shows all."""
+
+    def __init__(self, thing: Any) -> None:
+        self.thing = thing
+
+    def __repr__(self) -> str:
+        settings = [f"{f.name}={value!r}" for f in fields(self.thing) if (value := self._set(f)) is not MISSING]
+        return f"{self.thing.name}({', '.join(settings)})" if settings else str(self.thing.name)
+
+    def _set(self, place: Field[Any]) -> object:
+        """Return what an entry was set to, MISSING where it is as it is by itself."""
+        value = getattr(self.thing, place.name)
+        usual = place.default if place.default_factory is MISSING else place.default_factory()
+        return MISSING if repr(value) == repr(usual) else _known(value)
+
+
+def _known(value: object) -> object:
+    named = isinstance(getattr(value, "name", None), str) and not isinstance(value, type)
+    return _Known(value) if named and is_dataclass(value) else value
 
 
 @dataclass
@@ -45,7 +67,7 @@ class Stage:
     @property
     def name(self) -> str:
         """What the work is, in words."""
-        return self.text % self.values if self.values else self.text
+        return self.text % tuple(map(_known, self.values)) if self.values else self.text
 
     @property
     def elapsed(self) -> float:
@@ -103,11 +125,13 @@ class Display:
 
         counted = stages[whole]
         plain = not (getattr(self._stream, "encoding", None) or "").lower().startswith("utf")
+        # what takes no second yet tells nothing of what is left
+        times = "" if counted.elapsed < 1 else " {elapsed}<{remaining}" if counted.done else " {elapsed}"
         line = tqdm.format_meter(
             counted.done, counted.total, counted.elapsed, ncols=width, ascii=plain,
             prefix=_shortened(_listed(stages[: whole + 1]), 2 * width // 5),
             postfix=_shortened(_listed(stages[whole + 1 :]), width // 4) or None,
-            bar_format="{desc}: {n_fmt}/{total_fmt} |{bar}| {elapsed}<{remaining}{postfix}",
+            bar_format="{desc}: {n_fmt}/{total_fmt} |{bar}|" + times + "{postfix}",
         )  # fmt: skip
         return str(line)[:width]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -10,9 +12,12 @@ import time
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.image import imread
 
 import amp_theory as at
 from amp_theory.interface.cli import COMMANDS, SECONDS, main
+from amp_theory.phases.diagram.styles import is_dark
 
 
 def run(capsys, *arguments: str) -> tuple[int, str, str]:
@@ -76,9 +81,10 @@ def test_diagram_files_and_json(capsys, tmp_path):
     assert (code, out) == (2, "")
     assert "exists already" in err
     assert before == {name: name.read_bytes() for name in names}
-    code, out, _ = run(capsys, "diagram", "spherical-p-spin", "--set", "p=3", "--points", "5", *outputs, "--force")
+    code, out, _ = run(capsys, "diagram", "spherical-p-spin", "--set", "p=3", "--points", "5", *outputs[-4:], "--force")
     assert code == 0
-    assert "written:" in out
+    assert out.count("written:") == 2
+    assert [name.read_bytes() == before[name] for name in names] == [True, True, True, False, False]
 
 
 def test_other_commands(capsys, tmp_path):
@@ -108,6 +114,62 @@ def test_other_commands(capsys, tmp_path):
     assert json.loads(out)["target"] == "planted"
 
 
+#: commands that draw, and what draws for them
+DRAWING = {
+    "diagram": ("phases.diagram.drawing.plot_diagram", ["spherical-p-spin", "--set", "p=3", "--points", "3"]),
+    "draw": ("phases.diagram.drawing.plot_diagram", ["saved.json"]),
+    "free-entropy": ("interface.plots.plot_free_entropy", ["ising-p-spin", "--set", "p=3", "--control", "0.7", "--strengths", "0,0.1"]),
+    "overlap": ("interface.plots.plot_overlap", ["ising-p-spin", "--set", "p=3", "--control", "0.7"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", DRAWING)
+def test_looks_of_pictures(capsys, tmp_path, monkeypatch, command):
+    """Each option does what the same option of the function in Python does; without any nothing has a look of its own."""
+    monkeypatch.chdir(tmp_path)
+    at.phase_diagram(at.SphericalPSpin(3), at.Flow(), points=3).save("saved.json")
+    where, arguments = DRAWING[command]
+    module, _, name = where.rpartition(".")
+    plot, drawn = getattr(importlib.import_module(f"amp_theory.{module}"), name), []
+    monkeypatch.setattr(Figure, "savefig", lambda *_, **__: None)  # that it is written is tested elsewhere
+    monkeypatch.setattr(f"amp_theory.{where}", lambda *what, **more: drawn.append(plot(*what, **more)))
+    dark = ["--style", "dark", "--annotate", "--title", "Of $p = 3$"]
+    for options in ([], dark):
+        assert run(capsys, command, *arguments, *options, "-o", "a.svg", "--force")[::2] == (0, "")
+    plain, named = drawn
+    assert (plain.get_title(), named.get_title()) == ("", "Of $p = 3$")
+    assert [is_dark(axes.figure.get_facecolor()) for axes in drawn] == [False, True]
+    assert [axes.figure.get_size_inches().tolist() for axes in drawn] == [[5.6, 4.4], [5.6, 4.4]]
+    assert len(named.texts) > len(plain.texts)
+
+
+def test_pictures_for_print_are_as_wide_as_a_column(capsys, tmp_path):
+    arguments = ["overlap", *ISING, "--control", "0.7", "--style", "print", "--title", "5 $ or 6 %\nand λ"]
+    assert run(capsys, *arguments, "-o", str(tmp_path / "a.png"))[::2] == (0, "")
+    assert imread(tmp_path / "a.png").shape[:2] == (2.6 * 180, 3.4 * 180)
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    (["--style", "drak"], "did you mean 'dark'"), (["--style", ""], "unknown style ''"), (["--style", "{}"], "unknown style '{}'"),
+    (["--style", "dark", "--style", "dark"], "--style is given twice"), (["--annotate=no"], "ignored explicit argument"),
+    (["--title", r"$\foo$"], "Unknown symbol"), (["--title", "$x^{$"], "the title '$x^{$'"), (["--title", "\ud800"], "the title"),
+    (["--title", "\u65e5"], "missing from font"), (["--title", "\x1b[31m"], "the title '\\x1b[31m'"), (["--title"], "expected one argument"),
+    (["--title", "$" + "x_{" * 400 + "}" * 400 + "$"], "the title"), (["--title", "a", "--title", "b"], "--title is given twice"),
+])  # fmt: skip
+def test_looks_that_cannot_be_are_noticed_before_the_work(capsys, tmp_path, monkeypatch, options, said):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("amp_theory.phases.diagram.curves.equation_of_state", lambda *_: pytest.fail("it works"))
+    code, out, err = run(capsys, "overlap", *ISING, "--control", "0.7", "-o", "a.png", *options)
+    assert (code, out, err.count("\n"), list(tmp_path.iterdir())) == (2, "", 1, [])
+    assert said in err
+    assert err.strip().isprintable()
+
+
+@pytest.mark.parametrize("title", ["", "$", "x" * 500, "\u202e"])
+def test_titles_that_can_be(capsys, title):
+    assert run(capsys, "overlap", "sk", "--control", "0.7", "--title", title)[::2] == (0, "")
+
+
 @pytest.mark.slow
 def test_reproduce(capsys, tmp_path):
     begin = time.process_time()
@@ -120,6 +182,7 @@ def test_reproduce(capsys, tmp_path):
     assert "exists already" in err
 
 
+QUICK = ["thresholds", "ising-p-spin", "--set", "p=3"]
 ISING = ("ising-p-spin", "--set", "p=3")
 SPARSE = ("spiked-matrix", "--set", "prior=sparse-rademacher", "--set")
 ATOMS = ("thresholds", "spiked-matrix", "--set", "prior=discrete", "--set")
@@ -216,6 +279,63 @@ def test_bad_input(capsys, tmp_path, monkeypatch, arguments, message, as_json):
     assert err.count("\n") == 1
     assert message in err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("first", [["--json"], ["-v"], ["-vv", "--json"], ["-v", "-v"], ["--verbose"], ["--log", "a.log"],
+                                   ["--log=a.log", "--json", "-v"]])  # fmt: skip
+def test_what_every_command_takes_may_stand_first(capsys, tmp_path, monkeypatch, first):
+    """With the same answer and as much of a log."""
+    monkeypatch.chdir(tmp_path)
+    told = []
+    for arguments in ([*first, *QUICK], [*QUICK, *first]):
+        code, out, err = run(capsys, *arguments)
+        assert code == 0
+        log = (tmp_path / "a.log").read_text() if "a.log" in " ".join(first) else ""
+        levels = [line.split()[2] for line in (log or err).splitlines() if " amp_theory" in line]
+        told.append((out, bool(err), set(levels)))
+        for file in tmp_path.iterdir():
+            file.unlink()
+    assert told[0] == told[1]
+    assert bool(told[0][2]) == (first != ["--json"])
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (["--log", "a.log", *QUICK, "--log", "b.log"], "--log is given twice"), (["--log=a.log", "--log=a.log", *QUICK], "--log is given twice"),
+    (["--log", *QUICK[:1]], "required: COMMAND"), (["-v"], "required: COMMAND"), (["--log"], "expected one argument"),
+    (["--log", "-v", *QUICK], "expected one argument"), (["--json=3", *QUICK], "ignored explicit argument '3'"),
+    (["--path", "flow", "thresholds", "sk"], "--path must stand behind the command"), (["-o", "a.pdf"], "-o must stand behind"),
+    (["-v", "--force", "draw", "a.json"], "--force must stand behind"), (["--jsn", "models"], "unknown option '--jsn' (did you mean '--json'?)"),
+    (["-x", "models"], "unknown option '-x'"), (["-vx", "models"], "unknown option '-vx'"), (["--", "models"], "unknown option '--'"),
+    (["-v", "nonsense"], "unknown command 'nonsense'"), (["--json", "thresholds", "sk", "--pth", "flow"], "did you mean '--path'"),
+])  # fmt: skip
+def test_what_may_not_stand_first(capsys, tmp_path, monkeypatch, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(capsys, *arguments)
+    assert (code, out, err.count("\n"), list(tmp_path.iterdir())) == (2, "", 1, [])
+    assert said in err
+    # nothing is said to be unknown, and known
+    assert all(f"unknown option '{word}'" not in err or f" {word}," not in err for word in arguments)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "quantity"), [("T=0.7", "control"), ("beta=2", "control"), ("gamma2=0.1", "strength")]
+)
+def test_advice_on_a_misplaced_parameter_can_be_followed(capsys, symbol, quantity):
+    """By every command that takes parameters: what it says is an option, or the command runs without one."""
+    for name, _, _, _, options in COMMANDS:
+        taken = {word: settings for names, settings in options for word in names.split()}
+        if "--set" not in taken:
+            continue
+        needed = [x for word, settings in taken.items() if settings.get("required") for x in (word, "1")]
+        code, out, err = run(capsys, name, *ISING, "--set", symbol, *needed)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        said = re.findall(r"--\w+", err)
+        assert set(said) <= set(taken), name
+        assert said == [f"--{quantity}"] or said == [f"--{quantity}s"] or "leave it out" in err, err
+        # nothing that must be given is to be left out
+        assert "leave it out" not in err or not {f"--{quantity}", f"--{quantity}s"} & set(taken), err
+        if name == "diagram" and quantity == "control":
+            assert said == ["--range"]
 
 
 def test_bad_axis_writes_nothing_even_with_good_outputs(capsys, tmp_path):

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import pty
+import re
+import select
 import shutil
+import signal
 import subprocess
 import sys
 
 import pytest
 
 from amp_theory.interface.cli import COMMANDS, main
-from amp_theory.models.catalogue import CHANNELS, MODELS, PATHS, SCHEDULES
+from amp_theory.models.catalogue import CHANNELS, MODELS, PATHS, PRIORS, SCHEDULES
 
 there = pytest.mark.skipif(importlib.util.find_spec("shtab") is None, reason="shtab is not installed")
 ASKED = {
@@ -22,6 +27,12 @@ ASKED = {
     "amp-theory models spa": ["sparse-rademacher"], "amp-theory compare ": list(MODELS),
     "amp-theory certify ising-p-spin --point dyn": ["dynamical"], "amp-theory completion ": ["bash", "zsh", "tcsh"],
     "amp-theory simulate xorsat --target r": ["random"], "amp-theory nonsense x": [],
+    "amp-theory draw a.json --style ": ["light", "dark", "print"], "amp-theory -v --log a.log thr": ["thresholds"],
+    # what stands before the last = is there already
+    "amp-theory thresholds glm --set channel=si": ["sign"], "amp-theory thresholds glm --set prior=": list(PRIORS),
+    "amp-theory thresholds glm --set prior=rademacher --set cha": [f"channel={c}" for c in CHANNELS],
+    "amp-theory thresholds sk --path=au": ["autoregressive"], "amp-theory thresholds glm --set=channel=si": ["sign"],
+    "amp-theory thresholds glm --set rho=": [],
 }  # fmt: skip
 
 
@@ -38,10 +49,13 @@ def test_a_bash_completes(capsys, tmp_path):
     (tmp_path / "script").write_text(script(capsys, "bash"))
     lines = [f"cd {tmp_path}; source ./script; complete -p amp-theory >/dev/null || exit 3"]
     for line in ASKED:
-        words = " ".join(f"'{word}'" for word in line.split(" "))
+        parted = [part for word in line.split(" ") for part in (re.split("(=)", word) if word else [""])]
+        words = " ".join(
+            f"'{word}'" for k, word in enumerate(parted) if word or (k == len(parted) - 1 and parted[-2] != "=")
+        )
         lines.append(
             f"COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); COMPREPLY=(); "
-            '_shtab_amp_theory amp-theory "${COMP_WORDS[$COMP_CWORD]}" "${COMP_WORDS[$((COMP_CWORD - 1))]}"; '
+            '_amp_theory amp-theory "${COMP_WORDS[$COMP_CWORD]}" "${COMP_WORDS[$((COMP_CWORD - 1))]}"; '
             'echo "${COMPREPLY[*]}"'
         )
     run = subprocess.run(["bash", "-c", "\n".join(lines)], capture_output=True, text=True, timeout=60)
@@ -50,6 +64,34 @@ def test_a_bash_completes(capsys, tmp_path):
     assert {line: sorted(words.split()) for line, words in offered.items()} == {
         line: sorted(words) for line, words in ASKED.items()
     }
+
+
+@there
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+@pytest.mark.parametrize(("typed", "words"), [
+    ("--set prior=ra\t--json", ["--set", "prior=rademacher", "--json"]), ("--set=prior=ra\t--json", ["--set=prior=rademacher", "--json"]),
+    ("--path=au\t--json", ["--path=autoregressive", "--json"]), ("--set rh\t\t0.1", ["--set", "rho=0.1"]),
+    ("--set prior=rademacher --set cha\tsy\t--json", ["--set", "prior=rademacher", "--set", "channel=symmetric-perceptron", "--json"]),
+])  # fmt: skip
+def test_a_tab_is_pressed(capsys, tmp_path, typed, words):
+    """In a bash on a terminal, where it is readline that parts the words; a command of this name tells what it gets."""
+    (tmp_path / "script").write_text(script(capsys, "bash"))
+    process, ours = pty.fork()
+    if not process:
+        os.execlp("bash", "bash", "--norc", "--noprofile", "-i")
+    try:
+        seen = ""
+        begin = f"source {tmp_path}/script; amp-theory() {{ printf 'got:%s\\n' \"$@\" end; }}; echo rea''dy\n"
+        for line, awaited in ((begin, "ready"), (f"amp-theory thresholds {typed}\n", "got:end")):
+            os.write(ours, line.encode())
+            while awaited not in seen:
+                assert select.select([ours], [], [], 10)[0], seen
+                seen += os.read(ours, 65536).decode()
+        assert re.findall(r"got:(\S+)", seen)[-len(words) - 2 :] == ["thresholds", *words, "end"]
+    finally:
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+        os.close(ours)
 
 
 @there

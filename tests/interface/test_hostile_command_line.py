@@ -31,7 +31,7 @@ COMMANDS = [
     ["closed-forms", "spherical-p-spin", "--path", "flow"],
     ["diagram", "ising-p-spin", "--set", "p=3", "--range", "0.6", "0.8", "--points", "4", "-o", "a.json", "-o", "a.csv"],
     ["diagram", "spherical-p-spin", "--set", "p=3", "--points", "3", "-o", "a.png", "--axis", "time", "--target", "planted"],
-    ["draw", "saved.json", "-o", "b.csv", "--force"],
+    ["draw", "saved.json", "-o", "b.csv", "--force", "--style", "print", "--annotate", "--title", "$p = 3$"],
     ["free-entropy", "ising-p-spin", "--set", "p=3", "--control", "0.7", "--strengths", "0,0.05", "-o", "phi.svg"],
     ["overlap", "ising-p-spin", "--set", "p=3", "--control", "0.7", "-o", "overlap.csv"],
     ["compare", "ising-p-spin", "--set", "p=3", "--target", "random"],
@@ -50,7 +50,7 @@ WORDS = [
     "\0", "a\0b.json", "\ud800", "\udcff.json", "a\nb", "\x1b[31m", "\u202e", "../a.json", "/dev/zero", "/dev/full", "/proc/self/mem", "~", "*",
     ".json", "a.json", "a.exe", "none/a.json", "x" * 300 + ".json", "pipe.json", "loop.json", "link.json", "flow", "flwo", "Flow", "--path=flow",
     "--json", "--force", "--set", "--digits", "--digits=51", "--digits=0", "--workers=0", "--points=10**9", "1,2,,3", "[1]", "{}", "%s%n", "${HOME}",
-    "autoregressive", "ising-p-spin", "XORSAT", "discrete", "planted", "random", "time", "0.7", "0.7j", "1/3", "1e-300", "99999999999999999999",
+    "autoregressive", "ising-p-spin", "XORSAT", "discrete", "planted", "random", "time", "dark", "--title=$x^{$", "0.7", "0.7j", "1/3", "1e-300", "99999999999999999999",
 ]  # fmt: skip
 
 
@@ -159,6 +159,18 @@ def test_folders_that_cannot_be(folder, capsys, monkeypatch, name):
     assert main(["reproduce", "--folder", name]) == 2
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
+
+
+@pytest.mark.parametrize("arguments", [
+    ["thresholds", "sk", "--log", ""], ["diagram", "xorsat", "--set", "k=3", "-o", ""], ["draw", "", "-o", "a.pdf"], ["verify", ""],
+    [*SIMULATE, "--size", "12", "--checkpoint", ""], ["thresholds", "coloring", "--set", "q=4", "--checkpoint", ""], ["reproduce", "--folder", ""],
+])  # fmt: skip
+def test_no_name_is_shown_as_no_name(capsys, tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n"), list(tmp_path.iterdir())) == ("", 1, [])
+    assert err.endswith("got ''\n")
 
 
 def test_a_checkpoint_without_a_folder_is_noticed_before_the_work(capsys, monkeypatch):

@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 import shlex
+import time
 
 import pytest
 
@@ -13,7 +14,7 @@ import amp_theory as at
 from amp_theory.interface.cli import main
 from amp_theory.interface.listing import WIDTH
 from amp_theory.models.catalogue import MODELS, build_model
-from amp_theory.models.descriptions import KINDS, TYPES, VALUES, arguments_of, command_for, example_of, summary
+from amp_theory.models.descriptions import KINDS, LONG, TYPES, VALUES, arguments_of, command_for, example_of, summary
 from amp_theory.models.synonyms import SYNONYMS
 
 EVERYTHING = [(kind, name) for kind, table in KINDS.items() for name in table]
@@ -58,6 +59,7 @@ def test_all_about_one(capsys, kind, name):
     assert data["class"] == owner.__name__
     assert getattr(at, owner.__name__) is owner
     assert data["description"].endswith(".")
+    assert out in run(capsys, "models", owner.__name__)[1], "the name that the page itself gives"
     example = command_for(kind, name)
     assert example in out
     assert all(len(line) <= WIDTH for line in out.splitlines() if "example" not in line)
@@ -150,6 +152,30 @@ def test_a_wrong_range_is_noticed():
     assert within("> 0") == ([1], [-1, 0])
     with pytest.raises(AssertionError):
         within("about 3")
+
+
+#: seconds that an example may take, unless its page says that it takes longer
+SOON = 20
+
+
+@pytest.mark.slow
+def test_examples_end_soon_or_say_how_long_they_take(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert LONG.keys() == {"coloring"}
+    for kind, name in EVERYTHING:
+        if name in LONG:
+            continue
+        begin = time.process_time()
+        code, _, err = run(capsys, *shlex.split(command_for(kind, name))[1:])
+        assert (code, err) == (0, ""), name
+        assert time.process_time() - begin < SOON, name
+
+
+def test_a_page_says_how_long_its_example_takes(capsys):
+    for kind, name in EVERYTHING:
+        page = run(capsys, "models", name)[1]
+        assert (f"{command_for(kind, name)}\n              takes minutes; " in page) == (name in LONG)
+        assert ("takes minutes" in page) == (name in LONG)
 
 
 @pytest.mark.parametrize("name", MODELS)

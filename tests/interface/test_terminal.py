@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ import time
 import pytest
 from terminal import ENVIRONMENT, on_terminal
 
+import amp_theory as at
 from amp_theory.interface import logs
 from amp_theory.interface.cli import main
 
@@ -106,6 +108,24 @@ def test_verbose_says_more(capsys):
     assert "DEBUG amp_theory.progress: 12 digits" in more[2]
 
 
+@pytest.mark.parametrize("path", ["flow", "autoregressive"])
+def test_details_of_a_dense_model(capsys, path):
+    """Sizes of grids and of what was found, as the solver has them."""
+    from amp_theory.phases.geometry.solved import geometry_of
+
+    said = run(capsys, "thresholds", "ising-p-spin", "--set", "p=31", "--path", path, "-vv")[2]
+    geo = geometry_of(at.IsingPSpin(31), {p.name: p for p in (at.Flow(), at.Autoregressive())}[path])
+    found = re.search(
+        r"grid of (\d+) coordinates .* fold points: (\d+), pieces: (\d+), cusps: (\d+); .* s = 0: (\d+)", said
+    )
+    assert found is not None, said
+    sizes = (len(geo.eos.grid), sum(len(p.coordinate) for p in geo.curve.pieces), len(geo.curve.pieces),
+             len(geo.curve.cusps), len(geo.zero))  # fmt: skip
+    assert tuple(map(int, found.groups())) == sizes
+    assert min(sizes) > 0
+    assert ("folds searched on a grid" in said) == (not geo.eos.explicit_folds)
+
+
 def test_a_log_is_appended_to(capsys, tmp_path):
     file = tmp_path / "run.log"
     code, out, err = run(capsys, *other_model(32), "--log", str(file), "--json")
@@ -124,8 +144,6 @@ def test_what_fails_is_in_the_log(capsys, tmp_path, monkeypatch):
     from amp_theory.phases.points import thresholds as module
 
     def fail(geo):
-        import amp_theory as at
-
         raise at.NumericalError("no luck\nat all", "try again")
 
     monkeypatch.setattr(module, "located_points", fail)
@@ -143,7 +161,7 @@ def test_what_is_refused_leaves_no_log(capsys, tmp_path):
 
 
 @pytest.mark.parametrize(("name", "said"), [
-    ("none/run.log", "does not exist"), ("run.json", "ending must be one of .log, .txt"), ("", "ending must be"),
+    ("none/run.log", "does not exist"), ("run.json", "ending must be one of .log, .txt"), ("", "got ''"),
     ("folder.log", "it is a folder"), ("pipe.log", "not a regular file"), ("loop.log", "cannot write"),
     ("a\0b.log", "NUL"), ("\ud800.log", "surrogates"), ("x" * 300 + ".log", "cannot write"), ("link.log", "link to a file"),
     ("/dev/full", "ending must be"), ("run.log/", "cannot write"),

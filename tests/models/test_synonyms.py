@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 import amp_theory as at
@@ -65,6 +67,25 @@ def test_what_is_meant_is_said(name, parameters, message):
         build_model(name, parameters)
     assert message in str(error.value)
     assert len(str(error.value)) <= 280
+    assert "--" not in str(error.value), "an option, to who may call from Python"
+    assert str(pickle.loads(pickle.dumps(error.value))) == str(error.value)
+
+
+def test_classes_are_known_by_their_names_in_python():
+    everything = [name for table in TABLES for name in table]
+    for table in TABLES:
+        for name, kind in table.items():
+            assert canonical("name", kind.__name__, table) == canonical("name", kind.__name__, everything) == name
+    assert build_model("IsingPSpin", {"p": 3}) == at.IsingPSpin(3)
+    parts = {"prior": "SparseRademacher", "rho": 0.1, "channel": "SignChannel"}
+    assert build_model("GLM", parts) == at.GLM(at.SparseRademacher(0.1), at.SignChannel())
+    assert build_path("UniformDiscreteDiffusion", "FlipProbability") == at.UniformDiscreteDiffusion(
+        at.FlipProbability()
+    )
+    assert canonical("sampler", "HeatBath", CHAINS) == "heat-bath"
+    for near in ("IsingPSpn", "IsingPSpin2", "SparseRademacher ", "Sign-Chanel", "-", "_"):
+        with pytest.raises(at.UnknownNameError):
+            canonical("name", near, everything)
 
 
 def test_a_name_is_never_taken_for_another_word():

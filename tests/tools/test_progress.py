@@ -79,6 +79,30 @@ def test_seconds_where_nothing_is_counted_and_a_bar_where_something_is():
     assert all(len(piece) < progress.WIDTH for piece in terminal.getvalue().split("\r"))
 
 
+@pytest.mark.parametrize(("thing", "shown"), [
+    (at.XORSAT(4), "xorsat(k=4)"), (at.XORSAT(4, temperature=0.5, spacing=0.25), "xorsat(spacing=0.25, k=4, temperature=0.5)"),
+    (at.SherringtonKirkpatrick(), "sherrington-kirkpatrick"), (at.Flow(), "flow"),
+    (at.Flow(at.VariancePreserving()), "flow(schedule=variance-preserving)"),
+    (at.SpikedMatrix(at.SparseRademacher(0.1)), "spiked-matrix(prior=sparse-rademacher(rho=0.1))"),
+    ("text", "'text'"), (1.5, "1.5"), (at.IsingPSpin, repr(at.IsingPSpin)),
+])  # fmt: skip
+def test_what_works_is_shown_as_users_know_it(thing, shown, caplog):
+    assert progress.Stage("folds of %r along %r", (thing, at.Flow())).name == f"folds of {shown} along flow"
+    with caplog.at_level(logging.INFO, logger="amp_theory"), stage("folds of %r", thing):
+        pass
+    assert caplog.messages[0] == f"folds of {thing!r}", "the log keeps all"
+
+
+@pytest.mark.parametrize(("seconds", "done", "times"), [
+    (0.2, 0, ""), (0.2, 2, ""), (5, 0, "00:05"), (5, 1, "00:05<00:20"), (61, 4, "01:01<00:15"), (5, 5, "00:05<00:00"),
+])  # fmt: skip
+def test_times_are_shown_where_they_are_known(seconds, done, times):
+    counted = progress.Stage("items", total=5, done=done, began=time.monotonic() - seconds)
+    line = progress.Display(Terminal(), "work")._line([progress.Stage("work"), counted])
+    assert line.startswith(f"work, items: {done}/5 |")
+    assert line.rpartition("|")[2].strip() == times
+
+
 @pytest.mark.usefixtures("soon")
 def test_long_names_are_cut_and_other_alphabets_replaced():
     terminal = Terminal()
@@ -171,7 +195,7 @@ def test_callbacks_are_called_as_ever():
 @pytest.mark.usefixtures("soon")
 def test_runs_are_counted():
     terminal = Terminal()
-    settings = {"control": 1.5, "size": 12, "seed": 1, "batch": 6, "sweeps": 300, "samplers": ["heat-bath"]}
+    settings = {"control": 1.5, "size": 12, "seed": 1, "batch": 6, "sweeps": 120, "samplers": ["heat-bath"]}
     with show_progress("simulate", terminal):
         at.simulate(at.IsingPSpin(3), instances=3, **settings)
     assert "3 runs, 0 done before" in terminal.getvalue()

@@ -5,12 +5,15 @@ The fold function F changes its sign there; every point found on the grid is sol
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 
 from amp_theory.equations_of_state.base import EquationOfState
 from amp_theory.tools.arrays import EPS, Array, Bools, Index
 from amp_theory.tools.roots import solve_bracketed
 
+LOG = logging.getLogger(__name__)
 #: how often an interval is halved
 HALVINGS = 40
 #: relative size of F below which it counts as rounding
@@ -58,7 +61,11 @@ def searched_curve(eos: EquationOfState) -> list[tuple[Array, Array]]:
         if not len(j):
             break
         between = 0.5 * (s[j] + s[j + 1])
+        LOG.debug(
+            "%d saddles between the %d coordinates and %d strengths searched: refined", saddle.sum(), len(z), len(s)
+        )
         s, fold = np.insert(s, j + 1, between), np.insert(fold, j + 1, _fold_table(eos, z, between), axis=1)
+    LOG.debug("folds searched on a grid of %d coordinates and %d strengths", len(z), len(s))
     lines = contour_generator(z=np.ma.masked_invalid(fold.T)).lines(0.0)
     return [_refine(eos, z, s, fold, np.asarray(line)) for line in lines if len(line) > 1]
 

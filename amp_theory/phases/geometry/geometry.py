@@ -8,6 +8,7 @@ gains on a lower one, so each pair exchanges stability at most once.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ from amp_theory.tools.arrays import EPS, Array, Bools, Index
 from amp_theory.tools.errors import NumericalError
 from amp_theory.tools.roots import solve_bracketed
 
+LOG = logging.getLogger(__name__)
 #: relative interval of strength in which two branches cannot be told apart (next to a tricritical point)
 MERGED = 1e-12
 
@@ -84,6 +86,11 @@ class Geometry:
         self.curve: FoldCurve = fold_curve(eos)
         self.zero: list[ZeroBranch]
         self.zero, self.zero_folds = zero_branches(eos)
+        points = sum(len(piece.coordinate) for piece in self.curve.pieces)
+        LOG.debug(
+            "grid of %d coordinates from %.3g to %.3g; fold points: %d, pieces: %d, cusps: %d; branches at s = 0: %d",
+            len(eos.grid), *eos.grid[[0, -1]], points, len(self.curve.pieces), len(self.curve.cusps), len(self.zero),
+        )  # fmt: skip
 
     def at(self, intensity: float) -> Geometry:
         """Return what answers at one intensity: itself, unless intensities are discrete."""
