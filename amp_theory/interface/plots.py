@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 #: curves have so many points that no corner is further than this from the curve, in pixels; at most the second number
 CORNER, MOST_CORNERS = 0.25, 25_600
-#: what the folds of an isotherm are, by whether the branch beside them appears there
+#: what the folds of an isotherm are, by whether a branch appears there as the strength grows
 FOLDS = ("uninformed spinodal", "informed spinodal")
 
 
@@ -381,14 +381,16 @@ def _draw_branches(axes: Axes, curve: Isotherm, view: View, style: Style) -> lis
 
 
 def _mark_folds(axes: Axes, curve: Isotherm, view: View, style: Style) -> list[Name]:
-    """Mark the folds; the branch of an informed spinodal lies above it, that of an uninformed one below."""
+    """Mark the folds: at an informed spinodal the strength is least, at an uninformed one largest."""
     from amp_theory.phases.diagram.labels import Name, around
 
     names: list[Name] = []
     size = 0.75 * (style.mark_size or 7)
     for overlap, strength in curve.folds:
-        above = curve.overlap > overlap
-        born = bool(np.any(above) and curve.stable[above][0])
+        # strengths differ from that of a fold to one side: no rounding turns a least one into a largest
+        at = int(np.argmin(np.abs(curve.overlap - overlap)))
+        beside = [curve.strength[k] for k in (at - 1, at + 1) if 0 <= k < len(curve)]
+        born = strength < float(np.mean(beside))
         x, label = float(view.strength(strength)), FOLDS[born]
         first = label not in [name.label for name in names]
         (mark,) = axes.plot(

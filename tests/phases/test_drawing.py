@@ -128,6 +128,23 @@ def test_free_entropy_and_overlap():
     assert at.plot_overlap(at.SherringtonKirkpatrick(), at.Autoregressive(), 0.5, own) is own
 
 
+@pytest.mark.parametrize("path", [at.Flow(), at.Autoregressive(), at.UniformDiscreteDiffusion()], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    ("model", "controls"),
+    [(at.IsingPSpin(3), (0.7, 0.72)), (at.IsingPSpin(4), (0.7,)), (at.SphericalPSpin(3), (0.64, 0.66))],
+)
+def test_folds_are_named_for_what_they_are(model, controls, path):
+    """The branch of small overlap ends at the larger strength: the uninformed spinodal."""
+    if isinstance(model, at.SphericalPSpin) and isinstance(path, at.UniformDiscreteDiffusion):
+        pytest.skip("for spins only")
+    for control in controls:
+        axes = at.plot_overlap(model, path, control)
+        folds = sorted((line.get_ydata()[0], line.get_xdata()[0], line.get_label())
+                       for line in axes.lines if "spinodal" in line.get_label())  # fmt: skip
+        assert [label for *_, label in folds] == ["uninformed spinodal", "informed spinodal"]
+        assert folds[0][1] > folds[1][1]
+
+
 def test_two_paths_in_common_units(ising):
     others = [
         at.phase_diagram(at.IsingPSpin(3), p, points=20) for p in (at.Autoregressive(), at.UniformDiscreteDiffusion())
