@@ -20,6 +20,7 @@ from amp_theory.phases.diagram.drawing import (
     target_title,
     undescribed,
 )
+from amp_theory.phases.diagram.places import Along, Around, Name
 from amp_theory.phases.diagram.styles import NO_ANSWER, NOWHERE_EDGE, SHADES, STYLES, as_axes, canvas, look, paint
 from amp_theory.phases.diagram.views import View, control_label, strength_label
 from amp_theory.phases.geometry.solved import check
@@ -31,7 +32,6 @@ from amp_theory.tools.results import titled
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from amp_theory.phases.diagram.labels import Name
     from amp_theory.phases.diagram.styles import Look, Style
 
 #: curves have so many points that no corner is further than this from the curve, in pixels; at most the second number
@@ -135,8 +135,6 @@ def _model_title(model: Model) -> str:
 
 def _draw_path(axes: Axes, diagram: Diagram, view: View, style: Style, colour: str) -> tuple[list[str], list[Name]]:
     """Draw the lines, the hard region and the tricritical point of one path; return which lines, and its name."""
-    from amp_theory.phases.diagram.labels import Name, along
-
     kinds: list[str] = []
     names: list[Name] = []
     for name, line in diagram.lines.items():
@@ -148,7 +146,7 @@ def _draw_path(axes: Axes, diagram: Diagram, view: View, style: Style, colour: s
             if name not in kinds:
                 kinds.append(name)
                 if name == "first_order" or (not names and name == "uninformed_spinodal"):
-                    names.append(Name(diagram.path.name, _sample(colour, "-", diagram.path.name), along(axes, x, y)))
+                    names.append(Name(diagram.path.name, _sample(colour, "-", diagram.path.name), Along(axes, x, y)))
     c = np.linspace(*diagram.control_range, COLUMNS)
     _, first, uninformed = edges(diagram, c, min(diagram.path.limit, 1e6) * (1 - 1e-9))
     hard = ~np.isnan(interpolate(diagram, "uninformed_spinodal", c))
@@ -233,8 +231,6 @@ def _draw_free_entropies(
     axes: Axes, looks: Look, model: Model, path: Path, control: float, levels: list[float]
 ) -> None:
     """Draw a curve per strength with its fixed points, and find room for names and legend."""
-    from amp_theory.phases.diagram.labels import Name, along
-
     shape = paint(axes, looks)
     names = []
     for strength, colour in zip(levels, _shades(len(levels), looks.dark), strict=True):
@@ -243,7 +239,7 @@ def _draw_free_entropies(
         base = points.uninformed.free_entropy
         label = f"${path.strength_symbol} = {strength:.4g}$"
         (line,) = axes.plot(overlap, phi - base, color=colour, lw=shape.line_width, label=label)
-        names.append(Name(label, line, along(axes, overlap, phi - base)))
+        names.append(Name(label, line, Along(axes, overlap, phi - base)))
         for p in points:
             face = colour if p.stable else shape.background
             axes.plot(
@@ -364,8 +360,6 @@ def _corner(axes: Axes, columns: list[Array], height: float) -> float:
 
 
 def _draw_branches(axes: Axes, curve: Isotherm, view: View, style: Style) -> list[Name]:
-    from amp_theory.phases.diagram.labels import Name, along
-
     x, q, mmse, kind = _columns(curve, view)
     names = []
     for stable, dashes, label in ((True, "-", "stable"), (False, "--", "unstable")):
@@ -376,14 +370,12 @@ def _draw_branches(axes: Axes, curve: Isotherm, view: View, style: Style) -> lis
         if mask.any():
             colour = style.stable if stable else style.unstable
             (line,) = axes.plot(x, np.where(shown, q, np.nan), dashes, color=colour, lw=style.line_width, label=label)
-            names.append(Name(label, line, along(axes, x, np.where(shown, q, np.nan))))
+            names.append(Name(label, line, Along(axes, x, np.where(shown, q, np.nan))))
     return names
 
 
 def _mark_folds(axes: Axes, curve: Isotherm, view: View, style: Style) -> list[Name]:
     """Mark the folds: at an informed spinodal the strength is least, at an uninformed one largest."""
-    from amp_theory.phases.diagram.labels import Name, around
-
     names: list[Name] = []
     size = 0.75 * (style.mark_size or 7)
     for overlap, strength in curve.folds:
@@ -398,5 +390,5 @@ def _mark_folds(axes: Axes, curve: Isotherm, view: View, style: Style) -> list[N
             label=label if first else f"_{label}",
         )  # fmt: skip
         if first:
-            names.append(Name(label, mark, around(axes, x, overlap, size / 2)))
+            names.append(Name(label, mark, Around(axes, x, overlap, size / 2)))
     return names

@@ -206,6 +206,7 @@ def test_the_legend_shows_what_is_in_the_picture_only(ising):
     beyond = at.phase_diagram(at.IsingPSpin(3), at.Flow(), (0.75, 0.8), points=5).plot()
     assert labels(beyond) == {"easy"}
     named = ising.plot(annotate=True)
+    named.figure.canvas.draw()
     written = {text.get_text() for text in named.texts if text.get_visible()}
     assert {"first-order line", "tricritical point", "hard"} <= written
     assert not written & labels(named)
