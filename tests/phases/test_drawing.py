@@ -93,6 +93,7 @@ def test_target_is_named_and_what_it_has_no_answer_for_is_gray():
         at.plot_paths([paths[0], other])
 
 
+@pytest.mark.slow
 def test_several_loops_and_none():
     model = at.SpikedTensor(3, at.Discrete([-5, -1, 0, 1, 5], [0.0005, 0.05, 0.899, 0.05, 0.0005]))
     axes = at.phase_diagram(model, at.Flow(), (0.0009, 0.0015), points=20).plot()
@@ -254,6 +255,7 @@ def test_infinite_time_has_a_tick_of_its_own(schedule):
     assert r"$\infty$" not in [text.get_text() for text in finite.get_yticklabels()]
 
 
+@pytest.mark.slow
 def test_curves_have_no_corners():
     """The chords of the upper branch lie within half a pixel of the exact curve, those of 400 points do not."""
     model, path = at.XORSAT(4, temperature=0.5), at.Flow()
@@ -295,6 +297,9 @@ def ising_entropy():
         ({"style": 3}, "mapping of overrides"), ({"style": {"hrd": "red"}}, "did you mean 'hard'"),
         ({"style": {"hard": "no colour"}}, "must be a colour"), ({"style": {"font": -1}}, "positive"),
         ({"style": {"base": "drk"}}, "did you mean 'dark'"), ({"ax": 3}, "must be matplotlib axes"),
+        ({"legend": np.array([1, 2])}, "legend must be True"), ({"annotate": np.array([1, 0])}, "annotate must be True"),
+        ({"title": r"bad $\foo$"}, "formula"), ({"style": {"font": 1e9}}, "at most 200"),
+        ({"style": {"font": "9"}}, "a number of points"), ({"style": {"series": []}}, "a list of colours"),
     ],
 )  # fmt: skip
 def test_bad_options(ising, options, message):
@@ -305,6 +310,9 @@ def test_bad_options(ising, options, message):
         assert len(str(raised.value)) <= 280
         assert "\n" not in str(raised.value)
     assert plt.get_fignums() == before
+    for projection in ("3d", "polar"):
+        with pytest.raises(at.InputError, match="three dimensions"):
+            ising.plot(plt.figure().add_subplot(projection=projection))
     with pytest.raises(at.InputError, match="another name of ax="):
         ising.plot(plt.figure().add_subplot(), axes=plt.figure().add_subplot())
     with pytest.raises(at.InputError, match="panels must be an integer from 1 to 2"):

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.artist import Artist
+from matplotlib.cbook import is_math_text
 from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
+from matplotlib.textpath import text_to_path
 from matplotlib.transforms import IdentityTransform, ScaledTranslation
 
 from amp_theory.phases.diagram.boxes import GAP, Box, Field, corner, obstacles, pixels_per_point, size_of
@@ -108,9 +110,10 @@ class Arrangement(Artist):
 
     # --- what is decided anew where the panel has changed ---
 
-    def begin(self, engine: Any) -> None:
-        """Try everything inside again."""
-        scale = self.looks.style.scale(self.panel)
+    def begin(self, engine: Any) -> bool:
+        """Try everything inside again; tell whether that leaves other room than there was."""
+        scale, hung = self.looks.style.scale(self.panel), self.legend is not None and self.legend.get_in_layout()
+        changed = scale != self.scale or bool(self.folded) or self.outside or hung
         if scale != self.scale:  # another size of the figure
             factor, axes = scale / self.scale, self.panel
             self.scale, self.size = scale, factor * self.size
@@ -122,13 +125,14 @@ class Arrangement(Artist):
                 label.set_text(before)
         self.folded = {}
         if self.left:
-            return
+            return changed
         self.outside, self.homeless = False, []
         self.arrow.set_in_layout(False)
-        hung = ["outside", "below"] if panel_width(self.panel) >= WIDE else ["below", "outside"]
-        wanted = {"auto": ["inside", *hung], "inside": []}.get(self.looks.legend, [self.looks.legend])
+        out = ["outside", "below"] if panel_width(self.panel) >= WIDE else ["below", "outside"]
+        wanted = {"auto": ["inside", *out], "inside": []}.get(self.looks.legend, [self.looks.legend])
         self.places = [place for place in wanted if engine is not None or place == "inside"] + ["anywhere"]
         self.write_legend()
+        return changed
 
     def is_moved(self, renderer: RendererBase) -> bool:
         """Tell whether someone has moved or replaced the legend."""
@@ -176,8 +180,9 @@ class Arrangement(Artist):
         pixel = pixels_per_point(renderer)
         for form in name.forms:
             text.set(rotation=0, visible=True, text=form)
-            extent = text.get_window_extent(renderer)
-            places = name.places(extent.width, extent.height, pixel)
+            # texts with an outline are drawn without hints: wider than they are measured
+            width = pixel * max(_width(line, text) for line in form.split("\n"))
+            places = name.places(width, text.get_window_extent(renderer).height, pixel)
             boxes = (box for box in places if box.within(self.panel.bbox, GAP * pixel))
             if name.inside is None:
                 found = next((box for box in boxes if taken.clearance(box) >= BESIDE), None)
@@ -346,6 +351,11 @@ class Arrangement(Artist):
         return [*self.folded.values()] != before
 
 
+def _width(line: str, text: Text) -> float:
+    """Return the width of a line of text in points."""
+    return float(text_to_path.get_text_width_height_descent(line, text.get_fontproperties(), is_math_text(line))[0])
+
+
 class Settling(Artist):
     """What a figure draws first: it finds room for the legends and names of all its panels."""
 
@@ -369,9 +379,9 @@ class Settling(Artist):
         for one in made:
             one.left = one.left or one.is_moved(renderer)
         if not self._holds(made):
-            for one in made:
-                one.begin(engine)
-            _lay_out(figure, engine)
+            changed = [one.begin(engine) for one in made]
+            if any(changed):
+                _lay_out(figure, engine)
             for one in made:
                 one.whole = one.full_size()
         for _ in range(ROUNDS):
