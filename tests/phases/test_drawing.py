@@ -45,14 +45,13 @@ def test_diagram(ising):
 @pytest.mark.parametrize("path", [at.Flow(at.TrigonometricInterpolant()), at.Flow(at.VariancePreserving()),
                                   at.Autoregressive(at.MaskedDiffusion()), at.UniformDiscreteDiffusion(at.FlipProbability())])  # fmt: skip
 def test_axes_of_time_and_information(path, axis):
-    diagram = at.phase_diagram(at.IsingPSpin(3), path, points=20)
+    diagram = at.phase_diagram(at.IsingPSpin(3), path, points=5)
     axes = diagram.plot(axis=axis)
     drawn = next(line for line in axes.get_lines() if line.get_label() == "uninformed spinodal")
     strength = diagram.line("uninformed_spinodal").strength
     expected = {"strength": strength, "time": path.schedule.time(strength),
                 "information": path.information(at.Rademacher(), strength)}[axis]  # fmt: skip
     assert np.allclose(drawn.get_ydata(), expected)
-    axes.figure.canvas.draw()
 
 
 def test_scaling_of_the_control():
@@ -213,6 +212,26 @@ def test_the_legend_shows_what_is_in_the_picture_only(ising):
     assert not written & labels(named)
     everything = {text.replace("\n", " ") for text in written} | labels(named)
     assert everything >= labels(ising.plot())
+
+
+def test_what_lies_in_one_place_is_named_once():
+    """Without noise the informed spinodal lies under the first-order line, and two thresholds are one mark."""
+    model = at.GLM(at.GaussBernoulli(0.4), at.LinearChannel(0.0))
+    axes = at.phase_diagram(model, at.Flow(), (0.3, 0.6), points=5).plot(limit=20)
+    assert labels(axes) >= {"first-order line", "uninformed spinodal", "dynamical and condensation", "algorithmic"}
+    assert not labels(axes) & {"informed spinodal", "dynamical", "condensation"}
+    # the break of an axis is clear of a mark at infinity
+    axes = at.phase_diagram(at.IsingPSpin(3), at.Flow(at.VarianceExploding()), points=5).plot(
+        axis="time", ax=plt.subplots(figsize=(3.4, 2.6), layout="constrained")[1]
+    )
+    axes.figure.canvas.draw()
+    ends = {line.get_label(): line for line in axes.lines if not line.get_clip_on()}
+    heights = {name: line.get_transform().transform(line.get_xydata())[0, 1] for name, line in ends.items()}
+    radii = {name: line.get_markersize() / 2 * 100 / 72 for name, line in ends.items()}
+    breaks = [name for name in ends if name.startswith("_child")]
+    assert breaks
+    for name in breaks:
+        assert heights["condensation"] - heights[name] > radii["condensation"] + radii[name]
 
 
 def sampler_arrow(axes) -> tuple[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.backend_bases import RendererBase
     from matplotlib.collections import Collection
     from matplotlib.lines import Line2D
+    from matplotlib.text import Text
     from matplotlib.transforms import Bbox
 
 #: points between what is drawn and what is beside it, and between those that stand for a line
@@ -81,6 +83,14 @@ def pixels_per_point(renderer: RendererBase) -> float:
     return float(renderer.points_to_pixels(1.0))  # type: ignore[arg-type]
 
 
+def unhinted_width(line: str, text: Text) -> float:
+    """Return the width of a line of a text in points, where glyphs are drawn as they are designed."""
+    from matplotlib.cbook import is_math_text
+    from matplotlib.textpath import text_to_path
+
+    return float(text_to_path.get_text_width_height_descent(line, text.get_fontproperties(), is_math_text(line))[0])
+
+
 class Field:
     """The distance from every place of a frame to the next thing that must not be covered, in cells of one point."""
 
@@ -114,6 +124,19 @@ class Field:
         (x0, y0), (x1, y1) = ((at - corner(self.frame)) / self.pixel for at in (low, low + size))
         part = self.distance[max(math.floor(x0), 0) : math.ceil(x1) + 1, max(math.floor(y0), 0) : math.ceil(y1) + 1]
         return int(np.sum(part < GAP)), float(part.min(initial=np.inf))
+
+
+def broken(axes: Axes, renderer: RendererBase) -> dict[Text, str]:
+    """Return the title and the labels of axes that are longer than these, with their words in more lines."""
+    new: dict[Text, str] = {}
+    for text in (axes.title, axes.xaxis.label, axes.yaxis.label):
+        words, extent = text.get_text(), text.get_window_extent(renderer)
+        part = 0.97 * axes.bbox.width / max(extent.width, 1.0)
+        if text is axes.yaxis.label and extent.height > axes.bbox.height:
+            new[text] = words.replace(" (", "\n(", 1)
+        elif text is not axes.yaxis.label and part < 1 and "$" not in words:
+            new[text] = "\n".join(textwrap.wrap(words, max(int(max(map(len, words.split("\n"))) * part), 8)))
+    return {text: words for text, words in new.items() if words != text.get_text()}
 
 
 def obstacles(axes: Axes, apart: set[Any], renderer: RendererBase) -> Array:

@@ -192,9 +192,20 @@ class _Picture:
                 count = int(np.sum((x0 <= x) & (x <= x1) & (y0 <= y) & (y <= y1)))
                 seen.append((count, drawn, x, y))
             best = max(seen, key=lambda one: one[0], default=None)
-            if best is not None and best[0]:
+            if best is not None and best[0] and not self._is_hidden(name, line):
                 best[1].set_label(label)
                 self.names.append(Name(label, best[1], Along(self.axes, *best[2:])))
+
+    def _is_hidden(self, name: str, line: Line) -> bool:
+        """Tell whether the dashes of a line lie all along the solid line that is drawn over them."""
+        solid = self.diagram.lines["first_order"]
+        if name != "informed_spinodal" or not len(solid):
+            return False
+        unit = np.array([np.ptp(self.diagram.control_range), self.top])
+        dashes, over = (np.column_stack([x.control, x.strength.clip(max=self.top)]) / unit for x in (line, solid))
+        index = np.linspace(0, len(over) - 1, 20 * len(over))
+        dense = np.column_stack([np.interp(index, np.arange(len(over)), column) for column in over.T])
+        return bool((np.hypot(*(dashes[:, None] - dense).T).min(axis=0) < SEEN).all())
 
     def _patches(self, gray: bool) -> list[Artist]:
         """Return the legend's patches of the regions that are in the picture, and of what has no answer."""
@@ -271,10 +282,14 @@ class _Picture:
         for point in tips:
             if point.strength is not None and point.strength <= self.top:
                 self._mark("tricritical point", point.control, point.strength, "*", 1.8 * size)
-        for name, marker in MARKS.items():
-            mark: Located | None = getattr(special, name)
-            if mark is not None and _shown(shown, mark):
-                self._mark(name.replace("_", " "), mark.control, 0.0, marker, size)
+        found = [(name, getattr(special, name)) for name in MARKS]
+        seen = [(name, point) for name, point in found if point is not None and _shown(shown, point)]
+        for k, (name, point) in enumerate(seen):
+            # marks in one place are one mark with several names
+            near = [abs(other.control - point.control) < SEEN * (shown[1] - shown[0]) for _, other in seen]
+            if not any(near[k + 1 :]):
+                label = " and ".join(other for (other, _), one in zip(seen, near, strict=True) if one)
+                self._mark(label.replace("_", " "), point.control, 0.0, MARKS[name], size)
 
     def _mark(self, label: str, control: float, strength: float, marker: str, size: float) -> None:
         x, y = float(self.view.control(control)), float(self.view.strength(strength))

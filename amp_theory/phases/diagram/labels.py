@@ -6,21 +6,28 @@ resolution; it stays until the panels, their limits or what is in them change.
 
 from __future__ import annotations
 
-import textwrap
 import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.artist import Artist
-from matplotlib.cbook import is_math_text
 from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
-from matplotlib.textpath import text_to_path
 from matplotlib.transforms import IdentityTransform, ScaledTranslation
 
-from amp_theory.phases.diagram.boxes import GAP, Box, Field, corner, obstacles, pixels_per_point, size_of
+from amp_theory.phases.diagram.boxes import (
+    GAP,
+    Box,
+    Field,
+    broken,
+    corner,
+    obstacles,
+    pixels_per_point,
+    size_of,
+    unhinted_width,
+)
 from amp_theory.phases.diagram.places import Name
 from amp_theory.phases.diagram.styles import NOTES, Look, Style, panel_width
 from amp_theory.tools.arrays import Array
@@ -149,7 +156,11 @@ class Arrangement(Artist):
     def decide(self, renderer: RendererBase) -> bool:
         """Place everything in the room there is; tell whether room outside is needed that there was not."""
         pixel = pixels_per_point(renderer)
-        changed = self._fold(renderer) | self._point(renderer, pixel)
+        long = broken(self.panel, renderer)
+        for text, words in long.items():
+            self.folded[text] = (self.folded.get(text, (text.get_text(),))[0], words)
+            text.set_text(words)
+        changed = self._point(renderer, pixel) or bool(long)
         for mark in self.marks:
             at = mark.get_transform().transform(np.asarray(mark.get_xydata(), dtype=float))
             half = size_of(self.panel.bbox) / 2
@@ -169,8 +180,15 @@ class Arrangement(Artist):
             self.write_legend()
         if self.legend is None or self.left or not self.legend.get_visible():
             return changed
-        if self.places[0] in ("inside", "anywhere"):
-            return self._enter(taken, renderer) or changed
+        if self.places[0] == "inside":
+            hidden, low = self._emptiest(taken, renderer)
+            if not hidden:
+                self._put(low)
+                return changed
+            self.advance()
+        if self.places[0] == "anywhere":
+            self._enter(taken, renderer)
+            return changed
         hung = self.legend.get_in_layout()
         self._hang(renderer, pixel)
         return changed or not hung or self.homeless != before
@@ -180,9 +198,10 @@ class Arrangement(Artist):
         pixel = pixels_per_point(renderer)
         for form in name.forms:
             text.set(rotation=0, visible=True, text=form)
-            # texts with an outline are drawn without hints: wider than they are measured
-            width = pixel * max(_width(line, text) for line in form.split("\n"))
-            places = name.places(width, text.get_window_extent(renderer).height, pixel)
+            extent = text.get_window_extent(renderer)
+            # texts with an outline are drawn without hints: not as wide as they are measured
+            width = max(extent.width, *(pixel * unhinted_width(line, text) for line in form.split("\n")))
+            places = name.places(width, extent.height, pixel)
             boxes = (box for box in places if box.within(self.panel.bbox, GAP * pixel))
             if name.inside is None:
                 found = next((box for box in boxes if taken.clearance(box) >= BESIDE), None)
@@ -225,27 +244,23 @@ class Arrangement(Artist):
         assert figure is not None
         return self.panel.transAxes + ScaledTranslation(right / 72, up / 72, figure.dpi_scale_trans)
 
-    def _enter(self, taken: Field, renderer: RendererBase) -> bool:
-        """Put the legend where it covers nothing, and tell whether it must leave for want of such a place."""
-        if self.places[0] == "inside":
-            hidden, low = self._emptiest(taken, renderer)
-            if hidden:
-                self.advance()
-                return True
-        else:
-            tried = []
-            for small in SMALL:
-                for columns in COLUMNS:
-                    self.write_legend(small, columns)
-                    hidden, low = self._emptiest(taken, renderer)
-                    tried.append((hidden, -small, columns, low))
-            _, small, columns, low = min(tried, key=lambda one: one[:3])
-            self.write_legend(-small, columns)
+    def _enter(self, taken: Field, renderer: RendererBase) -> None:
+        """Put the legend where it covers least, in smaller text if that helps."""
+        tried = []
+        for small in SMALL:
+            for columns in COLUMNS:
+                self.write_legend(small, columns)
+                hidden, low = self._emptiest(taken, renderer)
+                tried.append((hidden, -small, columns, low))
+        _, small, columns, low = min(tried, key=lambda one: one[:3])
+        self.write_legend(-small, columns)
+        self._put(low)
+
+    def _put(self, low: Array) -> None:
         assert self.legend is not None
         x, y = self.panel.transAxes.inverted().transform(low)
         self.put = (float(x), float(y))
         self.legend.set_loc(self.put)
-        return False
 
     def _emptiest(self, taken: Field, renderer: RendererBase) -> tuple[float, Array]:
         """Return where in the panel the legend covers least, best in a corner, and how much that is."""
@@ -283,7 +298,7 @@ class Arrangement(Artist):
 
     def is_too_large(self, renderer: RendererBase, squeezed: bool) -> bool:
         """Tell whether the legend hangs outside at too high a cost: axes are too small, or it is cut."""
-        if self.legend is None or self.left or self.places[0] not in ("outside", "below"):
+        if self.legend is None or self.left or not self.legend.get_in_layout():
             return False
         figure = self.panel.get_figure(root=True)
         assert figure is not None
@@ -334,26 +349,6 @@ class Arrangement(Artist):
             if legend.get_window_extent(renderer).width <= room:
                 return columns
         return 1
-
-    def _fold(self, renderer: RendererBase) -> bool:
-        """Break the title and the labels of the axes where they are longer than these; tell whether any was."""
-        axes, before = self.panel, [*self.folded.values()]
-        for text in (axes.title, axes.xaxis.label, axes.yaxis.label):
-            words, extent = text.get_text(), text.get_window_extent(renderer)
-            part, new = 0.97 * axes.bbox.width / max(extent.width, 1.0), words
-            if text is axes.yaxis.label:
-                new = words.replace(" (", "\n(", 1) if extent.height > axes.bbox.height else words
-            elif part < 1 and "$" not in words:
-                new = "\n".join(textwrap.wrap(words, max(int(max(map(len, words.split("\n"))) * part), 8)))
-            if new != words:
-                self.folded[text] = (self.folded.get(text, (words,))[0], new)
-                text.set_text(new)
-        return [*self.folded.values()] != before
-
-
-def _width(line: str, text: Text) -> float:
-    """Return the width of a line of text in points."""
-    return float(text_to_path.get_text_width_height_descent(line, text.get_fontproperties(), is_math_text(line))[0])
 
 
 class Settling(Artist):
