@@ -20,6 +20,8 @@ from amp_theory.phases.diagram.drawing import (
     target_title,
     undescribed,
 )
+from amp_theory.phases.diagram.labels import arrange
+from amp_theory.phases.diagram.places import Along, Around, Name
 from amp_theory.phases.diagram.styles import NO_ANSWER, NOWHERE_EDGE, SHADES, STYLES, as_axes, canvas, look, paint
 from amp_theory.phases.diagram.views import View, control_label, strength_label
 from amp_theory.phases.geometry.solved import check
@@ -31,12 +33,11 @@ from amp_theory.tools.results import titled
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from amp_theory.phases.diagram.labels import Name
     from amp_theory.phases.diagram.styles import Look, Style
 
 #: curves have so many points that no corner is further than this from the curve, in pixels; at most the second number
 CORNER, MOST_CORNERS = 0.25, 25_600
-#: what the folds of an isotherm are, by whether the branch beside them appears there
+#: what the folds of an isotherm are, by whether a branch appears there as the strength grows
 FOLDS = ("uninformed spinodal", "informed spinodal")
 
 
@@ -98,45 +99,30 @@ def plot_paths(
 
 def _draw_paths(axes: Axes, looks: Look, diagrams: list[Diagram], views: list[View]) -> None:
     """Draw the paths, and find room for their names and the legend."""
-    shape = paint(axes, looks)
+    style = paint(axes, looks)
     kinds, names = set(), []
     for k, (diagram, view) in enumerate(zip(diagrams, views, strict=True)):
-        drawn, named = _draw_path(axes, diagram, view, shape, shape.series[k % len(shape.series)])
+        drawn, named = _draw_path(axes, diagram, view, style, style.series[k % len(style.series)])
         kinds |= set(drawn)
         names += named
-    handles = [_sample(shape.text, STYLES[kind][0], STYLES[kind][2]) for kind in STYLES if kind in kinds]
+    handles = [_sample(style, style.text, STYLES[kind][0], STYLES[kind][2]) for kind in STYLES if kind in kinds]
     first = diagrams[0]
     for diagram, view in zip(diagrams, views, strict=True):
         if undescribed(diagram) is not None:
             from matplotlib.patches import Patch
 
-            gray_out(axes, diagram, view, shape, NO_ANSWER)
-            handles.append(Patch(facecolor=shape.no_answer, edgecolor=NOWHERE_EDGE, lw=0.5, label=NO_ANSWER))
+            gray_out(axes, diagram, view, style, NO_ANSWER)
+            handles.append(Patch(facecolor=style.no_answer, edgecolor=NOWHERE_EDGE, lw=0.5, label=NO_ANSWER))
             break
     axes.set_ylim(bottom=0)
     axes.set_xlabel(control_label(first.model))
     axes.set_ylabel(strength_label(first.path, "information"))
-    set_title(axes, looks, f"{_model_title(first.model)}, {target_title(first)}")
-    _arrange(axes, looks, shape, handles, names, None if looks.title is True else target_title(first), ("y", 1))
-
-
-def _arrange(
-    axes: Axes, looks: Look, style: Style, handles: list[Any], names: list[Name], heading: str | None, direction: Any
-) -> None:
-    from amp_theory.phases.diagram.labels import arrange
-
-    arrange(axes, looks, style, handles, names, heading=heading, direction=direction)
-
-
-def _model_title(model: Model) -> str:
-    given = ", ".join(f"{name}={value}" for name, value in model.parameters.items())
-    return f"{model.name}({given})"
+    set_title(axes, looks, f"{titled(first.model.name, first.model.parameters)}, {target_title(first)}")
+    arrange(axes, looks, style, handles, names, None if looks.title is True else target_title(first), ("y", 1))
 
 
 def _draw_path(axes: Axes, diagram: Diagram, view: View, style: Style, colour: str) -> tuple[list[str], list[Name]]:
     """Draw the lines, the hard region and the tricritical point of one path; return which lines, and its name."""
-    from amp_theory.phases.diagram.labels import Name, along
-
     kinds: list[str] = []
     names: list[Name] = []
     for name, line in diagram.lines.items():
@@ -148,7 +134,9 @@ def _draw_path(axes: Axes, diagram: Diagram, view: View, style: Style, colour: s
             if name not in kinds:
                 kinds.append(name)
                 if name == "first_order" or (not names and name == "uninformed_spinodal"):
-                    names.append(Name(diagram.path.name, _sample(colour, "-", diagram.path.name), along(axes, x, y)))
+                    names.append(
+                        Name(diagram.path.name, _sample(style, colour, "-", diagram.path.name), Along(axes, x, y))
+                    )
     c = np.linspace(*diagram.control_range, COLUMNS)
     _, first, uninformed = edges(diagram, c, min(diagram.path.limit, 1e6) * (1 - 1e-9))
     hard = ~np.isnan(interpolate(diagram, "uninformed_spinodal", c))
@@ -161,11 +149,11 @@ def _draw_path(axes: Axes, diagram: Diagram, view: View, style: Style, colour: s
     return kinds, names
 
 
-def _sample(colour: str, dashes: str, label: str) -> Any:
+def _sample(style: Style, colour: str, dashes: str, label: str) -> Any:
     """Return a line that stands in a legend."""
     from matplotlib.lines import Line2D
 
-    return Line2D([], [], color=colour, ls=dashes, label=label)
+    return Line2D([], [], color=colour, ls=dashes, lw=style.line_width, label=label)
 
 
 def plot_free_entropy(
@@ -233,26 +221,24 @@ def _draw_free_entropies(
     axes: Axes, looks: Look, model: Model, path: Path, control: float, levels: list[float]
 ) -> None:
     """Draw a curve per strength with its fixed points, and find room for names and legend."""
-    from amp_theory.phases.diagram.labels import Name, along
-
-    shape = paint(axes, looks)
+    style = paint(axes, looks)
     names = []
     for strength, colour in zip(levels, _shades(len(levels), looks.dark), strict=True):
         overlap, phi = free_entropy_curve(model, path, control, strength)
         points = fixed_points(model, path, control, strength)
         base = points.uninformed.free_entropy
         label = f"${path.strength_symbol} = {strength:.4g}$"
-        (line,) = axes.plot(overlap, phi - base, color=colour, lw=shape.line_width, label=label)
-        names.append(Name(label, line, along(axes, overlap, phi - base)))
+        (line,) = axes.plot(overlap, phi - base, color=colour, lw=style.line_width, label=label)
+        names.append(Name(label, line, Along(axes, overlap, phi - base)))
         for p in points:
-            face = colour if p.stable else shape.background
+            face = colour if p.stable else style.background
             axes.plot(
-                p.overlap, p.free_entropy - base, "o", ms=0.8 * (shape.mark_size or 7), mfc=face, mec=colour, zorder=5
+                p.overlap, p.free_entropy - base, "o", ms=0.8 * (style.mark_size or 7), mfc=face, mec=colour, zorder=5
             )
     axes.set_xlabel("overlap $q$")
     axes.set_ylabel(r"free entropy $\varphi - \varphi_\mathrm{uninformed}$ (nats per variable)")
     set_title(axes, looks, f"{titled(model.name, model.parameters, path.name)}, {model.control} = {control:.6g}")
-    _arrange(axes, looks, shape, [], names, _control_heading(looks, model, control), None)
+    arrange(axes, looks, style, [], names, _control_heading(looks, model, control), None)
 
 
 def _control_heading(looks: Look, model: Model, control: float) -> str | None:
@@ -326,21 +312,21 @@ def plot_overlap(
 def _draw_isotherm(axes: Axes, looks: Look, model: Model, curve: Isotherm, view: View) -> None:
     """Draw an isotherm with enough points, and find room for names and legend."""
     path, control = view.path, curve.control
-    shape = paint(axes, looks)
+    style = paint(axes, looks)
     height = 1.02 * model.variable_prior.second_moment
     axes.set_ylim(0, height)
     points = 400
     while points < MOST_CORNERS and _corner(axes, _columns(curve, view), height) > CORNER:
         points *= 2
         curve = equation_of_state(model, path, control, points=points)
-    names = _draw_branches(axes, curve, view, shape)
-    names += _mark_folds(axes, curve, view, shape)
+    names = _draw_branches(axes, curve, view, style)
+    names += _mark_folds(axes, curve, view, style)
     axes.set_xlabel(strength_label(path, view.axis))
     axes.set_ylabel("overlap $q$")
-    view.mark_infinity(axes, "x", shape.text)
+    view.mark_infinity(axes, "x", style.text)
     set_title(axes, looks, f"{titled(model.name, model.parameters, path.name)}, {model.control} = {curve.control:.6g}")
     heading = _control_heading(looks, model, curve.control)
-    _arrange(axes, looks, shape, [], names, heading, ("x", view.sense))
+    arrange(axes, looks, style, [], names, heading, ("x", view.sense))
 
 
 def _columns(curve: Isotherm, view: View) -> list[Array]:
@@ -364,8 +350,6 @@ def _corner(axes: Axes, columns: list[Array], height: float) -> float:
 
 
 def _draw_branches(axes: Axes, curve: Isotherm, view: View, style: Style) -> list[Name]:
-    from amp_theory.phases.diagram.labels import Name, along
-
     x, q, mmse, kind = _columns(curve, view)
     names = []
     for stable, dashes, label in ((True, "-", "stable"), (False, "--", "unstable")):
@@ -376,19 +360,19 @@ def _draw_branches(axes: Axes, curve: Isotherm, view: View, style: Style) -> lis
         if mask.any():
             colour = style.stable if stable else style.unstable
             (line,) = axes.plot(x, np.where(shown, q, np.nan), dashes, color=colour, lw=style.line_width, label=label)
-            names.append(Name(label, line, along(axes, x, np.where(shown, q, np.nan))))
+            names.append(Name(label, line, Along(axes, x, np.where(shown, q, np.nan))))
     return names
 
 
 def _mark_folds(axes: Axes, curve: Isotherm, view: View, style: Style) -> list[Name]:
-    """Mark the folds; the branch of an informed spinodal lies above it, that of an uninformed one below."""
-    from amp_theory.phases.diagram.labels import Name, around
-
+    """Mark the folds: at an informed spinodal the strength is least, at an uninformed one largest."""
     names: list[Name] = []
     size = 0.75 * (style.mark_size or 7)
     for overlap, strength in curve.folds:
-        above = curve.overlap > overlap
-        born = bool(np.any(above) and curve.stable[above][0])
+        # strengths differ from that of a fold to one side: no rounding turns a least one into a largest
+        at = int(np.argmin(np.abs(curve.overlap - overlap)))
+        beside = [curve.strength[k] for k in (at - 1, at + 1) if 0 <= k < len(curve)]
+        born = strength < float(np.mean(beside))
         x, label = float(view.strength(strength)), FOLDS[born]
         first = label not in [name.label for name in names]
         (mark,) = axes.plot(
@@ -396,5 +380,5 @@ def _mark_folds(axes: Axes, curve: Isotherm, view: View, style: Style) -> list[N
             label=label if first else f"_{label}",
         )  # fmt: skip
         if first:
-            names.append(Name(label, mark, around(axes, x, overlap, size / 2)))
+            names.append(Name(label, mark, Around(axes, x, overlap, size / 2)))
     return names

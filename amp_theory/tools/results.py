@@ -14,9 +14,10 @@ from amp_theory.tools.reports import Reported
 from amp_theory.tools.tables import ERROR, ResultTable
 
 
-def titled(model: str, parameters: Mapping[str, Any], path: str) -> str:
-    """Return the title of what belongs to a model along a path."""
-    return f"{model}({', '.join(f'{k}={v}' for k, v in parameters.items())}), path {path}"
+def titled(model: str, parameters: Mapping[str, Any], path: str | None = None) -> str:
+    """Return the title of what belongs to a model, along a path."""
+    given = ", ".join(f"{k}={v}" for k, v in parameters.items())
+    return f"{model}({given})" + (f", path {path}" if path is not None else "")
 
 
 class Status(StrEnum):

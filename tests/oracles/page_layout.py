@@ -6,6 +6,7 @@ boxes of texts and legends.
 
 from __future__ import annotations
 
+import itertools
 from itertools import combinations
 
 import numpy as np
@@ -59,7 +60,8 @@ def shown_texts(figure) -> list[Text]:
     # ticks beyond the axis's ends exist but are not drawn
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
-            drawn = {id(t) for tick in axis._update_ticks() for t in texts_of(tick)}
+            shown = axis._update_ticks() if axis.get_visible() else []
+            drawn = {id(t) for tick in shown for t in texts_of(tick)}
             apart |= {id(t) for tick in axis.get_major_ticks() + axis.get_minor_ticks() for t in texts_of(tick)} - drawn
     return [t for t in texts_of(figure) if id(t) not in apart]
 
@@ -91,6 +93,17 @@ def overlap(a, b) -> bool:
             if (a @ normal).max() <= (b @ normal).min() + SLACK or (b @ normal).max() <= (a @ normal).min() + SLACK:
                 return False
     return True
+
+
+def distance(text, line) -> float:
+    """Return how far, in pixels, the points all along a line are from the box of a text, which may be turned."""
+    box = corners(text, text.figure.canvas.get_renderer())
+    points = line.get_transform().transform(np.asarray(line.get_xydata(), dtype=float))
+    points = points[np.isfinite(points).all(axis=1)]
+    dense = np.concatenate([points[:1], *(np.linspace(a, b, 50) for a, b in itertools.pairwise(points))])
+    sides = [box[1] - box[0], box[3] - box[0]]
+    beyond = [np.abs((dense - box.mean(axis=0)) @ (s / np.hypot(*s))) - np.hypot(*s) / 2 for s in sides]
+    return float(np.hypot(*np.clip(beyond, 0, None)).min())
 
 
 def pixels_of_lines(figure) -> np.ndarray:

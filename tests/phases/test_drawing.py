@@ -45,14 +45,13 @@ def test_diagram(ising):
 @pytest.mark.parametrize("path", [at.Flow(at.TrigonometricInterpolant()), at.Flow(at.VariancePreserving()),
                                   at.Autoregressive(at.MaskedDiffusion()), at.UniformDiscreteDiffusion(at.FlipProbability())])  # fmt: skip
 def test_axes_of_time_and_information(path, axis):
-    diagram = at.phase_diagram(at.IsingPSpin(3), path, points=20)
+    diagram = at.phase_diagram(at.IsingPSpin(3), path, points=5)
     axes = diagram.plot(axis=axis)
     drawn = next(line for line in axes.get_lines() if line.get_label() == "uninformed spinodal")
     strength = diagram.line("uninformed_spinodal").strength
     expected = {"strength": strength, "time": path.schedule.time(strength),
                 "information": path.information(at.Rademacher(), strength)}[axis]  # fmt: skip
     assert np.allclose(drawn.get_ydata(), expected)
-    axes.figure.canvas.draw()
 
 
 def test_scaling_of_the_control():
@@ -93,6 +92,7 @@ def test_target_is_named_and_what_it_has_no_answer_for_is_gray():
         at.plot_paths([paths[0], other])
 
 
+@pytest.mark.slow
 def test_several_loops_and_none():
     model = at.SpikedTensor(3, at.Discrete([-5, -1, 0, 1, 5], [0.0005, 0.05, 0.899, 0.05, 0.0005]))
     axes = at.phase_diagram(model, at.Flow(), (0.0009, 0.0015), points=20).plot()
@@ -126,6 +126,23 @@ def test_free_entropy_and_overlap():
     assert styles["unstable"] == "--"
     own = plt.figure().add_subplot()
     assert at.plot_overlap(at.SherringtonKirkpatrick(), at.Autoregressive(), 0.5, own) is own
+
+
+@pytest.mark.parametrize("path", [at.Flow(), at.Autoregressive(), at.UniformDiscreteDiffusion()], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    ("model", "controls"),
+    [(at.IsingPSpin(3), (0.7, 0.72)), (at.IsingPSpin(4), (0.7,)), (at.SphericalPSpin(3), (0.64, 0.66))],
+)
+def test_folds_are_named_for_what_they_are(model, controls, path):
+    """The branch of small overlap ends at the larger strength: the uninformed spinodal."""
+    if isinstance(model, at.SphericalPSpin) and isinstance(path, at.UniformDiscreteDiffusion):
+        pytest.skip("for spins only")
+    for control in controls:
+        axes = at.plot_overlap(model, path, control)
+        folds = sorted((line.get_ydata()[0], line.get_xdata()[0], line.get_label())
+                       for line in axes.lines if "spinodal" in line.get_label())  # fmt: skip
+        assert [label for *_, label in folds] == ["uninformed spinodal", "informed spinodal"]
+        assert folds[0][1] > folds[1][1]
 
 
 def test_two_paths_in_common_units(ising):
@@ -189,11 +206,32 @@ def test_the_legend_shows_what_is_in_the_picture_only(ising):
     beyond = at.phase_diagram(at.IsingPSpin(3), at.Flow(), (0.75, 0.8), points=5).plot()
     assert labels(beyond) == {"easy"}
     named = ising.plot(annotate=True)
+    named.figure.canvas.draw()
     written = {text.get_text() for text in named.texts if text.get_visible()}
     assert {"first-order line", "tricritical point", "hard"} <= written
     assert not written & labels(named)
     everything = {text.replace("\n", " ") for text in written} | labels(named)
     assert everything >= labels(ising.plot())
+
+
+def test_what_lies_in_one_place_is_named_once():
+    """Without noise the informed spinodal lies under the first-order line, and two thresholds are one mark."""
+    model = at.GLM(at.GaussBernoulli(0.4), at.LinearChannel(0.0))
+    axes = at.phase_diagram(model, at.Flow(), (0.3, 0.6), points=5).plot(limit=20)
+    assert labels(axes) >= {"first-order line", "uninformed spinodal", "dynamical and condensation", "algorithmic"}
+    assert not labels(axes) & {"informed spinodal", "dynamical", "condensation"}
+    # the break of an axis is clear of a mark at infinity
+    axes = at.phase_diagram(at.IsingPSpin(3), at.Flow(at.VarianceExploding()), points=5).plot(
+        axis="time", ax=plt.subplots(figsize=(3.4, 2.6), layout="constrained")[1]
+    )
+    axes.figure.canvas.draw()
+    ends = {line.get_label(): line for line in axes.lines if not line.get_clip_on()}
+    heights = {name: line.get_transform().transform(line.get_xydata())[0, 1] for name, line in ends.items()}
+    radii = {name: line.get_markersize() / 2 * 100 / 72 for name, line in ends.items()}
+    breaks = [name for name in ends if name.startswith("_child")]
+    assert breaks
+    for name in breaks:
+        assert heights["condensation"] - heights[name] > radii["condensation"] + radii[name]
 
 
 def sampler_arrow(axes) -> tuple[str, float]:
@@ -236,6 +274,7 @@ def test_infinite_time_has_a_tick_of_its_own(schedule):
     assert r"$\infty$" not in [text.get_text() for text in finite.get_yticklabels()]
 
 
+@pytest.mark.slow
 def test_curves_have_no_corners():
     """The chords of the upper branch lie within half a pixel of the exact curve, those of 400 points do not."""
     model, path = at.XORSAT(4, temperature=0.5), at.Flow()
@@ -277,6 +316,9 @@ def ising_entropy():
         ({"style": 3}, "mapping of overrides"), ({"style": {"hrd": "red"}}, "did you mean 'hard'"),
         ({"style": {"hard": "no colour"}}, "must be a colour"), ({"style": {"font": -1}}, "positive"),
         ({"style": {"base": "drk"}}, "did you mean 'dark'"), ({"ax": 3}, "must be matplotlib axes"),
+        ({"legend": np.array([1, 2])}, "legend must be True"), ({"annotate": np.array([1, 0])}, "annotate must be True"),
+        ({"title": r"bad $\foo$"}, "formula"), ({"style": {"font": 1e9}}, "at most 200"),
+        ({"style": {"font": "9"}}, "a number of points"), ({"style": {"series": []}}, "a list of colours"),
     ],
 )  # fmt: skip
 def test_bad_options(ising, options, message):
@@ -287,6 +329,9 @@ def test_bad_options(ising, options, message):
         assert len(str(raised.value)) <= 280
         assert "\n" not in str(raised.value)
     assert plt.get_fignums() == before
+    for projection in ("3d", "polar"):
+        with pytest.raises(at.InputError, match="three dimensions"):
+            ising.plot(plt.figure().add_subplot(projection=projection))
     with pytest.raises(at.InputError, match="another name of ax="):
         ising.plot(plt.figure().add_subplot(), axes=plt.figure().add_subplot())
     with pytest.raises(at.InputError, match="panels must be an integer from 1 to 2"):

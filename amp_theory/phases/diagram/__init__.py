@@ -6,5 +6,5 @@ May import: tools, ingredients, models, equations_of_state, exact.digits, phases
 - `along_path`: what a path meets at one control; `curves`: one isotherm as data; `scan`: a threshold against a
   parameter of the model, with its `scan_picture`.
 - `drawing`: the picture; `views`: what its axes show; `styles`: colours, sizes and shared options; `labels`: room for
-  legends and names, in `boxes`; `saved`: reading a file.
+  legends and names, at `places` in `boxes`; `saved`: reading a file.
 """

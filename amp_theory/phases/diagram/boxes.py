@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,15 @@ from amp_theory.tools.arrays import Array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.backend_bases import RendererBase
+    from matplotlib.collections import Collection
+    from matplotlib.lines import Line2D
+    from matplotlib.text import Text
     from matplotlib.transforms import Bbox
 
-#: pixels between the points that stand for a line
-STEP = 1.0
+#: points between what is drawn and what is beside it, and between those that stand for a line
+GAP, STEP = 2.5, 0.6
+#: how matplotlib says that there is no line, or no mark
+NOTHING = ("None", "none", "", " ", None)
 
 
 @dataclass(frozen=True)
@@ -77,73 +83,127 @@ def pixels_per_point(renderer: RendererBase) -> float:
     return float(renderer.points_to_pixels(1.0))  # type: ignore[arg-type]
 
 
+def unhinted_width(line: str, text: Text) -> float:
+    """Return the width of a line of a text in points, where glyphs are drawn as they are designed."""
+    from matplotlib.cbook import is_math_text
+    from matplotlib.textpath import text_to_path
+
+    return float(text_to_path.get_text_width_height_descent(line, text.get_fontproperties(), is_math_text(line))[0])
+
+
 class Field:
     """The distance from every place of a frame to the next thing that must not be covered, in cells of one point."""
 
-    def __init__(self, frame: Bbox, pixel: float) -> None:
-        self.frame, self.pixel = frame, pixel
-        self.free = np.ones(np.ceil(size_of(frame) / pixel).astype(int) + 1, dtype=bool)
-        self._distance: Array | None = None
+    def __init__(self, frame: Bbox, pixel: float, points: Array) -> None:
+        from scipy.ndimage import distance_transform_edt
 
-    def add(self, points: Array) -> None:
-        """Add what must not be covered, given by points in pixels."""
-        cells = np.round((points - corner(self.frame)) / self.pixel).astype(int)
-        cells = cells[((cells >= 0) & (cells < self.free.shape)).all(axis=1)]
-        self.free[cells[:, 0], cells[:, 1]] = False
-        self._distance = None
+        self.frame, self.pixel = frame, pixel
+        free = np.ones(np.ceil(size_of(frame) / pixel).astype(int) + 1, dtype=bool)
+        cells = np.round((points - corner(frame)) / pixel).astype(int)
+        cells = cells[((cells >= 0) & (cells < free.shape)).all(axis=1)]
+        free[cells[:, 0], cells[:, 1]] = False
+        self.distance: Array = np.full(free.shape, np.inf) if free.all() else distance_transform_edt(free)
+
+    def add(self, box: Box) -> None:
+        """Add a box that must not be covered."""
+        x, y = (np.arange(n) for n in self.distance.shape)
+        right, up = ((box.x, box.y) - corner(self.frame)) / self.pixel
+        c, s = math.cos(box.angle), math.sin(box.angle)
+        along = np.abs(c * (x[:, None] - right) + s * (y - up)) - box.width / self.pixel / 2
+        across = np.abs(c * (y - up) - s * (x[:, None] - right)) - box.height / self.pixel / 2
+        self.distance = np.minimum(self.distance, np.hypot(along.clip(0), across.clip(0)))
 
     def clearance(self, box: Box) -> float:
         """Return the distance from a box to the next thing, in points; 0 where it covers one."""
-        from scipy.ndimage import distance_transform_edt
-
-        if self._distance is None:
-            full = np.full(self.free.shape, np.inf)
-            self._distance = full if self.free.all() else distance_transform_edt(self.free)
         cells = np.round((box.grid(1.5 * self.pixel) - corner(self.frame)) / self.pixel).astype(int)
-        cells = cells.clip(0, np.array(self.free.shape) - 1)
-        return float(self._distance[cells[:, 0], cells[:, 1]].min())
+        cells = cells.clip(0, np.array(self.distance.shape) - 1)
+        return float(self.distance[cells[:, 0], cells[:, 1]].min())
+
+    def covered(self, low: Array, size: Array) -> tuple[int, float]:
+        """Return how many cells an upright box would cover, with a gap around it, and its clearance."""
+        (x0, y0), (x1, y1) = ((at - corner(self.frame)) / self.pixel for at in (low, low + size))
+        part = self.distance[max(math.floor(x0), 0) : math.ceil(x1) + 1, max(math.floor(y0), 0) : math.ceil(y1) + 1]
+        return int(np.sum(part < GAP)), float(part.min(initial=np.inf))
+
+
+def broken(axes: Axes, renderer: RendererBase) -> dict[Text, str]:
+    """Return the title and the labels of axes that are longer than these, with their words in more lines."""
+    new: dict[Text, str] = {}
+    for text in (axes.title, axes.xaxis.label, axes.yaxis.label):
+        words, extent = text.get_text(), text.get_window_extent(renderer)
+        part = 0.97 * axes.bbox.width / max(extent.width, 1.0)
+        if text is axes.yaxis.label and extent.height > axes.bbox.height:
+            new[text] = words.replace(" (", "\n(", 1)
+        elif text is not axes.yaxis.label and part < 1 and "$" not in words:
+            new[text] = "\n".join(textwrap.wrap(words, max(int(max(map(len, words.split("\n"))) * part), 8)))
+    return {text: words for text, words in new.items() if words != text.get_text()}
 
 
 def obstacles(axes: Axes, apart: set[Any], renderer: RendererBase) -> Array:
-    """Return points in pixels all along the lines, marks and texts of a panel, but those set apart."""
-    from matplotlib.collections import LineCollection
-
+    """Return points in pixels all along the lines, marks and texts in the room of a panel, but those set apart."""
+    figure, pixel = axes.get_figure(root=True), pixels_per_point(renderer)
+    assert figure is not None
     parts = [np.empty((0, 2))]
-    for line in axes.lines:
-        data = np.asarray(line.get_xydata(), dtype=float)
-        if not line.get_visible() or not len(data):
-            continue
-        points = np.asarray(line.get_transform().transform(data))
-        if line.get_linestyle() not in ("None", "none", "", " "):
-            parts.append(_dense(points))
-        if line.get_marker() not in ("None", "none", "", " ", None):
-            radius = pixels_per_point(renderer) * (line.get_markersize() / 2 + line.get_markeredgewidth())
-            turn = np.linspace(0, 2 * np.pi, 13)
-            ring = radius * np.concatenate([[[0.0, 0.0]], np.column_stack([np.cos(turn), np.sin(turn)])])
-            parts.append((points[:, None, :] + ring).reshape(-1, 2))
-    for collection in axes.collections:
-        if isinstance(collection, LineCollection) and collection.get_visible():
-            transform = collection.get_transform()
-            parts += [_dense(transform.transform(np.asarray(s, dtype=float))) for s in collection.get_segments()]
-    for text in axes.texts:
-        if text not in apart and text.get_visible() and text.get_text():
-            extent = text.get_window_extent(renderer)
-            box = centred(corner(extent) + size_of(extent) / 2, extent.width, extent.height)
-            parts.append(box.grid(0.7 * pixels_per_point(renderer)))
+    for panel in figure.axes:  # twins share the room
+        if panel is axes or (panel.get_visible() and panel.bbox.overlaps(axes.bbox)):
+            parts += [points for line in panel.lines if line.get_visible() for points in _line(line, pixel)]
+            for collection in panel.collections:
+                parts += _collection(collection, pixel) if collection.get_visible() else []
+            for text in panel.texts:
+                if text not in apart and text.get_visible() and text.get_text():
+                    extent = text.get_window_extent(renderer)
+                    box = centred(corner(extent) + size_of(extent) / 2, extent.width, extent.height)
+                    parts.append(box.grid(0.7 * pixel))
     points = np.concatenate(parts)
     points = points[np.isfinite(points).all(axis=1)]
-    middle, half = corner(axes.bbox) + size_of(axes.bbox) / 2, size_of(axes.bbox) / 2 + 20
-    near: Array = points[(np.abs(points - middle) <= half).all(axis=1)]
+    half = size_of(axes.bbox) / 2
+    near: Array = points[(np.abs(points - corner(axes.bbox) - half) <= half + 20 * pixel).all(axis=1)]
     return near
 
 
-def _dense(points: Array) -> Array:
-    """Return points all along a broken line."""
+def _line(line: Line2D, pixel: float) -> list[Array]:
+    """Return points along a line and around its marks."""
+    data, parts = np.asarray(line.get_xydata(), dtype=float), []
+    if not len(data):
+        return []
+    points = np.asarray(line.get_transform().transform(data))
+    if line.get_linestyle() not in NOTHING:
+        parts.append(_dense(points, STEP * pixel))
+    if line.get_marker() not in NOTHING:
+        parts.append(_rings(points, pixel * (line.get_markersize() / 2 + line.get_markeredgewidth())))
+    return parts
+
+
+def _collection(collection: Collection, pixel: float) -> list[Array]:
+    """Return points along lines, and around the marks of scattered points; what is filled may be covered."""
+    from matplotlib.collections import LineCollection, PathCollection
+
+    if isinstance(collection, LineCollection):
+        transform = collection.get_transform()
+        return [
+            _dense(transform.transform(np.asarray(s, dtype=float)), STEP * pixel) for s in collection.get_segments()
+        ]
+    if isinstance(collection, PathCollection):
+        offsets = np.ma.getdata(collection.get_offsets())
+        points = np.asarray(collection.get_offset_transform().transform(offsets))
+        return [_rings(points, pixel * float(np.sqrt(np.max(collection.get_sizes(), initial=0.0))) / 2)]
+    return []
+
+
+def _rings(points: Array, radius: float) -> Array:
+    turn = np.linspace(0, 2 * np.pi, 13)
+    ring = radius * np.concatenate([[[0.0, 0.0]], np.column_stack([np.cos(turn), np.sin(turn)])])
+    around: Array = (points[:, None, :] + ring).reshape(-1, 2)
+    return around
+
+
+def _dense(points: Array, step: float) -> Array:
+    """Return points all along a broken line, at most a step apart."""
     start, stop = points[:-1], points[1:]
     good = np.isfinite(start).all(axis=1) & np.isfinite(stop).all(axis=1)
     # far beyond the axes nothing is covered
     start, stop = np.clip(start[good], -1e4, 1e4), np.clip(stop[good], -1e4, 1e4)
-    number = np.ceil(np.hypot(*(stop - start).T) / STEP).astype(int) + 1
+    number = np.ceil(np.hypot(*(stop - start).T) / step).astype(int) + 1
     which = np.repeat(np.arange(len(number)), number)
     share = (np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)) / np.repeat(number, number)
     dense: Array = np.concatenate([start[which] + share[:, None] * (stop - start)[which], points[-1:]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
 from amp_theory.phases.diagram.lines import RECOVERED
+from amp_theory.phases.diagram.places import Along, Around, Name, Throughout
 from amp_theory.phases.diagram.styles import (
     LABELS,
     NO_ANSWER,
@@ -38,7 +40,6 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
-    from amp_theory.phases.diagram.labels import Name
     from amp_theory.phases.diagram.lines import Line
     from amp_theory.tools.results import Thresholds
 
@@ -175,13 +176,9 @@ class _Picture:
         return axes
 
     def _region_name(self, region: str, patch: Artist, inside: Any) -> Name:
-        from amp_theory.phases.diagram.labels import Name, throughout
-
-        return Name(LABELS[region], patch, throughout(self.axes), lambda points: inside(region, points))
+        return Name(LABELS[region], patch, Throughout(self.axes), replace(inside, region=region))
 
     def _draw_lines(self) -> None:
-        from amp_theory.phases.diagram.labels import Name, along
-
         (x0, x1), (y0, y1) = np.sort(self.axes.get_xlim()), np.sort(self.axes.get_ylim())
         for name, line in self.diagram.lines.items():
             dashes, _, label = STYLES[name]
@@ -195,9 +192,20 @@ class _Picture:
                 count = int(np.sum((x0 <= x) & (x <= x1) & (y0 <= y) & (y <= y1)))
                 seen.append((count, drawn, x, y))
             best = max(seen, key=lambda one: one[0], default=None)
-            if best is not None and best[0]:
+            if best is not None and best[0] and not self._is_hidden(name, line):
                 best[1].set_label(label)
-                self.names.append(Name(label, best[1], along(self.axes, *best[2:])))
+                self.names.append(Name(label, best[1], Along(self.axes, *best[2:])))
+
+    def _is_hidden(self, name: str, line: Line) -> bool:
+        """Tell whether the dashes of a line lie all along the solid line that is drawn over them."""
+        solid = self.diagram.lines["first_order"]
+        if name != "informed_spinodal" or not len(solid):
+            return False
+        unit = np.array([np.ptp(self.diagram.control_range), self.top])
+        dashes, over = (np.column_stack([x.control, x.strength.clip(max=self.top)]) / unit for x in (line, solid))
+        index = np.linspace(0, len(over) - 1, 20 * len(over))
+        dense = np.column_stack([np.interp(index, np.arange(len(over)), column) for column in over.T])
+        return bool((np.hypot(*(dashes[:, None] - dense).T).min(axis=0) < SEEN).all())
 
     def _patches(self, gray: bool) -> list[Artist]:
         """Return the legend's patches of the regions that are in the picture, and of what has no answer."""
@@ -218,7 +226,7 @@ class _Picture:
         geo = geometry_of(diagram.model, diagram.path)
         if geo.discrete:
             self._shade_bars(geo.controls(diagram.control_range, diagram.points))
-            return lambda region, points: np.zeros(len(points), dtype=bool)
+            return Shaded(self.axes, np.empty(0), np.empty(0), np.empty((0, 0)), (np.inf, np.inf))
         c = np.linspace(*diagram.control_range, COLUMNS)
         x = np.asarray(view.control(c))
         s = self.top * np.linspace(0, 1, ROWS + 1)[1:] ** 1.5
@@ -236,22 +244,10 @@ class _Picture:
             code = self._codes(diagram.region(c[None, :], s[:, None]))
             self._mesh(x, np.asarray(view.strength(s)), code, "nearest")
         self.present = [name for k, name in enumerate(REGIONS) if np.any(code == k)]
-        return self._lookup(x, np.asarray(view.strength(s)), code)
-
-    def _lookup(self, x: Array, y: Array, code: npt.NDArray[Any]) -> Any:
-        columns, rows = np.argsort(x), np.argsort(y)
-        table = code[rows][:, columns]
-        gray = undescribed(self.diagram)
-        ends = np.sort(self.view.control(np.array(gray))) if gray else np.array([np.inf, np.inf])
-
-        def inside(region: str, points: Array) -> npt.NDArray[np.bool_]:
-            at = self.axes.transData.inverted().transform(points)
-            i = np.searchsorted(x[columns], at[:, 0]).clip(0, len(x) - 1)
-            j = np.searchsorted(y[rows], at[:, 1]).clip(0, len(y) - 1)
-            answered = (at[:, 0] < ends[0]) | (at[:, 0] > ends[1])
-            return np.asarray((table[j, i] == list(REGIONS).index(region)) & answered)
-
-        return inside
+        columns, y = np.argsort(x), np.asarray(view.strength(s))
+        rows, gray = np.argsort(y), undescribed(diagram)
+        ends = np.sort(view.control(np.array(gray))) if gray else np.array([np.inf, np.inf])
+        return Shaded(self.axes, x[columns], y[rows], code[rows][:, columns], (float(ends[0]), float(ends[1])))
 
     def _codes(self, table: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
         return np.select([table == name for name in REGIONS], list(range(len(REGIONS))), -1)
@@ -286,14 +282,16 @@ class _Picture:
         for point in tips:
             if point.strength is not None and point.strength <= self.top:
                 self._mark("tricritical point", point.control, point.strength, "*", 1.8 * size)
-        for name, marker in MARKS.items():
-            mark: Located | None = getattr(special, name)
-            if mark is not None and _shown(shown, mark):
-                self._mark(name.replace("_", " "), mark.control, 0.0, marker, size)
+        found = [(name, getattr(special, name)) for name in MARKS]
+        seen = [(name, point) for name, point in found if point is not None and _shown(shown, point)]
+        for k, (name, point) in enumerate(seen):
+            # marks in one place are one mark with several names
+            near = [abs(other.control - point.control) < SEEN * (shown[1] - shown[0]) for _, other in seen]
+            if not any(near[k + 1 :]):
+                label = " and ".join(other for (other, _), one in zip(seen, near, strict=True) if one)
+                self._mark(label.replace("_", " "), point.control, 0.0, MARKS[name], size)
 
     def _mark(self, label: str, control: float, strength: float, marker: str, size: float) -> None:
-        from amp_theory.phases.diagram.labels import Name, around
-
         x, y = float(self.view.control(control)), float(self.view.strength(strength))
         first = label not in [name.label for name in self.names]
         (mark,) = self.axes.plot(
@@ -301,7 +299,32 @@ class _Picture:
             label=label if first else f"_{label}",
         )  # fmt: skip
         if first:
-            self.names.append(Name(label, mark, around(self.axes, x, y, size / 2)))
+            self.names.append(Name(label, mark, Around(self.axes, x, y, size / 2)))
+
+
+@dataclass(frozen=True, eq=False)
+class Shaded:
+    """The regions in a table over the axes; tells which pixels are in one of them and not `gray`."""
+
+    axes: Axes
+    x: Array
+    y: Array
+    table: npt.NDArray[Any]
+    gray: tuple[float, float]
+    region: str = "easy"
+
+    def __call__(self, points: Array) -> npt.NDArray[np.bool_]:  # noqa: D102
+        at = self.axes.transData.inverted().transform(points)
+        inside = (at[:, 0] < self.gray[0]) | (at[:, 0] > self.gray[1])
+        index = []
+        for values, shown in ((self.x, at[:, 0]), (self.y, at[:, 1])):
+            if len(values) < 2:
+                return np.zeros(len(points), dtype=bool)
+            index.append(np.searchsorted(values, shown).clip(0, len(values) - 1))
+            # a cell beyond the table is in it: its first row is not at zero
+            step = np.abs(np.diff(values)).max()
+            inside &= (shown >= values[0] - step) & (shown <= values[-1] + step)
+        return np.asarray(inside & (self.table[index[1], index[0]] == list(REGIONS).index(self.region)))
 
 
 def _view(diagram: object, axis: str, scaling: str | None) -> View:

@@ -172,7 +172,11 @@ class Scan(Reported):
         """
         from amp_theory.phases.diagram.scan_picture import plot_scan
 
-        return plot_scan(self, ax, parameter, legend, title, style)
+        ends = [(cusp.value, cusp.control) for cusp in self.cusps]
+        return plot_scan(
+            dict(zip(self.values, self, strict=True)), ends, self.name, self.title, ax=ax, parameter=parameter,
+            legend=legend, title=title, style=style,
+        )  # fmt: skip
 
     def table(self) -> ResultTable:
         """Return the threshold for every value as rows."""

@@ -39,6 +39,8 @@ TICKS, NOTES = 0.9, 0.8
 #: background below this brightness is dark
 DARK = 0.5
 LEGENDS = ("inside", "outside", "below")
+#: points of the largest text, line or mark
+LARGEST = 200.0
 
 
 @dataclass(frozen=True)
@@ -66,15 +68,27 @@ class Style:
         """Return the style with the sizes of a panel of this width."""
         from matplotlib import rcParams
 
-        figure = axes.get_figure(root=True)
-        assert figure is not None
-        scale = 1.0 if axes.get_position().width * figure.get_figwidth() >= NARROW else SMALLER
+        scale = self.scale(axes)
         return replace(
             self,
             font=self.font or scale * float(rcParams["font.size"]),
             line_width=self.line_width or scale * 1.6,
             mark_size=self.mark_size or scale * 7,
         )
+
+    def scale(self, axes: Axes) -> float:
+        """Return the size of texts in a panel of this width, in units of that in a wide one."""
+        return SMALLER if self.font is None and panel_width(axes) < NARROW else 1.0
+
+
+def panel_width(axes: Axes) -> float:
+    """Return the width of axes in inches, before a layout made room around them."""
+    figure, root = axes.get_figure(root=False), axes.get_figure(root=True)
+    assert figure is not None
+    assert root is not None
+    spec = axes.get_subplotspec()
+    part = axes.get_position() if spec is None else spec.get_position(figure)  # type: ignore[arg-type]
+    return float(part.width * figure.bbox.width / root.dpi)
 
 
 NAMED = {
@@ -108,14 +122,31 @@ class Look:
 
 def look(legend: Any, title: Any, annotate: Any, style: Any, axes: Axes | None) -> Look:
     """Return the options of a picture after checking them; without a style it is that of the figure's background."""
-    if legend not in (True, False) and legend not in LEGENDS:
+    if not (_is_flag(legend) or (isinstance(legend, str) and legend in LEGENDS)):
         raise InputError(f"legend must be True, False, {', '.join(map(repr, LEGENDS))}, got {told(legend)}")
     if title is not None and not isinstance(title, str | bool):
         raise InputError(f"title must be a text, True for the model's, or None, got {told(title)}")
-    if annotate not in (True, False):
+    if not _is_flag(annotate):
         raise InputError(f"annotate must be True or False, got {told(annotate)}")
+    _check_formulas(title if isinstance(title, str) else "")
     place = legend if isinstance(legend, str) else "auto" if legend else ""
     return Look(place, title, bool(annotate), style_of(style, axes), style is not None)
+
+
+def _is_flag(value: Any) -> bool:
+    return not getattr(value, "shape", ()) and not isinstance(value, str) and value in (True, False)
+
+
+def _check_formulas(title: str) -> None:
+    """Refuse a title whose formulas matplotlib cannot read."""
+    from matplotlib.cbook import is_math_text
+    from matplotlib.mathtext import MathTextParser
+
+    for line in filter(is_math_text, title.split("\n")):
+        try:
+            MathTextParser("path").parse(line)
+        except ValueError:
+            raise InputError(f"title holds a formula that matplotlib cannot read, got {told(title)}") from None
 
 
 def style_of(style: Any, axes: Axes | None = None) -> Style:
@@ -128,11 +159,10 @@ def style_of(style: Any, axes: Axes | None = None) -> Style:
         raise InputError(f"style must be one of {', '.join(NAMED)} or a mapping of overrides, got {told(style)}")
     given = {name: value for name, value in style.items() if name != "base"}
     base = NAMED[one_of("base of style", style.get("base", "light"), NAMED)]
-    sizes = ("font", "line_width", "mark_size")
     for name, value in given.items():
         one_of("entry of style", name, [f.name for f in fields(Style)])
-        if name in sizes:
-            given[name] = positive(f"style[{name!r}]", value)
+        if name in ("font", "line_width", "mark_size"):
+            given[name] = _size(f"style[{name!r}]", value)
         elif name == "series":
             given[name] = _colours(value)
         else:
@@ -140,13 +170,19 @@ def style_of(style: Any, axes: Axes | None = None) -> Style:
     return replace(base, **given)
 
 
+def _size(name: str, value: Any) -> float:
+    size = positive(name, value)
+    if isinstance(value, str) or size > LARGEST:
+        raise InputError(f"{name} must be a number of points, at most {LARGEST:g}, got {told(value)}")
+    return size
+
+
 def _colours(values: Any, name: str = "series") -> tuple[str, ...]:
     from matplotlib.colors import is_color_like
 
     if not isinstance(values, list | tuple) or not values or not all(map(is_color_like, values)):
-        raise InputError(
-            f"style[{name!r}] must be a colour of matplotlib (a list of them for series), got {told(values)}"
-        )
+        wanted = "a list of colours of matplotlib, at least one" if name == "series" else "a colour of matplotlib"
+        raise InputError(f"style[{name!r}] must be {wanted}, got {told(values if name == 'series' else values[0])}")
     return tuple(values)
 
 
@@ -160,9 +196,15 @@ def is_dark(colour: Any) -> bool:
 
 def _background(axes: Axes | None) -> Any:
     from matplotlib import rcParams
+    from matplotlib.colors import to_rgba
 
-    figure = None if axes is None else axes.get_figure(root=True)
-    return rcParams["figure.facecolor"] if figure is None else figure.get_facecolor()
+    figure: Any = None if axes is None else axes.get_figure(root=False)
+    if figure is None:
+        return rcParams["figure.facecolor"]
+    # subfigures may be transparent
+    while to_rgba(figure.get_facecolor())[3] == 0 and figure is not figure.get_figure(root=True):
+        figure = figure.get_figure(root=False)
+    return figure.get_facecolor()
 
 
 def as_axes(ax: Any, axes: Any = None) -> Axes | None:
@@ -172,8 +214,8 @@ def as_axes(ax: Any, axes: Any = None) -> Axes | None:
     if ax is not None and axes is not None:
         raise InputError("axes= is another name of ax=: give one of them")
     given = axes if ax is None else ax
-    if given is not None and not isinstance(given, kinds.Axes):
-        raise InputError(f"axes must be matplotlib axes or None, got {told(given)}")
+    if given is not None and not (isinstance(given, kinds.Axes) and given.name == "rectilinear"):
+        raise InputError(f"axes must be matplotlib axes, neither polar nor of three dimensions, got {told(given)}")
     return given
 
 
@@ -191,16 +233,17 @@ def paint(axes: Axes, looks: Look) -> Style:
     """Give the axes the colours and sizes of a style, and return it with its sizes."""
     style = looks.style.fitted(axes)
     assert style.font is not None
-    figure = axes.get_figure(root=True)
+    figure = axes.get_figure(root=False)
     assert figure is not None
-    if looks.chosen:
+    if looks.chosen and len(figure.axes) == 1:  # it is not other panels' background
         figure.set_facecolor(style.background)
+    outer = style.text if is_dark(_background(axes)) == looks.dark else style_of(None, axes).text
     axes.set_facecolor(style.background)
-    axes.tick_params(colors=style.text, labelsize=TICKS * style.font, which="both")
+    axes.tick_params(colors=outer, labelsize=TICKS * style.font, which="both")
     for spine in axes.spines.values():
-        spine.set_edgecolor(style.text)
+        spine.set_edgecolor(outer)
     for label in (axes.xaxis.label, axes.yaxis.label, axes.title):
-        label.set(color=style.text, fontsize=style.font)
+        label.set(color=outer, fontsize=style.font)
     for offset in (axes.xaxis.get_offset_text(), axes.yaxis.get_offset_text()):
         offset.set(fontsize=TICKS * style.font)
     return style

@@ -105,12 +105,11 @@ class View:
         inner = [t for t in axis.get_major_locator().tick_values(low, self.edge) if low <= t <= self.edge]
         inner = [t for t in inner if self.infinity - t > 2 * BEYOND * (high - low) / 3]
         axis.set_ticks([*inner, self.infinity], [*axis.get_major_formatter().format_ticks(inner), r"$\infty$"])
-        middle = 0.5 * (self.edge + self.infinity)
-        place = ([middle], [0.0]) if which == "x" else ([0.0], [middle])
+        place = ([self.edge], [0.0]) if which == "x" else ([0.0], [self.edge])
         transform = axes.get_xaxis_transform() if which == "x" else axes.get_yaxis_transform()
         slash = [(-0.5, -1.0), (0.5, 1.0)] if which == "x" else [(-1.0, -0.5), (1.0, 0.5)]
         for shift in (-0.25, 0.25):
             moved = [[v + (shift * (self.infinity - self.edge) if v else 0) for v in values] for values in place]
             axes.plot(
-                *moved, marker=slash, ms=9, mec=colour, mew=1, ls="", clip_on=False, transform=transform, zorder=8
+                *moved, marker=slash, ms=7, mec=colour, mew=1, ls="", clip_on=False, transform=transform, zorder=8
             )
