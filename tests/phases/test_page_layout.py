@@ -172,7 +172,7 @@ def test_what_is_added_is_not_covered(diagram):
     x, y = np.random.default_rng(0).uniform(size=(2, 300))
     ax.scatter(ax.get_xlim()[0] + np.ptp(ax.get_xlim()) * x, ax.get_ylim()[1] * y, s=4, c="black")
     assert faults(ax.figure) == []
-    assert ax.get_legend().get_window_extent().y1 < ax.bbox.y0
+    assert not ax.get_legend().get_window_extent().overlaps(ax.bbox)
     (ax,) = panels(size=(5.6, 4.2))
     diagram("dense").plot(ax)
     ax.twinx().plot(ax.get_xlim(), [1, 0.0])
@@ -218,6 +218,10 @@ def test_other_pictures(name, annotate):
 
 def test_a_figure_that_is_changed_is_arranged_anew(diagram):
     """What is added after the picture is not covered either, and another size and title are no harm."""
+    axes = diagram("dense").plot()
+    axes.get_legend().set_title("a title of its own")
+    axes.figure.canvas.draw()
+    assert axes.get_legend().get_title().get_text() == "a title of its own"
     axes = diagram("dense").plot(annotate=True)
     axes.figure.canvas.draw()
     before = axes.get_legend().get_window_extent()

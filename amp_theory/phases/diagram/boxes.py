@@ -139,21 +139,25 @@ def broken(axes: Axes, renderer: RendererBase) -> dict[Text, str]:
     return {text: words for text, words in new.items() if words != text.get_text()}
 
 
+def sharing(axes: Axes) -> list[Axes]:
+    """Return the axes, and those that are drawn in the same room, such as twins."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    return [a for a in figure.axes if a is axes or (a.get_visible() and a.bbox.overlaps(axes.bbox))]
+
+
 def obstacles(axes: Axes, apart: set[Any], renderer: RendererBase) -> Array:
     """Return points in pixels all along the lines, marks and texts in the room of a panel, but those set apart."""
-    figure, pixel = axes.get_figure(root=True), pixels_per_point(renderer)
-    assert figure is not None
-    parts = [np.empty((0, 2))]
-    for panel in figure.axes:  # twins share the room
-        if panel is axes or (panel.get_visible() and panel.bbox.overlaps(axes.bbox)):
-            parts += [points for line in panel.lines if line.get_visible() for points in _line(line, pixel)]
-            for collection in panel.collections:
-                parts += _collection(collection, pixel) if collection.get_visible() else []
-            for text in panel.texts:
-                if text not in apart and text.get_visible() and text.get_text():
-                    extent = text.get_window_extent(renderer)
-                    box = centred(corner(extent) + size_of(extent) / 2, extent.width, extent.height)
-                    parts.append(box.grid(0.7 * pixel))
+    pixel, parts = pixels_per_point(renderer), [np.empty((0, 2))]
+    for panel in sharing(axes):
+        parts += [points for line in panel.lines if line.get_visible() for points in _line(line, pixel)]
+        for collection in panel.collections:
+            parts += _collection(collection, pixel) if collection.get_visible() else []
+        for text in panel.texts:
+            if text not in apart and text.get_visible() and text.get_text():
+                extent = text.get_window_extent(renderer)
+                box = centred(corner(extent) + size_of(extent) / 2, extent.width, extent.height)
+                parts.append(box.grid(0.7 * pixel))
     points = np.concatenate(parts)
     points = points[np.isfinite(points).all(axis=1)]
     half = size_of(axes.bbox) / 2

@@ -25,6 +25,7 @@ from amp_theory.phases.diagram.boxes import (
     corner,
     obstacles,
     pixels_per_point,
+    sharing,
     size_of,
     unhinted_width,
 )
@@ -97,6 +98,7 @@ class Arrangement(Artist):
         self.heading: str | None = None
         self.legend: Legend | None = None
         self.put = (0.0, 0.0)
+        self.written: tuple[Any, ...] = ()
         self.homeless: list[str] = []
         self.folded: dict[Text, tuple[str, str]] = {}
         self.left = self.outside = False
@@ -114,8 +116,6 @@ class Arrangement(Artist):
         """What decisions hang on, but the size of the panel."""
         axes = self.panel
         return (*axes.get_xlim(), *axes.get_ylim(), axes.get_xscale(), axes.get_yscale(), len(axes.get_children()))
-
-    # --- what is decided anew where the panel has changed ---
 
     def begin(self, engine: Any) -> bool:
         """Try everything inside again; tell whether that leaves other room than there was."""
@@ -287,8 +287,10 @@ class Arrangement(Artist):
             drop = 0 if under is None else self.panel.bbox.y0 - under.y0
             anchor, right, up = (1.0, 0.0), 0.0, -(drop / pixel + FRAME)
         else:
-            beside = self.axis == "y" and self.outside
-            anchor, right, up = (1.0, 1.0), FRAME + (2 * self.size if beside else 0), 0.0
+            labels = [panel.yaxis.get_tightbbox(renderer) for panel in sharing(self.panel)]
+            reach = max([0.0, *(box.x1 - self.panel.bbox.x1 for box in labels if box is not None)]) / pixel
+            arrow = 2 * self.size if self.axis == "y" and self.outside else 0.0
+            anchor, right, up = (1.0, 1.0), reach + arrow + FRAME, 0.0
         self.legend.set_bbox_to_anchor(anchor, transform=self._shifted(right, up))
 
     def advance(self) -> None:
@@ -317,6 +319,10 @@ class Arrangement(Artist):
                 self.legend = None
             return
         style, size = self.style, small * self.size
+        written = (self.places[0] if self.places[0] in ("outside", "below") else "", *self.homeless, size, columns)
+        if self.legend is not None and written == self.written:
+            return  # users may have edited it
+        self.written = written
         shared: dict[str, Any] = {
             "handles": handles, "fontsize": size, "title": self.heading, "title_fontsize": size,
             "facecolor": style.background, "labelcolor": style.text, "framealpha": 0.92, "borderaxespad": 0.0,
