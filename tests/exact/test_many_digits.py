@@ -140,6 +140,7 @@ def test_rules_agree_and_have_their_exact_values():
 
 @given(snr=st.floats(1e-3, 30), case=st.sampled_from(range(5)))
 @settings(max_examples=25, deadline=None)
+@pytest.mark.slow
 def test_channels_agree_with_the_doubles(snr, case):
     prior = (
         at.Rademacher(), at.SparseRademacher(0.03), at.GaussBernoulli(0.4), at.Gaussian(),

@@ -641,7 +641,7 @@ def test_command_line(capsys):
         ("--instances", "0", "instances must be an integer from 1"),
         ("--seed", "-1", "seed must be an integer >= 0"),
         ("--seed", "1.5", "--seed must be an integer"),
-        ("--samplers", "flow,heatbath", "heat-bath"),
+        ("--samplers", "flow,heat-bad", "heat-bath"),
         ("--samplers", "langevin", "the chain for it is heat-bath"),
         ("--samplers", "flow,flow", "different names"),
         ("--batch", "1", "batch must be an integer from 6"),
