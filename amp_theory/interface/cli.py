@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import json
 import os
 import re
@@ -103,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = argparse.Namespace()
     try:
-        with _surroundings():
+        with _surroundings(), _standard_error():
             given = sys.argv[1:] if arguments is None else arguments
             options = _parse(given)
             with _watched(options, given):
@@ -167,6 +168,13 @@ def _surroundings() -> Iterator[None]:
             signal.signal(number, handler)
         if ended:  # whatever it was taken for on its way here
             raise _Ended(ended[0])
+
+
+@contextlib.contextmanager
+def _standard_error() -> Iterator[None]:
+    """Give libraries that write to standard error, or look at it when they are imported, something if it is closed."""
+    with contextlib.redirect_stderr(io.StringIO()) if sys.stderr is None else contextlib.nullcontext():
+        yield
 
 
 def _print(text: str, stream: IO[str], end: str = "\n") -> None:

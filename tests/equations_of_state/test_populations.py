@@ -297,7 +297,7 @@ def test_stages_share_a_checkpoint(tmp_path):
         if len(stages) == 3 and done == 5:
             raise KeyboardInterrupt
 
-    model = replace(SMALL, sweeps=16)
+    model = replace(SMALL, sweeps=10)
     alone = at.population_thresholds(model, at.Autoregressive())
     with pytest.raises(KeyboardInterrupt):
         at.population_thresholds(model, at.Autoregressive(), checkpoint=file, progress=stop)
