@@ -141,6 +141,8 @@ def main() -> int:
     source = given.output.resolve().with_name(given.output.name + "-source")
     taken = assemble(source, given.executed)
     shutil.rmtree(given.output, ignore_errors=True)
+    # notebooks show their figures, whatever backend is asked for around them
+    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     doctrees = source.with_name(given.output.name + "-doctrees")
     shutil.rmtree(doctrees, ignore_errors=True)
