@@ -174,7 +174,13 @@ def _surroundings() -> Iterator[None]:
 def _standard_error() -> Iterator[None]:
     """Give libraries that write to standard error, or look at it when they are imported, something if it is closed."""
     with contextlib.redirect_stderr(io.StringIO()) if sys.stderr is None else contextlib.nullcontext():
-        yield
+        try:
+            yield
+        finally:
+            try:
+                sys.stderr.flush()
+            except OSError:  # what it still holds would be tried again when Python ends, and be a failure then
+                _silence(2)
 
 
 def _print(text: str, stream: IO[str], end: str = "\n") -> None:
