@@ -15,7 +15,6 @@ from typing import Any
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Component, Model
 from amp_theory.models.catalogue import CHANNELS, MODELS, PARTS, PATHS, PRIORS, SCHEDULES, build_model
-from amp_theory.models.coloring import Coloring
 from amp_theory.models.sparse import SparseModel
 from amp_theory.tools.errors import InputError
 
@@ -188,10 +187,12 @@ def _as_given(settings: Mapping[str, str]) -> dict[str, Any]:
 
 def _objection(path: Path, model: Model) -> str | None:
     """Return why a path does not go with a model, None if it does."""
-    if isinstance(model, Coloring):  # whose variables have no prior, and go with all
+    try:
+        prior = model.variable_prior
+    except InputError:  # variables that are no scalars have none, and go with all
         return None
     try:
-        path.check_prior(model.variable_prior)
+        path.check_prior(prior)
     except InputError as error:
         return str(error)
     return None

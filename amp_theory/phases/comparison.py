@@ -150,23 +150,38 @@ class SamplerVerdicts(Reported):
             "verdicts": [v.to_dict() for v in self.verdicts],
         }
 
+    @property
+    def _name(self) -> str:
+        """The sampler, and the algorithm that the verdicts are about."""
+        return f"{self.sampler} ({self.verdicts[0].algorithm})"
+
+    @property
+    def title(self) -> str:
+        """Sampler, algorithm, whose measure is sampled, and the control."""
+        return f"{self._name}, {self.verdicts[0].target} measure of {self.model!r}, by {self.model.control}"
+
+    def _lines(self) -> list[str]:
+        """Return a line for every interval."""
+        return [f"  {v.lo:.10g} to {v.hi:.10g}: {WORDS[v.succeeds]} ({v.certainty}): {v.reason}" for v in self.verdicts]
+
     def report(self) -> str:
         """Return a readable text, one line per interval."""
-        lines = [f"{self.sampler} ({self.verdicts[0].algorithm})"]
-        for v in self.verdicts:
-            lines.append(f"  {v.lo:.10g} to {v.hi:.10g}: {WORDS[v.succeeds]} ({v.certainty}): {v.reason}")
-        return "\n".join(lines)
+        return "\n".join([self.title, *self._lines()])
 
-    def _summary(self) -> str:
+    def _short(self) -> str:
+        """Return the intervals in one line, without reasons."""
         parts = []
         for v in self.verdicts:
             sure = "" if v.succeeds is None else f" ({v.certainty})"
             parts.append(f"{WORDS[v.succeeds]}{sure} {v.lo:.6g} to {v.hi:.6g}")
-        return f"{self.sampler}: {', '.join(parts)}"
+        return ", ".join(parts)
+
+    def _summary(self) -> str:
+        return f"{self.title}:\n  {self._short()}"
 
     def table(self) -> ResultTable:
         """Return the verdicts as rows."""
-        return _verdicts_table(self.sampler, self.model.control, [({}, v) for v in self.verdicts])
+        return _verdicts_table(self.title, self.model.control, [({}, v) for v in self.verdicts])
 
 
 WORDS = {True: "succeeds", False: "fails", None: "unknown"}
@@ -213,12 +228,12 @@ class Comparison(Reported):
 
     def report(self) -> str:
         """Return a readable text, one line per interval."""
-        lines = [f"  {line}" for s in self.samplers for line in s.report().splitlines()]
+        lines = [f"  {line}" for s in self.samplers for line in (s._name, *s._lines())]
         exceptions = {v.exceptions for s in self.samplers for v in s.verdicts if v.exceptions}
         return "\n".join([self.title, *lines, *(f"  other algorithms: {text}" for text in sorted(exceptions))])
 
     def _summary(self) -> str:
-        return "\n".join([self.title, *(f"  {s._summary()}" for s in self.samplers)])
+        return "\n".join([self.title, *(f"  {s._name}: {s._short()}" for s in self.samplers)])
 
     def table(self) -> ResultTable:
         """Return all verdicts as rows."""

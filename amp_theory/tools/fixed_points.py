@@ -149,8 +149,8 @@ class FixedPoints(Reported):
 
     @property
     def title(self) -> str:
-        """Control, strength and region."""
-        return f"control {self.control:.12g}, strength {self.strength:.12g}: {self.region}"
+        """Control, strength and region, with whose it is."""
+        return f"control {self.control:.12g}, strength {self.strength:.12g}: {self.region} (planted measure)"
 
     def report(self) -> str:
         """Return a readable text of all fixed points."""
@@ -163,6 +163,6 @@ class FixedPoints(Reported):
     def to_dict(self) -> dict[str, Any]:
         """Return plain data: control, strength, region and the fixed points."""
         return {
-            "control": self.control, "strength": self.strength, "region": self.region,
+            "control": self.control, "strength": self.strength, "target": "planted", "region": self.region,
             "fixed_points": [point.to_dict() for point in self.points],
         }  # fmt: skip

@@ -139,6 +139,21 @@ def test_tables_come_back_from_files(results, tmp_path):
         assert again.attrs == frame.attrs
 
 
+def test_verdicts_and_regions_say_whose_they_are():
+    comparison = at.compare_samplers(MODEL)
+    flow = comparison["flow"]
+    for text in (repr(flow), flow.report(), flow.to_html(), repr(flow.at(0.7))):
+        assert "message passing" in text
+        assert "random" in text
+        assert "conjecture" in text
+    for text in (repr(comparison), comparison.report()):
+        assert "random measure" in text
+        assert "local moves" in text
+    fixed = at.fixed_points(MODEL, PATH, 0.7, 0.12)
+    assert "hard (planted measure)" in repr(fixed)
+    assert fixed.to_dict()["target"] == "planted"
+
+
 def test_columns_tell_units_and_errors(results):
     for result in results:
         names = result.table().names
