@@ -1,0 +1,272 @@
+"""The catalogue: thresholds that others published, where each was read, and what of ours it is to be compared with.
+
+It is one file of plain data, `catalogue.json`: sources by a key of their own, and values.  A value is a decimal string
+as it was printed, so that its digits tell how far it can be trusted, unless the source itself states a tolerance (a
+bisection's, the spacing of a grid).  Formulas that were evaluated here are no published numbers and are not in it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from pathlib import Path as FilePath
+from typing import Any
+
+import numpy as np
+
+from amp_theory.ingredients.paths.base import Path
+from amp_theory.models.base import Model
+from amp_theory.models.catalogue import build_model, build_path
+from amp_theory.phases.diagram.lines import LINES
+from amp_theory.tools.arrays import Array
+from amp_theory.tools.errors import FileError, InputError, NumericalError, as_float, one_of
+from amp_theory.tools.files import read_json
+from amp_theory.tools.results import POINTS
+
+FORMAT, VERSION = "amp_theory catalogue", 1
+#: the catalogue of the package
+CATALOGUE = FilePath(__file__).with_name("catalogue.json")
+#: what is printed as a function of our number x: conventions of the literature
+CONVERSIONS: dict[str, Callable[[Array], Array]] = {
+    "x": lambda x: x,
+    "1/x": lambda x: 1 / x,
+    "1/sqrt(x)": lambda x: 1 / np.sqrt(x),
+    "sqrt(x)": np.sqrt,
+    "1 - x": lambda x: 1 - x,
+    "(1 - x)/2": lambda x: (1 - x) / 2,
+}  # fmt: skip
+#: where a value was read: in the source itself, or quoted by another one
+READ = ("primary", "secondary")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where numbers were published, and where they were read.
+
+    Parameters
+    ----------
+    key
+        Its name in the catalogue.
+    authors, title, year, reference
+        As it is cited; reference is an identifier such as arXiv:2308.14085.
+    read_in
+        What was opened to read the numbers: the paper, the code published with it, lecture notes that quote it.
+
+    See Also
+    --------
+    published_values : All of the catalogue, with an example.
+    """
+
+    key: str
+    authors: str
+    title: str
+    year: int
+    reference: str
+    read_in: str
+
+
+@dataclass(frozen=True)
+class PublishedValue:
+    """A number printed in the literature, and what of ours it is to be compared with.
+
+    Parameters
+    ----------
+    model, parameters, path
+        As on the command line; the path is "flow" where it does not matter.
+    quantity
+        A special point at zero strength or the tricritical one (`thresholds`), or, with `at`, a line of
+        `path_transitions`.
+    coordinate
+        Which of its numbers: the control or one of its scalings, the path's strength, or the overlap.
+    printed
+        The number as a decimal string, digits and all.
+    source
+        Where it was published.
+    where
+        Equation, table, figure, file or cell.
+    conversion
+        What is printed as a function of our number x, one of `CONVERSIONS`: 1/sqrt(x) for the sigma of a code.
+    at
+        The control at which a path meets the line, by its name or that of a scaling: {"noise": 0.29}; None for
+        special points.
+    tolerance
+        Absolute, where the source states one; None for half a unit of the last printed digit.
+    read
+        "secondary" if another source quotes it.
+    convention, note
+        How the source defines the number, and why ours differs where that is known.
+
+    See Also
+    --------
+    published_values : All of the catalogue, with an example.
+    """
+
+    model: str
+    parameters: Mapping[str, Any] = field(hash=False)
+    path: str
+    quantity: str
+    coordinate: str
+    printed: str
+    source: Source
+    where: str
+    conversion: str = "x"
+    at: Mapping[str, float] | None = field(default=None, hash=False)
+    tolerance: float | None = None
+    read: str = "primary"
+    convention: str = ""
+    note: str = ""
+
+    @property
+    def value(self) -> float:
+        """The number."""
+        return float(self.printed)
+
+    @property
+    def digits(self) -> int:
+        """How many significant digits are printed."""
+        return len(Decimal(self.printed).as_tuple().digits)
+
+    @property
+    def resolution(self) -> float:
+        """How far from the true number a right one may lie: the source's tolerance, or half the last digit."""
+        if self.tolerance is not None:
+            return self.tolerance
+        exponent = Decimal(self.printed).as_tuple().exponent
+        assert isinstance(exponent, int)  # a finite number, as the file is checked
+        return float(Decimal((0, (5,), exponent - 1)))
+
+    def build(self) -> tuple[Model, Path]:
+        """Return the model and the path.
+
+        Returns
+        -------
+        tuple
+            The two.
+
+        Raises
+        ------
+        InputError
+            If there are no such ones.
+
+        See Also
+        --------
+        published_values : All of the catalogue, with an example.
+        """
+        return build_model(self.model, self.parameters), build_path(self.path)
+
+
+def published_values(catalogue: str | os.PathLike[str] | None = None) -> tuple[PublishedValue, ...]:
+    """Return all values of the catalogue of published thresholds, or of one of the user's own in the same form.
+
+    Parameters
+    ----------
+    catalogue
+        A file; that of the package by default.
+
+    Returns
+    -------
+    tuple of PublishedValue
+        In the order of the file.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read, is none, or is of a newer version; the message names the value that is damaged.
+
+    Examples
+    --------
+    >>> values = published_values()
+    >>> next(v.printed for v in values if v.model == "ising-p-spin" and v.quantity == "tricritical")
+    '0.3661'
+    """
+    return _read(CATALOGUE) if catalogue is None else _values(catalogue)
+
+
+@cache
+def _read(file: FilePath) -> tuple[PublishedValue, ...]:
+    return _values(file)
+
+
+def _values(file: str | os.PathLike[str]) -> tuple[PublishedValue, ...]:
+    data = read_json(file)
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise FileError(f"{str(file)!r} is no catalogue of amp_theory")
+    version = data.get("version")
+    if type(version) is not int or not 1 <= version <= VERSION:
+        raise FileError(f"{str(file)!r} has version {version!r}; this amp_theory reads versions 1 to {VERSION}")
+    values, sources = data.get("values"), data.get("sources")
+    if not isinstance(values, list) or not isinstance(sources, dict):
+        raise FileError(f"{str(file)!r} is damaged: it needs a list of values, and sources by their keys")
+    found = []
+    for number, entry in enumerate(values, 1):
+        try:
+            found.append(_value(entry, sources))
+        except (InputError, KeyError, TypeError, AttributeError) as error:
+            what = f"{error} is missing" if type(error) is KeyError else str(error)
+            raise FileError(f"{str(file)!r} is damaged: value {number}: {what}") from None
+    return tuple(found)
+
+
+def _value(entry: Any, sources: Mapping[str, Any]) -> PublishedValue:
+    """Return one value of a file, checked."""
+    if not isinstance(entry, dict):
+        raise InputError(f"it must be an object, got {entry!r}")
+    given = dict(entry)
+    key = one_of("source", given.pop("source"), sources)
+    printed, at = given.pop("value"), given.get("at")
+    try:
+        if not isinstance(printed, str) or not Decimal(printed).is_finite():
+            raise InvalidOperation
+    except InvalidOperation:
+        raise InputError(f"value must be a decimal string, got {printed!r}") from None
+    value = PublishedValue(source=Source(key=key, **sources[key]), printed=printed, **given)
+    one_of("quantity", value.quantity, POINTS if at is None else LINES)
+    one_of("conversion", value.conversion, CONVERSIONS)
+    one_of("way of reading", value.read, READ)
+    if value.tolerance is not None and as_float("tolerance", value.tolerance) <= 0:
+        raise InputError(f"tolerance must be > 0, got {value.tolerance!r}")
+    model, path = value.build()
+    known = {model.control: model, **model.scalings()}
+    one_of("coordinate", value.coordinate, [*known, path.strength, "overlap"])
+    if at is not None:
+        if len(at) != 1:
+            raise InputError(f"at must name one control, got {at!r}")
+        ((name, control),) = at.items()
+        one_of("control", name, known)
+        as_float(name, control)
+    return value
+
+
+def printed_of(value: PublishedValue, ours: float, error: float) -> tuple[float, float]:
+    """Return what the source would print for our number, and its error bound.
+
+    Parameters
+    ----------
+    value
+        The published one, whose convention is followed.
+    ours, error
+        Our number in our convention, and its absolute error bound.
+
+    Returns
+    -------
+    tuple of float
+        In the source's convention.
+
+    Raises
+    ------
+    NumericalError
+        If the number cannot be told from 0, where formulas may be infinite.
+
+    See Also
+    --------
+    check : Which compares all of them, with an example.
+    """
+    convert = CONVERSIONS[value.conversion]
+    if not ours > error:  # next to zero formulas may be infinite
+        raise NumericalError(f"{value.coordinate} = {ours:.3g} +- {error:.1g} cannot be told from 0")
+    low, middle, high = (float(convert(np.float64(x))) for x in (ours - error, ours, ours + error))
+    return middle, max(abs(high - middle), abs(middle - low)) + 4 * math.ulp(middle)
