@@ -70,6 +70,8 @@ _WHERE = {
     "interface.explorer.animation": ["Animation", "animate"],
     "interface.explorer.page": ["explorer_html", "save_explorer"],
     "interface.plots": ["plot_free_entropy", "plot_overlap", "plot_paths"],
+    "interface.studies.checking": ["CheckedValue", "CheckedValues", "check"],
+    "interface.studies.literature": ["PublishedSource", "PublishedValue", "published_values"],
     "interface.studies.reproduction": ["KeyPoint", "KeyPoints", "reproduce"],
     "models.base": ["Model"],
     "models.block_model": ["StochasticBlockModel"],

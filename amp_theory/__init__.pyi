@@ -76,6 +76,12 @@ from amp_theory.interface.explorer.page import save_explorer as save_explorer
 from amp_theory.interface.plots import plot_free_entropy as plot_free_entropy
 from amp_theory.interface.plots import plot_overlap as plot_overlap
 from amp_theory.interface.plots import plot_paths as plot_paths
+from amp_theory.interface.studies.checking import CheckedValue as CheckedValue
+from amp_theory.interface.studies.checking import CheckedValues as CheckedValues
+from amp_theory.interface.studies.checking import check as check
+from amp_theory.interface.studies.literature import PublishedSource as PublishedSource
+from amp_theory.interface.studies.literature import PublishedValue as PublishedValue
+from amp_theory.interface.studies.literature import published_values as published_values
 from amp_theory.interface.studies.reproduction import KeyPoint as KeyPoint
 from amp_theory.interface.studies.reproduction import KeyPoints as KeyPoints
 from amp_theory.interface.studies.reproduction import reproduce as reproduce

@@ -396,3 +396,16 @@ def run_reproduce(options: argparse.Namespace) -> Result:
     rows = reproduce(options.folder, options.force)
     data = {"folder": str(options.folder), "key_points": [row.to_dict() for row in rows]}
     return data, comparison_table(rows.rows) + f"written to {options.folder}"
+
+
+def run_check(options: argparse.Namespace) -> Result:
+    """Compare published thresholds with ours."""
+    from amp_theory.interface.studies.checking import check
+
+    if options.set and options.model is None:
+        raise InputError("--set needs the model whose parameters it sets: check MODEL --set NAME=VALUE")
+    files = _outputs(options, (".csv",))
+    found = check(_model(options) if options.set else options.model, options.catalogue)
+    for file in files:
+        found.to_csv(file, overwrite=True)
+    return found.to_dict(), "\n".join([found.report(), *(f"written: {file}" for file in files)])

@@ -38,8 +38,9 @@ def dense_results():
     expansion = at.tricritical_expansion(MODEL, PATH)
     spherical = at.SphericalPSpin(3)
     numbers = KeyPoints(tuple(key_points(FIGURES[0], compute(FIGURES[0], 5))))
+    checked = at.check(MODEL)
     return [
-        at.fixed_points(MODEL, PATH, 0.6, 0.05, digits=20), at.closed_forms(at.SpikedMatrixTensor(3, 1.0), PATH),
+        checked, checked[0], at.fixed_points(MODEL, PATH, 0.6, 0.05, digits=20), at.closed_forms(at.SpikedMatrixTensor(3, 1.0), PATH),
         special, special.dynamical, special["algorithmic"], at.thresholds(MODEL, PATH, digits=25), diagram,
         diagram.line("first_order"), fixed, fixed[0], at.fixed_points(MODEL, PATH, 0.7, 0.12, digits=20),
         at.path_transitions(MODEL, PATH, 0.7), at.path_transitions(MODEL, PATH, 0.8), comparison, comparison["mcmc"],

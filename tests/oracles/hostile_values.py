@@ -299,6 +299,10 @@ def _pictures(t: Things) -> Iterator[Call]:
     yield Call("explorer_html", at.explorer_html, {"diagram": t.diagram})
     yield Call("save_explorer", at.save_explorer, {"diagram": t.diagram, "path": "page.html", "overwrite": True})
     # the valid call would take a minute
+    yield Call("check", at.check, {"model": "sherrington-kirkpatrick", "catalogue": None, "progress": None})
+    yield Call("published_values", at.published_values, {"catalogue": None})
+    yield Call("PublishedValue.build", at.published_values()[0].build, {})
+    yield Call("CheckedValues.title", at.check("sherrington-kirkpatrick").title, {})
     yield Call("reproduce", at.reproduce, {"folder": b"x", "overwrite": False, "progress": None}, ("folder",))
     yield Call("load", at.load, {"file": "diagram.json", "model": None, "path": None})
 

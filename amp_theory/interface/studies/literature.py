@@ -44,7 +44,7 @@ READ = ("primary", "secondary")
 
 
 @dataclass(frozen=True)
-class Source:
+class PublishedSource:
     """Where numbers were published, and where they were read.
 
     Parameters
@@ -111,7 +111,7 @@ class PublishedValue:
     quantity: str
     coordinate: str
     printed: str
-    source: Source
+    source: PublishedSource
     where: str
     conversion: str = "x"
     at: Mapping[str, float] | None = field(default=None, hash=False)
@@ -223,7 +223,14 @@ def _value(entry: Any, sources: Mapping[str, Any]) -> PublishedValue:
             raise InvalidOperation
     except InvalidOperation:
         raise InputError(f"value must be a decimal string, got {printed!r}") from None
-    value = PublishedValue(source=Source(key=key, **sources[key]), printed=printed, **given)
+    for name, kind, what in (
+        ("parameters", dict, "an object"),
+        ("at", dict | None, "an object"),
+        ("where", str, "text"),
+    ):
+        if not isinstance(given.get(name), kind):
+            raise InputError(f"{name} must be {what}, got {given.get(name)!r}")
+    value = PublishedValue(source=PublishedSource(key=key, **sources[key]), printed=printed, **given)
     one_of("quantity", value.quantity, POINTS if at is None else LINES)
     one_of("conversion", value.conversion, CONVERSIONS)
     one_of("way of reading", value.read, READ)
@@ -268,5 +275,5 @@ def printed_of(value: PublishedValue, ours: float, error: float) -> tuple[float,
     convert = CONVERSIONS[value.conversion]
     if not ours > error:  # next to zero formulas may be infinite
         raise NumericalError(f"{value.coordinate} = {ours:.3g} +- {error:.1g} cannot be told from 0")
-    low, middle, high = (float(convert(np.float64(x))) for x in (ours - error, ours, ours + error))
+    low, middle, high = convert(np.array([ours - error, ours, ours + error])).tolist()
     return middle, max(abs(high - middle), abs(middle - low)) + 4 * math.ulp(middle)

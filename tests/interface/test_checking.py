@@ -1,0 +1,237 @@
+"""The catalogue of published thresholds, and what compares its values with ours."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given
+
+import amp_theory as at
+from amp_theory.interface.cli import main
+from amp_theory.interface.studies import checking
+from amp_theory.interface.studies.literature import CATALOGUE, CONVERSIONS, printed_of
+from amp_theory.models.catalogue import MODELS, build_model
+
+#: beta_d = sqrt(4/3) for the spherical 3-spin, T = sqrt(3/8): 0.6123724356957945
+VALUE = {
+    "model": "spherical-p-spin", "parameters": {"p": 3}, "path": "flow", "quantity": "dynamical",
+    "coordinate": "temperature", "value": "0.6123724", "source": "a", "where": "here",
+}  # fmt: skip
+SOURCES = {"a": {"authors": "A", "title": "T", "year": 2000, "reference": "R", "read_in": "it"}}
+
+
+def catalogue(folder, *changes, **head):
+    """Write a catalogue with a value for every change, and return its place."""
+    file = folder / "mine.json"
+    values = [{k: v for k, v in {**copy.deepcopy(VALUE), **change}.items() if v is not KeyError} for change in changes]
+    data = {"format": "amp_theory catalogue", "version": 1, "sources": SOURCES, "values": values, **head}
+    file.write_text(json.dumps(data))
+    return file
+
+
+def checked(folder, **change):
+    (row,) = at.check(catalogue=catalogue(folder, change))
+    return row
+
+
+# --- verdicts ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("printed", "agrees"),
+    [
+        ("0.6123724", True),
+        ("0.6123725", False),
+        ("0.6123723", False),
+        ("0.612", True),
+        ("0.613", False),
+        ("0.61", True),
+    ],
+)
+def test_a_number_agrees_to_its_digits_only(tmp_path, printed, agrees):
+    row = checked(tmp_path, value=printed)
+    assert row.agrees is agrees
+    assert row.ours == pytest.approx(0.6123724356957945, abs=row.error)
+    assert row.verdict == ("agrees" if agrees else "differs: why is not known")
+
+
+def test_a_stated_tolerance_comes_before_the_digits(tmp_path):
+    assert checked(tmp_path, value="0.6133", tolerance=1e-3).agrees
+    assert not checked(tmp_path, value="0.6123724", tolerance=1e-9).agrees
+    assert checked(tmp_path, value="0.70", note="a misprint").verdict == "differs: a misprint"
+
+
+@pytest.mark.parametrize(
+    ("change", "ours"),
+    [
+        ({"conversion": "1/x"}, np.sqrt(8 / 3)),
+        ({"coordinate": "noise"}, 0.25),
+        ({"coordinate": "overlap"}, 0.5),
+        ({"quantity": "tricritical", "coordinate": "snr"}, 0.125),
+        ({"quantity": "tricritical", "coordinate": "snr", "conversion": "1/sqrt(x)"}, np.sqrt(8)),
+        ({"quantity": "tricritical", "coordinate": "revealed", "path": "autoregressive"}, 1 / 9),
+        ({"quantity": "tricritical", "coordinate": "revealed", "path": "autoregressive", "conversion": "1 - x"}, 8 / 9),
+        ({"quantity": "uninformed_spinodal", "coordinate": "snr", "at": {"noise": 0.25}}, 0.0901699437494742),
+    ],
+)
+def test_conventions(tmp_path, change, ours):
+    row = checked(tmp_path, **change)
+    assert abs(row.ours - ours) <= row.error < 1e-9
+
+
+def test_what_is_not_there_is_a_row_with_its_reason(tmp_path, monkeypatch):
+    row = checked(tmp_path, quantity="weak_recovery")
+    assert (row.ours, row.agrees) == (None, False)
+    assert row.verdict.startswith("not found here: q = 0 is stable")
+    line = checked(tmp_path, quantity="first_order", coordinate="snr", at={"temperature": 2.0})
+    assert "there is one branch only" in line.verdict
+
+    def fails(model, path):
+        raise at.NumericalError("the solver stopped", "ask less")
+
+    monkeypatch.setattr(checking, "thresholds", fails)
+    assert "the solver stopped" in checked(tmp_path).verdict
+
+
+def test_a_number_that_is_not_told_from_zero_has_no_inverse():
+    value = at.published_values()[0]
+    with pytest.raises(at.NumericalError, match="cannot be told from 0"):
+        printed_of(value, 1e-12, 1e-11)
+
+
+@pytest.mark.parametrize("conversion", CONVERSIONS)
+@given(x=st.floats(0.01, 0.99), error=st.floats(1e-12, 1e-3))
+def test_error_bounds_are_converted(conversion, x, error):
+    value = at.PublishedValue("m", {}, "flow", "dynamical", "noise", "1", None, "", conversion=conversion)
+    middle, bound = printed_of(value, x, error)
+    at_ends = CONVERSIONS[conversion](x + error * np.linspace(-1, 1, 5))
+    assert np.all(np.abs(at_ends - middle) <= bound * (1 + 1e-12))
+
+
+@given(st.decimals(min_value="-1e6", max_value="1e6", places=5, allow_nan=False))
+def test_resolution_is_half_the_last_digit(number):
+    value = at.PublishedValue("m", {}, "flow", "dynamical", "noise", str(number), None, "")
+    assert value.resolution == 5e-6
+    assert value.value == float(number)
+
+
+# --- which values -----------------------------------------------------------------------------------------------------
+
+
+def test_models_are_chosen_by_name_and_by_parameters():
+    by_name, one = at.check("spherical-p-spin"), at.check(at.SphericalPSpin(3))
+    assert set(one.rows) <= set(by_name.rows)
+    assert len(one) > 3
+    assert len(at.check(at.SphericalPSpin(977))) == 0
+    assert "no published value" in at.check(at.SphericalPSpin(977)).report()
+    prior = at.SpikedMatrix(at.SparseRademacher(0.08))
+    assert {row.published.parameters["rho"] for row in at.check(prior)} == {0.08}
+
+    # a model of the user's own is not one of that name
+    class Mine(at.SphericalPSpin):
+        pass
+
+    assert len(at.check(Mine(3))) == 0
+
+
+def test_rows_stand_in_the_order_of_the_catalogue(tmp_path):
+    changes = [{"value": "0.61"}, {"parameters": {"p": 4}, "value": "0.54"}, {"value": "0.612"}]
+    found = at.check(catalogue=catalogue(tmp_path, *changes))
+    assert [row.published.printed for row in found] == ["0.61", "0.54", "0.612"]
+    assert found.title() == "3 of 3 published values of 1 sources agree to their digits"
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+DAMAGED = [
+    ({"value": 0.61}, "decimal string"), ({"value": "nan"}, "decimal string"), ({"value": "x"}, "decimal string"),
+    ({"value": KeyError}, "'value' is missing"), ({"source": "b"}, "unknown source 'b'"),
+    ({"quantity": "dynamic"}, "did you mean 'dynamical'"), ({"quantity": "first_order"}, "unknown quantity"),
+    ({"coordinate": "gamma"}, "coordinate"), ({"conversion": "exp(x)"}, "conversion"), ({"model": "sphere"}, "sphere"),
+    ({"parameters": {"p": 1}}, "p must be"), ({"path": "walk"}, "walk"), ({"tolerance": 0}, "tolerance"),
+    ({"tolerance": "x"}, "tolerance"), ({"read": "never"}, "never"), ({"extra": 1}, "extra"),
+    ({"at": {"noise": 0.2}}, "unknown quantity"), ({"where": KeyError}, "where"),
+    ({"at": {}, "quantity": "first_order"}, "one control"), ({"at": [1], "quantity": "first_order"}, "at must be an object"),
+    ({"at": {"snr": 1}, "quantity": "first_order"}, "unknown control"),
+    ({"parameters": 3}, "parameters"), ({"model": 3}, "3"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "message"), DAMAGED)
+def test_damaged_values(tmp_path, capsys, change, message):
+    file = catalogue(tmp_path, {}, change)
+    with pytest.raises(at.FileError, match=re.escape(message)) as caught:
+        at.published_values(file)
+    assert "value 2" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert main(["check", "--catalogue", str(file), "-o", str(tmp_path / "table.csv")]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert not (tmp_path / "table.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [({"version": 2}, "reads versions 1 to 1"), ({"version": True}, "version"), ({"format": "x"}, "no catalogue"),
+     ({"values": {}}, "damaged"), ({"sources": []}, "damaged"), ({"sources": {"a": {}}}, "damaged"),
+     ({"sources": {"a": 3}}, "damaged")],
+)  # fmt: skip
+def test_other_files(tmp_path, capsys, head, message):
+    file = catalogue(tmp_path, {}, **head)
+    assert main(["check", "--catalogue", str(file)]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert len(err.splitlines()) == 1
+
+
+def test_the_command(tmp_path, capsys):
+    table = tmp_path / "table.csv"
+    assert main(["check", "spherical-p-spin", "--set", "p=3", "-o", str(table), "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    row = data["values"][0]
+    assert {"model", "parameters", "quantity", "published", "digits", "ours", "agrees", "source", "note"} <= row.keys()
+    assert row["error"].keys() == {row["coordinate"]}
+    assert data["agree"] + data["differ"] == len(data["values"])
+    assert len(table.read_text().splitlines()) == 1 + len(data["values"])
+    for bad in (
+        ["check", "x"],
+        ["check", "--set", "p=3"],
+        ["check", "sk", "-o", str(table)],
+        ["check", "--catalogue", "x.json"],
+    ):
+        assert main(bad) == 2
+        assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+# --- the catalogue itself ---------------------------------------------------------------------------------------------
+
+
+def test_the_catalogue_is_whole():
+    data, values = json.loads(CATALOGUE.read_text()), at.published_values()
+    assert {v.source.key for v in values} == set(data["sources"])
+    assert all(v.where and v.source.read_in for v in values)
+    # nothing is told twice
+    told = [
+        (v.model, str(v.parameters), v.path, v.quantity, str(v.at), v.coordinate, v.conversion, v.source, v.where)
+        for v in values
+    ]
+    assert len(set(told)) == len(told)
+    assert len(values) >= 100
+    assert len(data["sources"]) >= 15
+    assert {v.model for v in values} <= set(MODELS)
+    for value in values:
+        assert build_model(value.model, value.parameters) == value.build()[0]
+
+
+@pytest.mark.slow
+def test_every_value_agrees_or_it_is_said_why():
+    found = at.check()
+    assert len(found) == len(at.published_values())
+    unexplained = [row.report() for row in found if not row.agrees and not row.published.note]
+    assert not unexplained
+    # a note that explains a difference which is not there would be wrong
+    assert not [row.report() for row in found.rows if row.agrees and row.published.note.startswith("ours differs")]
