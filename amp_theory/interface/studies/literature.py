@@ -25,7 +25,9 @@ from amp_theory.phases.diagram.lines import LINES
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import FileError, InputError, NumericalError, as_float, one_of
 from amp_theory.tools.files import read_json
-from amp_theory.tools.results import POINTS
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.results import POINTS, titled
+from amp_theory.tools.tables import ResultTable, of_rows
 
 FORMAT, VERSION = "amp_theory catalogue", 1
 #: the catalogue of the package
@@ -44,7 +46,7 @@ READ = ("primary", "secondary")
 
 
 @dataclass(frozen=True)
-class PublishedSource:
+class PublishedSource(Reported):
     """Where numbers were published, and where they were read.
 
     Parameters
@@ -68,9 +70,18 @@ class PublishedSource:
     reference: str
     read_in: str
 
+    def report(self) -> str:
+        """Return the citation, and where its numbers were read."""
+        return f"{self.authors}: {self.title} ({self.year}), {self.reference}; read in {self.read_in}"
+
+    def table(self) -> ResultTable:
+        """Return the citation as one row."""
+        cells = self.to_dict()
+        return of_rows("source", list(cells), [list(cells.values())])
+
 
 @dataclass(frozen=True)
-class PublishedValue:
+class PublishedValue(Reported):
     """A number printed in the literature, and what of ours it is to be compared with.
 
     Parameters
@@ -128,16 +139,33 @@ class PublishedValue:
     @property
     def digits(self) -> int:
         """How many significant digits are printed."""
-        return len(Decimal(self.printed).as_tuple().digits)
+        return _digits(self.printed)[0]
 
     @property
     def resolution(self) -> float:
         """How far from the true number a right one may lie: the source's tolerance, or half the last digit."""
         if self.tolerance is not None:
             return self.tolerance
-        exponent = Decimal(self.printed).as_tuple().exponent
-        assert isinstance(exponent, int)  # a finite number, as the file is checked
-        return float(Decimal((0, (5,), exponent - 1)))
+        return float(Decimal((0, (5,), _digits(self.printed)[1] - 1)))
+
+    @property
+    def asked(self) -> str:
+        """The point or the line, where on it, and which of its numbers."""
+        at = "" if self.at is None else " at " + ", ".join(f"{name} = {x:g}" for name, x in self.at.items())
+        shown = self.coordinate if self.conversion == "x" else f"{self.conversion}, x = {self.coordinate}"
+        return f"{self.quantity}{at}, {shown}"
+
+    def report(self) -> str:
+        """Return a readable text: the number, what it is, and where it was printed."""
+        what = f"{titled(self.model, self.parameters, self.path)}: {self.asked}"
+        return f"{what}: {self.printed}\n{self.source.reference}, {self.where}"
+
+    def table(self) -> ResultTable:
+        """Return the number as one row."""
+        names = ["model", "path", "quantity", "printed", "resolution", "source", "where"]
+        row = [titled(self.model, self.parameters), self.path, self.asked, self.printed, self.resolution,
+               self.source.reference, self.where]  # fmt: skip
+        return of_rows("published value", names, [row])
 
     def build(self) -> tuple[Model, Path]:
         """Return the model and the path.
@@ -157,6 +185,13 @@ class PublishedValue:
         published_values : All of the catalogue, with an example.
         """
         return build_model(self.model, self.parameters), build_path(self.path)
+
+
+def _digits(printed: str) -> tuple[int, int]:
+    """Return how many digits a decimal string has, and the power of ten of the last one."""
+    _, digits, exponent = Decimal(printed).as_tuple()
+    assert isinstance(exponent, int)  # a finite number, as the file is checked
+    return len(digits), exponent
 
 
 def published_values(catalogue: str | os.PathLike[str] | None = None) -> tuple[PublishedValue, ...]:
