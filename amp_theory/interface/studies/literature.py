@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -22,8 +22,8 @@ from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
 from amp_theory.models.catalogue import build_model, build_path
 from amp_theory.phases.diagram.lines import LINES
-from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import FileError, InputError, NumericalError, as_float, one_of
+from amp_theory.tools.expressions import parse_formula
 from amp_theory.tools.files import read_json
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.results import POINTS, titled
@@ -32,15 +32,6 @@ from amp_theory.tools.tables import ResultTable, of_rows
 FORMAT, VERSION = "amp_theory catalogue", 1
 #: the catalogue of the package
 CATALOGUE = FilePath(__file__).with_name("catalogue.json")
-#: what is printed as a function of our number x: conventions of the literature
-CONVERSIONS: dict[str, Callable[[Array], Array]] = {
-    "x": lambda x: x,
-    "1/x": lambda x: 1 / x,
-    "1/sqrt(x)": lambda x: 1 / np.sqrt(x),
-    "sqrt(x)": np.sqrt,
-    "1 - x": lambda x: 1 - x,
-    "(1 - x)/2": lambda x: (1 - x) / 2,
-}  # fmt: skip
 #: where a value was read: in the source itself, or quoted by another one
 READ = ("primary", "secondary")
 
@@ -100,7 +91,7 @@ class PublishedValue(Reported):
     where
         Equation, table, figure, file or cell.
     conversion
-        What is printed as a function of our number x, one of `CONVERSIONS`: 1/sqrt(x) for the sigma of a code.
+        What is printed as a formula of our number x: 1/sqrt(x) for the sigma of a code.
     at
         The control at which a path meets the line, by its name or that of a scaling: {"noise": 0.29}; None for
         special points.
@@ -267,7 +258,7 @@ def _value(entry: Any, sources: Mapping[str, Any]) -> PublishedValue:
             raise InputError(f"{name} must be {what}, got {given.get(name)!r}")
     value = PublishedValue(source=PublishedSource(key=key, **sources[key]), printed=printed, **given)
     one_of("quantity", value.quantity, POINTS if at is None else LINES)
-    one_of("conversion", value.conversion, CONVERSIONS)
+    parse_formula(value.conversion, "x")
     one_of("way of reading", value.read, READ)
     if value.tolerance is not None and as_float("tolerance", value.tolerance) <= 0:
         raise InputError(f"tolerance must be > 0, got {value.tolerance!r}")
@@ -301,14 +292,17 @@ def printed_of(value: PublishedValue, ours: float, error: float) -> tuple[float,
     Raises
     ------
     NumericalError
-        If the number cannot be told from 0, where formulas may be infinite.
+        If the number cannot be told from 0, where formulas may be infinite, or the formula gives none.
 
     See Also
     --------
     check : Which compares all of them, with an example.
     """
-    convert = CONVERSIONS[value.conversion]
+    convert = parse_formula(value.conversion, "x")
     if not ours > error:  # next to zero formulas may be infinite
         raise NumericalError(f"{value.coordinate} = {ours:.3g} +- {error:.1g} cannot be told from 0")
-    low, middle, high = convert(np.array([ours - error, ours, ours + error])).tolist()
+    with np.errstate(all="ignore"):
+        low, middle, high = convert(np.array([ours - error, ours, ours + error])).tolist()
+    if not math.isfinite(low + middle + high):
+        raise NumericalError(f"{value.conversion} is no number at {value.coordinate} = {ours:.6g}")
     return middle, max(abs(high - middle), abs(middle - low)) + 4 * math.ulp(middle)
