@@ -104,6 +104,8 @@ class CheckedValues(Reported):
     ----------
     rows
         A `CheckedValue` each.
+    left_out
+        Values that take minutes, which are computed where their model is asked for only.
 
     See Also
     --------
@@ -111,6 +113,7 @@ class CheckedValues(Reported):
     """
 
     rows: tuple[CheckedValue, ...]
+    left_out: tuple[PublishedValue, ...] = ()
 
     def __iter__(self) -> Iterator[CheckedValue]:
         return iter(self.rows)
@@ -146,7 +149,11 @@ class CheckedValues(Reported):
         if not self.rows:
             return "the catalogue has no published value of this model"
         agree = len(self.rows) - len(self.differing)
-        return f"{agree} of {len(self.rows)} published values of {len(self.sources)} sources agree to their digits"
+        title = f"{agree} of {len(self.rows)} published values of {len(self.sources)} sources agree to their digits"
+        if self.left_out:
+            models = ", ".join(sorted({value.model for value in self.left_out}))
+            title += f"; {len(self.left_out)} more take minutes: ask for {models}"
+        return title
 
     def report(self) -> str:
         """Return the table published / ours / difference / verdict as text, by model and source."""
@@ -188,6 +195,7 @@ class CheckedValues(Reported):
         return {
             "values": [row.to_dict() for row in self.rows],
             "agree": count["agree"], "differ": count["differ"], "sources": list(self.sources),
+            "left_out": [value.to_dict() for value in self.left_out],
         }  # fmt: skip
 
 
@@ -202,7 +210,7 @@ def check(
     ----------
     model
         A model, for the values of just this one; the name of one, for all of that kind; None for the whole catalogue,
-        which takes about a minute.
+        which takes about a minute: values that take minutes each are left out then, and named.
     catalogue
         A file of published values in the form of the package's own, `published_values`; that one by default.
     progress
@@ -233,12 +241,14 @@ def check(
     (True, True)
     """
     values = [value for value in published_values(catalogue) if _selected(value, model)]
+    slow = tuple(value for value in values if value.slow and model is None)
+    values = [value for value in values if value not in slow]
     found: dict[int, CheckedValue] = {}
     for title, group in tracked(_by_question(values).items(), "models"):
         if progress is not None:
             answer_of("progress", progress, title)
         found |= {id(row.published): row for row in _checked(group)}
-    return CheckedValues(tuple(found[id(value)] for value in values))
+    return CheckedValues(tuple(found[id(value)] for value in values), slow)
 
 
 def _selected(value: PublishedValue, model: Model | str | None) -> bool:

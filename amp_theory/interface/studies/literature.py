@@ -99,6 +99,8 @@ class PublishedValue(Reported):
         Absolute, where the source states one; None for half a unit of the last printed digit.
     read
         "secondary" if another source quotes it.
+    slow
+        Whether ours takes minutes, as population dynamics does.
     convention, note
         How the source defines the number, and why ours differs where that is known.
 
@@ -119,6 +121,7 @@ class PublishedValue(Reported):
     at: Mapping[str, float] | None = field(default=None, hash=False)
     tolerance: float | None = None
     read: str = "primary"
+    slow: bool = False
     convention: str = ""
     note: str = ""
 
@@ -253,6 +256,7 @@ def _value(entry: Any, sources: Mapping[str, Any]) -> PublishedValue:
         ("parameters", dict, "an object"),
         ("at", dict | None, "an object"),
         ("where", str, "text"),
+        ("slow", bool | None, "true or false"),
     ):
         if not isinstance(given.get(name), kind):
             raise InputError(f"{name} must be {what}, got {given.get(name)!r}")
