@@ -66,8 +66,8 @@ def run_tasks(
     ----------
     tasks, seed
         The tasks and the master seed.
-    problem
-        Plain data that defines the problem; a checkpoint of a different one is refused.
+    problem, kinds
+        Plain data that defines the problem; a checkpoint of a different one is refused.  Of what results hold lists.
     executor
         Any executor of the standard library's kind; None runs the tasks one after the other, here.
     checkpoint
@@ -78,8 +78,6 @@ def run_tasks(
     first
         The number of the first task, which chooses its random stream and its place in the checkpoint: a run of
         several stages, each planned from the results before, counts on.
-    kinds
-        Of what results hold lists.
 
     Raises
     ------

@@ -83,9 +83,7 @@ def sweep(
     path
         The path, Flow() by default.
     executor, checkpoint, progress
-        Any executor of the standard library's kind, for instance Dask's `client.get_executor()`; a file to which
-        finished pieces are saved and from which a killed sweep is resumed; a function of the numbers of finished and
-        of all pieces, 64 or a few more at most.
+        As for `simulate`: where the work is done, in 64 pieces at most; a file to resume from; whom to tell about it.
     **axes
         Lists of values: of parameters of the function; of control and strength, also by the names that the model and
         the path give them.  A single value is the same in all rows.  All combinations are taken, in this order, the
@@ -98,11 +96,9 @@ def sweep(
 
     Raises
     ------
-    InputError, FileError
+    InputError, FileError, NumericalError
         For names that mean nothing, an axis that a quantity needs, a function that fails by a mistake; for a checkpoint
-        of another problem, with what differs.
-    NumericalError
-        If workers were lost.
+        of another problem, with what differs; if workers were lost.
 
     Examples
     --------
@@ -121,11 +117,7 @@ def sweep(
     tasks = [Piece(tuple(family.place(row, way) for row in part), wanted) for part in parts]
     problem = {} if checkpoint is None else _problem(family, way, wanted)
     results = run_tasks(tasks, 0, problem, executor, checkpoint, progress, kinds=(str,))
-    answers: list[Any] = [{"failure": family.models[number]} for number, *_ in family.rows]
-    for part, result in zip(parts, results, strict=True):
-        for row, answer in zip(part, _read(result, len(part), wanted, checkpoint), strict=True):
-            answers[row] = answer
-    return Sweep.of(family, way, wanted, answers)
+    return Sweep.of(family, way, wanted, _answers(family, parts, results, wanted, checkpoint))
 
 
 def _check_needs(wanted: Sequence[str], family: Family, path: Path) -> None:
@@ -166,6 +158,17 @@ def _problem(family: Family, path: Path, wanted: Sequence[str]) -> dict[str, Any
         **{f"fixed {name}": plain(value) for name, value in family.fixed.items()},
         **{f"model {k}": text for k, text in enumerate(texts[:-1])},
     }  # fmt: skip
+
+
+def _answers(
+    family: Family, parts: Sequence[Sequence[int]], results: Sequence[Result], wanted: Sequence[str], checkpoint: Any
+) -> list[Any]:
+    """Return the answers of all rows; one without a model has the reason for that."""
+    answers: list[Any] = [{"failure": family.models[number]} for number, *_ in family.rows]
+    for part, result in zip(parts, results, strict=True):
+        for row, answer in zip(part, _read(result, len(part), wanted, checkpoint), strict=True):
+            answers[row] = answer
+    return answers
 
 
 def _read(result: Result, number: int, wanted: Iterable[str], checkpoint: Any) -> list[Any]:
