@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from amp_theory.interface.commands import LISTS, Result, _number, _outputs, _parameters, _path, _whole
-from amp_theory.tools.errors import InputError, integer_between
+from amp_theory.tools.errors import InputError, MisplacedError, integer_between
 
 if TYPE_CHECKING:
     from amp_theory.models.base import Model
@@ -27,7 +27,10 @@ class _Maker:
     def __call__(self, **parameters: Any) -> Model:
         from amp_theory.models.catalogue import build_model
 
-        return build_model(self.model, {**self.always, **parameters})
+        try:
+            return build_model(self.model, {**self.always, **parameters})
+        except MisplacedError as error:
+            raise InputError(f"{error.found}: give that by --over") from None
 
 
 def run_sweep(options: argparse.Namespace) -> Result:
