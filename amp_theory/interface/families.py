@@ -35,7 +35,7 @@ class _Maker:
 
 def run_sweep(options: argparse.Namespace) -> Result:
     """Sweep over a family, and write its table."""
-    from amp_theory.models.catalogue import MODELS
+    from amp_theory.models.catalogue import MODELS, arguments
     from amp_theory.models.synonyms import canonical, with_our_names
     from amp_theory.phases.families.quantities import check_quantities
     from amp_theory.phases.families.sweep import sweep
@@ -46,9 +46,11 @@ def run_sweep(options: argparse.Namespace) -> Result:
     wanted = check_quantities([name.strip() for part in options.quantity or ["thresholds"] for name in part.split(",")])
     name = canonical("model", options.model, MODELS)
     over = _axes(options.over, always)
-    ours = with_our_names("axis", over, ["control", MODELS[name].control, "strength", path.strength])
     places = {"control", MODELS[name].control, "strength", path.strength}
-    maker = _Maker(name, always, [n for n in over if ours[n] not in places])
+    ours = with_our_names("axis", over, places)
+    parameters = [n for n in over if ours[n] not in places]
+    ours |= with_our_names("parameter", parameters, {*arguments(MODELS[name]), *_of_parts()})
+    maker = _Maker(name, always, [ours[n] for n in parameters])
     files = _outputs(options, (".csv", ".json"))
     number = integer_between("--workers", options.workers, 1, 1024)
     axes: dict[str, Any] = {ours[n]: values for n, values in over.items()}
@@ -63,6 +65,13 @@ def run_sweep(options: argparse.Namespace) -> Result:
         else:
             write_text(file, to_json(data))
     return data, "\n".join([found.report(), *(f"written: {file}" for file in files)])
+
+
+def _of_parts() -> set[str]:
+    """Return the names of the parameters of all priors and channels."""
+    from amp_theory.models.catalogue import PARTS, arguments
+
+    return {n for table in PARTS.values() for kind in table.values() for n in arguments(kind)}
 
 
 def _axes(items: Sequence[str], always: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -75,8 +75,10 @@ def family_of(models: Any, path: Path, given: Mapping[str, Any]) -> Family:
         always = {name: value for name, value in fixed.items() if name in parameters}
         combinations = [always | dict(zip(makers, c, strict=True)) for c in itertools.product(*makers.values())]
         made = _made(function, combinations)
-    roles = _roles([n for n in given if n not in parameters], made, path, own or ())
-    many, fixed = ({n: _checked(n, v, roles) for n, v in part.items()} for part in (many, fixed))
+    ours, roles = _roles([n for n in given if n not in parameters], made, path, own or ())
+    many, fixed = (
+        {ours.get(n, n): _checked(ours.get(n, n), v, roles) for n, v in part.items()} for part in (many, fixed)
+    )
     return Family(many, fixed, made, _rows(many, fixed, list(makers), roles))
 
 
@@ -128,8 +130,10 @@ def _shown(parameters: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} = {told(value)}" for name, value in parameters.items()) or "no parameters"
 
 
-def _roles(names: Sequence[str], made: Sequence[Model | str], path: Path, own: Sequence[str]) -> dict[str, str]:
-    """Return which of the names are the control and the strength; others mean nothing."""
+def _roles(
+    names: Sequence[str], made: Sequence[Model | str], path: Path, own: Sequence[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return our names for these, and which of them are the control and the strength; others mean nothing."""
     controls = {m.control for m in made if isinstance(m, Model)}
     words = {"control": "control", "strength": "strength", path.strength: "strength"}
     if len(controls) == 1:  # models of one list may call it differently
@@ -142,8 +146,8 @@ def _roles(names: Sequence[str], made: Sequence[Model | str], path: Path, own: S
         role = words[ours[name]]
         if role in roles.values():
             raise InputError(f"the {role} is given twice: {name!r} is another word for it")
-        roles[name] = role
-    return roles
+        roles[ours[name]] = role
+    return ours, roles
 
 
 def _checked(name: str, values: Any, roles: Mapping[str, str]) -> Any:
