@@ -63,7 +63,8 @@ def draw_instance(
     >>> instance.planted.shape, float(instance.overlap(instance.planted, instance.planted))
     ((20,), 1.0)
     """
-    value = float(model.check_control(as_float(model.control, at_control(as_model(model), control, named))))
+    as_model(model)
+    value = float(model.check_control(as_float(model.control, at_control(model, control, named))))
     rng = np.random.Generator(np.random.PCG64(check_seed(seed)))
     planted = model.check_target("planted" if target is None else target) == "planted"
     return drawn(model, value, size, rng, planted)
