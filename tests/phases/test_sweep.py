@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import amp_theory as at
 from amp_theory.phases.families.axes import family_of
 from amp_theory.phases.families.quantities import GROUPS, QUANTITIES
-from amp_theory.phases.families.sweep import PIECES, _pieces
+from amp_theory.phases.families.sweep import LEAST_ROWS, PIECES, _pieces, forget
 
 PATH = at.Flow()
 POINT = {"temperature": [0.6, 0.7, 0.8], "snr": [0.05, 0.12]}
@@ -35,6 +35,8 @@ def test_every_quantity_is_that_of_a_single_question():
     assert found.failures == {}
     for (i, p), (j, t), (k, s) in places(found):
         model = at.IsingPSpin(p)
+        if j == k == 0:  # as the piece of every model begins
+            forget()
         assert found.models[i, j, k] == model
         special, meets = at.thresholds(model, PATH), at.path_transitions(model, PATH, t)
         for name, point in special.points().items():
@@ -142,12 +144,10 @@ def test_solvers_that_give_up_are_rows(monkeypatch):
         return at.thresholds(model, path)
 
     monkeypatch.setattr(quantities, "thresholds", give_up)
-    quantities._kept.cache_clear()
     found = at.sweep(at.IsingPSpin, p=[3, 4], temperature=[0.7], quantities=["dynamical", "first_order"])
     assert found["dynamical"].mask.tolist() == [[False], [True]]
     assert not found["first_order"].mask.any()
     assert found.failures[1, 0].startswith("nothing was found")
-    quantities._kept.cache_clear()
 
 
 def test_a_mistake_ends_the_sweep():
@@ -194,11 +194,32 @@ def test_bad_questions(error, what):
         call(**what)
 
 
+def test_coordinates_where_nothing_exists():
+    found = call(p=[3, 4], quantities=["algorithmic", "dynamical"])
+    for name in (
+        None,
+        "control",
+        "temperature",
+        "strength",
+        "snr",
+        "overlap",
+        "error_of_temperature",
+        "error_of_control",
+    ):
+        assert found.values("algorithmic", name).mask.all()
+    np.testing.assert_array_equal(
+        found.values("dynamical", "error_of_control"), found.values("dynamical", "error_of_temperature")
+    )
+    with pytest.raises(at.UnknownNameError, match="unknown coordinate of region 'overlap'; known: none"):
+        call(p=[3], temperature=0.7, snr=0.1, quantities="region").values("region", "overlap")
+
+
 def test_bad_questions_to_the_answer():
     found = call(p=[3, 4])
     for question in (
         lambda: found["tricritical"],
         lambda: found.values("dynamical", "snr"),
+        lambda: found.values("dynamical", 3),
         lambda: found.reason("x", 0),
     ):
         with pytest.raises(at.UnknownNameError):
@@ -213,26 +234,44 @@ def test_bad_questions_to_the_answer():
 FAMILY = {"rho": [0.05, 0.08, 2, 0.5], "noise": [0.004, 0.007], "quantities": ["thresholds", "path_transitions"]}
 
 
+#: models that share a prior, whose table grows with every question
+SPINS = {"p": [3, 4, 5, 6], "temperature": [0.6, 0.7], "quantities": ["thresholds", "path_transitions"]}
+
+
 def data(**more):
-    return at.sweep(sparse, **FAMILY, **more).to_dict()
+    return [at.sweep(sparse, **FAMILY, **more).to_dict(), at.sweep(at.IsingPSpin, **SPINS, **more).to_dict()]
 
 
-def test_threads_and_checkpoints_give_the_same_numbers(tmp_path):
-    expected, file, seen = data(), tmp_path / "sweep.npz", []
+def test_the_numbers_do_not_depend_on_what_was_asked_before():
+    expected = data()
+    for path in (at.Autoregressive(), at.UniformDiscreteDiffusion()):
+        at.thresholds(at.IsingPSpin(4), path)
+    at.thresholds(sparse(0.05), at.Autoregressive())
+    forgotten = at.thresholds(sparse(0.05), PATH).algorithmic.errors
+    assert data() == expected
+    forget()
+    # the negative control: what is not forgotten is seen in the last digits of an error bound
+    assert at.thresholds(sparse(0.05), PATH).algorithmic.errors != forgotten
+
+
+@pytest.mark.parametrize(("models", "family", "pieces"), [(sparse, FAMILY, 3), (at.IsingPSpin, SPINS, 4)])
+def test_threads_and_checkpoints_give_the_same_numbers(tmp_path, models, family, pieces):
+    expected, file, seen = at.sweep(models, **family).to_dict(), tmp_path / "sweep.npz", []
 
     def stop(done, of):
         seen.append((done, of))
-        if done == 3:
+        if done == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        data(checkpoint=file, progress=stop)
+        at.sweep(models, **family, checkpoint=file, progress=stop)
     again: list[tuple[int, int]] = []
     with ThreadPoolExecutor(2) as executor:
-        assert data(checkpoint=file, executor=executor, progress=lambda *n: again.append(n)) == expected
-    assert seen == [(k, 6) for k in range(4)]
-    assert again[0] == (3, 6)
-    assert data(checkpoint=file) == expected
+        found = at.sweep(models, **family, checkpoint=file, executor=executor, progress=lambda *n: again.append(n))
+    assert found.to_dict() == expected
+    assert seen == [(k, pieces) for k in range(3)]
+    assert again[0] == (2, pieces)
+    assert at.sweep(models, **family, checkpoint=file).to_dict() == expected
 
 
 def test_a_checkpoint_of_another_sweep_is_refused(tmp_path):
@@ -276,12 +315,13 @@ def test_functions_of_ones_own_have_no_checkpoint(tmp_path):
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.integers(1, 200), st.integers(1, 20))
+@given(st.integers(1, 200), st.sampled_from([1, 7, 99, 100, 101, 300]))
 def test_pieces_hold_every_row_once(models, controls):
     family = family_of([at.IsingPSpin(3)] * models, PATH, {"control": list(range(1, controls + 1))})
     parts = _pieces(family)
     assert sorted(row for part in parts for row in part) == list(range(models * controls))
     assert len(parts) <= PIECES
+    assert controls > LEAST_ROWS or len(parts) <= models
     assert all(parts)
 
 
@@ -289,7 +329,8 @@ def test_pieces_hold_every_row_once(models, controls):
 def test_processes_give_the_same_numbers():
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as executor:
         by_lambda = at.sweep(lambda rho: sparse(rho), **FAMILY, executor=executor)
-    assert by_lambda.to_dict() == data()
+        assert data(executor=executor) == data()
+    assert by_lambda.to_dict() == data()[0]
 
 
 @pytest.mark.slow

@@ -63,11 +63,11 @@ class Quantity:
 
 def _special(place: Place) -> Thresholds:
     check(place.model, place.path)
-    return _kept(place.model, place.path)
+    return special_points_of(place.model, place.path)
 
 
 @lru_cache(maxsize=16)
-def _kept(model: Model, path: Path) -> Thresholds:
+def special_points_of(model: Model, path: Path) -> Thresholds:
     """Return the special points, which all controls and strengths of a model share."""
     return thresholds(model, path)
 

@@ -55,9 +55,9 @@ class Sweep(Reported):
     >>> model_of = lambda rho: at.SpikedMatrix(at.SparseRademacher(rho))
     >>> found = at.sweep(model_of, rho=[0.08, 0.5, 2], quantities="condensation")
     >>> found["condensation"].round(6).tolist(), found.failures
-    ([0.008379, None, None], {(2,): 'rho must lie in (0, 1], got 2'})
+    ([0.006588, None, None], {(2,): 'rho must lie in (0, 1], got 2'})
     >>> found.values("condensation", "overlap").round(4).tolist(), found.reason("condensation", 1)[:20]
-    ([0.0639, None, None], 'no first-order trans')
+    ([0.032, None, None], 'the equilibrium bran')
     """
 
     axes: dict[str, npt.NDArray[Any]]
@@ -136,16 +136,25 @@ class Sweep(Reported):
         InputError
             For another name.
         """
-        items = self.found[one_of("quantity", quantity, self.quantities)].ravel()
+        items: list[Any] = self.found[one_of("quantity", quantity, self.quantities)].ravel().tolist()
+        if coordinate is not None:
+            one_of(f"coordinate of {quantity}", coordinate, self._coordinates(quantity, items) or ["none"])
         picked = [self._coordinate(quantity, coordinate, k) for k in range(len(items))]
         mask = np.array([x is None for x in picked]).reshape(self.shape)
-        if coordinate is not None and mask.all() and any(x is not None for x in items):
-            known = dict.fromkeys(name for item in items if type(item) is dict for name in numbers_of(item))
-            one_of(f"coordinate of {quantity}", coordinate, ["control", "strength", *known])
         kinds = {type(x) for x in picked if x is not None}
         filled = [x if x is not None else np.nan if kinds <= {float, int} else False for x in picked]
         array = np.array(filled, dtype=float if kinds <= {float, int} else None if kinds == {bool} else object)
         return np.ma.array(array.reshape(self.shape), mask=mask)
+
+    def _coordinates(self, quantity: str, items: Sequence[Any]) -> list[str]:
+        """Return the names of the coordinates of a point, of which some may be in no row; a bare value has none."""
+        if QUANTITIES[quantity].main is None:
+            return []
+        known = dict.fromkeys(name for item in items if type(item) is dict for name in numbers_of(item))
+        made: list[Model | None] = self.models.ravel().tolist()
+        controls = {m.control for m in made if m is not None}
+        words = ["control", "strength", *(known or (*sorted(controls), self.path.strength, "overlap"))]
+        return list(dict.fromkeys([*words, *(ERROR + word for word in words if not word.startswith(ERROR))]))
 
     def _coordinate(self, quantity: str, coordinate: str | None, row: int) -> Any:
         """Return a coordinate of what was found in a row, None where there is none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -15,10 +16,13 @@ import numpy as np
 
 from amp_theory.ingredients.paths.base import Path, as_path
 from amp_theory.ingredients.paths.named import Flow
+from amp_theory.ingredients.priors.groups import _potts_table
+from amp_theory.ingredients.priors.named import _mixture_table
 from amp_theory.models.base import Model
 from amp_theory.phases.families.axes import Family, Models, family_of
-from amp_theory.phases.families.quantities import QUANTITIES, Place, answers_at, check_quantities
+from amp_theory.phases.families.quantities import QUANTITIES, Place, answers_at, check_quantities, special_points_of
 from amp_theory.phases.families.result import Sweep
+from amp_theory.phases.geometry.solved import solved
 from amp_theory.tools.checkpoints import Result, State
 from amp_theory.tools.errors import FileError, InputError
 from amp_theory.tools.files import as_file, check_place
@@ -32,6 +36,10 @@ if TYPE_CHECKING:
 FORMAT = 1
 #: pieces of work: many enough for all workers, few enough that sending and saving them takes no time
 PIECES = 64
+#: rows of one model that are a piece at least, as every piece solves its models anew
+LEAST_ROWS = 100
+#: pieces of one process take turns, each of which begins from nothing
+TURN = threading.Lock()
 #: a function of the user's is shown by its place in memory, which is another in every process
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
@@ -56,7 +64,16 @@ class Piece:
 
     def result(self, state: State) -> Result:
         """Return the answers of all rows."""
-        return {"rows": [json.dumps(answers_at(place, self.quantities), allow_nan=False) for place in self.places]}
+        with TURN:
+            forget()
+            rows = [json.dumps(answers_at(place, self.quantities), allow_nan=False) for place in self.places]
+        return {"rows": rows}
+
+
+def forget() -> None:
+    """Forget what has been solved: the last bits depend on what was asked before, as tables grow with the questions."""
+    for cache in (special_points_of, solved, _mixture_table, _potts_table):
+        cache.cache_clear()
 
 
 def sweep(
@@ -143,8 +160,9 @@ def _pieces(family: Family) -> list[list[int]]:
     many = math.ceil(len(groups) / PIECES)
     if many > 1:
         return [list(chain(*groups[k : k + many])) for k in range(0, len(groups), many)]
-    parts = PIECES // len(groups)
-    return [group[k :: min(parts, len(group))] for group in groups for k in range(min(parts, len(group)))]
+    most = PIECES // len(groups)
+    numbers = [min(most, math.ceil(len(group) / LEAST_ROWS)) for group in groups]
+    return [group[k::number] for group, number in zip(groups, numbers, strict=True) for k in range(number)]
 
 
 def _problem(family: Family, path: Path, wanted: Sequence[str]) -> dict[str, Any]:
