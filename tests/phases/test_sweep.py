@@ -315,7 +315,7 @@ def test_functions_of_ones_own_have_no_checkpoint(tmp_path):
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.integers(1, 200), st.sampled_from([1, 7, 99, 100, 101, 300]))
+@given(st.sampled_from([1, 2, 3, 63, 64, 65, 130]), st.sampled_from([1, 7, 100, 101, 202]))
 def test_pieces_hold_every_row_once(models, controls):
     family = family_of([at.IsingPSpin(3)] * models, PATH, {"control": list(range(1, controls + 1))})
     parts = _pieces(family)
@@ -347,8 +347,7 @@ def test_a_dask_cluster_gives_the_same_numbers():
 @pytest.mark.slow
 def test_a_killed_sweep_resumes_bit_for_bit(tmp_path):
     file = tmp_path / "sweep.npz"
-    command = [sys.executable, "-m", "amp_theory", "sweep", "spiked-matrix", "--set", "prior=sparse-rademacher",
-               "--over", "rho=0.02:0.2:60", "--json"]  # fmt: skip
+    command = [sys.executable, "-m", "amp_theory", "sweep", "ising-p-spin", "--over", "p=3:32:30", "--json"]
     kept = [*command, "--checkpoint", str(file)]
     how = {"env": os.environ | {"OMP_NUM_THREADS": "1"}, "stdout": subprocess.PIPE, "text": True}
     run = subprocess.Popen(kept, **how)
@@ -358,9 +357,9 @@ def test_a_killed_sweep_resumes_bit_for_bit(tmp_path):
     run.kill()
     run.communicate()
     before = done(file)
-    assert 1 <= before < 60
+    assert 1 <= before < 30
     again = subprocess.run(kept, check=True, **how)
-    assert done(file) == 60
+    assert done(file) == 30
     assert again.stdout == subprocess.run(command, check=True, **how).stdout
 
 
