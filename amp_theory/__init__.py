@@ -90,6 +90,8 @@ _WHERE = {
     "phases.diagram.styles": ["print_figure"],
     "phases.diagram.saved": ["load"],
     "phases.diagram.scan": ["Scan", "ScanCusp", "scan_threshold"],
+    "phases.families.result": ["Sweep"],
+    "phases.families.sweep": ["sweep"],
     "phases.points.expansion": ["Coefficient", "TricriticalExpansion", "tricritical_expansion"],
     "phases.points.fixed_points": ["fixed_points", "informed_overlap", "uninformed_overlap"],
     "phases.points.state_evolution": ["StateEvolution", "state_evolution"],

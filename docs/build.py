@@ -26,7 +26,12 @@ SECTIONS = {
     "Priors": ["ingredients.priors"],
     "Paths and schedules": ["ingredients.paths"],
     "Couplings, output channels and factors": ["ingredients.couplings", "ingredients.outputs", "ingredients.factors"],
-    "Special points, fixed points and scans": ["phases.points", "tools.results", "tools.fixed_points"],
+    "Special points, fixed points and scans": [
+        "phases.points",
+        "phases.families",
+        "tools.results",
+        "tools.fixed_points",
+    ],
     "Diagrams": ["phases.diagram"],
     "Comparing samplers": ["phases.comparison", "phases.rules"],
     "Pictures": ["interface.plots", "interface.explorer"],

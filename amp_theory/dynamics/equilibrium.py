@@ -30,6 +30,7 @@ import numpy.typing as npt
 from amp_theory.dynamics.doubling_grid import Solution, solve_memory
 from amp_theory.dynamics.landscape import SphericalLandscape
 from amp_theory.models.base import Model
+from amp_theory.models.own_names import at_control
 from amp_theory.tools.arrays import EPS, Array, Index
 from amp_theory.tools.errors import (
     InputError,
@@ -216,8 +217,8 @@ def _crossing(solution: Solution, error: Array, level: float) -> tuple[float | N
 
 
 def equilibrium_correlation(
-    model: Model, control: float, end_time: float = 1e10, level: float = math.exp(-1), tolerance: float = 1e-5,
-    nodes: int = 16,
+    model: Model, control: float | None = None, end_time: float = 1e10, level: float = math.exp(-1),
+    tolerance: float = 1e-5, nodes: int = 16, **named: float,
 ) -> EquilibriumCorrelation:  # fmt: skip
     """Return the equilibrium correlation of the Langevin dynamics of a spherical model on all time scales.
 
@@ -227,18 +228,16 @@ def equilibrium_correlation(
     ----------
     model
         A spherical model with polynomial coupling and no linear term: SphericalPSpin(p), MixedPSpin(xi, Gaussian()).
-    control
-        The model's control, > 0.  Below the dynamical temperature the correlation stays on its plateau; the
-        random model is then described down to the condensation temperature, the planted one always.
+    control, **named
+        The model's control, > 0, also as temperature=...  Below the dynamical temperature the correlation stays on its
+        plateau; the random model is then described down to the condensation temperature, the planted one always.
     end_time
         Last time, > 0, in units of ds/dt = -dH/ds - mu s + noise of variance 2 T (T = 1 where the control is
         a noise).
     level
         The relaxation time is when C falls to this, between 0 and 1, 1/e by default.
-    tolerance
-        Largest error of C allowed, > 0.
-    nodes
-        Points per doubling of time, 8 to 32.
+    tolerance, nodes
+        Largest error of C allowed, > 0; points per doubling of time, 8 to 32.
 
     Returns
     -------
@@ -266,7 +265,8 @@ def equilibrium_correlation(
     threshold = in_unit_interval("level", level)
     if threshold == 1:
         raise InputError(f"level must lie between 0 and 1, where the correlation begins, got {told(level)}")
-    result = _measured(model, control, last, threshold, integer_between("nodes", nodes, FEWEST, MOST))
+    number = integer_between("nodes", nodes, FEWEST, MOST)
+    result = _measured(model, at_control(model, control, named), last, threshold, number)
     worst = float(np.max(result.error))
     if not worst <= asked:
         raise NumericalError(

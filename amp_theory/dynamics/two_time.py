@@ -32,6 +32,7 @@ import numpy as np
 
 from amp_theory.dynamics.landscape import SphericalLandscape
 from amp_theory.models.base import Model
+from amp_theory.models.own_names import at_control
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import (
     InputError,
@@ -226,8 +227,8 @@ class _Integrator:
 
 
 def langevin_correlations(
-    model: Model, control: float, start: Start = "random", end_time: float = 10.0, steps: int = 800,
-    initial_overlap: float | None = None, tolerance: float = 0.02,
+    model: Model, control: float | None = None, start: Start = "random", end_time: float = 10.0, steps: int = 800,
+    initial_overlap: float | None = None, tolerance: float = 0.02, **named: float,
 ) -> LangevinCorrelations:  # fmt: skip
     """Return correlation, response, energy and overlap of the Langevin dynamics of a spherical model.
 
@@ -238,18 +239,17 @@ def langevin_correlations(
     model
         A spherical model with polynomial coupling: SphericalPSpin(p), MixedPSpin(xi, Gaussian()),
         SpikedMatrixTensor(p, tensor_noise).
-    control
-        The model's control, > 0.
+    control, **named
+        The model's control, > 0, also under its own name, as temperature=0.7.
     start
         "random": from a uniformly random configuration in the landscape without planted configuration;
         "planted": with one, from `initial_overlap` with it.
     end_time
         Last time, > 0, in units of ds/dt = -dH/ds - mu s + noise of variance 2 T.  Where the control is a noise
         H is the negative log likelihood and T = 1.
-    steps
+    steps, initial_overlap
         Number of steps, an even number from 8 to 8192; the time taken grows with its cube.
-    initial_overlap
-        Overlap with the planted configuration at time 0, in (0, 1], 1 by default, which is equilibrium.
+        The overlap with the planted configuration at time 0, in (0, 1], 1 by default, which is equilibrium.
     tolerance
         Largest entry of `errors` allowed, > 0.
 
@@ -272,6 +272,7 @@ def langevin_correlations(
     >>> print(f"{result.energy[-1]:.3f}")  # equilibrium: -1/(2 T)
     -0.496
     """
+    control = at_control(model, control, named)
     landscape = SphericalLandscape.of(model, control)
     overlap = _overlap_at_start(start, initial_overlap)
     end, asked = positive("end_time", end_time), positive("tolerance", tolerance)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Any, NoReturn
 
 from amp_theory import __version__
-from amp_theory.interface import commands, completion, listing
+from amp_theory.interface import commands, completion, families, listing
 from amp_theory.tools.errors import AmpTheoryError, FileError, InputError, NumericalError, shown, unknown_name
 
 
@@ -328,6 +328,15 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
       _option("--set", "NAME=VALUE", "a parameter; lists as a,b,c", action="append", default=[]),
       _option("--catalogue", "FILE", "published values of your own, .json (those of the package)"),
       *_output("", ".csv"))),
+    ("sweep", families.run_sweep, "tabulate thresholds and more over parameters, controls and strengths",
+     "sweep spiked-matrix --set prior=sparse-rademacher --over rho=0.02:0.2:10 -o table.csv",
+     (*ON_PATH,
+      _option("--over", "NAME=VALUES", "an axis: a parameter, the control or the strength, as LO:HI:N or a,b,c",
+              action="append", required=True),
+      _option("--quantity", "NAME", "what to find (thresholds); may be repeated", action="append", default=[]),
+      _option("--workers", "N", "processes (1)", default="1"),
+      _option("--checkpoint", "FILE", "what is done is saved here, and resumed from here"),
+      *_output("", ".csv, .json"))),
     ("reproduce", commands.run_reproduce, "draw the phase diagrams of arXiv:2308.14085 with their numbers",
      "reproduce --folder figures --force",
      (_option("--folder", "DIR", "where to write (figures)", default="figures"), FORCE)),

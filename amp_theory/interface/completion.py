@@ -67,14 +67,17 @@ def _words() -> dict[str, list[str]]:
     from amp_theory.finite.samplers.samplers import SAMPLERS
     from amp_theory.models.catalogue import CHANNELS, MODELS, PARTS, PATHS, PRIORS, SCHEDULES, arguments
     from amp_theory.phases.diagram.styles import NAMED
+    from amp_theory.phases.families.quantities import GROUPS, QUANTITIES
     from amp_theory.tools.results import POINTS
 
     everything = (MODELS, PRIORS, CHANNELS, PATHS, SCHEDULES)
     names = {n for table in (MODELS, PRIORS, CHANNELS) for kind in table.values() for n in arguments(kind)}
+    places = {kind.control for kind in MODELS.values()} | {kind.strength for kind in PATHS.values()}
     settings = [f"{part}={name}" for part, table in PARTS.items() for name in table]
     return {
         "model": list(MODELS), "name": sorted({name for table in everything for name in table}),
         "set": [*sorted(f"{name}=" for name in names - set(PARTS)), *settings],
+        "over": sorted(f"{name}=" for name in names | places), "quantity": [*GROUPS, *QUANTITIES],
         "path": list(PATHS), "schedule": list(SCHEDULES), "point": list(POINTS), "target": ["planted", "random"],
         "axis": ["strength", "time", "information"], "samplers": list(SAMPLERS), "shell": list(SHELLS),
         "style": list(NAMED),

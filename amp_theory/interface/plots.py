@@ -9,6 +9,7 @@ import numpy as np
 
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
+from amp_theory.models.own_names import at_control
 from amp_theory.phases.diagram.curves import Isotherm, equation_of_state, free_entropy_curve
 from amp_theory.phases.diagram.diagram import Diagram, as_diagram
 from amp_theory.phases.diagram.drawing import (
@@ -159,8 +160,8 @@ def _sample(style: Style, colour: str, dashes: str, label: str) -> Any:
 def plot_free_entropy(
     model: Model,
     path: Path,
-    control: float,
-    strengths: Sequence[float],
+    control: float | None = None,
+    strengths: Sequence[float] = (),
     ax: Axes | None = None,
     *,
     legend: bool | str = True,
@@ -168,6 +169,7 @@ def plot_free_entropy(
     annotate: bool = False,
     style: str | Mapping[str, Any] | None = None,
     axes: Axes | None = None,
+    **named: float,
 ) -> Axes:
     """Draw the free entropy against the overlap at several strengths, with its fixed points.
 
@@ -178,8 +180,8 @@ def plot_free_entropy(
     ----------
     model, path
         The model and the denoising path.
-    control
-        The model's control, > 0.
+    control, **named
+        The model's control, > 0, also under its own name, as temperature=0.7.
     strengths
         At least one strength of the path.
     ax, axes
@@ -210,10 +212,10 @@ def plot_free_entropy(
     if not levels:
         raise InputError("plot_free_entropy needs at least one strength")
     check_pair(model, path)
-    control = float(model.check_control(as_float(model.control, control)))
+    value = float(model.check_control(as_float(model.control, at_control(model, control, named))))
     path.check_strength(levels)
     axes = canvas(given, style)
-    _draw_free_entropies(axes, looks, model, path, control, levels)
+    _draw_free_entropies(axes, looks, model, path, value, levels)
     return axes
 
 
@@ -255,7 +257,7 @@ def _shades(count: int, dark: bool) -> list[Any]:
 def plot_overlap(
     model: Model,
     path: Path,
-    control: float,
+    control: float | None = None,
     ax: Axes | None = None,
     axis: str = "strength",
     *,
@@ -264,6 +266,7 @@ def plot_overlap(
     annotate: bool = False,
     style: str | Mapping[str, Any] | None = None,
     axes: Axes | None = None,
+    **named: float,
 ) -> Axes:
     """Draw the overlap of the fixed points along the path: stable branches solid, unstable ones dashed.
 
@@ -273,8 +276,8 @@ def plot_overlap(
     ----------
     model, path
         The model and the denoising path.
-    control
-        The model's control, > 0.
+    control, **named
+        The model's control, > 0, also under its own name, as temperature=0.7.
     ax, axes
         Where to draw; a new figure by default.
     axis
@@ -302,7 +305,7 @@ def plot_overlap(
     given = as_axes(ax, axes)
     looks = look(legend, title, annotate, style, given)
     view = View(model, path, axis, None)
-    curve = equation_of_state(model, path, control)
+    curve = equation_of_state(model, path, at_control(model, control, named))
     view.break_for_infinity(float(curve.strength.max(initial=0.0)) or 1.0)
     axes = canvas(given, style)
     _draw_isotherm(axes, looks, model, curve, view)

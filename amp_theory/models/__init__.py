@@ -6,5 +6,6 @@ May import: tools, ingredients.
   `measurements`: generalised linear models, alpha A(q); `block_model`: groups.
 - `sparse`: constraint satisfaction on random hypergraphs; `coloring`: planted colouring of random graphs.
 - `catalogue`: all of them by the names on the command line and in files; `synonyms`: what they are called elsewhere;
+  `own_names`: control and strength by the names that model and path give them;
   `descriptions`: what each is and takes, from its docstring and its signature.
 """

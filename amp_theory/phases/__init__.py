@@ -1,6 +1,7 @@
 """Phases: the answers.
 
-- `geometry`: folds and branches; `points`: thresholds and fixed points; `diagram`: lines, regions, pictures.
+- `geometry`: folds and branches; `points`: thresholds and fixed points; `diagram`: lines, regions, pictures;
+  `families`: all of that for many models at once.
 - `rules`: which sampler works where, and how sure that is; it may import all of phases but phases.diagram.
 - `comparison`: the verdicts it returns.
 """

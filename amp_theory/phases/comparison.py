@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from amp_theory.models.base import Model, Target
+from amp_theory.models.own_names import at_control
 from amp_theory.models.synonyms import canonical
 from amp_theory.tools.errors import as_float
 from amp_theory.tools.reports import Reported
@@ -112,13 +113,13 @@ class SamplerVerdicts(Reported):
                     joined.append((v.lo, v.hi))
         return tuple(joined)
 
-    def at(self, control: float) -> Verdict:
+    def at(self, control: float | None = None, **named: float) -> Verdict:
         """Return the verdict at one control; on a boundary, to within `resolution`, the less favourable one.
 
         Parameters
         ----------
-        control
-            One control > 0.
+        control, **named
+            One control > 0; also under the model's own name, as temperature=0.7.
 
         Returns
         -------
@@ -134,7 +135,8 @@ class SamplerVerdicts(Reported):
         --------
         compare_samplers : With an example.
         """
-        number = float(self.model.check_control(as_float(self.model.control, control)))
+        value = as_float(self.model.control, at_control(self.model, control, named))
+        number = float(self.model.check_control(value))
         around = [*self.resolution, *[0.0] * (len(self.verdicts) - len(self.resolution))]
         below = [0.0, *around]
         here = [

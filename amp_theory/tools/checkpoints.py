@@ -26,7 +26,8 @@ from amp_theory.tools.errors import FileError
 from amp_theory.tools.files import as_file, check_place, read_bytes, write
 
 State = dict[str, npt.NDArray[Any]]
-Result = dict[str, list[float]]
+#: lists of numbers, in runs that say so of texts
+Result = dict[str, list[Any]]
 FORMAT, VERSION = "amp_theory sweep", 2
 #: the largest checkpoint that is read, in bytes
 LARGEST = 2**34
@@ -41,13 +42,18 @@ DAMAGE = (ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError,
 class Checkpoint:
     """Results of finished tasks and the state of the current one, in memory and, if there is one, in a file.
 
+    Results hold items of these kinds.
+
     Raises
     ------
     FileError
         If the file is damaged, of another problem (the message says what differs), or cannot be written.
     """
 
-    def __init__(self, file: str | os.PathLike[str] | None, problem: Mapping[str, Any]) -> None:
+    def __init__(
+        self, file: str | os.PathLike[str] | None, problem: Mapping[str, Any], kinds: tuple[type, ...] = (int, float)
+    ) -> None:
+        self._kinds = kinds
         self.file = None if file is None else as_file(file)
         self.problem = json.loads(json.dumps(dict(problem)))
         self.results: dict[int, Result] = {}
@@ -95,7 +101,7 @@ class Checkpoint:
                 raise FileError(f"{str(file)!r} is not a checkpoint of this version")
             if version != 1 and stored != _checksum(text, state):
                 raise ValueError("its checksum is not that of its content")
-            problem, results = header["problem"], _checked_results(header["results"])
+            problem, results = header["problem"], _checked_results(header["results"], self._kinds)
             current = None if header["current"] is None else (_number(header["current"]), state, header["random"])
             _check_state(state)
             differing = [n for n in sorted({*problem, *self.problem}) if problem.get(n) != self.problem.get(n)]
@@ -147,14 +153,15 @@ def _number(value: Any) -> int:
     return value
 
 
-def _checked_results(stored: Any) -> dict[int, Result]:
-    """Return results after checking that they are lists of numbers by name."""
+def _checked_results(stored: Any, kinds: tuple[type, ...]) -> dict[int, Result]:
+    """Return results after checking that they are lists of items of these kinds by name."""
     for text, result in stored.items():
         if not text.isdecimal() or not isinstance(result, dict):
             raise ValueError(f"the result of task {text!r} is none")
         for name, values in result.items():
-            if not isinstance(values, list) or not all(type(x) in (int, float) for x in values):
-                raise ValueError(f"{name!r} of task {text} is not a list of numbers")
+            if not isinstance(values, list) or not all(type(x) in kinds for x in values):
+                what = " or ".join(kind.__name__ for kind in kinds)
+                raise ValueError(f"{name!r} of task {text} is not a list of {what}")
     return {int(n): r for n, r in stored.items()}
 
 

@@ -1,9 +1,9 @@
 """Long runs of independent tasks: any executor, progress, checkpoints that survive a kill, exact resuming.
 
 A task is a picklable object with `start(rng) -> State`, `advance(state, rng)` (in place), `finished(state)` and
-`result(state)`, where a State is a dictionary of arrays and a result a dictionary of lists of numbers.  Each task has
-its own random stream, the child of the master seed with the task's number, so that results depend neither on
-the executor nor on interruptions.
+`result(state)`, where a State is a dictionary of arrays and a result a dictionary of lists of numbers (or texts).
+Each task has its own random stream, the child of the master seed with the task's number, so that results depend
+neither on the executor nor on interruptions.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def run_task(task: Task, seed: int, number: int) -> Result:
 def run_tasks(
     tasks: Sequence[Task], seed: int, problem: Mapping[str, Any], executor: Executor | None = None,
     checkpoint: str | os.PathLike[str] | None = None, progress: Callable[[int, int], None] | None = None,
-    first: int = 0,
+    first: int = 0, kinds: tuple[type, ...] = (int, float),
 ) -> list[Result]:  # fmt: skip
     """Run all tasks and return their results in order.
 
@@ -66,8 +66,8 @@ def run_tasks(
     ----------
     tasks, seed
         The tasks and the master seed.
-    problem
-        Plain data that defines the problem; a checkpoint of a different one is refused.
+    problem, kinds
+        Plain data that defines the problem; a checkpoint of a different one is refused.  Of what results hold lists.
     executor
         Any executor of the standard library's kind; None runs the tasks one after the other, here.
     checkpoint
@@ -88,7 +88,7 @@ def run_tasks(
     """
     if executor is not None and not hasattr(executor, "submit"):
         raise InputError(f"executor must have a method submit like concurrent.futures.Executor, got {told(executor)}")
-    kept = Checkpoint(checkpoint, dict(problem) | {"seed": seed})
+    kept = Checkpoint(checkpoint, dict(problem) | {"seed": seed}, kinds)
     numbered = {first + k: task for k, task in enumerate(tasks)}
     waiting = {n: task for n, task in numbered.items() if n not in kept.results}
 

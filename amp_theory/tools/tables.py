@@ -39,7 +39,8 @@ def with_unit(name: str) -> str:
     >>> with_unit("free_entropy"), with_unit("error_of_free_entropy"), with_unit("overlap")
     ('free_entropy_nats', 'error_of_free_entropy_nats', 'overlap')
     """
-    unit = UNITS.get(name.removeprefix(ERROR))
+    quantity = name.removeprefix(ERROR)
+    unit = next((u for q, u in UNITS.items() if f"_{quantity}".endswith(f"_{q}")), None)
     return f"{name}_{unit}" if unit else name
 
 

@@ -29,6 +29,7 @@ from amp_theory.finite.instances.draw import draw_instance
 from amp_theory.finite.instances.linear import GLMInstance
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
+from amp_theory.models.own_names import at_point
 from amp_theory.phases.points.state_evolution import state_evolution
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.checkpoints import Result, State
@@ -177,21 +178,20 @@ def extrapolate(sizes: Sequence[int], differences: Array) -> tuple[Array, Array,
 
 
 def amp_against_state_evolution(
-    model: Model, path: Path, control: float, strength: float, sizes: Sequence[int], instances: int = 20,
-    seed: int = 0, iterations: int = 8, executor: Executor | None = None,
+    model: Model, path: Path, control: float | None = None, strength: float | None = None, sizes: Sequence[int] = (),
+    instances: int = 20, seed: int = 0, iterations: int = 8, executor: Executor | None = None,
     checkpoint: str | os.PathLike[str] | None = None, progress: Callable[[int, int], None] | None = None,
+    **named: float,
 ) -> AmpComparison:  # fmt: skip
     """Run AMP on planted instances of several sizes and extrapolate its distance from state evolution to infinite size.
 
     Parameters
     ----------
-    model, path, control, strength
+    model, path, control, strength, **named
         A dense model with a polynomial coupling or a generalised linear model, and where on the path; with some side
-        information, strength > 0, AMP knows which of the symmetric configurations is meant.
-    sizes
-        At least three numbers of variables.
-    instances
-        Of every size, >= 10.
+        information, strength > 0, AMP knows which symmetric configuration is meant.  Or by own names: temperature=0.7.
+    sizes, instances
+        At least three numbers of variables; how many instances of every size, >= 10.
     seed
         An integer >= 0.
     iterations
@@ -221,6 +221,7 @@ def amp_against_state_evolution(
     ns = tuple(integer_between("sizes", n, 2, 10**7) for n in as_list("sizes", sizes))
     if len(set(ns)) < 3:
         raise InputError(f"sizes must be at least three different numbers, got {told(sizes)}")
+    control, strength = at_point(model, path, control, strength, named)
     theory = _theory(model, path, control, strength, steps)
     if not isinstance(draw_instance(model, control, min(ns), 0), DenseInstance | GLMInstance):
         raise InputError(f"AMP is for dense models, got {told(model)}")

@@ -19,7 +19,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -32,6 +32,7 @@ from amp_theory.finite.instances.draw import draw_instance
 from amp_theory.finite.instances.graphs import GraphInstance
 from amp_theory.finite.samplers.samplers import SAMPLERS, draw_samples
 from amp_theory.models.base import Model, Target, as_model
+from amp_theory.models.own_names import at_control
 from amp_theory.models.synonyms import canonical
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.checkpoints import Result, State
@@ -339,19 +340,33 @@ def _terms(plan: Plan, results: Sequence[Result], margin: float) -> dict[str, Te
     return {n: Terms(margin, overlap_margin, plan.size, plan.effort(n), n in CHAINS, doubt) for n in plan.samplers}
 
 
+@overload
 def simulate(
     model: Model, control: float, size: int, instances: int, seed: int, samplers: Sequence[str] | None = None,
     batch: int = 16, steps: int = 100, sweeps: int = 1000, target: Target | None = None,
     executor: Executor | None = None, checkpoint: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], None] | None = None, margin: float | None = None,
+) -> Simulation: ...  # fmt: skip
+@overload
+def simulate(
+    model: Model, *, size: int, instances: int, seed: int, samplers: Sequence[str] | None = None, batch: int = 16,
+    steps: int = 100, sweeps: int = 1000, target: Target | None = None, executor: Executor | None = None,
+    checkpoint: str | os.PathLike[str] | None = None, progress: Callable[[int, int], None] | None = None,
+    margin: float | None = None, **named: float,
+) -> Simulation: ...  # fmt: skip
+def simulate(
+    model: Model, control: float | None = None, size: Any = None, instances: Any = None, seed: Any = None,
+    samplers: Sequence[str] | None = None, batch: int = 16, steps: int = 100, sweeps: int = 1000,
+    target: Target | None = None, executor: Executor | None = None, checkpoint: str | os.PathLike[str] | None = None,
+    progress: Callable[[int, int], None] | None = None, margin: float | None = None, **named: float,
 ) -> Simulation:  # fmt: skip
     """Run samplers on many instances and judge them by exact samples, at this size and with this effort.
 
     Parameters
     ----------
-    model, control, size, instances, seed, target
-        The instances; how many, >= 1, of which a checkpoint's run can be given more; an integer >= 0, from which each
-        has its own stream; "planted" (default) or "random".
+    model, control, size, instances, seed, target, **named
+        The instances, their control also under the model's own name for it; how many, >= 1, of which a checkpoint's
+        run can be given more; an integer >= 0, from which each has its own stream; "planted" (default) or "random".
     samplers
         Names: "flow", "diffusion", "autoregressive", "masked" and "uniform-diffusion" denoise by AMP or belief
         propagation; the Markov chains "heat-bath", "parallel-tempering" and "langevin" start from random
@@ -384,11 +399,11 @@ def simulate(
     Examples
     --------
     >>> from amp_theory import IsingPSpin
-    >>> found = simulate(IsingPSpin(3), 1.5, size=30, instances=2, seed=1, batch=6, steps=10, sweeps=20)
+    >>> found = simulate(IsingPSpin(3), temperature=1.5, size=30, instances=2, seed=1, batch=6, steps=10, sweeps=20)
     >>> sorted(found.samplers)
     ['flow', 'heat-bath']
     """
-    plan = _plan(model, control, size, samplers, (batch, steps, sweeps), target)
+    plan = _plan(model, at_control(model, control, named), size, samplers, (batch, steps, sweeps), target)
     number, master = integer_between("instances", instances, 1, 10**6), check_master_seed(seed)
     wanted = None if margin is None else positive("margin", margin)
     if checkpoint is not None:  # noticed before any work
@@ -407,7 +422,7 @@ def _named(samplers: Sequence[str]) -> tuple[str, ...]:
 
 
 def _plan(
-    model: Model, control: float, size: int, samplers: Sequence[str] | None, effort: tuple[int, int, int],
+    model: Model, control: Any, size: int, samplers: Sequence[str] | None, effort: tuple[int, int, int],
     target: Target | None,
 ) -> Plan:  # fmt: skip
     """Return what is run on every instance, `effort` being batch, steps and sweeps."""

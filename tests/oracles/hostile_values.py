@@ -196,6 +196,7 @@ class Things:
         self.samples = at.draw_samples(self.dense, "flow", 2, 0, steps=2)
         self.points = at.fixed_points(self.ising, self.flow, 0.7, 0.1)
         self.curve = at.equation_of_state(self.ising, self.flow, 0.7, points=5)
+        self.sweep = at.sweep(self.ising, control=[0.7, 0.8], quantities="first_order")
         self.comparison = at.compare_samplers(self.ising)
         self.scan = at.scan_threshold(lambda r: at.SpikedMatrix(at.SparseRademacher(r)), "condensation", [0.09, 0.1])
         self.forms = at.closed_forms(self.spherical, self.flow)
@@ -282,6 +283,11 @@ def _theory(t: Things) -> Iterator[Call]:
                at_point | {"sizes": [20, 30, 40], "instances": 10, "seed": 0, "iterations": 2, "checkpoint": None,
                            "progress": None})  # fmt: skip
     yield Call("two_groups", at.two_groups, {"minority": 0.2})
+    yield Call("sweep", at.sweep, {
+        "models": at.SphericalPSpin, "quantities": ["first_order", "region"], "path": t.flow, "executor": None,
+        "checkpoint": None, "progress": None, "p": [3, 4], "temperature": [0.6, 0.7], "snr": 0.1})  # fmt: skip
+    yield Call("fixed_points, own names", at.fixed_points,
+               {"model": t.ising, "path": t.flow, "temperature": 0.7, "snr": [0.1, 0.2]})  # fmt: skip
 
 
 def _pictures(t: Things) -> Iterator[Call]:
@@ -437,6 +443,11 @@ def _methods(t: Things) -> Iterator[Call]:
     yield of(t.scan, "to_csv", path="scan.csv", overwrite=True)
     yield of(t.diagram, "save", path="saved.json", overwrite=True)
     yield of(t.diagram, "to_csv", path="saved.csv", overwrite=True)
+    yield of(t.sweep, "values", quantity="first_order", coordinate="overlap")
+    yield Call(
+        "Sweep.reason", lambda quantity, index: t.sweep.reason(quantity, index), {"quantity": "first_order", "index": 1}
+    )
+    yield Call("Sweep[...]", lambda quantity: t.sweep[quantity], {"quantity": "first_order"})
     yield of(t.curve, "to_csv", path="curve.csv", overwrite=True)
     yield of(t.certificate, "save", path="certificate.json", overwrite=True)
     yield Call("FixedPoints[...]", lambda index: t.points[index], {"index": 0})

@@ -297,4 +297,4 @@ def test_bad_options():
         with pytest.raises(at.InputError, match="max_steps"):
             at.state_evolution(*args, max_steps=steps)
     with pytest.raises(at.InputError, match="one control"):
-        at.fixed_points(at.IsingPSpin(3), at.Flow(), [0.7, 0.8], 0.1)
+        at.state_evolution(at.IsingPSpin(3), at.Flow(), [0.7, 0.8], 0.1)

@@ -28,7 +28,7 @@ exact.proofs
 phases.geometry
 phases.points
 phases.diagram phases.comparison
-phases.rules
+phases.rules phases.families
 trials
 interface
 """.strip().splitlines()

@@ -32,6 +32,7 @@ from amp_theory.equations_of_state.populations.found import PopulationFixedPoint
 from amp_theory.ingredients.paths.base import Path, as_path
 from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDiscreteDiffusion
 from amp_theory.models.coloring import Coloring
+from amp_theory.models.own_names import at_point
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.checkpoints import Result, State
 from amp_theory.tools.errors import InputError, as_float, as_list, one_of, told
@@ -339,8 +340,9 @@ def _point(model: Coloring, overlap: float, runs: Sequence[Result]) -> Populatio
 
 
 def population_fixed_point(
-    model: Coloring, path: Path, control: float, strength: float, start: str = "informed"
-) -> PopulationFixedPoint:
+    model: Coloring, path: Path, control: float | None = None, strength: float | None = None, start: str = "informed",
+    **named: float,
+) -> PopulationFixedPoint:  # fmt: skip
     """Return the overlap that population dynamics reaches at given density from an uninformed or informed start.
 
     Parameters
@@ -351,6 +353,8 @@ def population_fixed_point(
         Density > 0, in edges per node, and strength >= 0.
     start
         "informed" (all messages right) or "uninformed" (undecided).
+    **named
+        Control and strength under the names that the model and the path give them, such as density=4.5.
 
     Returns
     -------
@@ -375,6 +379,7 @@ def population_fixed_point(
     ((2, 8), 0.9)
     """
     check_coloring(model, path)
+    control, strength = at_point(model, path, control, strength, named)
     start = one_of("start", start, ["informed", "uninformed"])
     mean = 2 * float(model.check_control(as_float(model.control, control)))
     level = float(path.check_strength(as_float(path.strength, strength)))

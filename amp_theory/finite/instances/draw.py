@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import singledispatch
+from typing import Any, overload
 
 import numpy as np
 
@@ -13,12 +14,21 @@ from amp_theory.finite.instances.linear import draw_glm
 from amp_theory.models.base import Model, Target, as_model
 from amp_theory.models.coloring import Coloring
 from amp_theory.models.measurements import GLM
+from amp_theory.models.own_names import at_control
 from amp_theory.models.sparse import SparseModel
 from amp_theory.tools.errors import InputError, as_float
 
 
+@overload
 def draw_instance(
     model: Model, control: float, size: int, seed: int | np.random.SeedSequence, target: Target | None = None
+) -> Instance: ...
+@overload
+def draw_instance(
+    model: Model, *, size: int, seed: int | np.random.SeedSequence, target: Target | None = None, **named: float
+) -> Instance: ...
+def draw_instance(
+    model: Model, control: float | None = None, size: Any = None, seed: Any = None, target: Any = None, **named: float
 ) -> Instance:
     """Draw an instance of a model, reproducible from its seed.
 
@@ -33,6 +43,8 @@ def draw_instance(
         An integer >= 0, or a `numpy.random.SeedSequence`.
     target
         "planted" (default) or "random".
+    **named
+        The control under the model's own name for it, such as temperature=0.7.
 
     Returns
     -------
@@ -52,7 +64,7 @@ def draw_instance(
     ((20,), 1.0)
     """
     as_model(model)
-    value = float(model.check_control(as_float(model.control, control)))
+    value = float(model.check_control(as_float(model.control, at_control(model, control, named))))
     rng = np.random.Generator(np.random.PCG64(check_seed(seed)))
     planted = model.check_target("planted" if target is None else target) == "planted"
     return drawn(model, value, size, rng, planted)

@@ -14,6 +14,7 @@ from amp_theory.ingredients.paths.base import Path
 from amp_theory.interface.explorer.data import highest_strength
 from amp_theory.interface.explorer.tables import known_overlaps
 from amp_theory.models.base import Model
+from amp_theory.models.own_names import at_control
 from amp_theory.phases.diagram.compute import default_range, phase_diagram
 from amp_theory.phases.diagram.diagram import Diagram, as_diagram
 from amp_theory.phases.diagram.drawing import plot_diagram, target_title
@@ -96,6 +97,7 @@ def animate(
     frames: int = 80,
     frames_per_second: float = 16,
     overwrite: bool = False,
+    **named: float,
 ) -> Animation:
     """Write a film of the free entropy against the overlap while the strength of side information grows.
 
@@ -108,17 +110,15 @@ def animate(
         The model and the denoising path.
     file
         Where the film goes: .gif, or .mp4 if ffmpeg is installed.
-    control
-        The model's control; by default half way from the tricritical to the dynamical point (or to condensation, if
-        there is no dynamical point), so that the path crosses the first-order line.
+    control, **named
+        The model's control, also as temperature=...; by default half way from the tricritical to the dynamical point
+        (or to condensation, if there is none), so that the path crosses the first-order line.
     diagram
         Their phase diagram, if it is known already; its range must hold the control.
     frames
         Number of pictures, 2 to 1000.
-    frames_per_second
-        Pictures per second, 0.01 to 60.
-    overwrite
-        Whether an existing file is replaced.
+    frames_per_second, overwrite
+        Pictures per second, 0.01 to 60; whether an existing file is replaced.
 
     Returns
     -------
@@ -143,7 +143,7 @@ def animate(
     if not SLOWEST <= speed <= FASTEST:
         raise InputError(f"frames_per_second must lie in [{SLOWEST:g}, {FASTEST:g}], got {told(frames_per_second)}")
     writer = _writer(target.suffix.lower(), speed)
-    film = Film(*_prepare(model, path, control, diagram), frames)
+    film = Film(*_prepare(model, path, at_control(model, control, named, optional=True), diagram), frames)
     _write(target, writer, film)
     return Animation(target, film.control, frames, film.transition, film.jump, film.sentence())
 

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from amp_theory.equations_of_state.recovery import RECOVERY
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
+from amp_theory.models.own_names import at_control
 from amp_theory.phases.diagram.lines import LINES, crossing_error
 from amp_theory.phases.geometry.geometry import Branch, Coexistence, Geometry
 from amp_theory.phases.geometry.solved import SAFETY, check_pair, geometry_of
-from amp_theory.phases.points.fixed_points import regions
+from amp_theory.phases.points.fixed_points import of_each, regions
 from amp_theory.phases.points.thresholds import sharpener
 from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import as_float, one_of
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.results import Located, MissingPoint, MissingPointError, points_table, titled
 from amp_theory.tools.tables import ResultTable
+
+if TYPE_CHECKING:
+    from amp_theory.exact.digits.points import Sharpener
 
 
 class PointsOfLine(tuple[Located, ...]):
@@ -113,22 +118,34 @@ class PathTransitions(Reported):
         return points_table(self.title, labels, [point for *_, point in rows])
 
 
-def path_transitions(model: Model, path: Path, control: float, digits: int | None = None) -> PathTransitions:
-    """Return the spinodals and first-order transitions that a path meets at one control.
+@overload
+def path_transitions(
+    model: Model, path: Path, control: float | None = None, digits: int | None = None, **named: float
+) -> PathTransitions: ...
+@overload
+def path_transitions(
+    model: Model, path: Path, control: npt.ArrayLike | None = None, digits: int | None = None, **named: npt.ArrayLike
+) -> npt.NDArray[np.object_]: ...
+def path_transitions(
+    model: Model, path: Path, control: npt.ArrayLike | None = None, digits: int | None = None, **named: npt.ArrayLike
+) -> Any:
+    """Return the spinodals and first-order transitions that a path meets at a control, or at many.
 
     Parameters
     ----------
     model, path
         The model and the denoising path.
     control
-        The model's control, > 0.
+        The model's control, > 0: a number or an array.
     digits
         Significant digits, 1 to 50, of all strengths and overlaps; see `thresholds`.
+    **named
+        The control under the model's own name for it, such as temperature=0.7.
 
     Returns
     -------
-    PathTransitions
-        The points of every line, each with an error bound.
+    PathTransitions, or an array of them
+        The points of every line, each with an error bound.  For an array one of objects, of its shape.
 
     Raises
     ------
@@ -144,12 +161,22 @@ def path_transitions(model: Model, path: Path, control: float, digits: int | Non
     Examples
     --------
     >>> from amp_theory import Flow, IsingPSpin
-    >>> print(path_transitions(IsingPSpin(p=3), Flow(), control=0.70, digits=20).first_order[0].decimals["snr"])
+    >>> print(path_transitions(IsingPSpin(p=3), Flow(), temperature=0.70, digits=20).first_order[0].decimals["snr"])
     0.10139096067490375498
     """
     check_pair(model, path)
+    control = at_control(model, control, named)
     sharp = sharpener(model, path, digits)
-    control = as_float(model.control, control)
+
+    def at(c: float) -> PathTransitions:
+        return _transitions(model, path, c, sharp)
+
+    many = hasattr(control, "__len__") and not isinstance(control, str)
+    return of_each(at, model.check_control(control if many else as_float(model.control, control)))
+
+
+def _transitions(model: Model, path: Path, control: float, sharp: Sharpener | None) -> PathTransitions:
+    """Return what a path meets at one control, with more digits where a sharpener is given."""
     intensity = model.intensity(model.check_control(control)).reshape(1)
     geo = geometry_of(model, path).at(float(intensity[0]))
     iso = geo.coexistence(intensity)

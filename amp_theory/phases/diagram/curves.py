@@ -13,6 +13,7 @@ from amp_theory.equations_of_state.recovery import RECOVERY
 from amp_theory.equations_of_state.surface import Surface
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
+from amp_theory.models.own_names import at_control, at_point
 from amp_theory.phases.geometry.geometry import Branch, Geometry, joined
 from amp_theory.phases.geometry.solved import check_pair, geometry_of
 from amp_theory.phases.points.fixed_points import fixed_coordinates
@@ -104,16 +105,17 @@ class Isotherm(Reported):
 
 
 def equation_of_state(
-    model: Model, path: Path, control: float, max_strength: float | None = None, points: int = 400
-) -> Isotherm:
+    model: Model, path: Path, control: float | None = None, max_strength: float | None = None, points: int = 400,
+    **named: float,
+) -> Isotherm:  # fmt: skip
     """Return the strength that makes each overlap a fixed point, with its folds; source: arXiv:2308.14085.
 
     Parameters
     ----------
     model, path
         The model and the denoising path.
-    control
-        The model's control, > 0.
+    control, **named
+        The model's control, > 0, also under its own name, as temperature=0.7.
     max_strength
         Where the curve ends: for a flow 1.5 times the largest spinodal (or 4/rho if there is none) by
         default, else the limit of the path.
@@ -135,13 +137,13 @@ def equation_of_state(
     Examples
     --------
     >>> from amp_theory import Flow, SphericalPSpin
-    >>> curve = equation_of_state(SphericalPSpin(p=3), Flow(), control=0.64)
+    >>> curve = equation_of_state(SphericalPSpin(p=3), Flow(), temperature=0.64)
     >>> len(curve.folds)
     2
     """
     check_pair(model, path)
     points = integer_between("points", points, 2, MOST_POINTS)
-    control = as_float(model.control, control)
+    control = as_float(model.control, at_control(model, control, named))
     lam = model.intensity(model.check_control(control)).reshape(-1)
     geo = geometry_of(model, path).at(float(lam[0]))
     folds = _folds(geo.coexistence(lam).branches[0])
@@ -222,8 +224,9 @@ def _strengths(geo: Geometry, lam: Array, z: Array, top: float) -> Array:
 
 
 def free_entropy_curve(
-    model: Model, path: Path, control: float, strength: float, points: int = 400
-) -> tuple[Array, Array]:
+    model: Model, path: Path, control: float | None = None, strength: float | None = None, points: int = 400,
+    **named: float,
+) -> tuple[Array, Array]:  # fmt: skip
     """Return overlaps in (0, rho) and phi(q) = Psi(xi'(q), strength) - [q xi'(q) - xi(q)]/2 there.
 
     Its stationary points are the fixed points (and q = 0 where xi''(0) = 0).
@@ -236,6 +239,8 @@ def free_entropy_curve(
         One control > 0 and one strength >= 0.
     points
         Number of points, 2 to 100000.
+    **named
+        Control and strength under the names that the model and the path give them, such as temperature=0.7.
 
     Returns
     -------
@@ -259,6 +264,7 @@ def free_entropy_curve(
     ([0.25, 0.5, 0.75], [0.004511328, 0.005130509, 0.009625047])
     """
     check_pair(model, path)
+    control, strength = at_point(model, path, control, strength, named)
     lam = model.intensity(model.check_control(as_float(model.control, control)))
     eos = geometry_of(model, path).at(float(lam)).eos
     s = path.internal(path.check_strength(as_float(path.strength, strength)))

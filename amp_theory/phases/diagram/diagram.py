@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model, Target
+from amp_theory.models.own_names import at_control, at_point
 from amp_theory.phases.diagram.lines import Line
 from amp_theory.phases.geometry.geometry import MERGED, Coexistence, Geometry
 from amp_theory.phases.geometry.solved import geometry_of
@@ -94,7 +95,9 @@ class Diagram(Reported):
 
     # --- questions ---
 
-    def region(self, control: npt.ArrayLike, strength: npt.ArrayLike) -> Any:
+    def region(
+        self, control: npt.ArrayLike | None = None, strength: npt.ArrayLike | None = None, **named: npt.ArrayLike
+    ) -> Any:
         """Return easy, easy_metastable or hard at (control, strength), broadcast; an object array for arrays.
 
         None where the equations do not describe the target (see `reason`).  On a line it is the worse side.  On the
@@ -105,6 +108,8 @@ class Diagram(Reported):
         ----------
         control, strength
             The control > 0 and the strength >= 0, of shapes that broadcast.
+        **named
+            The same under the names that the model and the path give them, such as temperature=0.7.
 
         Returns
         -------
@@ -122,6 +127,7 @@ class Diagram(Reported):
         >>> phase_diagram(IsingPSpin(p=3), Flow()).region(control=0.70, strength=0.12)
         'hard'
         """
+        control, strength = at_point(self.model, self.path, control, strength, named)
         intensity, s = broadcast(self.model, self.path, control, strength)
         lam, internal = intensity.ravel(), s.ravel()
         valid = self._valid(lam)
@@ -148,15 +154,15 @@ class Diagram(Reported):
                 result[on] = "hard"
         return result
 
-    def sampler_succeeds(self, control: npt.ArrayLike) -> Any:
+    def sampler_succeeds(self, control: npt.ArrayLike | None = None, **named: npt.ArrayLike) -> Any:
         """Tell whether the sampler succeeds: whether the path meets no hard region at any strength > 0.
 
         True, False, or None where the theory has no answer (see `reason`); an object array for arrays.
 
         Parameters
         ----------
-        control
-            Controls > 0, any shape.
+        control, **named
+            Controls > 0, any shape; also under the model's own name, as temperature=0.7.
 
         Returns
         -------
@@ -168,17 +174,17 @@ class Diagram(Reported):
         InputError
             If a control is not positive.
         """
-        return self._answer(control, self._succeeds)
+        return self._answer(at_control(self.model, control, named), self._succeeds)
 
-    def first_failure_strength(self, control: npt.ArrayLike) -> Any:
+    def first_failure_strength(self, control: npt.ArrayLike | None = None, **named: npt.ArrayLike) -> Any:
         """Return the strength from which on the sampler fails; None where it does not, or theory has no answer.
 
         It is the first-order line, or zero where the hard region starts at the beginning of the path.
 
         Parameters
         ----------
-        control
-            Controls > 0, any shape.
+        control, **named
+            Controls > 0, any shape; also under the model's own name, as temperature=0.7.
 
         Returns
         -------
@@ -190,15 +196,15 @@ class Diagram(Reported):
         InputError
             If a control is not positive.
         """
-        return self._answer(control, self._failure)
+        return self._answer(at_control(self.model, control, named), self._failure)
 
-    def reason(self, control: float) -> str:
+    def reason(self, control: float | None = None, **named: float) -> str:
         """Return a sentence that explains `region` and `sampler_succeeds` at one control.
 
         Parameters
         ----------
-        control
-            One control > 0.
+        control, **named
+            One control > 0; also under the model's own name, as temperature=0.7.
 
         Returns
         -------
@@ -211,7 +217,7 @@ class Diagram(Reported):
             If it is no such number.
         """
         name, path = self.model.control, self.path
-        control = as_float(name, control)
+        control = as_float(name, at_control(self.model, control, named))
         intensity = self.model.intensity(self.model.check_control(control)).reshape(1)
         if not self._valid(intensity)[0]:
             return f"no verdict for the {self.target} measure at {name} = {float(control):g}: {self._described[1]}"

@@ -45,6 +45,7 @@ import numpy.typing as npt
 from amp_theory.equations_of_state.base import EquationOfState
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
+from amp_theory.models.own_names import resolved
 from amp_theory.phases.geometry.folds import CUSP_ACCURACY, Cusp, polished
 from amp_theory.phases.geometry.solved import SAFETY, geometry_of
 from amp_theory.phases.points.thresholds import thresholds
@@ -176,13 +177,15 @@ class TricriticalExpansion(Reported):
         """The jump of the overlap where a branch ends, at a spinodal, is this times sqrt(epsilon): 3 a."""
         return self.overlap_opening.times(3.0)
 
-    def lines(self, control: npt.ArrayLike) -> dict[str, dict[str, Array]]:
+    def lines(
+        self, control: npt.ArrayLike | None = None, **named: npt.ArrayLike
+    ) -> dict[str, dict[str, Array]]:  # fmt: skip
         """Return the leading terms of the three lines at controls on the side with transitions.
 
         Parameters
         ----------
-        control
-            Controls, any shape.
+        control, **named
+            Controls, any shape; also under the model's own name, as temperature=0.66.
 
         Returns
         -------
@@ -203,6 +206,7 @@ class TricriticalExpansion(Reported):
         [0.115867, 0.1175, 0.119133]
         """
         side = "<=" if self.direction < 0 else ">="
+        control = resolved({"control": self.control}, {"control": control}, named)["control"]
         values = as_array(self.control, control, f"{side} {self.point.control:.12g}")
         epsilon = self.direction * (values - self.point.control)
         good = (epsilon >= 0) & (values > 0) & (values <= FARTHEST)

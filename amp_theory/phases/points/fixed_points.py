@@ -7,7 +7,9 @@ folds counts them, a bracketed Newton iteration finds them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -16,15 +18,20 @@ from amp_theory.equations_of_state.base import TINY, EquationOfState
 from amp_theory.equations_of_state.surface import Errors, Surface
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
+from amp_theory.models.own_names import at_point
 from amp_theory.phases.geometry.branches import follow
 from amp_theory.phases.geometry.folds import locate
 from amp_theory.phases.geometry.geometry import Geometry, joined
-from amp_theory.phases.geometry.solved import SAFETY, geometry_of
+from amp_theory.phases.geometry.solved import SAFETY, check_pair, geometry_of
 from amp_theory.phases.points.thresholds import sharpener
 from amp_theory.tools.arrays import EPS, Array, Bools
 from amp_theory.tools.errors import InputError, told
 from amp_theory.tools.fixed_points import FixedPoint, FixedPoints, Kind
 
+if TYPE_CHECKING:
+    from amp_theory.exact.digits.points import Sharpener
+
+Item = TypeVar("Item")
 #: where next to q = rho roots are looked for, in units of 1/variance
 FARTHEST_ROOT = 1e40
 
@@ -194,7 +201,10 @@ def regions(geo: Geometry, intensity: Array, strength: Array) -> npt.NDArray[np.
     return np.where(view.count == 1, "easy", np.where(hard, "hard", "easy_metastable"))
 
 
-def uninformed_overlap(model: Model, path: Path, control: npt.ArrayLike, strength: npt.ArrayLike) -> Array:
+def uninformed_overlap(
+    model: Model, path: Path, control: npt.ArrayLike | None = None, strength: npt.ArrayLike | None = None,
+    **named: npt.ArrayLike,
+) -> Array:  # fmt: skip
     """Return the overlap state evolution reaches from zero overlap, broadcast over control and strength.
 
     It is what AMP, and a sampler with the best efficient denoiser, has at large size.  At zero strength it
@@ -206,6 +216,8 @@ def uninformed_overlap(model: Model, path: Path, control: npt.ArrayLike, strengt
         The model and the denoising path.
     control, strength
         The control > 0 and the strength >= 0, of shapes that broadcast.
+    **named
+        Control and strength under the names that the model and the path give them, such as temperature=0.7.
 
     Returns
     -------
@@ -227,15 +239,18 @@ def uninformed_overlap(model: Model, path: Path, control: npt.ArrayLike, strengt
     >>> informed_overlap(IsingPSpin(p=3), Flow(), control=0.7, strength=[0.05, 0.12]).round(9).tolist()
     [0.056513502, 0.724855205]
     """
-    return _branch_overlap(model, path, control, strength, first=True)
+    return _branch_overlap(model, path, *at_point(model, path, control, strength, named), first=True)
 
 
-def informed_overlap(model: Model, path: Path, control: npt.ArrayLike, strength: npt.ArrayLike) -> Array:
+def informed_overlap(
+    model: Model, path: Path, control: npt.ArrayLike | None = None, strength: npt.ArrayLike | None = None,
+    **named: npt.ArrayLike,
+) -> Array:  # fmt: skip
     """Return the overlap state evolution reaches from full overlap, broadcast over control and strength.
 
     Parameters
     ----------
-    model, path, control, strength
+    model, path, control, strength, **named
         As for `uninformed_overlap`.
 
     Returns
@@ -252,7 +267,7 @@ def informed_overlap(model: Model, path: Path, control: npt.ArrayLike, strength:
     --------
     uninformed_overlap : With an example of both.
     """
-    return _branch_overlap(model, path, control, strength, first=False)
+    return _branch_overlap(model, path, *at_point(model, path, control, strength, named), first=False)
 
 
 def _branch_overlap(model: Model, path: Path, control: npt.ArrayLike, strength: npt.ArrayLike, first: bool) -> Array:
@@ -263,24 +278,37 @@ def _branch_overlap(model: Model, path: Path, control: npt.ArrayLike, strength: 
     return view.overlap[np.arange(len(column)), column].reshape(intensity.shape)
 
 
-def fixed_points(model: Model, path: Path, control: float, strength: float, digits: int | None = None) -> FixedPoints:
-    """Find every fixed point of state evolution at one control and strength.
+@overload
+def fixed_points(
+    model: Model, path: Path, control: float | None = None, strength: float | None = None, digits: int | None = None,
+    **named: float,
+) -> FixedPoints: ...  # fmt: skip
+@overload
+def fixed_points(
+    model: Model, path: Path, control: npt.ArrayLike | None = None, strength: npt.ArrayLike | None = None,
+    digits: int | None = None, **named: npt.ArrayLike,
+) -> npt.NDArray[np.object_]: ...  # fmt: skip
+def fixed_points(
+    model: Model, path: Path, control: npt.ArrayLike | None = None, strength: npt.ArrayLike | None = None,
+    digits: int | None = None, **named: npt.ArrayLike,
+) -> Any:  # fmt: skip
+    """Find every fixed point of state evolution at a control and a strength, or at many.
 
     Parameters
     ----------
     model, path
         The model and the denoising path.
-    control
-        The model's control (temperature, noise, ...), > 0.
-    strength
-        The path's strength (snr, revealed, retention), >= 0.
+    control, strength
+        The model's control, > 0, and the path's strength, >= 0; numbers, or arrays of shapes that broadcast.
     digits
         Significant digits of overlap, free entropy and mmse, 1 to 50, in `decimals`; see `thresholds`.
+    **named
+        Control and strength under the names that the model and the path give them, such as temperature=0.7.
 
     Returns
     -------
-    FixedPoints
-        Sorted by overlap; stable and unstable ones alternate.
+    FixedPoints, or an array of them
+        Sorted by overlap; stable and unstable ones alternate.  For arrays one of objects, of the broadcast shape.
 
     Raises
     ------
@@ -296,12 +324,37 @@ def fixed_points(model: Model, path: Path, control: float, strength: float, digi
     Examples
     --------
     >>> from amp_theory import Flow, IsingPSpin
-    >>> [p.kind for p in fixed_points(IsingPSpin(p=3), Flow(), control=0.70, strength=0.12)]
+    >>> [p.kind for p in fixed_points(IsingPSpin(p=3), Flow(), temperature=0.70, snr=0.12)]
     ['uninformed', 'unstable', 'informed']
+    >>> [len(points) for points in fixed_points(IsingPSpin(p=3), Flow(), control=0.70, strength=[0.05, 0.12])]
+    [1, 3]
     """
+    check_pair(model, path)
+    control, strength = at_point(model, path, control, strength, named)
     sharp = sharpener(model, path, digits)
+
+    def at(c: float, s: float) -> FixedPoints:
+        return _fixed_points(model, path, c, s, sharp)
+
+    broadcast(model, path, control, strength)
+    return of_each(at, control, strength)
+
+
+def of_each(function: Callable[..., Item], *values: npt.ArrayLike) -> Item | npt.NDArray[np.object_]:
+    """Return what a function of numbers returns, for arrays that broadcast an array of that."""
+    arrays = np.broadcast_arrays(*values)
+    if not arrays[0].ndim:
+        return function(*map(float, arrays))
+    found = np.empty(arrays[0].shape, dtype=object)
+    for index in np.ndindex(found.shape):
+        found[index] = function(*(float(a[index]) for a in arrays))
+    return found
+
+
+def _fixed_points(model: Model, path: Path, control: float, strength: float, sharp: Sharpener | None) -> FixedPoints:
+    """Return the fixed points at one control and strength, with more digits where a sharpener is given."""
     geo = geometry_of(model, path)
-    intensity, s = single("fixed_points", model, path, control, strength)
+    intensity, s = broadcast(model, path, control, strength)
     lam, internal = intensity.reshape(1), s.reshape(1)
     geo = geo.at(float(lam[0]))
     z = fixed_coordinates(geo, lam, internal)[0]
@@ -310,7 +363,7 @@ def fixed_points(model: Model, path: Path, control: float, strength: float, digi
     null = geo.eos.symmetric and internal[0] == 0
     below = bool(lam[0] <= geo.eos.start)
     # at a strength too small for doubles q = 0 stands for the stable fixed point next to it; an unstable one is gone
-    null = null and (below or np.all(np.asarray(strength) == 0))
+    null = null and (below or strength == 0)
     stable = [*([below] if null else []), *(f.fold > 0).tolist()]
     evidence = geo.eos.evidence(lam, strength)
     bounds = geo.eos.errors(f)
@@ -321,8 +374,8 @@ def fixed_points(model: Model, path: Path, control: float, strength: float, digi
         replace(p, stable=good, kind=kind) for p, good, kind in zip(points, stable, _kinds(stable), strict=True)
     )
     if sharp is not None:
-        named = tuple(sharp.fixed_point(p, float(control), float(strength)) for p in named)
-    return FixedPoints(named, float(control), float(strength), str(regions(geo, lam, internal)[0]))
+        named = tuple(sharp.fixed_point(p, control, strength) for p in named)
+    return FixedPoints(named, control, strength, str(regions(geo, lam, internal)[0]))
 
 
 def _point(f: Surface, bounds: Errors, k: int, evidence: float, entropy: float) -> FixedPoint:

@@ -11,6 +11,7 @@ from amp_theory.equations_of_state.base import EquationOfState
 from amp_theory.equations_of_state.choose import equation_of_state_of
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
+from amp_theory.models.own_names import at_point
 from amp_theory.phases.geometry.solved import check_pair
 from amp_theory.phases.points.fixed_points import single
 from amp_theory.tools.arrays import Array
@@ -63,8 +64,8 @@ class StateEvolution(Reported):
 
 
 def state_evolution(
-    model: Model, path: Path, control: float, strength: float, start: str | float = "uninformed", max_steps: int = 1000,
-    tolerance: float = 1e-12,
+    model: Model, path: Path, control: float | None = None, strength: float | None = None,
+    start: str | float = "uninformed", max_steps: int = 1000, tolerance: float = 1e-12, **named: float,
 ) -> StateEvolution:  # fmt: skip
     """Iterate q <- G(xi'(q), strength), the overlap of AMP in successive iterations at large size.
 
@@ -74,8 +75,8 @@ def state_evolution(
 
     Parameters
     ----------
-    model, path, control, strength
-        As for `fixed_points`.
+    model, path, control, strength, **named
+        As for `fixed_points`, one control and one strength.
     start
         "uninformed" (q = (E s)^2, or just above it where q = 0 is an unstable fixed point), "informed"
         (q = rho, or just below it where that is an unstable fixed point), or an overlap in [0, rho].
@@ -113,6 +114,7 @@ def state_evolution(
     """
     check_pair(model, path)
     eos = equation_of_state_of(model, path)
+    control, strength = at_point(model, path, control, strength, named)
     intensity, s = single("state_evolution", model, path, control, strength)
     begin = _checked_start(start, eos.prior.second_moment)
     tolerance = positive("tolerance", tolerance)

@@ -1,0 +1,185 @@
+"""What a sweep can be asked for, and the answers at one place as plain data.
+
+| quantities | need | come from |
+|---|---|---|
+| the special points, together `thresholds` | nothing | `thresholds` |
+| informed_spinodal, first_order, uninformed_spinodal, together `path_transitions` | a control | `path_transitions` |
+| first_failure_strength, sampler_succeeds | a control | a `Diagram` |
+| region | a control and a strength | a `Diagram` |
+| uninformed, informed, equilibrium, together `fixed_points` | a control and a strength | `fixed_points` |
+| uninformed_overlap, informed_overlap | a control and a strength | the functions of these names |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from amp_theory.ingredients.paths.base import Path
+from amp_theory.models.base import Model
+from amp_theory.phases.diagram.along_path import path_transitions
+from amp_theory.phases.diagram.diagram import Diagram
+from amp_theory.phases.diagram.lines import LINES
+from amp_theory.phases.geometry.solved import check_pair
+from amp_theory.phases.points.fixed_points import fixed_points, informed_overlap, uninformed_overlap
+from amp_theory.phases.points.thresholds import thresholds
+from amp_theory.tools.errors import InputError, NumericalError, as_list, unknown_name
+from amp_theory.tools.reports import plain
+from amp_theory.tools.results import POINTS, Thresholds
+
+#: what makes a row a failed one instead of ending the sweep
+FAILURES = (InputError, NumericalError)
+
+
+@dataclass(frozen=True)
+class Place:
+    """One row of a sweep: a model, a path, and the control and the strength if there are any."""
+
+    model: Model
+    path: Path
+    control: float | None = None
+    strength: float | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A number, text or point as plain data, or the reason why there is none."""
+
+    found: Any
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What must be known for it, which coordinate stands for all, and how it is picked from what is solved at once."""
+
+    needs: tuple[str, ...]
+    main: str | None
+    solve: Callable[[Place], Any]
+    pick: Callable[[Any, Place], Answer]
+
+
+def _special(place: Place) -> Thresholds:
+    check(place.model, place.path)
+    return special_points_of(place.model, place.path)
+
+
+@lru_cache(maxsize=16)
+def special_points_of(model: Model, path: Path) -> Thresholds:
+    """Return the special points, which all controls and strengths of a model share."""
+    return thresholds(model, path)
+
+
+def _verdicts(place: Place) -> Diagram:
+    """Return a diagram without lines, which answers about any control."""
+    special = _special(place)
+    return Diagram(
+        model=place.model, path=place.path, control_range=(place.control or 0.0,) * 2, points=0,
+        target=place.model.target, lines={}, thresholds=special, provenance={},
+    )  # fmt: skip
+
+
+def _transitions(place: Place) -> dict[str, Any]:
+    return path_transitions(place.model, place.path, _given(place.control)).to_dict()
+
+
+def _fixed(place: Place) -> Any:
+    return fixed_points(place.model, place.path, _given(place.control), _given(place.strength))
+
+
+def _given(value: float | None) -> float:
+    assert value is not None
+    return value
+
+
+def _point(name: str) -> Quantity:
+    def pick(special: Thresholds, _: Place) -> Answer:
+        point = special.points()[name]
+        return Answer(None, special.reasons[name]) if point is None else Answer(point.to_dict())
+
+    return Quantity((), "control", _special, pick)
+
+
+def _line(name: str) -> Quantity:
+    def pick(data: dict[str, Any], _: Place) -> Answer:
+        return Answer(data[name][0]) if data[name] else Answer(None, data["reasons"][name])
+
+    return Quantity(("control",), "strength", _transitions, pick)
+
+
+def _verdict(method: str, *needs: str) -> Quantity:
+    def pick(diagram: Diagram, place: Place) -> Answer:
+        control = _given(place.control)
+        answer = getattr(diagram, method)(*(_given(getattr(place, name)) for name in needs))
+        return Answer(answer, diagram.reason(control) if answer is None else None)
+
+    return Quantity(needs, None, _verdicts, pick)
+
+
+def _branch(name: str) -> Quantity:
+    return Quantity(
+        ("control", "strength"), "overlap", _fixed, lambda found, _: Answer(getattr(found, name).to_dict())
+    )  # fmt: skip
+
+
+def _overlap(function: Callable[..., Any]) -> Quantity:
+    def solve(place: Place) -> float:
+        return float(function(place.model, place.path, place.control, place.strength))
+
+    return Quantity(("control", "strength"), None, solve, lambda found, _: Answer(found))
+
+
+QUANTITIES: dict[str, Quantity] = {
+    **{name: _point(name) for name in POINTS},
+    **{name: _line(name) for name in LINES},
+    "first_failure_strength": _verdict("first_failure_strength", "control"),
+    "sampler_succeeds": _verdict("sampler_succeeds", "control"),
+    "region": _verdict("region", "control", "strength"),
+    **{name: _branch(name) for name in ("uninformed", "informed", "equilibrium")},
+    "uninformed_overlap": _overlap(uninformed_overlap),
+    "informed_overlap": _overlap(informed_overlap),
+}
+#: several quantities by one name
+GROUPS: dict[str, tuple[str, ...]] = {
+    "thresholds": POINTS, "path_transitions": LINES, "fixed_points": ("uninformed", "informed", "equilibrium"),
+}  # fmt: skip
+
+
+def check_quantities(names: Any) -> tuple[str, ...]:
+    """Return the names of quantities, groups written out, or raise an `UnknownNameError`."""
+    wanted = [names] if isinstance(names, str) else as_list("quantities", names, "names")
+    if not wanted:
+        raise InputError("quantities must name at least one, such as 'thresholds'")
+    found: list[str] = []
+    for name in wanted:
+        if not isinstance(name, str) or name not in (*GROUPS, *QUANTITIES):
+            raise unknown_name("quantity", name, [*GROUPS, *QUANTITIES])
+        found += GROUPS.get(name, (name,))
+    return tuple(dict.fromkeys(found))
+
+
+def answers_at(place: Place, quantities: Sequence[str]) -> dict[str, Any]:
+    """Return plain data: what was found, the reasons for what does not exist, and the first failure."""
+    solved: dict[Any, Any] = {}
+    found: dict[str, Any] = {}
+    reasons: dict[str, str] = {}
+    failure: str | None = None
+    for name in quantities:
+        quantity = QUANTITIES[name]
+        try:
+            if quantity.solve not in solved:
+                solved[quantity.solve] = None
+                solved[quantity.solve] = quantity.solve(place)
+            if solved[quantity.solve] is None:  # it has failed for another quantity
+                continue
+            answer = quantity.pick(solved[quantity.solve], place)
+        except FAILURES as error:
+            failure = failure or str(error)
+            continue
+        if answer.reason is None:
+            found[name] = plain(answer.found)
+        else:
+            reasons[name] = answer.reason
+    return {"found": found, "reasons": reasons, "failure": failure}
