@@ -62,7 +62,7 @@ class Quantity:
 
 
 def _special(place: Place) -> Thresholds:
-    check(place.model, place.path)
+    check_pair(place.model, place.path)
     return special_points_of(place.model, place.path)
 
 
