@@ -14,6 +14,7 @@ coefficients c_k of P_j/Z_j(0):
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,6 +47,8 @@ TOLERANCE, HALVINGS = np.array([1e-12, 1e-11, 1e-9]), 6
 NO_COEFFICIENT, NOTHING = 1e-11, 1e-280
 #: how far likelihoods that mirror each other may differ, relative to their largest values
 MIRRORED = 1e-14
+#: how often panels are halved towards a breakpoint
+GRADED = 36
 #: numbers of a block of the kernel's matrix
 BLOCK = 4_000_000
 
@@ -212,9 +215,23 @@ class TabulatedLikelihood:
         return self.values.reshape(len(self.panels), ORDER, -1)
 
     @cached_property
-    def _smooth_values(self) -> Array:
-        """P at the nodes of the smooth panels, shape (panels, ORDER, outcomes)."""
-        return self.law(panel_nodes(self.smooth)[0].ravel()).reshape(len(self.smooth), ORDER, -1)
+    def _fine(self) -> Array:
+        """The smooth panels, graded towards breakpoints, at which P may vanish like any power."""
+        shares = np.append(0.0, 2.0 ** np.arange(-GRADED, 1))
+        panels = []
+        for lower, upper in self.smooth.tolist():
+            edges, width = [lower, upper], upper - lower
+            if lower in self.breakpoints:
+                edges += (lower + width * shares).tolist()
+            if upper in self.breakpoints:
+                edges += (upper - width * shares).tolist()
+            panels += list(itertools.pairwise(sorted(set(edges))))
+        return np.array(panels)
+
+    @cached_property
+    def _fine_values(self) -> Array:
+        """P at the nodes of the fine panels, shape (panels, ORDER, outcomes)."""
+        return self.law(panel_nodes(self._fine)[0].ravel()).reshape(len(self._fine), ORDER, -1)
 
     def _cover(self, lower: float, upper: float, root: float) -> _Cover:
         """Return quadrature over [lower, upper]: on panels that are narrow enough, and on pieces of smooth ones."""
@@ -222,15 +239,15 @@ class TabulatedLikelihood:
         narrow = self.panels[:, 1] - self.panels[:, 0] <= PIECE * root
         direct = np.flatnonzero(meets & narrow)
         z, weight = panel_nodes(self.panels[direct])
-        inside = np.searchsorted(self.panels[:, 0], self.smooth[:, 0], side="right") - 1
-        which = np.flatnonzero((self.smooth[:, 1] > lower) & (self.smooth[:, 0] < upper) & ~narrow[inside])
-        wide = self.smooth[which]
+        inside = np.searchsorted(self.panels[:, 0], self._fine[:, 0], side="right") - 1
+        which = np.flatnonzero((self._fine[:, 1] > lower) & (self._fine[:, 0] < upper) & ~narrow[inside])
+        wide = self._fine[which]
         clipped = np.clip(wide, lower, upper)
         number = np.maximum(np.ceil((clipped[:, 1] - clipped[:, 0]) / (PIECE * root)), 1).astype(int)
         pieces, measure = panel_nodes(cut(clipped, number))
         start, width = (np.repeat(x, number)[:, None] for x in (wide[:, 0], wide[:, 1] - wide[:, 0]))
         basis = legendre.legvander(2 * (pieces - start) / width - 1, ORDER - 1) @ ANALYSIS
-        values = np.concatenate([self._panel_values[direct], self._smooth_values[which]]).reshape(-1, len(self.weights))
+        values = np.concatenate([self._panel_values[direct], self._fine_values[which]]).reshape(-1, len(self.weights))
         first = np.cumsum(number) - number
         return _Cover(np.append(z, pieces), weight.ravel(), measure[..., None] * basis, first, values)
 
