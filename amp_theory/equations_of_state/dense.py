@@ -404,7 +404,7 @@ class DenseEquationOfState(EquationOfState):
 
     def _steepest_at(self, overlap: Array, gap: Array) -> float:
         """Return d log A'/d log q at one overlap and gap."""
-        return float((overlap * self.coupling.scaled_ratios(overlap, np.maximum(gap, TINY))[1])[0])
+        return float((overlap * self.coupling.at(overlap, np.maximum(gap, TINY), 1 / overlap).curvature_x)[0])
 
     @cached_property
     def _next_to_zero(self) -> Array:

@@ -81,14 +81,13 @@ def large_snr(density: Density, panels: Array, kinks: Array, total: float, x: fl
         inside = _in_layer(density, panels, kinks, lower, upper, root)
         part, error = _integrated(*inside)
         sums, errors = sums + part / root, errors + error / root
-    mass = sums[0]
-    mean_log, tau, square, curvature, size = sums[1:] / mass
+    mass = float(sums[0])
+    mean_log, tau, square, curvature, size = (sums[1:] / mass).tolist()
     entropy = math.log(mass) - mean_log
     information = entropy + 0.5 * math.log(x) - 0.5 * math.log(2 * math.pi * math.e)
     rounding = EPS * (64 + 4 * (abs(entropy) + math.log(x)) / abs(information))
     scale = mass * np.array([abs(information), tau, square, size, size])
-    error = float((errors[1:] / scale).max())
-    error += 4 * abs(mass / total - 1) + rounding
+    error = float((errors[1:] / scale).max()) + 4 * abs(mass / total - 1) + rounding
     return information, tau / x, square / x**2, curvature / x**3, error
 
 
@@ -109,7 +108,7 @@ def _between(panels: Array, layers: list[tuple[float, float]]) -> Array:
     edges = np.array([-np.inf, *np.ravel(layers), np.inf]).reshape(-1, 2)
     lower = np.maximum(panels[:, None, 0], edges[:, 0])
     upper = np.minimum(panels[:, None, 1], edges[:, 1])
-    return np.stack([lower, upper], axis=-1)[upper > lower]
+    return np.asarray(np.stack([lower, upper], axis=-1)[upper > lower])
 
 
 def _in_layer(

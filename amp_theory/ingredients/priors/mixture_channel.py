@@ -39,8 +39,6 @@ UNDERFLOW = 745.0
 KNOWN, CANCEL = 0.2, 50.0
 #: pairs of components times snr that are worked on together, to stay within a cache
 PLACES = 200_000
-#: windows, owners and reference points, and more
-Found = tuple[Rows, Index, *tuple[Array, ...]]
 #: each integrand is judged by its own integral, M'' by its size
 MEASURES = (0, 1, 2, 3, 5, 5)
 
@@ -179,7 +177,7 @@ def _highest_meeting(first: Array, second: Array, apart: Array, totals: tuple[Ar
         with np.errstate(all="ignore"):
             crossing = first - 0.5 * ((first - second + drop) / apart) ** 2
         best = np.maximum(np.minimum(first, second - drop), np.minimum(first - drop, second))
-        return np.fmax(best, crossing)
+        return np.asarray(np.fmax(best, crossing))
     a = 0.5 * (1 / totals[1] - 1 / totals[0])
     b = -apart / totals[1]
     c = first - second + apart**2 / (2 * totals[1])
@@ -221,8 +219,8 @@ def _merged(mixture: Mixture, x: Array, lower: Array, upper: Array, rate: Array)
     The intervals have shape (intervals, n); a window of y = sqrt(x) reference + t belongs to one x, its owner.
     The integrand is analytic up to a distance a at which no two components' phases, which part at the `rate` of an
     interval, differ by pi.  A step h then errs by exp(-2 pi a/h + a^2/2), a^2/2 from the growth of a unit Gaussian off
-    the real axis.  Phases of many components hardly ever differ so; what a first step of FIRST leaves is seen and halved,
-    as no posterior changes over less between places where it counts.
+    the real axis.  Phases of many components hardly ever differ so; what a first step of FIRST leaves is seen and
+    halved, as no posterior changes over less between places where it counts.
     """
     order = np.argsort(lower, axis=0)
     starts = np.take_along_axis(lower, order, axis=0).T
@@ -246,19 +244,24 @@ def _merged(mixture: Mixture, x: Array, lower: Array, upper: Array, rate: Array)
     return rows, own, centre / np.sqrt(x[own])
 
 
-def _few_by_few(find: Callable[[Mixture, Array], Found], mixture: Mixture, x: Array) -> Found:
-    """Return windows, owners, reference points and what else there is, for a few x at a time where pairs are many."""
+def _few_by_few(
+    find: Callable[[Mixture, Array], tuple[Rows, Index, Array, Array]], mixture: Mixture, x: Array
+) -> tuple[Rows, Index, Array, Array]:
+    """Return windows, owners, reference points and log scales, for a few x at a time where pairs are many."""
     most = max(PLACES // max(len(mixture.pairs[0]), 1), 1)
     found = [find(mixture, x[start : start + most]) for start in range(0, len(x), most)]
-    rows, own, *others = zip(*found, strict=True)
+    rows, own, reference, highest = zip(*found, strict=True)
     owners = np.concatenate([part + i * most for i, part in enumerate(own)])
     joined = (np.concatenate([getattr(r, f.name) for r in rows]) for f in fields(Rows))
-    return Rows(*joined), owners, *map(np.concatenate, others)
+    return Rows(*joined), owners, np.concatenate(reference), np.concatenate(highest)
 
 
 def _wide_rows(mixture: Mixture, x: Array) -> tuple[Rows, Index, Array]:
     """Windows that hold all the mass of y."""
-    rate = _rates(mixture, x, *_pair_intervals(mixture, x)[:2]).max(axis=0)
+    if len(mixture.means) > MANY:
+        rate = np.full(x.shape, np.inf)
+    else:
+        rate = _rates(mixture, x, *_pair_intervals(mixture, x)[:2]).max(axis=0)
     centre = np.sqrt(x) * mixture.means[:, None]
     reach = np.sqrt(2 * TAIL * (1 + x * mixture.variances[:, None])) + 0.5
     return _merged(mixture, x, centre - reach, centre + reach, np.broadcast_to(rate, reach.shape))
@@ -306,7 +309,7 @@ def _small(centred: Mixture, where: Index, result: dict[str, Array]) -> None:
     if not len(where):
         return
     x = result["snr"][where]
-    rows, own, reference = _few_by_few(_wide_rows, centred, x)
+    rows, own, reference = _wide_rows(centred, x)
 
     def integrand(r: Index, t: Array) -> Array:
         at = x[own[r]]
@@ -324,7 +327,7 @@ def _sparse(centred: Mixture, where: Index, result: dict[str, Array]) -> None:
     if not len(where):
         return
     x = result["snr"][where]
-    rows, own, reference = _few_by_few(_wide_rows, centred, x)
+    rows, own, reference = _wide_rows(centred, x)
 
     def integrand(r: Index, t: Array) -> Array:
         return sparse_integrand(centred.components, x[own[r]], reference[r], t)
