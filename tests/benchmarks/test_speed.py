@@ -127,7 +127,7 @@ def test_thresholds_of_a_users_model(benchmark, model):
     def run() -> at.Thresholds:
         return at.thresholds(model(), at.Flow())
 
-    benchmark.pedantic(run, setup=forget_all, rounds=2)
+    benchmark.pedantic(run, setup=forget_all, rounds=1)
 
 
 def run_python(*arguments: str) -> str:
