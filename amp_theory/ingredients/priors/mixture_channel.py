@@ -29,7 +29,7 @@ from amp_theory.tools.quadrature import Rows, trapezoid
 TAIL = 42.0
 #: twice the first step aims at a discretisation error e^-STRIP, the first step at its square
 STRIP = 30.0
-#: that many components start from a step of FIRST at least
+#: more components than MANY start from a step of FIRST
 MANY, FIRST = 24, 0.16
 #: up to x s^2 = WIDE the formulas for small x serve, up to x Var s = LITTLE those for psi and M
 WIDE, LITTLE = 12.0, 1.0
@@ -213,28 +213,33 @@ def _rates(mixture: Mixture, x: Array, lower: Array, upper: Array) -> Array:
     return rate
 
 
-def _merged(mixture: Mixture, x: Array, lower: Array, upper: Array, rate: Array) -> tuple[Rows, Index, Array]:
+def _merged(mixture: Mixture, x: Array, lower: Array, upper: Array, rate: Array | None) -> tuple[Rows, Index, Array]:
     """Merge intervals of y that meet (half the axis does for a symmetric prior): windows, owners, reference points.
 
     The intervals have shape (intervals, n); a window of y = sqrt(x) reference + t belongs to one x, its owner.
     The integrand is analytic up to a distance a at which no two components' phases, which part at the `rate` of an
     interval, differ by pi.  A step h then errs by exp(-2 pi a/h + a^2/2), a^2/2 from the growth of a unit Gaussian off
-    the real axis.  Phases of many components hardly ever differ so; what a first step of FIRST leaves is seen and
-    halved, as no posterior changes over less between places where it counts.
+    the real axis.  Phases of many components hardly ever differ so, and have no rate: what a first step of FIRST leaves
+    is seen and halved, as no posterior changes over less between places where it counts.
     """
-    order = np.argsort(lower, axis=0)
-    starts = np.take_along_axis(lower, order, axis=0).T
-    ends = np.maximum.accumulate(np.take_along_axis(upper, order, axis=0).T, axis=1)
+    if rate is None:  # what is covered does not depend on which start belongs to which end
+        starts = np.sort(lower, axis=0).T
+        ends = np.sort(np.where(lower < upper, upper, upper.max(axis=0)), axis=0).T
+    else:
+        order = np.argsort(lower, axis=0)
+        starts = np.take_along_axis(lower, order, axis=0).T
+        ends = np.maximum.accumulate(np.take_along_axis(upper, order, axis=0).T, axis=1)
     first = np.isfinite(starts)
     first[:, 1:] &= starts[:, 1:] > ends[:, :-1]
     place = np.flatnonzero(first)
     start, end = starts.ravel()[place], ends.ravel()[np.append(place[1:], first.size) - 1]
     own = place // starts.shape[1]
-    fastest = np.maximum.reduceat(np.take_along_axis(rate, order, axis=0).T.ravel(), place)
-    strip = np.minimum(np.pi / np.maximum(fastest, 1e-3), np.sqrt(2 * STRIP))
-    step = np.pi * strip / (STRIP + strip**2 / 2)
-    if len(mixture.means) > MANY:
-        step = np.maximum(step, FIRST)
+    if rate is None:
+        step = np.full(len(place), FIRST)
+    else:
+        fastest = np.maximum.reduceat(np.take_along_axis(rate, order, axis=0).T.ravel(), place)
+        strip = np.minimum(np.pi / np.maximum(fastest, 1e-3), np.sqrt(2 * STRIP))
+        step = np.pi * strip / (STRIP + strip**2 / 2)
     if mixture.symmetric:
         keep = end > 0
         start, end, own, step = start[keep], end[keep], own[keep], step[keep]
@@ -258,19 +263,20 @@ def _few_by_few(
 
 def _wide_rows(mixture: Mixture, x: Array) -> tuple[Rows, Index, Array]:
     """Windows that hold all the mass of y."""
-    if len(mixture.means) > MANY:
-        rate = np.full(x.shape, np.inf)
-    else:
-        rate = _rates(mixture, x, *_pair_intervals(mixture, x)[:2]).max(axis=0)
     centre = np.sqrt(x) * mixture.means[:, None]
     reach = np.sqrt(2 * TAIL * (1 + x * mixture.variances[:, None])) + 0.5
-    return _merged(mixture, x, centre - reach, centre + reach, np.broadcast_to(rate, reach.shape))
+    rate = None
+    if len(mixture.means) <= MANY:
+        highest = _rates(mixture, x, *_pair_intervals(mixture, x)[:2]).max(axis=0)
+        rate = np.broadcast_to(highest, reach.shape)
+    return _merged(mixture, x, centre - reach, centre + reach, rate)
 
 
 def _overlap_rows(mixture: Mixture, x: Array) -> tuple[Rows, Index, Array, Array]:
     """Windows where components overlap, and the log scale of the integrands for every x."""
     lower, upper, highest = _pair_intervals(mixture, x)
-    return (*_merged(mixture, x, lower, upper, _rates(mixture, x, lower, upper)), highest)
+    rate = _rates(mixture, x, lower, upper) if len(mixture.means) <= MANY else None
+    return (*_merged(mixture, x, lower, upper, rate), highest)
 
 
 # --- the regimes -------------------------------------------------------------------------------------------
