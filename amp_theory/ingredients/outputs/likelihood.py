@@ -355,8 +355,9 @@ def _scaled_table(channel: Channel, second_moment: float) -> ScaledTable:
             )
         return values
 
+    powers = Powers(likelihood.exponent - 1, high)
     response(1 - PROBE, PROBE)  # what is too rough shows here, and need not cost a table
-    return build_table(response, Powers(likelihood.exponent - 1, high), SPLITS)
+    return build_table(response, powers, SPLITS)
 
 
 def _check_normalised(total: float, where: str, allowed: float) -> None:
