@@ -395,10 +395,16 @@ class DenseEquationOfState(EquationOfState):
             steepest, fixed = self.coupling.steepest(self.prior.second_moment)
             while upper < 1e12 * unit:
                 v = self.prior.table(np.array([upper]))
-                if steepest * upper * v.slope[0] < 0.2 * v.overlap[0] and fixed * v.slope[0] < 0.2:
+                # next to a kink of a likelihood the slope grows without bound, but only as the gap closes
+                kappa = steepest if np.isfinite(steepest) else self._steepest_at(v.overlap, v.mmse)
+                if kappa * upper * v.slope[0] < 0.2 * v.overlap[0] and fixed * v.slope[0] < 0.2:
                     break
                 upper *= 4
         return np.concatenate([self._next_to_zero[:-1], self.geometric(self._next_to_zero[-1], upper, PER_OCTAVE)])
+
+    def _steepest_at(self, overlap: Array, gap: Array) -> float:
+        """Return d log A'/d log q at one overlap and gap."""
+        return float((overlap * self.coupling.at(overlap, np.maximum(gap, TINY), 1 / overlap).curvature_x)[0])
 
     @cached_property
     def _next_to_zero(self) -> Array:

@@ -6,6 +6,7 @@ densities twenty times that, of the first command line answer one second.
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 import amp_theory as at
+from amp_theory.ingredients.outputs.likelihood import _scaled_table, _tabulated
 from amp_theory.ingredients.priors.named import _mixture_table
 from amp_theory.phases.geometry.solved import solved
 
@@ -43,9 +45,9 @@ def forget_solutions() -> None:
 
 
 def forget_all() -> None:
-    """Forget the priors' tables too, as for a prior never used before."""
-    solved.cache_clear()
-    _mixture_table.cache_clear()
+    """Forget the tables of priors and channels too, as for those never used before."""
+    for known in (solved, _mixture_table, _tabulated, _scaled_table):
+        known.cache_clear()
 
 
 @each_case
@@ -96,6 +98,36 @@ def test_density(benchmark, density, support):
 
     diagram = benchmark.pedantic(run, rounds=3)
     assert diagram.thresholds.tricritical is not None
+
+
+def laplace(s: np.ndarray) -> np.ndarray:
+    return 0.5 * np.exp(-abs(s))
+
+
+def narrow(y: float, z: np.ndarray) -> np.ndarray:
+    return np.exp(-50 * (y - np.tanh(z)) ** 2) * np.sqrt(50 / np.pi)
+
+
+def counts(y: int, z: np.ndarray) -> np.ndarray:
+    return np.exp(-(z**2)) * z ** (2 * y) / math.factorial(y)
+
+
+USERS = {
+    "laplace, sign": lambda: at.GLM(at.Density(laplace, (-np.inf, 0, np.inf)), at.SignChannel()),
+    "laplace, linear": lambda: at.GLM(at.Density(laplace, (-np.inf, 0, np.inf)), at.LinearChannel(1e-4)),
+    "narrow tanh": lambda: at.GLM(at.Rademacher(), at.Channel(density=narrow, support=(-np.inf, np.inf))),
+    "photons": lambda: at.GLM(at.Rademacher(), at.Channel(range(60), counts, breakpoints=[0])),
+    "200 atoms": lambda: at.SpikedMatrix(at.Discrete(np.linspace(-2, 2, 200).tolist(), [1 / 200] * 200)),
+}
+
+
+@pytest.mark.parametrize("model", USERS.values(), ids=USERS.keys())
+@pytest.mark.benchmark(group="thresholds of what a user gives, target 3 s, of 200 atoms 1 s")
+def test_thresholds_of_a_users_model(benchmark, model):
+    def run() -> at.Thresholds:
+        return at.thresholds(model(), at.Flow())
+
+    benchmark.pedantic(run, setup=forget_all, rounds=1)
 
 
 def run_python(*arguments: str) -> str:

@@ -16,7 +16,7 @@ from scipy.special import expit, ndtr
 import amp_theory as at
 from amp_theory.ingredients.outputs.base import OutputCoupling
 from amp_theory.ingredients.outputs.door import door_response
-from amp_theory.ingredients.outputs.likelihood import Channel
+from amp_theory.ingredients.outputs.likelihood import Channel, _tabulated
 from amp_theory.ingredients.outputs.named import (
     AbsChannel,
     DoorChannel,
@@ -569,3 +569,50 @@ def test_a_density_of_outputs_may_be_far_from_zero():
     found = at.fixed_points(at.GLM(at.Rademacher(), far), at.Flow(), 0.5, 0.0).uninformed.overlap
     exact = at.fixed_points(at.GLM(at.Rademacher(), at.LinearChannel(1.0)), at.Flow(), 0.5, 0.0).uninformed.overlap
     assert found == pytest.approx(exact, rel=1e-11)
+
+
+def counts(y, z):
+    return np.exp(-(z**2)) * z ** (2 * y) / math.factorial(y)
+
+
+def test_likelihoods_that_vanish():
+    """Counts of a squared signal: all but y = 0 vanish at z = 0, like powers; by plain sums over omega and w."""
+    channel = Channel(range(60), counts, breakpoints=[0])
+    z, omega = np.linspace(-9.5, 9.5, 901), np.linspace(-9.5, 9.5, 1601)
+    likelihood = np.stack([counts(y, z) for y in range(60)])
+    for q in (0.3, 0.99):
+        gap = 1 - q
+        w = (z[:, None] - omega) / np.sqrt(gap)
+        kernel = np.exp(-w * w / 2) * (z[1] - z[0]) / np.sqrt(2 * np.pi * gap)
+        value, slope = likelihood @ kernel, likelihood @ (kernel * w) / np.sqrt(gap)
+        measure = np.exp(-omega * omega / (2 * q)) * (omega[1] - omega[0]) / np.sqrt(2 * np.pi * q)
+        response = float((slope**2 / np.maximum(value, 1e-300)).sum(axis=0) @ measure)
+        assert float(channel.functions(q, gap).response) == pytest.approx(response, rel=1e-10)
+
+
+def test_a_zero_that_is_not_named_is_refused_at_once():
+    calls = 0
+
+    def counted(y, z):
+        nonlocal calls
+        calls += 1
+        return counts(y, z)
+
+    with pytest.raises(InputError, match="vanishes in `breakpoints`"):
+        Channel(range(60), counted).table(1.0)
+    assert calls < 60 * 30
+
+
+def test_mirror_images_count_twice():
+    """Outcomes in an order that is no mirror image give the same response by integrals over all omega."""
+
+    def likelihood(y, z):
+        return 0.5 * expit(2 * y * z) if y else 0.5 + 0 * z
+
+    known, unknown = Channel([-1, 0, 1], likelihood), Channel([0, 1, -1], likelihood)
+    assert _tabulated(known, 1.0).mirrored
+    assert not _tabulated(unknown, 1.0).mirrored
+    q = np.array([0.05, 0.4, 0.8, 0.999])
+    for name in ("response", "slope", "curvature"):
+        here, there = (getattr(c.functions(q, 1 - q), name) for c in (known, unknown))
+        assert np.allclose(here, there, rtol=2e-12), name

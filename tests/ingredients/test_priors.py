@@ -246,6 +246,77 @@ def test_density_with_kinks_named_or_not():
     assert np.allclose(shifted.mmse(x), named.mmse(x), rtol=1e-11)
 
 
+@pytest.mark.parametrize("inverse", [1, 3])
+def test_density_with_a_gap_at_large_snr(inverse):
+    """Two intervals, whose posterior jumps where y hardly ever is, against closed forms and plain sums."""
+    prior = at.Density(lambda s: 0.5 * ((abs(s) >= 1) & (abs(s) <= 2)), (-2, -1, 1, 2))
+    x = prior._least_large * inverse + 0.01
+    y = np.arange(-2 * np.sqrt(x) - 14, 2 * np.sqrt(x) + 14, 1 / 64)
+    moments = np.zeros((4, y.size))
+    for lower, upper in ((-2, -1), (1, 2)):
+        a, b = lower * np.sqrt(x) - y, upper * np.sqrt(x) - y
+        f, g = (np.exp(-e * e / 2) / np.sqrt(2 * np.pi) for e in (a, b))
+        mass = np.where(a > 0, special.ndtr(-a) - special.ndtr(-b), special.ndtr(b) - special.ndtr(a))
+        moments += np.stack([mass, f - g, mass + a * f - b * g, 2 * (f - g) + a * a * f - b * b * g])
+    density, mean, second, third = moments[0] / 2 / np.sqrt(x), *(moments[1:] / moments[0])
+    tau, kappa = second - mean**2, third - 3 * mean * second + 2 * mean**3
+    ours = prior.channel(x)
+    exact = {
+        "mmse": tau / x, "overlap_slope": (tau / x) ** 2, "overlap_curvature": (kappa**2 - 2 * tau**3) / x**3,
+        "information": -np.log(density * np.sqrt(2 * np.pi * np.e)),
+    }  # fmt: skip
+    for name, values in exact.items():
+        assert float(getattr(ours, name)) == pytest.approx(float(density @ values) / 64, rel=1e-11), name
+
+
+@pytest.mark.parametrize(
+    ("function", "support"),
+    [
+        (lambda s: 0.5 * np.exp(-abs(s)), (-np.inf, 0, np.inf)),
+        (lambda s: 0.5 * np.exp(-abs(s - 0.3)), (-np.inf, np.inf)),
+        (lambda s: np.sqrt(4 - s * s) / (2 * np.pi), (-2, 2)),
+        (lambda s: s * s * np.exp(-s * s / 2) / np.sqrt(2 * np.pi), (-np.inf, np.inf)),
+        (lambda s: np.exp(-s), (0, np.inf)),
+    ],
+    ids=["laplace", "kink not named", "semicircle", "zero", "exponential"],
+)
+def test_density_at_large_snr_agrees_with_its_integrals_over_y(function, support):
+    prior = at.Density(function, support)
+    for factor in (1.01, 8, 64):
+        x = factor * prior._least_large
+        psi, gain, mmse, slope, curvature, error = prior._by_atoms(x)
+        ours = prior.channel(x)
+        assert float(ours.relative_error) < 1e-13
+        bound = error + float(ours.relative_error)
+        known = (psi, gain, mmse, slope, curvature)
+        for name, value in zip((*FUNCTIONS[:1], "overlap_gain", "mmse", *FUNCTIONS[-2:]), known, strict=True):
+            offset = 0.5 * x * prior.mean**2 if name == "free_entropy" else 0.0
+            assert float(getattr(ours, name)) == pytest.approx(value + offset, rel=bound), name
+
+
+def test_density_at_any_snr():
+    """An exponential law is Gaussian far from zero: its mmse tends to 1/x, at snrs that no panels of y would cover."""
+    prior = at.Density(lambda s: np.exp(-s), (0, np.inf))
+    x = np.array([1e8, 1e12, 1e30, 1e100])
+    values = prior.channel(x)
+    assert np.all(np.abs(values.mmse * x - 1) < 3 / np.sqrt(x) + 1e-12)
+    assert np.allclose(values.information, 1 + 0.5 * np.log(x / (2 * np.pi * np.e)), atol=1e-3)
+    assert np.all(np.isfinite(values.relative_error))
+
+
+def test_many_atoms_are_a_density():
+    """Where an observation does not tell neighbours apart: the wider steps of many atoms against those of panels."""
+    norm = np.sqrt(2 * np.pi) * special.erf(np.sqrt(2))
+    density = at.Density(lambda s: np.exp(-s * s / 2) / norm, (-2, 2))
+    node, weight = np.polynomial.legendre.leggauss(60)
+    p = weight * np.exp(-2 * node * node)
+    many = at.Discrete((2 * node).tolist(), (p / p.sum()).tolist())
+    for x in (0.01, 0.1, 1.0):
+        for name in FUNCTIONS[:4]:
+            exact = float(getattr(density.channel(x), name))
+            assert float(getattr(many.channel(x), name)) == pytest.approx(exact, rel=1e-12), name
+
+
 @pytest.mark.parametrize(("width", "inner"), [(0.1, ()), (0.05, (-0.2, 0.2)), (0.01, (-0.8, 0.8)), (1e-3, (-0.9, 0.9))])
 def test_density_close_to_two_atoms(width, inner):
     """Where the posterior jumps from one peak to the other within a step, and with a gap in the support."""

@@ -14,6 +14,7 @@ coefficients c_k of P_j/Z_j(0):
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,19 +32,23 @@ _HERMITE_WEIGHTS = _HERMITE_WEIGHTS / math.sqrt(2 * math.pi)
 #: range of z, reach of a Gaussian
 FARTHEST, REACH = 14.0, 9.6
 #: widest panels of z and of omega in units of the kernel's and of the overlap's width
-PIECE, WIDEST = 3.0, 2.5
+PIECE, WIDEST = 3.0, 1.25
 #: where P is a polynomial on this width, in units of the kernel, it is differentiated
 SMOOTH = 19.0
 #: panels of z that a first panel of omega spans
 SPANNED = 4
-#: a kernel broader than this is evaluated between all nodes at once
-BROAD = 0.12
+#: a kernel broader than this is never narrow enough for that, and so many panels of omega are worked on together
+BROAD, TOGETHER = 0.12, 4
 #: up to this overlap the Hermite series serves, and how many of its terms
 SERIES, TERMS = 0.02, 40
 #: the size of a panel's last Legendre coefficients, relative to R, R', R'', that is negligible; how often it is halved
 TOLERANCE, HALVINGS = np.array([1e-12, 1e-11, 1e-9]), 6
 #: a Hermite coefficient that counts as none, a likelihood that does
 NO_COEFFICIENT, NOTHING = 1e-11, 1e-280
+#: how far likelihoods that mirror each other may differ, relative to their largest values
+MIRRORED = 1e-14
+#: how often panels are halved towards a breakpoint
+GRADED = 36
 #: numbers of a block of the kernel's matrix
 BLOCK = 4_000_000
 
@@ -90,6 +95,15 @@ class TabulatedLikelihood:
             raise InputError("the likelihood does not depend on z: such measurements tell nothing")
         result[1 : seen[0] + 1] = 0.0
         return np.asarray(result)
+
+    @cached_property
+    def mirrored(self) -> bool:
+        """Whether z -> -z leaves every likelihood as it is, or exchanges those from both ends of the outcomes."""
+        if not np.array_equal(self.panels, -self.panels[::-1, ::-1]):
+            return False
+        close = MIRRORED * self.values.max(axis=0)
+        images = self.values[::-1], self.values[::-1, ::-1]
+        return any(bool(np.all(np.abs(image - self.values) <= close)) for image in images)
 
     @property
     def exponent(self) -> int:
@@ -140,7 +154,7 @@ class TabulatedLikelihood:
         done, rough = np.zeros(4), np.zeros(3)
         for left in range(HALVINGS, -1, -1):
             omega, weight = panel_nodes(panels)
-            measure = weight * np.exp(-omega * omega / (2 * q)) / math.sqrt(2 * math.pi * q)
+            measure = (1 + self.mirrored) * weight * np.exp(-omega * omega / (2 * q)) / math.sqrt(2 * math.pi * q)
             terms, rate = self._terms(panels, d)
             terms = measure[..., None] * terms
             sums = terms.sum(axis=1)
@@ -162,12 +176,15 @@ class TabulatedLikelihood:
         return _with_error(done, rough, 64 * self.defect + rounding)
 
     def _omega_panels(self, q: float, d: float) -> Array:
-        """Return panels of omega: those of z, graded towards breakpoints, not wider than N(0, q) allows."""
+        """Return panels of omega: those of z, graded towards breakpoints, not wider than N(0, q) allows.
+
+        They end at zero where that is a mirror.
+        """
         end, root = REACH * math.sqrt(q), math.sqrt(d)
         steps = root * 2.0 ** np.arange(0, max(math.ceil(-math.log2(root)), 0) + 1)
         graded = (self.breakpoints[:, None] + np.concatenate([-steps, [0.0], steps])).ravel()
         edges = np.concatenate([self.panels[::SPANNED, 0], self.breakpoints, graded, [-end, 0.0, end]])
-        edges = np.unique(edges[np.abs(edges) <= end])
+        edges = np.unique(edges[(edges <= end) & (edges >= (0.0 if self.mirrored else -end))])
         edges = edges[np.append(True, np.diff(edges) > 1e-9)]
         pieces = np.maximum(np.ceil(np.diff(edges) / (WIDEST * math.sqrt(q))), 1).astype(int)
         return cut(np.stack([edges[:-1], edges[1:]], axis=1), pieces)
@@ -179,40 +196,69 @@ class TabulatedLikelihood:
         """
         root = math.sqrt(d)
         rate = np.full(len(panels), 1 / root)
-        if root > BROAD:
-            near = self._cover(-FARTHEST, FARTHEST, root)
-            terms = self._covered_terms(panel_nodes(panels)[0].ravel(), near, root)
-            return terms.reshape(len(panels), ORDER, 4), rate
         result = np.empty((len(panels), ORDER, 4))
         width = self._smooth_width(panels, root)
-        smooth = width > SMOOTH * root
+        smooth = (width > SMOOTH * root) & (root <= BROAD)
         rate[smooth] = SMOOTH / width[smooth]
-        for k in np.flatnonzero(~smooth):
-            omega = panel_nodes(panels[k : k + 1])[0].ravel()
-            near = self._cover(float(panels[k, 0]) - REACH * root, float(panels[k, 1]) + REACH * root, root)
-            result[k] = self._covered_terms(omega, near, root)
+        for index in _pieces(np.flatnonzero(~smooth), TOGETHER if root > BROAD else 1):
+            lower, upper = float(panels[index, 0].min()), float(panels[index, 1].max())
+            near = self._cover(lower - REACH * root, upper + REACH * root, root)
+            terms = self._covered_terms(panel_nodes(panels[index])[0].ravel(), near, root)
+            result[index] = terms.reshape(-1, ORDER, 4)
         for index in _pieces(np.flatnonzero(smooth), max(BLOCK // (ORDER**2 * len(self.weights)), 1)):
             result[index] = self._smooth_terms(panels[index], width[index], root)
         return result, rate
 
-    def _cover(self, lower: float, upper: float, root: float) -> tuple[Array, Array, Array]:
-        """Return nodes and weights of pieces of the panels of z in [lower, upper], and P there."""
-        panels = self.panels[(self.panels[:, 1] > lower) & (self.panels[:, 0] < upper)]
-        panels = np.clip(panels, lower, upper)
-        pieces = np.maximum(np.ceil((panels[:, 1] - panels[:, 0]) / (PIECE * root)), 1).astype(int)
-        z, weight = panel_nodes(cut(panels, pieces))
-        return z.ravel(), weight.ravel(), self.law(z.ravel())
+    @cached_property
+    def _panel_values(self) -> Array:
+        """P at the nodes of the panels, shape (panels, ORDER, outcomes)."""
+        return self.values.reshape(len(self.panels), ORDER, -1)
 
-    def _covered_terms(self, omega: Array, near: tuple[Array, Array, Array], root: float) -> Array:
-        """Return the integrands at omega of shape (n,) from nodes, weights and P of a cover: shape (n, 4)."""
-        z, weight, values = near
-        values = values * (weight / (math.sqrt(2 * math.pi) * root))[:, None]
+    @cached_property
+    def _fine(self) -> Array:
+        """The smooth panels, graded towards breakpoints, at which P may vanish like any power."""
+        shares = np.append(0.0, 2.0 ** np.arange(-GRADED, 1))
+        panels = []
+        for lower, upper in self.smooth.tolist():
+            edges, width = [lower, upper], upper - lower
+            if lower in self.breakpoints:
+                edges += (lower + width * shares).tolist()
+            if upper in self.breakpoints:
+                edges += (upper - width * shares).tolist()
+            panels += list(itertools.pairwise(sorted(set(edges))))
+        return np.array(panels)
+
+    @cached_property
+    def _fine_values(self) -> Array:
+        """P at the nodes of the fine panels, shape (panels, ORDER, outcomes)."""
+        return self.law(panel_nodes(self._fine)[0].ravel()).reshape(len(self._fine), ORDER, -1)
+
+    def _cover(self, lower: float, upper: float, root: float) -> _Cover:
+        """Return quadrature over [lower, upper]: on panels that are narrow enough, and on pieces of smooth ones."""
+        meets = (self.panels[:, 1] > lower) & (self.panels[:, 0] < upper)
+        narrow = self.panels[:, 1] - self.panels[:, 0] <= PIECE * root
+        direct = np.flatnonzero(meets & narrow)
+        z, weight = panel_nodes(self.panels[direct])
+        inside = np.searchsorted(self.panels[:, 0], self._fine[:, 0], side="right") - 1
+        which = np.flatnonzero((self._fine[:, 1] > lower) & (self._fine[:, 0] < upper) & ~narrow[inside])
+        wide = self._fine[which]
+        clipped = np.clip(wide, lower, upper)
+        number = np.maximum(np.ceil((clipped[:, 1] - clipped[:, 0]) / (PIECE * root)), 1).astype(int)
+        pieces, measure = panel_nodes(cut(clipped, number))
+        start, width = (np.repeat(x, number)[:, None] for x in (wide[:, 0], wide[:, 1] - wide[:, 0]))
+        basis = legendre.legvander(2 * (pieces - start) / width - 1, ORDER - 1) @ ANALYSIS
+        values = np.concatenate([self._panel_values[direct], self._fine_values[which]]).reshape(-1, len(self.weights))
+        first = np.cumsum(number) - number
+        return _Cover(np.append(z, pieces), weight.ravel(), measure[..., None] * basis, first, values)
+
+    def _covered_terms(self, omega: Array, near: _Cover, root: float) -> Array:
+        """Return the integrands at omega of shape (n,) from a cover: shape (n, 4)."""
         result = np.empty((len(omega), 4))
-        for index in _pieces(np.arange(len(omega)), max(BLOCK // (4 * (len(z) + len(self.weights))), 1)):
-            w = (z - omega[index, None]) / root
+        for index in _pieces(np.arange(len(omega)), max(BLOCK // (8 * (len(near.z) + len(self.weights))), 1)):
+            w = (near.z - omega[index, None]) / root
             with np.errstate(under="ignore"):
-                kernel = np.exp(-w * w / 2)
-                moments = [(kernel * hermite) @ values / root**k for k, hermite in enumerate(_powers(w))]
+                kernel = np.exp(-w * w / 2) / (math.sqrt(2 * math.pi) * root)
+                moments = [near.integrals(kernel * hermite) / root**k for k, hermite in enumerate(_powers(w))]
             result[index] = _contributions(_logarithmic(moments), self.weights)
         return result
 
@@ -240,6 +286,32 @@ class TabulatedLikelihood:
             meets = (self.smooth[:, 1] > lower - reach[:, None]) & (self.smooth[:, 0] < upper + reach[:, None])
             width = np.minimum(width, np.where(meets, size, np.inf).min(axis=1))
         return np.asarray(width)
+
+
+@dataclass(frozen=True, eq=False)
+class _Cover:
+    """What integrates functions times P over panels: those that are nodes themselves, then those cut into pieces.
+
+    z of shape (n,) are the nodes; weight belongs to the first of them.  rule, shape (pieces, ORDER, ORDER), leads from
+    a function at the nodes of a piece to the weights of P at those of its panel, first counts the first piece of every
+    panel.  values are P at the panels' nodes.
+    """
+
+    z: Array
+    weight: Array
+    rule: Array
+    first: Index
+    values: Array
+
+    def integrals(self, function: Array) -> Array:
+        """Return the integrals of functions at the nodes, shape (n, nodes), times P: shape (n, outcomes)."""
+        number, direct = len(function), len(self.weight)
+        share = function[:, :direct] * self.weight
+        if len(self.rule):
+            pieces = function[:, direct:].reshape(number, -1, ORDER).transpose(1, 0, 2) @ self.rule
+            folded = np.add.reduceat(pieces, self.first, axis=0).transpose(1, 0, 2).reshape(number, -1)
+            share = np.concatenate([share, folded], axis=1)
+        return np.asarray(share @ self.values)
 
 
 def _smoothed_derivatives(ratio: Array, order: int) -> Array:
@@ -285,7 +357,7 @@ def _logarithmic(z: list[Array]) -> Logs:
 def _contributions(logs: Logs, weights: Array) -> Array:
     """Return the sums over outcomes of Z phi_1^2, Z phi_2^2, Z (phi_3^2 - 2 phi_2^3), Z (phi_3^2 + 2 |phi_2|^3)."""
     z, phi1, phi2, phi3 = logs
-    cube, square = 2 * phi2**3, phi3 * phi3
+    cube, square = 2 * phi2 * phi2 * phi2, phi3 * phi3
     terms = (phi1 * phi1, phi2 * phi2, square - cube, square + np.abs(cube))
     return np.stack([(z * term) @ weights for term in terms], axis=-1)
 

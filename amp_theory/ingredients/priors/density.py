@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from amp_theory.ingredients.priors.base import Prior, Table, check_scale
 from amp_theory.ingredients.priors.channel_table import ChannelTable
+from amp_theory.ingredients.priors.large_snr import large_snr, least_snr
 from amp_theory.ingredients.priors.mixture_channel import MEASURES, ChannelValues
 from amp_theory.ingredients.priors.mixtures import Components, Mixture, Moments, defining_integrands, small_integrand
 from amp_theory.tools.arrays import EPS, Array, Bools, Index
@@ -76,6 +77,7 @@ class Density(Prior):
     name: ClassVar[str] = "density"
     _panels: Array = field(init=False, repr=False, compare=False)
     _values: Array = field(init=False, repr=False, compare=False)
+    _total: float = field(init=False, repr=False, compare=False)
 
     def __init__(self, function: Callable[[Array], npt.ArrayLike], support: Sequence[float]) -> None:
         if not callable(function):
@@ -90,6 +92,7 @@ class Density(Prior):
         if abs(total - 1) > 1e-8:
             raise InputError(f"the density integrates to {total:.12g} over its support, not to 1")
         object.__setattr__(self, "_values", weight * values / total)
+        object.__setattr__(self, "_total", total)
         check_scale(self.variance, self.second_moment)
         extent = float(panels[-1, 1] - panels[0, 0]) / math.sqrt(self.variance)
         if extent > WIDEST_SUPPORT:
@@ -224,18 +227,33 @@ class Density(Prior):
         return p[keep], s[keep]
 
     def _channel(self, snr: Array) -> ChannelValues:
-        columns = np.array([self._at(float(x)) for x in snr]).reshape(-1, 6).T
-        psi, gain, mmse, slope, curvature, error = columns
+        columns = np.array([self._at(float(x)) for x in snr]).reshape(-1, 7).T
+        psi, gain, mmse, slope, curvature, information, error = columns
         square = self.mean**2
         return ChannelValues(
             snr=snr, free_entropy=0.5 * snr * square + psi, overlap=square + gain, mmse=mmse, log_mmse=np.log(mmse),
             overlap_slope=slope, overlap_curvature=curvature, slope_ratio=slope / mmse,
             curvature_ratio=curvature / mmse, overlap_gain=gain, free_entropy_gain=psi,
-            information=0.5 * snr * self.variance - psi, relative_error=error,
+            information=information, relative_error=error,
         )  # fmt: skip
 
+    @cached_property
+    def _least_large(self) -> float:
+        """The snr from which the formulas for large ones serve."""
+        return least_snr(self._panels, self._values.sum(axis=1), self.variance)
+
     def _at(self, x: float) -> tuple[float, ...]:
-        """Return psi, M, mmse, M', M'' of s - E s and the relative error at one x."""
+        """Return psi, M, mmse, M', M'' of s - E s, what y tells, and the relative error at one x."""
+        if x >= self._least_large:
+            kinks = np.array([b for b in self.support if math.isfinite(b)])
+            information, mmse, slope, curvature, error = large_snr(self._evaluate, self._panels, kinks, self._total, x)
+            gain = self.variance - mmse
+            return 0.5 * x * self.variance - information, gain, mmse, slope, curvature, information, error
+        psi, gain, mmse, slope, curvature, error = self._by_atoms(x)
+        return psi, gain, mmse, slope, curvature, 0.5 * x * self.variance - psi, error
+
+    def _by_atoms(self, x: float) -> tuple[float, ...]:
+        """Return psi, M, mmse, M', M'' of s - E s and the relative error, from integrals over all the mass of y."""
         p, s = self._atoms(x)
         s = s - self.mean
         s -= p @ s

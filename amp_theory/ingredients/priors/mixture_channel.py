@@ -16,6 +16,7 @@ Where x Var s is small and x s^2 large, psi_c and M_c come from the first and al
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -28,14 +29,16 @@ from amp_theory.tools.quadrature import Rows, trapezoid
 TAIL = 42.0
 #: twice the first step aims at a discretisation error e^-STRIP, the first step at its square
 STRIP = 30.0
+#: more components than MANY start from a step of FIRST
+MANY, FIRST = 24, 0.16
 #: up to x s^2 = WIDE the formulas for small x serve, up to x Var s = LITTLE those for psi and M
 WIDE, LITTLE = 12.0, 1.0
 #: -log of the least double
 UNDERFLOW = 745.0
 #: there M is replaced below KNOWN Var s, and psi if the entropy of the label is more than CANCEL times as large
 KNOWN, CANCEL = 0.2, 50.0
-#: pairs of components times snr that are worked on together, to bound memory
-PLACES = 2_000_000
+#: pairs of components times snr that are worked on together, to stay within a cache
+PLACES = 200_000
 #: each integrand is judged by its own integral, M'' by its size
 MEASURES = (0, 1, 2, 3, 5, 5)
 
@@ -74,10 +77,6 @@ class ChannelValues:
 
 def channel(mixture: Mixture, snr: Array) -> ChannelValues:
     """Evaluate the scalar channel at every x = `snr` (shape (n,), finite, >= 0)."""
-    most = max(PLACES // max(len(mixture.pairs[0]), 1), 1)
-    if len(snr) > most:
-        parts = [channel(mixture, snr[i : i + most]) for i in range(0, len(snr), most)]
-        return ChannelValues(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(ChannelValues)))
     if len(mixture.means) == 1:
         return _one_component(mixture, snr)
     result = {f.name: np.zeros_like(snr) for f in fields(ChannelValues)}
@@ -151,28 +150,46 @@ def _pair_intervals(mixture: Mixture, x: Array) -> tuple[Array, Array, Array]:
     centre = root * mixture.means[:, None]
     total = 1 + x * mixture.variances[:, None]
     level = np.log(mixture.probabilities)[:, None] - 0.5 * np.log(total)
-    # the maximum of min(l_j, l_k) sits at the top of one parabola or where the two cross; t is y from the first's top
+    # t is y from the first's top
     apart = root * (mixture.means[k] - mixture.means[j])[:, None]
-    a = 0.5 * (1 / total[k] - 1 / total[j])
-    b = -apart / total[k]
-    c = level[j] - level[k] + apart**2 / (2 * total[k])
-    with np.errstate(all="ignore"):
-        q = -0.5 * (b + np.copysign(np.sqrt(b * b - 4 * a * c), b))
-        crossings = [q / a, c / q]
-    best = np.full(c.shape, -np.inf)
-    for t in (np.zeros_like(apart), apart, *crossings):
-        t = np.clip(np.where(np.isfinite(t), t, 0.0), -1e100, 1e100)
-        first, second = level[j] - t**2 / (2 * total[j]), level[k] - (t - apart) ** 2 / (2 * total[k])
-        best = np.maximum(best, np.minimum(first, second))
-    distance = mixture.log_distances[:, None]
+    best = _highest_meeting(level[j], level[k], apart, None if mixture.atoms else (total[j], total[k]))
     margin = TAIL + (0.0 if mixture.atoms else 6 * math.log(mixture.contrast))
-    cut = np.min([(best + n * distance).max(axis=0) - n * distance for n in (0, 2, 4, 6)], axis=0) - margin
+    cut = np.full_like(best, np.inf)
+    for n in (0, 2, 4, 6):
+        distance = n * mixture.log_distances[:, None]
+        np.minimum(cut, (best + distance).max(axis=0) - distance, out=cut)
+    cut -= margin
     with np.errstate(invalid="ignore"):
         first, second = (np.sqrt(2 * total[i] * (level[i] - cut)) for i in (j, k))
     lower = centre[j] + np.fmax(-first, apart - second)
     upper = centre[j] + np.fmin(first, apart + second)
     empty = np.isnan(first) | np.isnan(second) | (lower >= upper)
     return np.where(empty, np.inf, lower), np.where(empty, -np.inf, upper), best.max(axis=0)
+
+
+def _highest_meeting(first: Array, second: Array, apart: Array, totals: tuple[Array, Array] | None) -> Array:
+    """Return the maximum of the smaller of two parabolas, of heights `first`, `second` and widths `totals` (or one).
+
+    It sits at the top of one of them or where the two cross.
+    """
+    if totals is None:
+        drop = 0.5 * apart * apart
+        with np.errstate(all="ignore"):
+            crossing = first - 0.5 * ((first - second + drop) / apart) ** 2
+        best = np.maximum(np.minimum(first, second - drop), np.minimum(first - drop, second))
+        return np.asarray(np.fmax(best, crossing))
+    a = 0.5 * (1 / totals[1] - 1 / totals[0])
+    b = -apart / totals[1]
+    c = first - second + apart**2 / (2 * totals[1])
+    with np.errstate(all="ignore"):
+        q = -0.5 * (b + np.copysign(np.sqrt(b * b - 4 * a * c), b))
+        crossings = [q / a, c / q]
+    best = np.full(c.shape, -np.inf)
+    for t in (np.zeros_like(apart), apart, *crossings):
+        t = np.clip(np.where(np.isfinite(t), t, 0.0), -1e100, 1e100)
+        lower = np.minimum(first - t**2 / (2 * totals[0]), second - (t - apart) ** 2 / (2 * totals[1]))
+        best = np.maximum(best, lower)
+    return best
 
 
 def _rates(mixture: Mixture, x: Array, lower: Array, upper: Array) -> Array:
@@ -183,6 +200,8 @@ def _rates(mixture: Mixture, x: Array, lower: Array, upper: Array) -> Array:
     """
     j, k = mixture.pairs
     root = np.sqrt(x)
+    if mixture.atoms:
+        return np.where(lower < upper, root * np.abs(mixture.means[k] - mixture.means[j])[:, None], 0.0)
     centre = root * mixture.means[:, None]
     total = 1 + x * mixture.variances[:, None]
     rate = np.zeros_like(lower)
@@ -194,25 +213,33 @@ def _rates(mixture: Mixture, x: Array, lower: Array, upper: Array) -> Array:
     return rate
 
 
-def _merged(mixture: Mixture, x: Array, lower: Array, upper: Array, rate: Array) -> tuple[Rows, Index, Array]:
+def _merged(mixture: Mixture, x: Array, lower: Array, upper: Array, rate: Array | None) -> tuple[Rows, Index, Array]:
     """Merge intervals of y that meet (half the axis does for a symmetric prior): windows, owners, reference points.
 
     The intervals have shape (intervals, n); a window of y = sqrt(x) reference + t belongs to one x, its owner.
     The integrand is analytic up to a distance a at which no two components' phases, which part at the `rate` of an
     interval, differ by pi.  A step h then errs by exp(-2 pi a/h + a^2/2), a^2/2 from the growth of a unit Gaussian off
-    the real axis.
+    the real axis.  Phases of many components hardly ever differ so, and have no rate: what a first step of FIRST leaves
+    is seen and halved, as no posterior changes over less between places where it counts.
     """
-    order = np.argsort(lower, axis=0)
-    starts = np.take_along_axis(lower, order, axis=0).T
-    ends = np.maximum.accumulate(np.take_along_axis(upper, order, axis=0).T, axis=1)
+    if rate is None:  # what is covered does not depend on which start belongs to which end
+        starts = np.sort(lower, axis=0).T
+        ends = np.sort(np.where(lower < upper, upper, upper.max(axis=0)), axis=0).T
+    else:
+        order = np.argsort(lower, axis=0)
+        starts = np.take_along_axis(lower, order, axis=0).T
+        ends = np.maximum.accumulate(np.take_along_axis(upper, order, axis=0).T, axis=1)
     first = np.isfinite(starts)
     first[:, 1:] &= starts[:, 1:] > ends[:, :-1]
     place = np.flatnonzero(first)
     start, end = starts.ravel()[place], ends.ravel()[np.append(place[1:], first.size) - 1]
     own = place // starts.shape[1]
-    fastest = np.maximum.reduceat(np.take_along_axis(rate, order, axis=0).T.ravel(), place)
-    strip = np.minimum(np.pi / np.maximum(fastest, 1e-3), np.sqrt(2 * STRIP))
-    step = np.pi * strip / (STRIP + strip**2 / 2)
+    if rate is None:
+        step = np.full(len(place), FIRST)
+    else:
+        fastest = np.maximum.reduceat(np.take_along_axis(rate, order, axis=0).T.ravel(), place)
+        strip = np.minimum(np.pi / np.maximum(fastest, 1e-3), np.sqrt(2 * STRIP))
+        step = np.pi * strip / (STRIP + strip**2 / 2)
     if mixture.symmetric:
         keep = end > 0
         start, end, own, step = start[keep], end[keep], own[keep], step[keep]
@@ -222,18 +249,34 @@ def _merged(mixture: Mixture, x: Array, lower: Array, upper: Array, rate: Array)
     return rows, own, centre / np.sqrt(x[own])
 
 
+def _few_by_few(
+    find: Callable[[Mixture, Array], tuple[Rows, Index, Array, Array]], mixture: Mixture, x: Array
+) -> tuple[Rows, Index, Array, Array]:
+    """Return windows, owners, reference points and log scales, for a few x at a time where pairs are many."""
+    most = max(PLACES // max(len(mixture.pairs[0]), 1), 1)
+    found = [find(mixture, x[start : start + most]) for start in range(0, len(x), most)]
+    rows, own, reference, highest = zip(*found, strict=True)
+    owners = np.concatenate([part + i * most for i, part in enumerate(own)])
+    joined = (np.concatenate([getattr(r, f.name) for r in rows]) for f in fields(Rows))
+    return Rows(*joined), owners, np.concatenate(reference), np.concatenate(highest)
+
+
 def _wide_rows(mixture: Mixture, x: Array) -> tuple[Rows, Index, Array]:
     """Windows that hold all the mass of y."""
-    rate = _rates(mixture, x, *_pair_intervals(mixture, x)[:2]).max(axis=0)
     centre = np.sqrt(x) * mixture.means[:, None]
     reach = np.sqrt(2 * TAIL * (1 + x * mixture.variances[:, None])) + 0.5
-    return _merged(mixture, x, centre - reach, centre + reach, np.broadcast_to(rate, reach.shape))
+    rate = None
+    if len(mixture.means) <= MANY:
+        highest = _rates(mixture, x, *_pair_intervals(mixture, x)[:2]).max(axis=0)
+        rate = np.broadcast_to(highest, reach.shape)
+    return _merged(mixture, x, centre - reach, centre + reach, rate)
 
 
 def _overlap_rows(mixture: Mixture, x: Array) -> tuple[Rows, Index, Array, Array]:
     """Windows where components overlap, and the log scale of the integrands for every x."""
     lower, upper, highest = _pair_intervals(mixture, x)
-    return (*_merged(mixture, x, lower, upper, _rates(mixture, x, lower, upper)), highest)
+    rate = _rates(mixture, x, lower, upper) if len(mixture.means) <= MANY else None
+    return (*_merged(mixture, x, lower, upper, rate), highest)
 
 
 # --- the regimes -------------------------------------------------------------------------------------------
@@ -307,7 +350,7 @@ def _large(mixture: Mixture, where: Index, result: dict[str, Array]) -> None:
     if not len(where):
         return
     x = result["snr"][where]
-    rows, own, reference, highest = _overlap_rows(mixture, x)
+    rows, own, reference, highest = _few_by_few(_overlap_rows, mixture, x)
 
     def integrand(r: Index, t: Array) -> Array:
         log_density, label_entropy, post = posterior(mixture.components, x[own[r]], reference[r], t)
