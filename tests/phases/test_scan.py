@@ -8,6 +8,8 @@ from conftest import reference
 from matplotlib.figure import Figure
 
 import amp_theory as at
+from amp_theory.equations_of_state.choose import equation_of_state_of
+from amp_theory.phases.geometry.folds import fold_curve
 
 
 def sparse(rho: float) -> at.Model:
@@ -83,3 +85,11 @@ def test_pictures_show_where_a_threshold_ends():
     for bad in ({"style": "pink"}, {"legend": "left"}, {"parameter": 3}, {"ax": 1}):
         with pytest.raises(at.InputError):
             scan.plot(**bad)
+
+
+def test_a_cusp_at_zero_strength_is_the_point_of_zero_strength_itself():
+    """Next to the end of a threshold the cusp's strength is rounding, so that F changes its sign on neither side."""
+    for rho in 0.0964157828802149 * (1 + 2e-16 * np.arange(-20, 20)):
+        eos = equation_of_state_of(at.SpikedMatrix(at.SparseRademacher(float(rho))), at.Flow())
+        (cusp,) = [cusp for cusp in fold_curve(eos).cusps if cusp.merging]
+        assert abs(float(cusp.surface.strength[0])) < 1e-12

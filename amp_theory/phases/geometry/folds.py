@@ -285,15 +285,23 @@ def _split(eos: EquationOfState, z: Array, s: Array) -> tuple[list[FoldPiece], l
     points.sort()
     for before, after in itertools.pairwise(list(points)):
         if before.strength * after.strength < 0:
-            lower, upper = (np.array([end]) for end in sorted((before.coordinate, after.coordinate)))
-            rising = eos.surface(lower, 0.0, with_energy=False).fold < 0
-            zero = eos.surface(solve_coordinate(eos, lower, upper, np.zeros(1), rising), 0.0, with_energy=False)
-            points += _vertices([after.position - 0.25], zero)
+            ends = np.sort([before.coordinate, after.coordinate])
+            points += _vertices([after.position - 0.25], _at_zero_strength(eos, ends))
     points.sort()
     cuts = {k for k, point in enumerate(points) if point.cusp or point.strength == 0}
     sections = [points[a : b + 1] for a, b in itertools.pairwise(sorted({0, *cuts, len(points) - 1}))]
     positive = [x for x in sections if min(v.strength for v in x) >= 0 and max(v.strength for v in x) > 0]
     return [_piece(eos, section) for section in positive], cusps
+
+
+def _at_zero_strength(eos: EquationOfState, ends: Array) -> Surface:
+    """Return the point between two of the fold curve, at coordinates of shape (2,), at which its strength is zero."""
+    f = eos.surface(ends, 0.0, with_energy=False)
+    least = np.argmin(np.abs(f.fold), keepdims=True)
+    if not sure_of_sign(f.fold[least])[0]:  # a cusp may be there itself, to rounding, and has no sign beside it
+        return f.take(least)
+    z = solve_coordinate(eos, ends[:1], ends[1:], np.zeros(1), f.fold[:1] < 0)
+    return eos.surface(z, 0.0, with_energy=False)
 
 
 def _piece(eos: EquationOfState, section: list[_Vertex]) -> FoldPiece:
