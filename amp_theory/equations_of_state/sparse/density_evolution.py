@@ -48,8 +48,8 @@ MIXING = 0.5
 NARROWER = 0.9
 #: stands for zero in powers
 TINY = 1e-100
-#: steps of the scalar solver for the degree
-STEPS = 80
+#: steps of the scalar solver for the degree, and the relative size of the last one
+STEPS, NEARLY = 80, 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,25 +215,34 @@ class DensityEvolution:
         return np.asarray(np.max(np.abs(new[:, :low] - old[:, :low]), axis=1))
 
     def solve_degree(self, side: Array, gap: Array, loss: Array, degree: Array) -> Array:
-        """Solve log(1 - overlap) = log(gap), which falls with the degree, by Newton's method within brackets."""
-        c = degree.copy()
-        low, high = np.zeros_like(c), np.full_like(c, np.inf)
-        for _ in range(STEPS):
-            with np.errstate(all="ignore"):
-                _, full = self.variable(side, c[:, None], loss)
-                value = full @ self.grid.gap
-                slope = self._per_degree(side, c[:, None], loss, full) @ self.grid.gap
-                excess = np.log(value / gap)
-                step = -excess * value / slope
-            above = ~(excess < 0)
-            low, high = np.where(above, c, low), np.where(above, high, c)
-            done = np.abs(step) <= 4e-16 * c
-            new = c + step
-            bad = ~((new >= low) & (new <= high) & (new < 8 * c + 1))
-            c = np.where(bad & ~done, np.where(np.isfinite(high), 0.5 * (low + high), 2 * c + 0.1), new)
-            if np.all(done | (np.abs(step) <= 1e-14 * c)):
-                break
+        """Solve log(1 - overlap) = log(gap), which falls with the degree, by Newton's method within brackets.
+
+        Up to the square of NEARLY: iterations of the laws begin where the last ones ended, so that their last step is
+        the degree's last step too.
+        """
+        c, low, high = degree.copy(), np.zeros_like(degree), np.full_like(degree, np.inf)
+        active = np.arange(len(c))
+        with np.errstate(all="ignore"):
+            for _ in range(STEPS):
+                at, bottom, top = c[active], low[active], high[active]
+                per_degree, value = self._left_over(side[active], at[:, None], loss[active])
+                excess = np.log(value / gap[active])
+                step = -excess * value / per_degree
+                above = ~(excess < 0)
+                low[active], high[active] = bottom, top = np.where(above, at, bottom), np.where(above, top, at)
+                done = np.abs(step) <= NEARLY * at
+                new = at + step
+                bad = ~((new >= bottom) & (new <= top) & (new < 8 * at + 1))
+                c[active] = np.where(bad & ~done, np.where(np.isfinite(top), 0.5 * (bottom + top), 2 * at + 0.1), new)
+                active = active[~done]
+                if not len(active):
+                    break
         return c
+
+    def _left_over(self, side: Array, degree: Array, loss: Array) -> tuple[Array, Array]:
+        """Return d(1 - overlap)/d degree and 1 - overlap."""
+        _, full = self.variable(side, degree, loss)
+        return self._per_degree(side, degree, loss, full) @ self.grid.gap, full @ self.grid.gap
 
     def _per_degree(self, side: Array, degree: Array, loss: Array, full: Array) -> Array:
         """Return the derivative of a variable's transform, `full`, in the mean degree, to the right of an integer."""
