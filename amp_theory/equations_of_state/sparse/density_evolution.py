@@ -209,6 +209,12 @@ class DensityEvolution:
                 break
         return Laws(c, transform, loss, rest, residual)
 
+    def resampled(self, transform: Array, frequency: Array) -> Array:
+        """Return the transforms of laws at other frequencies; erasures stay exactly what they are."""
+        elsewhere = transform @ self.grid.functional(np.cos(np.outer(self.grid.field, frequency)))
+        erasure = np.ptp(transform, axis=1) == 0
+        return np.where(erasure[:, None], transform[:, :1], elsewhere)
+
     def change(self, new: Array, old: Array) -> Array:
         """Return the largest change of U at frequencies that matter."""
         low = len(self.grid.frequency) // 3

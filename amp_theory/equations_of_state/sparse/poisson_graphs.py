@@ -98,13 +98,17 @@ class SparseEquationOfState(EquationOfState):
     def _coarse(self) -> DensityEvolution:
         return evolution_of(self.model, COARSENING)
 
-    def solve(self, x: Array, s: Array, coarse: bool = False) -> LawPoint:
-        """Return the fixed points at (x, s), shape (n,), by density evolution."""
-        evolution = self._coarse if coarse else self.evolution
+    def solve(self, x: Array, s: Array, fine: LawPoint | None = None) -> LawPoint:
+        """Return the fixed points at (x, s), shape (n,), by density evolution; on the coarse grid from those of the fine.
+        """
+        evolution = self.evolution if fine is None else self._coarse
         response = self.path.response(self.prior, self.path.coordinate(x, s), s)
         w = evolution.grid.frequency
         side = self.path.tilted_transform(w, s)
-        start, degree = evolution.start(x, side, response.gap)
+        if fine is None:
+            start, degree = evolution.start(x, side, response.gap)
+        else:
+            start, degree = self.evolution.resampled(fine.laws.transform, w), fine.laws.degree
         laws = evolution.at_overlap(side, response.gap, start, degree)
         entropy, per_density, _ = evolution.entropies(side, laws)
         evidence = self.path.evidence(self.prior, self.path.public(s))
@@ -122,7 +126,8 @@ class SparseEquationOfState(EquationOfState):
         """Return a table from the nodes x and s, and its errors."""
         xx, ss = (a.ravel() for a in np.meshgrid(x, s, indexing="ij"))
         shape = (3, len(x), len(s))
-        points = [self.solve(xx, ss, coarse) for coarse in (False, True)]
+        fine = self.solve(xx, ss)
+        points = fine, self.solve(xx, ss, fine)
         values, other = (self._functions(p, xx, ss).reshape(shape) for p in points)
         # what iterations left where they did not come to rest
         left = sum(np.where(p.laws.residual > ROUNDING, AMPLIFIED * p.laws.residual, 0.0) for p in points)
@@ -131,7 +136,7 @@ class SparseEquationOfState(EquationOfState):
         rng = np.random.default_rng(1)
         u = rng.uniform(*x_range, CHECKS)
         v = rng.uniform(*s_range, CHECKS) if len(s) > 1 else np.zeros(CHECKS)
-        exact = self._values(X0 * np.expm1(u), S0 * np.expm1(v), False)
+        exact = self._values(X0 * np.expm1(u), S0 * np.expm1(v))
         misfit = np.abs(table(u, v)["f"] - exact)
         return CheckedTable(
             table,
@@ -143,9 +148,9 @@ class SparseEquationOfState(EquationOfState):
             v,
         )
 
-    def _values(self, x: Array, s: Array, coarse: bool) -> Array:
+    def _values(self, x: Array, s: Array) -> Array:
         """Return g, phi and d phi/d alpha at (x, s), shape (3, n)."""
-        return self._functions(self.solve(x, s, coarse), x, s)
+        return self._functions(self.solve(x, s), x, s)
 
     def _functions(self, p: LawPoint, x: Array, s: Array) -> Array:
         """Return g, phi and d phi/d alpha of fixed points at (x, s), shape (3, n)."""
@@ -230,7 +235,7 @@ class SparseEquationOfState(EquationOfState):
         asked, x = x, np.maximum(x, LEAST)
         h, e = 1e-3 * x, 1e-3 * np.minimum(s, self.path.internal(np.asarray(min(self.path.limit, 1e6))) - s)
         steps = [(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)]
-        f, right, left, up, down = (self._values(x + i * h, s + j * e, False) for i, j in steps)
+        f, right, left, up, down = (self._values(x + i * h, s + j * e) for i, j in steps)
         slope = (right - left) / (2 * h)
         return {
             "f": f + slope * (asked - x), "x": slope, "xx": (right - 2 * f + left) / h**2,
