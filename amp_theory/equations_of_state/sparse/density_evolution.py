@@ -23,7 +23,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -48,6 +48,8 @@ MIXING = 0.5
 NARROWER = 0.9
 #: stands for zero in powers
 TINY = 1e-100
+#: laws whose products over the messages stay in the processor's cache
+BLOCK = 512
 #: steps of the scalar solver for the degree, and the relative size of the last one
 STEPS, NEARLY = 80, 1e-5
 
@@ -91,7 +93,9 @@ class DensityEvolution:
 
     def factor_message(self, transform: Array) -> tuple[Array, Array]:
         """Return U - 1 and R for laws along edges, shape (n, frequencies)."""
-        return self.decomposition(transform, self.factor.k - 1)
+        blocks = np.array_split(transform, max(1, len(transform) // BLOCK))
+        parts = [self.decomposition(block, self.factor.k - 1) for block in blocks]
+        return np.concatenate([loss for loss, _ in parts]), np.concatenate([rest for _, rest in parts])
 
     def variable(self, side: Array, degree: Array, loss: Array) -> tuple[Array, Array]:
         """Return the transforms along an edge and of a variable, from loss = U - 1 and mean degrees, shape (n, 1)."""
@@ -274,8 +278,9 @@ class DensityEvolution:
         )
 
 
+@lru_cache(maxsize=64)
 def evolution_of(model: SparseModel, coarsening: float = 1.0) -> DensityEvolution:
-    """Return density evolution on a model's grid, or on a coarser and narrower one."""
+    """Return the (cached) density evolution on a model's grid, or on a coarser and narrower one."""
     factor = positive("coarsening", coarsening)
     width = model.factor.half_width * (1.0 if factor == 1 else NARROWER)
     return DensityEvolution(model.factor, model.degrees, FieldGrid(model.spacing * factor, width))

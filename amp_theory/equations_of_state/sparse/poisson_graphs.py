@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +31,7 @@ from amp_theory.equations_of_state.sparse.checked_table import CheckedTable
 from amp_theory.equations_of_state.sparse.density_evolution import ROUNDING, DensityEvolution, Laws, evolution_of
 from amp_theory.equations_of_state.surface import Errors, Surface
 from amp_theory.ingredients.paths.base import Response, as_path
+from amp_theory.ingredients.paths.named import Flow
 from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.chebyshev import ChebyshevTable, nodes
 from amp_theory.tools.errors import InputError, NumericalError
@@ -99,8 +100,7 @@ class SparseEquationOfState(EquationOfState):
         return evolution_of(self.model, COARSENING)
 
     def solve(self, x: Array, s: Array, fine: LawPoint | None = None) -> LawPoint:
-        """Return the fixed points at (x, s), shape (n,), by density evolution; on the coarse grid from those of the fine.
-        """
+        """Return the fixed points at (x, s), shape (n,), by density evolution; on the coarse grid from those of the fine."""
         evolution = self.evolution if fine is None else self._coarse
         response = self.path.response(self.prior, self.path.coordinate(x, s), s)
         w = evolution.grid.frequency
@@ -168,8 +168,7 @@ class SparseEquationOfState(EquationOfState):
 
     @cached_property
     def _zero_table(self) -> CheckedTable:
-        x = X0 * np.expm1(nodes(*self._x_range, self._nodes[0]))
-        return self._checked(self._table(x, np.zeros(1), self._x_range, (-1.0, 1.0)))
+        return _zero_strength(self.model)
 
     @cached_property
     def _full_table(self) -> CheckedTable:
@@ -432,12 +431,19 @@ class SparseEquationOfState(EquationOfState):
         return law_stalled(overlap)
 
 
+@lru_cache(maxsize=64)
+def _zero_strength(model: SparseModel) -> CheckedTable:
+    """Return the (cached) table of a model without side information, which no path changes."""
+    eos = SparseEquationOfState(model, Flow())
+    x = X0 * np.expm1(nodes(*eos._x_range, eos._nodes[0]))
+    return eos._checked(eos._table(x, np.zeros(1), eos._x_range, (-1.0, 1.0)))
+
+
 class _Localised(SparseEquationOfState):
     """An equation of state whose table covers the neighbourhood of one point only."""
 
     def __init__(self, whole: SparseEquationOfState, x: float, s: float) -> None:
         super().__init__(whole.model, whole.path)
-        self.evolution, self._coarse = whole.evolution, whole._coarse
         t, v = np.log1p(x / X0), np.log1p(s / S0)
         x_range = t * (1 - LOCAL), t * (1 + LOCAL)
         s_range = (v - min(LOCAL, 0.5 * v), v + LOCAL)
