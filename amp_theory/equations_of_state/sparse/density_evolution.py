@@ -40,6 +40,8 @@ Degrees = Literal["poisson", "regular"]
 ITERATIONS, TOLERANCE, ROUNDING = 500, 1e-13, 1e-9
 #: residual up to which a fixed point is returned after all, for its user to count among the errors
 LOOSE = 1e-6
+#: errors in units of the changes that iterations left
+AMPLIFIED = 10.0
 #: iterations without progress before a change below ROUNDING is taken for rounding; restarts from neighbours
 PATIENCE, RESTARTS = 6, 8
 #: part of the new U that is taken after a restart
@@ -66,6 +68,11 @@ class Laws:
     loss: Array
     rest: Array
     residual: Array
+
+    @property
+    def left(self) -> Array:
+        """Bounds on the errors that iterations left where they did not come to rest."""
+        return np.where(self.residual > ROUNDING, AMPLIFIED * self.residual, 0.0)
 
     def replace(self, rows: Index, other: Laws, of: Bools | slice = slice(None)) -> None:
         """Put rows of another solution in the place of some."""
@@ -113,7 +120,8 @@ class DensityEvolution:
     # --- iterations ---
 
     def start(self, x: Array, side: Array, gap: Array) -> tuple[Array, Array]:
-        """Return laws to start from, side information with a Gaussian or an erasure channel: what changes less.
+        """Return laws to start from, side information with a Gaussian or an erasure channel: what changes less, once
+        iterated.
 
         x is the snr of the Gaussian channel, gap the 1 - overlap of both; mean degrees come with the laws.
         """
@@ -121,13 +129,14 @@ class DensityEvolution:
         gaussian = side * np.exp(-x[:, None] * (1 + w**2) / 2)
         erasure = side * (gap / (side @ self.grid.gap))[:, None]
         degree = np.maximum(x, 0.01)
-        change = []
+        laws, change = [], []
         for law in (gaussian, erasure):
             loss, _ = self.factor_message(law)
             degree = self.solve_degree(side, gap, loss, degree)
             after, _ = self.variable(side, degree[:, None], loss)
+            laws.append(after)
             change.append(self.change(self.factor_message(after)[0], loss))
-        return np.where((change[0] <= change[1])[:, None], gaussian, erasure), degree
+        return np.where((change[0] <= change[1])[:, None], *laws), degree
 
     def iterate(self, side: Array, degree: float, transform: Array) -> Iterator[tuple[Array, Array]]:
         """Yield the transforms of a variable and along an edge in successive iterations at a mean degree."""

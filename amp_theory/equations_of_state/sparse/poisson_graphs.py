@@ -28,7 +28,7 @@ import numpy as np
 from amp_theory.equations_of_state.base import TINY, EquationOfState
 from amp_theory.equations_of_state.iteration_limit import error_of_law, law_stalled
 from amp_theory.equations_of_state.sparse.checked_table import CheckedTable
-from amp_theory.equations_of_state.sparse.density_evolution import ROUNDING, DensityEvolution, Laws, evolution_of
+from amp_theory.equations_of_state.sparse.density_evolution import DensityEvolution, Laws, evolution_of
 from amp_theory.equations_of_state.surface import Errors, Surface
 from amp_theory.ingredients.paths.base import Response, as_path
 from amp_theory.ingredients.paths.named import Flow
@@ -51,14 +51,12 @@ NODES, FEW_NODES, LOCAL_NODES = (128, 112, 28), (56, 40, 12), 9
 LARGEST_S, LARGEST_PART = 4.0, 0.9
 #: the least x at which the accuracy asked for is checked
 RELEVANT = 0.1
-#: the second grid is coarser by this factor
-COARSENING = 1.3
+#: the second grid is coarser by this factor, and solved at every so manieth node in x and in s
+COARSENING, EVERY = 1.3, 2
 #: points per unit of log(1 + x/x0) of the search for folds, and strengths
 SEARCH, STRENGTHS = 60, 48
 #: points between the nodes at which a table is checked
 CHECKS = 64
-#: errors in units of the changes that iterations left
-AMPLIFIED = 10.0
 #: what a derivative loses
 ROUGHNESS = 30.0
 #: size of a local table relative to (x + x0, s + s0)
@@ -99,8 +97,11 @@ class SparseEquationOfState(EquationOfState):
     def _coarse(self) -> DensityEvolution:
         return evolution_of(self.model, COARSENING)
 
-    def solve(self, x: Array, s: Array, fine: LawPoint | None = None) -> LawPoint:
-        """Return the fixed points at (x, s), shape (n,), by density evolution; on the coarse grid from those of the fine."""
+    def solve(self, x: Array, s: Array, fine: tuple[Array, Array] | None = None) -> LawPoint:
+        """Return the fixed points at (x, s), shape (n,), by density evolution.
+
+        On the coarse grid of fields, if the transforms and mean degrees on the fine one are given, to start from.
+        """
         evolution = self.evolution if fine is None else self._coarse
         response = self.path.response(self.prior, self.path.coordinate(x, s), s)
         w = evolution.grid.frequency
@@ -108,7 +109,7 @@ class SparseEquationOfState(EquationOfState):
         if fine is None:
             start, degree = evolution.start(x, side, response.gap)
         else:
-            start, degree = self.evolution.resampled(fine.laws.transform, w), fine.laws.degree
+            start, degree = self.evolution.resampled(fine[0], w), fine[1]
         laws = evolution.at_overlap(side, response.gap, start, degree)
         entropy, per_density, _ = evolution.entropies(side, laws)
         evidence = self.path.evidence(self.prior, self.path.public(s))
@@ -126,11 +127,15 @@ class SparseEquationOfState(EquationOfState):
         """Return a table from the nodes x and s, and its errors."""
         xx, ss = (a.ravel() for a in np.meshgrid(x, s, indexing="ij"))
         shape = (3, len(x), len(s))
-        fine = self.solve(xx, ss)
-        points = fine, self.solve(xx, ss, fine)
-        values, other = (self._functions(p, xx, ss).reshape(shape) for p in points)
-        # what iterations left where they did not come to rest
-        left = sum(np.where(p.laws.residual > ROUNDING, AMPLIFIED * p.laws.residual, 0.0) for p in points)
+        points = self.solve(xx, ss)
+        values = self._functions(points, xx, ss).reshape(shape)
+        # the change on the second grid is smooth, so that some of the nodes tell it
+        i, j = np.arange(0, len(x), EVERY), np.arange(0, len(s), EVERY)
+        some = np.add.outer(i * len(s), j).ravel()
+        other = self.solve(xx[some], ss[some], (points.laws.transform[some], points.laws.degree[some]))
+        change = np.abs(values.reshape(3, -1)[:, some] - self._functions(other, xx[some], ss[some]))
+        # what iterations left, of a node and those up to the next
+        left = np.maximum.reduceat(np.maximum.reduceat(points.laws.left.reshape(shape[1:]), i, axis=0), j, axis=1)
         table = ChebyshevTable.interpolate(x_range, s_range, values)
         # between the nodes, where Chebyshev interpolation is worst
         rng = np.random.default_rng(1)
@@ -138,15 +143,8 @@ class SparseEquationOfState(EquationOfState):
         v = rng.uniform(*s_range, CHECKS) if len(s) > 1 else np.zeros(CHECKS)
         exact = self._values(X0 * np.expm1(u), S0 * np.expm1(v))
         misfit = np.abs(table(u, v)["f"] - exact)
-        return CheckedTable(
-            table,
-            np.abs(values - other) + np.reshape(left, shape[1:]),
-            np.log1p(x / X0),
-            np.log1p(s / S0),
-            misfit,
-            u,
-            v,
-        )
+        resolution = (change + other.laws.left).reshape(3, len(i), len(j)) + left
+        return CheckedTable(table, resolution, np.log1p(x[i] / X0), np.log1p(s[j] / S0), misfit, u, v)
 
     def _values(self, x: Array, s: Array) -> Array:
         """Return g, phi and d phi/d alpha at (x, s), shape (3, n)."""
