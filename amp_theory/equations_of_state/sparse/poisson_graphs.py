@@ -18,6 +18,7 @@ fields, and of the table from density evolution at points between its nodes.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -32,10 +33,10 @@ from amp_theory.equations_of_state.sparse.density_evolution import DensityEvolut
 from amp_theory.equations_of_state.surface import Errors, Surface
 from amp_theory.ingredients.paths.base import Response, as_path
 from amp_theory.ingredients.paths.named import Flow
-from amp_theory.tools.arrays import EPS, Array
+from amp_theory.tools.arrays import EPS, Array, Index
 from amp_theory.tools.chebyshev import ChebyshevTable, nodes
 from amp_theory.tools.errors import InputError, NumericalError
-from amp_theory.tools.roots import bisected
+from amp_theory.tools.roots import solve_bracketed
 
 if TYPE_CHECKING:
     from amp_theory.ingredients.paths.base import Path
@@ -357,7 +358,7 @@ class SparseEquationOfState(EquationOfState):
         e = self.errors(c)
         return np.asarray(np.abs(c.scaled - b.scaled) * e.intensity + 4 * EPS * np.abs(c.strength))
 
-    def potential(self, intensity: float, strength: float, overlap: Array) -> Array:
+    def potential(self, intensity: Array | float, strength: float, overlap: Array) -> Array:
         """Return the free entropy as a function of the overlap, stationary at the fixed points.
 
         phi(x, s) + [alpha - alpha(x, s)] A(x, s)/2: its derivative is [alpha - alpha(x, s)] d(A/2)/dx.
@@ -368,12 +369,17 @@ class SparseEquationOfState(EquationOfState):
 
     def signal_at(self, overlap: Array, strength: float) -> Array:
         """Return x with G(x, s) = overlap, NaN outside the range of the tables."""
-        s = np.full_like(overlap, strength)
-        low, high = bisected(
-            lambda x: ~(self._response(x, s)[0].overlap > overlap),
-            np.full_like(overlap, 1e-12), np.full_like(overlap, LARGEST_X),
-        )  # fmt: skip
-        return np.where((high < LARGEST_X) & (low > 1e-12), 0.5 * (low + high), np.nan)
+        low, high = np.full_like(overlap, 1e-12), np.full_like(overlap, LARGEST_X)
+        least, most = (self._response(x, np.full_like(x, strength))[0].overlap for x in (low, high))
+        inside, x = (overlap > least) & (overlap < most), np.full_like(overlap, np.nan)
+        gap = 1 - overlap[inside]
+
+        def excess(x: Array, rows: Index) -> tuple[Array, Array]:
+            r = self._response(x, np.full_like(x, strength))[0]
+            return np.log(gap[rows] / r.gap), r.overlap_z / r.gap
+
+        x[inside] = solve_bracketed(excess, low[inside], high[inside], True, -2 * np.log(gap))
+        return x
 
     def overlap_range(self, strength: float) -> tuple[float, float]:
         """Return the overlaps between which `potential` is known: at small strengths from x = 0.01 on.
@@ -386,7 +392,14 @@ class SparseEquationOfState(EquationOfState):
 
     def localised(self, x: float, s: float) -> SparseEquationOfState:
         """Return the same equation of state with a table of its own next to (x, s), more accurate there."""
-        return _Localised(self, x, s)
+        t, v = np.log1p(x / X0), np.log1p(s / S0)
+        x_range = t * (1 - LOCAL), t * (1 + LOCAL)
+        s_range = v - min(LOCAL, 0.5 * v), v + LOCAL
+        nodes_x = X0 * np.expm1(nodes(*x_range, LOCAL_NODES))
+        nodes_s = S0 * np.expm1(nodes(*s_range, LOCAL_NODES))
+        local = copy.copy(self)
+        local._full_table = self._table(nodes_x, nodes_s, x_range, s_range)
+        return local
 
     def state_evolution(self, intensity: float, strength: float, start: str | float) -> Iterator[tuple[float, float]]:
         """Yield (overlap, 1 - overlap) of belief propagation, iteration after iteration, from a start on.
@@ -435,16 +448,3 @@ def _zero_strength(model: SparseModel) -> CheckedTable:
     eos = SparseEquationOfState(model, Flow())
     x = X0 * np.expm1(nodes(*eos._x_range, eos._nodes[0]))
     return eos._checked(eos._table(x, np.zeros(1), eos._x_range, (-1.0, 1.0)))
-
-
-class _Localised(SparseEquationOfState):
-    """An equation of state whose table covers the neighbourhood of one point only."""
-
-    def __init__(self, whole: SparseEquationOfState, x: float, s: float) -> None:
-        super().__init__(whole.model, whole.path)
-        t, v = np.log1p(x / X0), np.log1p(s / S0)
-        x_range = t * (1 - LOCAL), t * (1 + LOCAL)
-        s_range = (v - min(LOCAL, 0.5 * v), v + LOCAL)
-        nodes_x = X0 * np.expm1(nodes(x_range[0], x_range[1], LOCAL_NODES))
-        nodes_s = S0 * np.expm1(nodes(*s_range, LOCAL_NODES))
-        self._full_table = self._table(nodes_x, nodes_s, x_range, s_range)

@@ -252,7 +252,7 @@ class RegularIsotherm(RegularEquationOfState):
         EquationOfState.difference_error,
     )
 
-    def potential(self, intensity: float, strength: float, overlap: Array) -> Array:
+    def potential(self, intensity: Array | float, strength: float, overlap: Array) -> Array:
         """Return the free entropy as a function of the overlap, stationary at the fixed points.
 
         It is phi(q) + [s - sigma(q)] dphi/ds where the overlap is a fixed point at sigma, else that of the graph with
