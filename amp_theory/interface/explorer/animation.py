@@ -341,6 +341,21 @@ class Film:
                     f"the uninformed one ends at {strength} = {self.jump:.4g}")  # fmt: skip
         return f"{at}: there is no first-order transition on the path"
 
+    def paint_what_stays(self) -> None:
+        """Turn what does not move into an image, so that axes, labels and texts are laid out once for all pictures."""
+        moving = {self.curve, self.trail, self.point, self.mark, self.label, *self.markers.values()}
+        for artist in moving:
+            artist.set_visible(False)
+        canvas: Any = self.figure.canvas
+        canvas.draw()
+        image = np.array(canvas.buffer_rgba())
+        parts = [self.figure, *self.figure.axes]
+        for artist in {child for part in parts for child in part.get_children()} - {*moving, *self.figure.axes}:
+            artist.set_visible(False)
+        for artist in moving:
+            artist.set_visible(True)
+        self.figure.figimage(image, origin="upper", zorder=-1)
+
     def draw(self, k: int) -> None:
         """Draw picture number k."""
         strength, region = float(self.strengths[k]), self.regions[k]
@@ -364,6 +379,7 @@ class Film:
 def _write(target: FilePath, writer: AbstractMovieWriter, film: Film) -> None:
     """Write a film aside and rename it into place; writers choose the format by the name's ending."""
     try:
+        film.paint_what_stays()
         with replacing(target, target.suffix) as aside, writer.saving(film.figure, str(aside), DOTS):
             for k in tracked(range(len(film.strengths)), "frames"):
                 film.draw(k)
