@@ -7,6 +7,7 @@ folds counts them, a bracketed Newton iteration finds them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -300,29 +301,39 @@ def fixed_points(model: Model, path: Path, control: float, strength: float, digi
     ['uninformed', 'unstable', 'informed']
     """
     sharp = sharpener(model, path, digits)
-    geo = geometry_of(model, path)
-    intensity, s = single("fixed_points", model, path, control, strength)
-    lam, internal = intensity.reshape(1), s.reshape(1)
-    geo = geo.at(float(lam[0]))
-    z = fixed_coordinates(geo, lam, internal)[0]
-    z = z[~np.isnan(z)]
-    f = points_at(geo.eos, np.broadcast_to(lam, z.shape), z, np.broadcast_to(internal, z.shape))
-    null = geo.eos.symmetric and internal[0] == 0
-    below = bool(lam[0] <= geo.eos.start)
-    # at a strength too small for doubles q = 0 stands for the stable fixed point next to it; an unstable one is gone
-    null = null and (below or np.all(np.asarray(strength) == 0))
-    stable = [*([below] if null else []), *(f.fold > 0).tolist()]
-    evidence = geo.eos.evidence(lam, strength)
-    bounds = geo.eos.errors(f)
-    points = [_point(f, bounds, k, evidence, geo.eos.prior.entropy) for k in range(len(z))]
-    if null:
-        points.insert(0, _null_point(below, evidence, geo.eos.prior.second_moment))
-    named = tuple(
-        replace(p, stable=good, kind=kind) for p, good, kind in zip(points, stable, _kinds(stable), strict=True)
-    )
+    single("fixed_points", model, path, control, strength)
+    (found,) = fixed_points_along(model, path, control, [strength])
     if sharp is not None:
-        named = tuple(sharp.fixed_point(p, float(control), float(strength)) for p in named)
-    return FixedPoints(named, float(control), float(strength), str(regions(geo, lam, internal)[0]))
+        points = tuple(sharp.fixed_point(p, found.control, found.strength) for p in found)
+        return FixedPoints(points, found.control, found.strength, found.region)
+    return found
+
+
+def fixed_points_along(model: Model, path: Path, control: float, strengths: npt.ArrayLike) -> Iterator[FixedPoints]:
+    """Yield what `fixed_points` returns, of one control at many strengths, solved together."""
+    geo = geometry_of(model, path)
+    lam, internal = broadcast(model, path, control, strengths)
+    geo = geo.at(float(lam[0]))
+    coordinate = fixed_coordinates(geo, lam, internal)
+    known = ~np.isnan(coordinate)
+    which, _ = np.nonzero(known)
+    f = points_at(geo.eos, lam[which], coordinate[known], internal[which])
+    bounds, names = geo.eos.errors(f), regions(geo, lam, internal)
+    below = bool(lam[0] <= geo.eos.start)
+    for row, strength in enumerate(np.asarray(strengths, dtype=float)):
+        null = geo.eos.symmetric and internal[row] == 0
+        # at strengths too small for doubles q = 0 stands for the stable fixed point beside it; an unstable one is gone
+        null = null and (below or strength == 0)
+        here = np.flatnonzero(which == row)
+        stable = [*([below] if null else []), *(f.fold[here] > 0).tolist()]
+        evidence = geo.eos.evidence(lam[:1], float(strength))
+        points = [_point(f, bounds, k, evidence, geo.eos.prior.entropy) for k in here.tolist()]
+        if null:
+            points.insert(0, _null_point(below, evidence, geo.eos.prior.second_moment))
+        named = tuple(
+            replace(p, stable=good, kind=kind) for p, good, kind in zip(points, stable, _kinds(stable), strict=True)
+        )
+        yield FixedPoints(named, float(control), float(strength), str(names[row]))
 
 
 def _point(f: Surface, bounds: Errors, k: int, evidence: float, entropy: float) -> FixedPoint:
