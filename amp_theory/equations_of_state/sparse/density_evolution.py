@@ -100,7 +100,9 @@ class DensityEvolution:
 
     def factor_message(self, transform: Array) -> tuple[Array, Array]:
         """Return U - 1 and R for laws along edges, shape (n, frequencies)."""
-        blocks = np.array_split(transform, max(1, len(transform) // BLOCK))
+        if len(transform) <= BLOCK:
+            return self.decomposition(transform, self.factor.k - 1)
+        blocks = np.array_split(transform, len(transform) // BLOCK)
         parts = [self.decomposition(block, self.factor.k - 1) for block in blocks]
         return np.concatenate([loss for loss, _ in parts]), np.concatenate([rest for _, rest in parts])
 

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 #: iterations at most, without progress before a change below ROUNDING is taken for rounding, and before giving up,
 #: with plain iterations and accelerated ones
 ITERATIONS, PATIENCE, HOPELESS = 1000, 12, (300, 60)
-#: steps of the scalar solvers, and their relative accuracy
-STEPS, ACCURATE = 100, 1e-9
+#: steps of the scalar solvers, and the relative size of the last one
+STEPS, NEARLY = 100, 1e-5
 #: a part of the factors is sought up to 1 + this where it runs through one
 BEYOND = 0.1
 #: step for derivatives in the strength, in units of max(strength, 0.01)
@@ -266,8 +266,8 @@ def _decreasing(value: Callable[[Array, Index], Array], gap: Array, low: Array, 
             outside = ~((new >= bottom) & (new <= top) & (new < 4 * np.abs(at) + 1))
             new = np.where(outside, np.where(np.isfinite(top), 0.5 * (bottom + top), 2 * at + 0.1), new)
             u[active] = new
-            # the slope is right to about 1e-6, so that the next step would be smaller by as much
-            active = active[np.abs(new - at) > ACCURATE * (np.abs(new) + 1e-3)]
+            # the next step would be smaller by at least as much, and the next iteration of the laws takes it
+            active = active[np.abs(new - at) > NEARLY * (np.abs(new) + 1e-3)]
             if not len(active):
                 break
     return u
