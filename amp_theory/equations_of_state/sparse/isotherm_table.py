@@ -42,6 +42,8 @@ NEAR = 0.05
 STEPS, ACCURATE = 60, 1e-13
 #: nodes of the sketch of a forbidden interval
 OUTLINE = 48
+#: how far a table reaches beyond the ends of its interval, where another begins of which less is known
+REACH = 1e-9
 #: z up to which the accuracy asked for is checked
 CHECKED = 24.0
 #: error between the nodes that makes more of them unnecessary
@@ -333,7 +335,9 @@ class IsothermTable:
     def __call__(self, z: Array, strength: Array) -> Values:
         """Return the isotherm at z, and the trial free entropy at internal strengths, both of shape (n,)."""
         out = np.full((8, len(z)), np.nan)
-        which = np.searchsorted([i.lower for i in self.intervals[1:]], z, side="right")
+        # fixed points without side information are ends of intervals to rounding: what is known reaches beyond them
+        starts = [i.lower * (1 - REACH if i.allowed and i.known else 1 + REACH) for i in self.intervals[1:]]
+        which = np.searchsorted(starts, z, side="right")
         for k, interval in enumerate(self.intervals):
             here = np.flatnonzero(which == k)
             if len(here):
