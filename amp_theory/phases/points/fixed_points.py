@@ -20,7 +20,7 @@ from amp_theory.models.base import Model
 from amp_theory.phases.geometry.branches import follow
 from amp_theory.phases.geometry.folds import locate
 from amp_theory.phases.geometry.geometry import Geometry, joined
-from amp_theory.phases.geometry.solved import SAFETY, geometry_of
+from amp_theory.phases.geometry.solved import SAFETY, check, geometry_of
 from amp_theory.phases.points.thresholds import sharpener
 from amp_theory.tools.arrays import EPS, Array, Bools
 from amp_theory.tools.errors import InputError, told
@@ -301,6 +301,7 @@ def fixed_points(model: Model, path: Path, control: float, strength: float, digi
     ['uninformed', 'unstable', 'informed']
     """
     sharp = sharpener(model, path, digits)
+    check(model, path)
     single("fixed_points", model, path, control, strength)
     (found,) = fixed_points_along(model, path, control, [strength])
     if sharp is not None:
