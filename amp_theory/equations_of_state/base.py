@@ -216,8 +216,8 @@ class EquationOfState(ABC):
         """
         raise self._unanswered("mutual information")
 
-    def potential(self, intensity: float, strength: float, overlap: Array) -> Array:
-        """Return the free entropy as a function of the overlap, stationary at the fixed points."""
+    def potential(self, intensity: Array | float, strength: float, overlap: Array) -> Array:
+        """Return the free entropy as a function of the overlap, stationary at fixed points; intensities broadcast."""
         raise self._unanswered("free entropy as a function of the overlap")
 
     def overlap_range(self, strength: float) -> tuple[float, float]:

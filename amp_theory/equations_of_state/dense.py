@@ -292,7 +292,7 @@ class DenseEquationOfState(EquationOfState):
         """That of the coupling."""
         return self.coupling.sharpness
 
-    def potential(self, intensity: float, strength: float, overlap: Array) -> Array:
+    def potential(self, intensity: Array | float, strength: float, overlap: Array) -> Array:
         """Return phi(q) = Psi(xi'(q), strength) - [q xi'(q) - xi(q)]/2."""
         rho, lam = self.prior.second_moment, np.asarray(intensity)
         signal = self.coupling.signal(lam, overlap, rho - overlap)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.polynomial import chebyshev as polynomial
@@ -78,11 +79,13 @@ def _basis(x: Array, limits: tuple[float, float], number: int, orders: int) -> l
     return result
 
 
+@lru_cache(maxsize=64)
 def _derivative(number: int) -> Array:
-    """Return D with T_n' = sum_m T_m D[m, n]."""
+    """Return the (cached) D with T_n' = sum_m T_m D[m, n]."""
     matrix = np.zeros((number, number))
     for n in range(1, number):
         matrix[n - 1 :: -2, n] = 2 * n
         if n % 2:
             matrix[0, n] = n
+    matrix.flags.writeable = False
     return matrix

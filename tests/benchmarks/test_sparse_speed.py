@@ -13,18 +13,28 @@ from sparse_oracle import population_dynamics
 
 import amp_theory as at
 from amp_theory.equations_of_state.choose import equation_of_state_of
+from amp_theory.equations_of_state.sparse import density_evolution, poisson_graphs
 from amp_theory.phases.geometry.solved import geometry_of, solved
 
 PATHS = {"flow": at.Flow(), "autoregressive": at.Autoregressive()}
 
 
+MODELS = {"xorsat": at.XORSAT(3), "bicoloring": at.Bicoloring(5)}
+
+
+def forget() -> None:
+    """Forget everything about models, as in a fresh process."""
+    for cached in (solved, density_evolution.evolution_of, poisson_graphs._zero_strength):
+        cached.cache_clear()
+
+
 def fresh_thresholds(model: at.Model, path: at.Path) -> at.Thresholds:
-    solved.cache_clear()
+    forget()
     return at.thresholds(model, path)
 
 
 def fresh_diagram(model: at.Model, path: at.Path) -> at.Diagram:
-    solved.cache_clear()
+    forget()
     return at.phase_diagram(model, path, (8.0, 10.3), points=40)
 
 
@@ -38,9 +48,34 @@ def test_one_fixed_point(benchmark):
 
 @pytest.mark.parametrize("name", PATHS)
 def test_thresholds(benchmark, name):
-    """At most 15 s."""
+    """At most 3 s."""
     found = benchmark.pedantic(fresh_thresholds, (at.Bicoloring(5), PATHS[name]), rounds=1)
     assert found.tricritical.error < 1e-6
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_comparison(benchmark, name):
+    """Three denoising paths; at most 3 s."""
+    comparison = benchmark.pedantic(at.compare_samplers, (MODELS[name],), setup=forget, rounds=3)
+    assert any(v.succeeds is False for v in comparison["flow"].verdicts)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_explorer(benchmark, name):
+    """A diagram and its page; at most 3 s."""
+    page = benchmark.pedantic(
+        lambda: at.explorer_html(at.phase_diagram(MODELS[name], at.Flow())), setup=forget, rounds=3
+    )
+    assert page.startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.parametrize("model", [*MODELS.values(), at.IsingPSpin(3)], ids=lambda model: model.name)
+@pytest.mark.parametrize("ending", ["mp4", "gif"])
+def test_film(benchmark, tmp_path, model, ending):
+    """A film of 80 pictures; at most 3 s."""
+    file = tmp_path / f"film.{ending}"
+    film = benchmark.pedantic(lambda: at.animate(model, at.Flow(), file, overwrite=True), setup=forget, rounds=3)
+    assert film.crossed
 
 
 @pytest.mark.parametrize("name", PATHS)

@@ -230,6 +230,16 @@ def test_thresholds_are_densities_of_graphs():
     assert len(at.path_transitions(model, FLOW, 42 / 5).uninformed_spinodal) == 0
 
 
+def test_fixed_points_without_side_information_are_as_sure_as_others():
+    """They are ends of intervals of the isotherm to rounding, of which only one side is known."""
+    points = at.fixed_points(at.Bicoloring(5, degrees="regular"), FLOW, 51 / 5, 0.0)
+    assert [p.stable for p in points] == [True, False, True]
+    assert points.region == "easy_metastable"
+    for point in points[1:]:
+        assert 0 < point.errors["free_entropy"] < 1e-7
+        assert 0 < point.errors["overlap"] < 1e-7
+
+
 def test_parity_checks_at_zero_temperature():
     found = at.thresholds(code(6), ERASURES)
     assert (found.dynamical.density, found.dynamical.overlap) == (0.5, 1.0)  # from three checks per bit on

@@ -99,6 +99,26 @@ def test_ball_in_the_pixels(ising, tmp_path):
         assert overlap == pytest.approx(film.ball[k], abs=0.012)
 
 
+def test_what_stays_is_painted_once(ising):
+    """A picture with it differs from one that is drawn from scratch at a few pixels, two pictures at many."""
+    drawn, painted = Film(ising, 0.7, 3), Film(ising, 0.7, 3)
+    painted.paint_what_stays()
+    pixels = []
+    for film in (drawn, painted):
+        for k in (0, 2):
+            film.draw(k)
+            film.figure.canvas.draw()
+            pixels.append(np.array(film.figure.canvas.buffer_rgba(), dtype=int))
+
+    def different(a: np.ndarray, b: np.ndarray) -> int:
+        return int(np.sum(np.abs(a - b).max(axis=2) > 8))
+
+    first, last, painted_first, painted_last = pixels
+    assert different(first, painted_first) < 60
+    assert different(last, painted_last) < 60
+    assert different(first, last) > 1000
+
+
 def test_no_transition(tmp_path):
     model = at.SherringtonKirkpatrick()
     result = animate(model, FLOW, tmp_path / "film.gif", 1.2, frames=3)

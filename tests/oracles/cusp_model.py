@@ -138,7 +138,7 @@ class CuspEquationOfState(EquationOfState):
         """Return what phi tends to and a constant, so that the mutual information is positive."""
         return float(np.squeeze(1e3 * intensity + strength))
 
-    def potential(self, intensity: float, strength: float, overlap: Array) -> Array:
+    def potential(self, intensity: Array | float, strength: float, overlap: Array) -> Array:
         """Return phi as a function of the overlap."""
         z = overlap / (1 - overlap)
         return np.asarray(intensity * z**2 / 4 + strength * z / 2 - self._curve(z)[0])

@@ -23,7 +23,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -40,6 +40,8 @@ Degrees = Literal["poisson", "regular"]
 ITERATIONS, TOLERANCE, ROUNDING = 500, 1e-13, 1e-9
 #: residual up to which a fixed point is returned after all, for its user to count among the errors
 LOOSE = 1e-6
+#: errors in units of the changes that iterations left
+AMPLIFIED = 10.0
 #: iterations without progress before a change below ROUNDING is taken for rounding; restarts from neighbours
 PATIENCE, RESTARTS = 6, 8
 #: part of the new U that is taken after a restart
@@ -48,8 +50,10 @@ MIXING = 0.5
 NARROWER = 0.9
 #: stands for zero in powers
 TINY = 1e-100
-#: steps of the scalar solver for the degree
-STEPS = 80
+#: laws whose products over the messages stay in the processor's cache
+BLOCK = 512
+#: steps of the scalar solver for the degree, and the relative size of the last one
+STEPS, NEARLY = 80, 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +68,11 @@ class Laws:
     loss: Array
     rest: Array
     residual: Array
+
+    @property
+    def left(self) -> Array:
+        """Bounds on the errors that iterations left where they did not come to rest."""
+        return np.where(self.residual > ROUNDING, AMPLIFIED * self.residual, 0.0)
 
     def replace(self, rows: Index, other: Laws, of: Bools | slice = slice(None)) -> None:
         """Put rows of another solution in the place of some."""
@@ -91,7 +100,11 @@ class DensityEvolution:
 
     def factor_message(self, transform: Array) -> tuple[Array, Array]:
         """Return U - 1 and R for laws along edges, shape (n, frequencies)."""
-        return self.decomposition(transform, self.factor.k - 1)
+        if len(transform) <= BLOCK:
+            return self.decomposition(transform, self.factor.k - 1)
+        blocks = np.array_split(transform, len(transform) // BLOCK)
+        parts = [self.decomposition(block, self.factor.k - 1) for block in blocks]
+        return np.concatenate([loss for loss, _ in parts]), np.concatenate([rest for _, rest in parts])
 
     def variable(self, side: Array, degree: Array, loss: Array) -> tuple[Array, Array]:
         """Return the transforms along an edge and of a variable, from loss = U - 1 and mean degrees, shape (n, 1)."""
@@ -109,7 +122,8 @@ class DensityEvolution:
     # --- iterations ---
 
     def start(self, x: Array, side: Array, gap: Array) -> tuple[Array, Array]:
-        """Return laws to start from, side information with a Gaussian or an erasure channel: what changes less.
+        """Return laws to start from, side information with a Gaussian or an erasure channel: what changes less, once
+        iterated.
 
         x is the snr of the Gaussian channel, gap the 1 - overlap of both; mean degrees come with the laws.
         """
@@ -117,13 +131,14 @@ class DensityEvolution:
         gaussian = side * np.exp(-x[:, None] * (1 + w**2) / 2)
         erasure = side * (gap / (side @ self.grid.gap))[:, None]
         degree = np.maximum(x, 0.01)
-        change = []
+        laws, change = [], []
         for law in (gaussian, erasure):
             loss, _ = self.factor_message(law)
             degree = self.solve_degree(side, gap, loss, degree)
             after, _ = self.variable(side, degree[:, None], loss)
+            laws.append(after)
             change.append(self.change(self.factor_message(after)[0], loss))
-        return np.where((change[0] <= change[1])[:, None], gaussian, erasure), degree
+        return np.where((change[0] <= change[1])[:, None], *laws), degree
 
     def iterate(self, side: Array, degree: float, transform: Array) -> Iterator[tuple[Array, Array]]:
         """Yield the transforms of a variable and along an edge in successive iterations at a mean degree."""
@@ -209,31 +224,46 @@ class DensityEvolution:
                 break
         return Laws(c, transform, loss, rest, residual)
 
+    def resampled(self, transform: Array, frequency: Array) -> Array:
+        """Return the transforms of laws at other frequencies; erasures stay exactly what they are."""
+        elsewhere = transform @ self.grid.functional(np.cos(np.outer(self.grid.field, frequency)))
+        erasure = np.ptp(transform, axis=1) == 0
+        return np.where(erasure[:, None], transform[:, :1], elsewhere)
+
     def change(self, new: Array, old: Array) -> Array:
         """Return the largest change of U at frequencies that matter."""
         low = len(self.grid.frequency) // 3
         return np.asarray(np.max(np.abs(new[:, :low] - old[:, :low]), axis=1))
 
     def solve_degree(self, side: Array, gap: Array, loss: Array, degree: Array) -> Array:
-        """Solve log(1 - overlap) = log(gap), which falls with the degree, by Newton's method within brackets."""
-        c = degree.copy()
-        low, high = np.zeros_like(c), np.full_like(c, np.inf)
-        for _ in range(STEPS):
-            with np.errstate(all="ignore"):
-                _, full = self.variable(side, c[:, None], loss)
-                value = full @ self.grid.gap
-                slope = self._per_degree(side, c[:, None], loss, full) @ self.grid.gap
-                excess = np.log(value / gap)
-                step = -excess * value / slope
-            above = ~(excess < 0)
-            low, high = np.where(above, c, low), np.where(above, high, c)
-            done = np.abs(step) <= 4e-16 * c
-            new = c + step
-            bad = ~((new >= low) & (new <= high) & (new < 8 * c + 1))
-            c = np.where(bad & ~done, np.where(np.isfinite(high), 0.5 * (low + high), 2 * c + 0.1), new)
-            if np.all(done | (np.abs(step) <= 1e-14 * c)):
-                break
+        """Solve log(1 - overlap) = log(gap), which falls with the degree, by Newton's method within brackets.
+
+        Up to the square of NEARLY: iterations of the laws begin where the last ones ended, so that their last step is
+        the degree's last step too.
+        """
+        c, low, high = degree.copy(), np.zeros_like(degree), np.full_like(degree, np.inf)
+        active = np.arange(len(c))
+        with np.errstate(all="ignore"):
+            for _ in range(STEPS):
+                at, bottom, top = c[active], low[active], high[active]
+                per_degree, value = self._left_over(side[active], at[:, None], loss[active])
+                excess = np.log(value / gap[active])
+                step = -excess * value / per_degree
+                above = ~(excess < 0)
+                low[active], high[active] = bottom, top = np.where(above, at, bottom), np.where(above, top, at)
+                done = np.abs(step) <= NEARLY * at
+                new = at + step
+                bad = ~((new >= bottom) & (new <= top) & (new < 8 * at + 1))
+                c[active] = np.where(bad & ~done, np.where(np.isfinite(top), 0.5 * (bottom + top), 2 * at + 0.1), new)
+                active = active[~done]
+                if not len(active):
+                    break
         return c
+
+    def _left_over(self, side: Array, degree: Array, loss: Array) -> tuple[Array, Array]:
+        """Return d(1 - overlap)/d degree and 1 - overlap."""
+        _, full = self.variable(side, degree, loss)
+        return self._per_degree(side, degree, loss, full) @ self.grid.gap, full @ self.grid.gap
 
     def _per_degree(self, side: Array, degree: Array, loss: Array, full: Array) -> Array:
         """Return the derivative of a variable's transform, `full`, in the mean degree, to the right of an integer."""
@@ -259,8 +289,9 @@ class DensityEvolution:
         )
 
 
+@lru_cache(maxsize=64)
 def evolution_of(model: SparseModel, coarsening: float = 1.0) -> DensityEvolution:
-    """Return density evolution on a model's grid, or on a coarser and narrower one."""
+    """Return the (cached) density evolution on a model's grid, or on a coarser and narrower one."""
     factor = positive("coarsening", coarsening)
     width = model.factor.half_width * (1.0 if factor == 1 else NARROWER)
     return DensityEvolution(model.factor, model.degrees, FieldGrid(model.spacing * factor, width))

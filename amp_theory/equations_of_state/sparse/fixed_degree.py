@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 #: iterations at most, without progress before a change below ROUNDING is taken for rounding, and before giving up,
 #: with plain iterations and accelerated ones
 ITERATIONS, PATIENCE, HOPELESS = 1000, 12, (300, 60)
-#: steps of the scalar solvers, and their relative accuracy
-STEPS, ACCURATE = 100, 1e-9
+#: steps of the scalar solvers, and the relative size of the last one
+STEPS, NEARLY = 100, 1e-5
 #: a part of the factors is sought up to 1 + this where it runs through one
 BEYOND = 0.1
 #: step for derivatives in the strength, in units of max(strength, 0.01)
@@ -59,7 +59,7 @@ class Fixed:
 
     levels are those of the strengths, 0 where factors are left out; kept is the part of the factors that is there;
     free_entropy is the trial free entropy at strength `levels` of the complete graph, free_entropy_s its derivative
-    in the internal strength at constant overlap.  residual is the last change.
+    in the internal strength at constant overlap.  residual is the last change, transform that of the law along an edge.
     """
 
     levels: Array
@@ -67,6 +67,7 @@ class Fixed:
     free_entropy: Array
     free_entropy_s: Array
     residual: Array
+    transform: Array
 
     @property
     def sign(self) -> Array:
@@ -83,15 +84,16 @@ class FixedDegree:
     prior: Prior
     degree: int
 
-    def solve(self, z: Array, diluted: bool = False) -> Fixed:
+    def solve(self, z: Array, diluted: bool = False, near: Array | None = None) -> Fixed:
         """Return the fixed points whose overlap is that of a Gaussian channel of snr z, as far as they converged.
 
+        near holds transforms of laws next to them, where such are known.
         With `diluted` never with side information: `kept` then runs through one up to 1 + BEYOND, analytically.
         """
         gap = self.prior.table(z).mmse
         # rows on their way to nowhere overflow; they are reported
         with np.errstate(all="ignore"):
-            start = self._start(z, gap)
+            start = self._start(z, gap) if near is None else near
             found = self._solved(gap, start, diluted)
             # where accelerated iterations lose their way plain ones may not
             bad = np.flatnonzero(~(found[-1] < ROUNDING))
@@ -104,11 +106,13 @@ class FixedDegree:
             levels, kept = (
                 (0 * unknown, 1 + unknown) if diluted else (np.maximum(unknown, 0), 1 + np.minimum(unknown, 0))
             )
-            return Fixed(levels, kept, *self._free_entropies(levels, kept, transform, loss, rest), residual)
+            return Fixed(levels, kept, *self._free_entropies(levels, kept, transform, loss, rest), residual, transform)
 
-    def solve_all(self, z: Array, diluted: bool = False, accuracy: float = ROUNDING) -> Fixed:
+    def solve_all(
+        self, z: Array, diluted: bool = False, accuracy: float = ROUNDING, near: Array | None = None
+    ) -> Fixed:
         """Return the fixed points at z, all of them converged to an accuracy."""
-        fixed = self.solve(z, diluted)
+        fixed = self.solve(z, diluted, near)
         if not np.all(fixed.residual < accuracy):
             worst = int(np.argmax(np.where(np.isnan(fixed.residual), np.inf, fixed.residual)))
             raise NumericalError(
@@ -266,8 +270,8 @@ def _decreasing(value: Callable[[Array, Index], Array], gap: Array, low: Array, 
             outside = ~((new >= bottom) & (new <= top) & (new < 4 * np.abs(at) + 1))
             new = np.where(outside, np.where(np.isfinite(top), 0.5 * (bottom + top), 2 * at + 0.1), new)
             u[active] = new
-            # the slope is right to about 1e-6, so that the next step would be smaller by as much
-            active = active[np.abs(new - at) > ACCURATE * (np.abs(new) + 1e-3)]
+            # the next step would be smaller by at least as much, and the next iteration of the laws takes it
+            active = active[np.abs(new - at) > NEARLY * (np.abs(new) + 1e-3)]
             if not len(active):
                 break
     return u

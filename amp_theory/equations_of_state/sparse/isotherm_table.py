@@ -19,7 +19,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from amp_theory.equations_of_state.sparse.fixed_degree import BEYOND, FixedDegree, level, strength_of
+from amp_theory.equations_of_state.sparse.fixed_degree import BEYOND, Fixed, FixedDegree, level, strength_of
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.tools.arrays import Array, Bools
 from amp_theory.tools.chebyshev import ChebyshevCurve, nodes
@@ -42,6 +42,8 @@ NEAR = 0.05
 STEPS, ACCURATE = 60, 1e-13
 #: nodes of the sketch of a forbidden interval
 OUTLINE = 48
+#: how far a table reaches beyond the ends of its interval, where another begins of which less is known
+REACH = 1e-9
 #: z up to which the accuracy asked for is checked
 CHECKED = 24.0
 #: error between the nodes that makes more of them unnecessary
@@ -248,21 +250,22 @@ class IsothermTable:
             return self._outline(lower, upper)
         ends = float(np.log1p(lower / Z0)), float(np.log1p(upper / Z0))
         check = np.random.default_rng(1).uniform(*ends, CHECKS)
-        exact, left = self._functions(self.fine, check)
+        exact, _ = self._functions(self.fine, check)
         for number in (NODES, 2 * NODES, 4 * NODES):
             t = nodes(*ends, number)
-            values, left = self._functions(self.fine, t)
+            values, fine = self._functions(self.fine, t)
             curve = ChebyshevCurve.interpolate(ends, values)
             misfit = np.abs(curve(check)[0] - exact)
             # errors of the level itself
             misfit[LEVEL] *= Z0 * np.expm1(check)
             if np.all(misfit[: SLOPE + 1] < FITTED):
                 break
-        coarse, left_coarse = self._functions(self.coarse, t)
+        near = self.fine.evolution.resampled(fine.transform, self.coarse.evolution.grid.frequency)
+        coarse, other = self._functions(self.coarse, t, near)
         resolution = np.abs(values - coarse)
         resolution[LEVEL] *= Z0 * np.expm1(t)
         worst = np.max(misfit, axis=1)
-        worst[LEVEL] += AMPLIFIED * max(left, left_coarse)
+        worst[LEVEL] += AMPLIFIED * max(float(np.max(fixed.residual)) for fixed in (fine, other))
         for end, at in ((lower, ends[0]), (upper, ends[1])):
             resolution[LEVEL, np.abs(t - at) < NEAR * (ends[1] - ends[0])] += self._end_error(end)
         return TableInterval(lower, upper, allowed, curve, resolution, t, worst)
@@ -288,13 +291,12 @@ class IsothermTable:
         """Bound the error of a zero-strength fixed point, in the level; zero at other ends."""
         return float(self.zero.end_errors[self.ends.index(end)]) if end in self.ends else 0.0
 
-    def _functions(self, evolution: FixedDegree, t: Array) -> tuple[Array, float]:
-        """Return the functions at table coordinates, shape (functions, n), and the largest change iterations left."""
+    def _functions(self, evolution: FixedDegree, t: Array, near: Array | None = None) -> tuple[Array, Fixed]:
+        """Return the functions at table coordinates, shape (functions, n), and the fixed points."""
         z = Z0 * np.expm1(t)
-        fixed = evolution.solve_all(z, accuracy=LOOSE)
+        fixed = evolution.solve_all(z, accuracy=LOOSE, near=near)
         signal = self._signals(z, strength_of(self.path, fixed.levels))
-        functions = np.stack([fixed.levels / z, fixed.free_entropy, fixed.free_entropy_s, signal / z])
-        return functions, float(np.max(fixed.residual))
+        return np.stack([fixed.levels / z, fixed.free_entropy, fixed.free_entropy_s, signal / z]), fixed
 
     def _signals(self, z: Array, strength: Array) -> Array:
         """Return the snr x of a Gaussian channel that makes up the overlap together with the side information."""
@@ -333,7 +335,9 @@ class IsothermTable:
     def __call__(self, z: Array, strength: Array) -> Values:
         """Return the isotherm at z, and the trial free entropy at internal strengths, both of shape (n,)."""
         out = np.full((8, len(z)), np.nan)
-        which = np.searchsorted([i.lower for i in self.intervals[1:]], z, side="right")
+        # fixed points without side information are ends of intervals to rounding: what is known reaches beyond them
+        starts = [i.lower * (1 - REACH if i.allowed and i.known else 1 + REACH) for i in self.intervals[1:]]
+        which = np.searchsorted(starts, z, side="right")
         for k, interval in enumerate(self.intervals):
             here = np.flatnonzero(which == k)
             if len(here):
@@ -402,6 +406,7 @@ def _crossings(evolution: FixedDegree, lower: Array, upper: Array, at_lower: Arr
     fa, fb = np.minimum(at_lower, BEYOND), np.minimum(at_upper, BEYOND)
     side = np.zeros(len(a))
     active = np.arange(len(a))
+    near = None
     for _ in range(STEPS):
         if not len(active):
             break
@@ -409,7 +414,8 @@ def _crossings(evolution: FixedDegree, lower: Array, upper: Array, at_lower: Arr
         t = (a[i] * fb[i] - b[i] * fa[i]) / (fb[i] - fa[i])
         t = np.clip(t, a[i] + 1e-3 * (b[i] - a[i]), b[i] - 1e-3 * (b[i] - a[i]))
         # without the corner where side information sets in
-        f = evolution.solve_all(np.exp(t), diluted=True, accuracy=LOOSE_END).kept - 1
+        fixed = evolution.solve_all(np.exp(t), diluted=True, accuracy=LOOSE_END, near=near)
+        f = fixed.kept - 1
         left = (f < 0) == (fa[i] < 0)
         # the end that stays twice counts half
         fb[i] = np.where(left & (side[i] > 0), 0.5 * fb[i], fb[i])
@@ -417,5 +423,6 @@ def _crossings(evolution: FixedDegree, lower: Array, upper: Array, at_lower: Arr
         side[i] = np.where(left, 1.0, -1.0)
         a[i], fa[i] = np.where(left, t, a[i]), np.where(left, f, fa[i])
         b[i], fb[i] = np.where(left, b[i], t), np.where(left, fb[i], f)
-        active = i[(b[i] - a[i] > ACCURATE * 10) & (np.abs(f) > ACCURATE)]
+        going = (b[i] - a[i] > ACCURATE * 10) & (np.abs(f) > ACCURATE)
+        active, near = i[going], fixed.transform[going]
     return np.exp(np.where(np.abs(fa) < np.abs(fb), a, b))

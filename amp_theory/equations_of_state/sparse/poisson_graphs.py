@@ -18,9 +18,10 @@ fields, and of the table from density evolution at points between its nodes.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,13 +29,14 @@ import numpy as np
 from amp_theory.equations_of_state.base import TINY, EquationOfState
 from amp_theory.equations_of_state.iteration_limit import error_of_law, law_stalled
 from amp_theory.equations_of_state.sparse.checked_table import CheckedTable
-from amp_theory.equations_of_state.sparse.density_evolution import ROUNDING, DensityEvolution, Laws, evolution_of
+from amp_theory.equations_of_state.sparse.density_evolution import DensityEvolution, Laws, evolution_of
 from amp_theory.equations_of_state.surface import Errors, Surface
 from amp_theory.ingredients.paths.base import Response, as_path
-from amp_theory.tools.arrays import EPS, Array
+from amp_theory.ingredients.paths.named import Flow
+from amp_theory.tools.arrays import EPS, Array, Index
 from amp_theory.tools.chebyshev import ChebyshevTable, nodes
 from amp_theory.tools.errors import InputError, NumericalError
-from amp_theory.tools.roots import bisected
+from amp_theory.tools.roots import solve_bracketed
 
 if TYPE_CHECKING:
     from amp_theory.ingredients.paths.base import Path
@@ -50,14 +52,12 @@ NODES, FEW_NODES, LOCAL_NODES = (128, 112, 28), (56, 40, 12), 9
 LARGEST_S, LARGEST_PART = 4.0, 0.9
 #: the least x at which the accuracy asked for is checked
 RELEVANT = 0.1
-#: the second grid is coarser by this factor
-COARSENING = 1.3
+#: the second grid is coarser by this factor, and solved at every so manieth node in x and in s
+COARSENING, EVERY = 1.3, 2
 #: points per unit of log(1 + x/x0) of the search for folds, and strengths
 SEARCH, STRENGTHS = 60, 48
 #: points between the nodes at which a table is checked
 CHECKS = 64
-#: errors in units of the changes that iterations left
-AMPLIFIED = 10.0
 #: what a derivative loses
 ROUGHNESS = 30.0
 #: size of a local table relative to (x + x0, s + s0)
@@ -98,13 +98,19 @@ class SparseEquationOfState(EquationOfState):
     def _coarse(self) -> DensityEvolution:
         return evolution_of(self.model, COARSENING)
 
-    def solve(self, x: Array, s: Array, coarse: bool = False) -> LawPoint:
-        """Return the fixed points at (x, s), shape (n,), by density evolution."""
-        evolution = self._coarse if coarse else self.evolution
+    def solve(self, x: Array, s: Array, fine: tuple[Array, Array] | None = None) -> LawPoint:
+        """Return the fixed points at (x, s), shape (n,), by density evolution.
+
+        On the coarse grid of fields, if the transforms and mean degrees on the fine one are given, to start from.
+        """
+        evolution = self.evolution if fine is None else self._coarse
         response = self.path.response(self.prior, self.path.coordinate(x, s), s)
         w = evolution.grid.frequency
         side = self.path.tilted_transform(w, s)
-        start, degree = evolution.start(x, side, response.gap)
+        if fine is None:
+            start, degree = evolution.start(x, side, response.gap)
+        else:
+            start, degree = self.evolution.resampled(fine[0], w), fine[1]
         laws = evolution.at_overlap(side, response.gap, start, degree)
         entropy, per_density, _ = evolution.entropies(side, laws)
         evidence = self.path.evidence(self.prior, self.path.public(s))
@@ -122,30 +128,28 @@ class SparseEquationOfState(EquationOfState):
         """Return a table from the nodes x and s, and its errors."""
         xx, ss = (a.ravel() for a in np.meshgrid(x, s, indexing="ij"))
         shape = (3, len(x), len(s))
-        points = [self.solve(xx, ss, coarse) for coarse in (False, True)]
-        values, other = (self._functions(p, xx, ss).reshape(shape) for p in points)
-        # what iterations left where they did not come to rest
-        left = sum(np.where(p.laws.residual > ROUNDING, AMPLIFIED * p.laws.residual, 0.0) for p in points)
+        points = self.solve(xx, ss)
+        values = self._functions(points, xx, ss).reshape(shape)
+        # the change on the second grid is smooth, so that some of the nodes tell it
+        i, j = np.arange(0, len(x), EVERY), np.arange(0, len(s), EVERY)
+        some = np.add.outer(i * len(s), j).ravel()
+        other = self.solve(xx[some], ss[some], (points.laws.transform[some], points.laws.degree[some]))
+        change = np.abs(values.reshape(3, -1)[:, some] - self._functions(other, xx[some], ss[some]))
+        # what iterations left, of a node and those up to the next
+        left = np.maximum.reduceat(np.maximum.reduceat(points.laws.left.reshape(shape[1:]), i, axis=0), j, axis=1)
         table = ChebyshevTable.interpolate(x_range, s_range, values)
         # between the nodes, where Chebyshev interpolation is worst
         rng = np.random.default_rng(1)
         u = rng.uniform(*x_range, CHECKS)
         v = rng.uniform(*s_range, CHECKS) if len(s) > 1 else np.zeros(CHECKS)
-        exact = self._values(X0 * np.expm1(u), S0 * np.expm1(v), False)
+        exact = self._values(X0 * np.expm1(u), S0 * np.expm1(v))
         misfit = np.abs(table(u, v)["f"] - exact)
-        return CheckedTable(
-            table,
-            np.abs(values - other) + np.reshape(left, shape[1:]),
-            np.log1p(x / X0),
-            np.log1p(s / S0),
-            misfit,
-            u,
-            v,
-        )
+        resolution = (change + other.laws.left).reshape(3, len(i), len(j)) + left
+        return CheckedTable(table, resolution, np.log1p(x[i] / X0), np.log1p(s[j] / S0), misfit, u, v)
 
-    def _values(self, x: Array, s: Array, coarse: bool) -> Array:
+    def _values(self, x: Array, s: Array) -> Array:
         """Return g, phi and d phi/d alpha at (x, s), shape (3, n)."""
-        return self._functions(self.solve(x, s, coarse), x, s)
+        return self._functions(self.solve(x, s), x, s)
 
     def _functions(self, p: LawPoint, x: Array, s: Array) -> Array:
         """Return g, phi and d phi/d alpha of fixed points at (x, s), shape (3, n)."""
@@ -163,8 +167,7 @@ class SparseEquationOfState(EquationOfState):
 
     @cached_property
     def _zero_table(self) -> CheckedTable:
-        x = X0 * np.expm1(nodes(*self._x_range, self._nodes[0]))
-        return self._checked(self._table(x, np.zeros(1), self._x_range, (-1.0, 1.0)))
+        return _zero_strength(self.model)
 
     @cached_property
     def _full_table(self) -> CheckedTable:
@@ -230,7 +233,7 @@ class SparseEquationOfState(EquationOfState):
         asked, x = x, np.maximum(x, LEAST)
         h, e = 1e-3 * x, 1e-3 * np.minimum(s, self.path.internal(np.asarray(min(self.path.limit, 1e6))) - s)
         steps = [(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)]
-        f, right, left, up, down = (self._values(x + i * h, s + j * e, False) for i, j in steps)
+        f, right, left, up, down = (self._values(x + i * h, s + j * e) for i, j in steps)
         slope = (right - left) / (2 * h)
         return {
             "f": f + slope * (asked - x), "x": slope, "xx": (right - 2 * f + left) / h**2,
@@ -355,7 +358,7 @@ class SparseEquationOfState(EquationOfState):
         e = self.errors(c)
         return np.asarray(np.abs(c.scaled - b.scaled) * e.intensity + 4 * EPS * np.abs(c.strength))
 
-    def potential(self, intensity: float, strength: float, overlap: Array) -> Array:
+    def potential(self, intensity: Array | float, strength: float, overlap: Array) -> Array:
         """Return the free entropy as a function of the overlap, stationary at the fixed points.
 
         phi(x, s) + [alpha - alpha(x, s)] A(x, s)/2: its derivative is [alpha - alpha(x, s)] d(A/2)/dx.
@@ -366,12 +369,17 @@ class SparseEquationOfState(EquationOfState):
 
     def signal_at(self, overlap: Array, strength: float) -> Array:
         """Return x with G(x, s) = overlap, NaN outside the range of the tables."""
-        s = np.full_like(overlap, strength)
-        low, high = bisected(
-            lambda x: ~(self._response(x, s)[0].overlap > overlap),
-            np.full_like(overlap, 1e-12), np.full_like(overlap, LARGEST_X),
-        )  # fmt: skip
-        return np.where((high < LARGEST_X) & (low > 1e-12), 0.5 * (low + high), np.nan)
+        low, high = np.full_like(overlap, 1e-12), np.full_like(overlap, LARGEST_X)
+        least, most = (self._response(x, np.full_like(x, strength))[0].overlap for x in (low, high))
+        inside, x = (overlap > least) & (overlap < most), np.full_like(overlap, np.nan)
+        gap = 1 - overlap[inside]
+
+        def excess(x: Array, rows: Index) -> tuple[Array, Array]:
+            r = self._response(x, np.full_like(x, strength))[0]
+            return np.log(gap[rows] / r.gap), r.overlap_z / r.gap
+
+        x[inside] = solve_bracketed(excess, low[inside], high[inside], True, -2 * np.log(gap))
+        return x
 
     def overlap_range(self, strength: float) -> tuple[float, float]:
         """Return the overlaps between which `potential` is known: at small strengths from x = 0.01 on.
@@ -384,7 +392,14 @@ class SparseEquationOfState(EquationOfState):
 
     def localised(self, x: float, s: float) -> SparseEquationOfState:
         """Return the same equation of state with a table of its own next to (x, s), more accurate there."""
-        return _Localised(self, x, s)
+        t, v = np.log1p(x / X0), np.log1p(s / S0)
+        x_range = t * (1 - LOCAL), t * (1 + LOCAL)
+        s_range = v - min(LOCAL, 0.5 * v), v + LOCAL
+        nodes_x = X0 * np.expm1(nodes(*x_range, LOCAL_NODES))
+        nodes_s = S0 * np.expm1(nodes(*s_range, LOCAL_NODES))
+        local = copy.copy(self)
+        local._full_table = self._table(nodes_x, nodes_s, x_range, s_range)
+        return local
 
     def state_evolution(self, intensity: float, strength: float, start: str | float) -> Iterator[tuple[float, float]]:
         """Yield (overlap, 1 - overlap) of belief propagation, iteration after iteration, from a start on.
@@ -427,15 +442,9 @@ class SparseEquationOfState(EquationOfState):
         return law_stalled(overlap)
 
 
-class _Localised(SparseEquationOfState):
-    """An equation of state whose table covers the neighbourhood of one point only."""
-
-    def __init__(self, whole: SparseEquationOfState, x: float, s: float) -> None:
-        super().__init__(whole.model, whole.path)
-        self.evolution, self._coarse = whole.evolution, whole._coarse
-        t, v = np.log1p(x / X0), np.log1p(s / S0)
-        x_range = t * (1 - LOCAL), t * (1 + LOCAL)
-        s_range = (v - min(LOCAL, 0.5 * v), v + LOCAL)
-        nodes_x = X0 * np.expm1(nodes(x_range[0], x_range[1], LOCAL_NODES))
-        nodes_s = S0 * np.expm1(nodes(*s_range, LOCAL_NODES))
-        self._full_table = self._table(nodes_x, nodes_s, x_range, s_range)
+@lru_cache(maxsize=64)
+def _zero_strength(model: SparseModel) -> CheckedTable:
+    """Return the (cached) table of a model without side information, which no path changes."""
+    eos = SparseEquationOfState(model, Flow())
+    x = X0 * np.expm1(nodes(*eos._x_range, eos._nodes[0]))
+    return eos._checked(eos._table(x, np.zeros(1), eos._x_range, (-1.0, 1.0)))

@@ -19,7 +19,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from amp_theory.equations_of_state.base import TINY, EquationOfState
-from amp_theory.equations_of_state.sparse.density_evolution import DensityEvolution, evolution_of
+from amp_theory.equations_of_state.sparse.density_evolution import evolution_of
 from amp_theory.equations_of_state.sparse.fixed_degree import FixedDegree
 from amp_theory.equations_of_state.sparse.isotherm_table import LARGEST, IsothermTable, ZeroStrength
 from amp_theory.equations_of_state.sparse.poisson_graphs import COARSENING, SparseEquationOfState
@@ -49,7 +49,7 @@ def zero_strength(model: SparseModel, degree: int) -> ZeroStrength:
     """
     starts_allowed = bool(degree / model.factor.k < model.weak_recovery)
     return ZeroStrength(
-        FixedDegree(_evolution(model, 1), Autoregressive(), model.variable_prior, degree), starts_allowed
+        FixedDegree(evolution_of(model), Autoregressive(), model.variable_prior, degree), starts_allowed
     )
 
 
@@ -57,14 +57,10 @@ def zero_strength(model: SparseModel, degree: int) -> ZeroStrength:
 def isotherm_table(model: SparseModel, path: Path, degree: int) -> IsothermTable:
     """Return the (cached) isotherm of a model at a degree."""
     fine, coarse = (
-        FixedDegree(_evolution(model, coarsening), path, model.variable_prior, degree) for coarsening in (1, COARSENING)
+        FixedDegree(evolution_of(model, coarsening), path, model.variable_prior, degree)
+        for coarsening in (1, COARSENING)
     )
     return IsothermTable(fine, coarse, zero_strength(model, degree))
-
-
-@lru_cache(maxsize=64)
-def _evolution(model: SparseModel, coarsening: float) -> DensityEvolution:
-    return evolution_of(model, coarsening)
 
 
 @dataclass(frozen=True)
@@ -103,11 +99,6 @@ class FullRecovery:
 
 class RegularEquationOfState(SparseEquationOfState):
     """What regular graphs of all degrees have in common; fixed points belong to one degree."""
-
-    @cached_property
-    def evolution(self) -> DensityEvolution:
-        """Density evolution on the model's grid."""
-        return _evolution(self.model, 1)
 
     @cached_property
     def reach(self) -> float:
@@ -261,7 +252,7 @@ class RegularIsotherm(RegularEquationOfState):
         EquationOfState.difference_error,
     )
 
-    def potential(self, intensity: float, strength: float, overlap: Array) -> Array:
+    def potential(self, intensity: Array | float, strength: float, overlap: Array) -> Array:
         """Return the free entropy as a function of the overlap, stationary at the fixed points.
 
         It is phi(q) + [s - sigma(q)] dphi/ds where the overlap is a fixed point at sigma, else that of the graph with

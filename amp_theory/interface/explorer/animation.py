@@ -20,7 +20,7 @@ from amp_theory.phases.diagram.diagram import Diagram, as_diagram
 from amp_theory.phases.diagram.drawing import plot_diagram, target_title
 from amp_theory.phases.diagram.styles import BLUE, LABELS, NO_ANSWER, NOWHERE, PURPLE, RED, REGIONS
 from amp_theory.phases.geometry.solved import check_pair, geometry_of
-from amp_theory.phases.points.fixed_points import fixed_points
+from amp_theory.phases.points.fixed_points import fixed_points_along
 from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import FileError, InputError, as_float, integer_between, positive, told
@@ -32,6 +32,7 @@ from amp_theory.tools.tables import ResultTable
 
 if TYPE_CHECKING:
     from matplotlib.animation import AbstractMovieWriter
+    from matplotlib.backend_bases import RendererBase
     from matplotlib.figure import Figure
 
 MOST_FRAMES, SLOWEST, FASTEST = 1000, 0.01, 60.0
@@ -234,7 +235,7 @@ class Film:
         self.limit = max(top, 1.02 * end)
         self.strengths = np.linspace(0, end, frames)
         self.regions = diagram.region(control, self.strengths)
-        self.points = [list(fixed_points(self.model, self.path, control, float(s))) for s in self.strengths]
+        self.points = [list(found) for found in fixed_points_along(self.model, self.path, control, self.strengths)]
         self.ball = np.array([next(p.overlap for p in here if p.kind == "uninformed") for here in self.points])
         self.curves = self._curves()
         self.figure = self._stage()
@@ -341,6 +342,33 @@ class Film:
                     f"the uninformed one ends at {strength} = {self.jump:.4g}")  # fmt: skip
         return f"{at}: there is no first-order transition on the path"
 
+    def paint_what_stays(self) -> None:
+        """Turn what does not move into an image, so that axes, labels and texts are laid out once for all pictures."""
+        from matplotlib.artist import Artist
+
+        moving = {self.curve, self.trail, self.point, self.mark, self.label, *self.markers.values()}
+        for artist in moving:
+            artist.set_visible(False)
+        canvas: Any = self.figure.canvas
+        canvas.draw()
+        image = np.array(canvas.buffer_rgba())[::-1]
+
+        class Painted(Artist):
+            """The image, below everything."""
+
+            def draw(self, renderer: RendererBase) -> None:
+                """Copy it."""
+                renderer.draw_image(renderer.new_gc(), 0, 0, image)
+
+        parts = [self.figure, *self.figure.axes]
+        for artist in {child for part in parts for child in part.get_children()} - {*moving, *self.figure.axes}:
+            artist.set_visible(False)
+        for artist in moving:
+            artist.set_visible(True)
+        painted = Painted()
+        painted.set_zorder(-1)
+        self.figure.add_artist(painted)
+
     def draw(self, k: int) -> None:
         """Draw picture number k."""
         strength, region = float(self.strengths[k]), self.regions[k]
@@ -364,6 +392,7 @@ class Film:
 def _write(target: FilePath, writer: AbstractMovieWriter, film: Film) -> None:
     """Write a film aside and rename it into place; writers choose the format by the name's ending."""
     try:
+        film.paint_what_stays()
         with replacing(target, target.suffix) as aside, writer.saving(film.figure, str(aside), DOTS):
             for k in tracked(range(len(film.strengths)), "frames"):
                 film.draw(k)

@@ -91,11 +91,13 @@ class Tables:
 
         Over a wide range of control the free entropy goes with the intensity.
         """
-        lam, internal = self.intensity(u), self.eos.path.internal(s)
-        low, high = known_overlaps(self.eos, internal)
-        overlap = low + self.share[:, None] * (high - low)
-        columns = [self.eos.potential(float(a), float(b), q) for a, b, q in zip(lam, internal, overlap.T, strict=True)]
-        return np.array(columns).T / lam
+        lam, (strength, which) = self.intensity(u), np.unique(self.eos.path.internal(s), return_inverse=True)
+        phi = np.empty((len(self.share), len(lam)))
+        for k, (low, high) in enumerate(known_overlaps(self.eos, strength).T):
+            here = which == k
+            overlap = low + self.share[:, None] * (high - low)
+            phi[:, here] = self.eos.potential(lam[here], float(strength[k]), overlap)
+        return phi / lam
 
     def free_entropy(self) -> dict[str, Any]:
         """Return the table of phi(q) with its measured error.

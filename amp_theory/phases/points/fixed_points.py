@@ -7,7 +7,7 @@ folds counts them, a bracketed Newton iteration finds them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -29,7 +29,7 @@ from amp_theory.tools.errors import InputError, told
 from amp_theory.tools.fixed_points import FixedPoint, FixedPoints, Kind
 
 if TYPE_CHECKING:
-    from amp_theory.exact.digits.points import Sharpener
+    pass
 
 Item = TypeVar("Item")
 #: where next to q = rho roots are looked for, in units of 1/variance
@@ -334,7 +334,11 @@ def fixed_points(
     sharp = sharpener(model, path, digits)
 
     def at(c: float, s: float) -> FixedPoints:
-        return _fixed_points(model, path, c, s, sharp)
+        (found,) = fixed_points_along(model, path, c, [s])
+        if sharp is None:
+            return found
+        points = tuple(sharp.fixed_point(p, found.control, found.strength) for p in found)
+        return FixedPoints(points, found.control, found.strength, found.region)
 
     broadcast(model, path, control, strength)
     return of_each(at, control, strength)
@@ -351,31 +355,31 @@ def of_each(function: Callable[..., Item], *values: npt.ArrayLike) -> Item | npt
     return found
 
 
-def _fixed_points(model: Model, path: Path, control: float, strength: float, sharp: Sharpener | None) -> FixedPoints:
-    """Return the fixed points at one control and strength, with more digits where a sharpener is given."""
+def fixed_points_along(model: Model, path: Path, control: float, strengths: npt.ArrayLike) -> Iterator[FixedPoints]:
+    """Yield what `fixed_points` returns, of one control at many strengths, solved together."""
     geo = geometry_of(model, path)
-    intensity, s = broadcast(model, path, control, strength)
-    lam, internal = intensity.reshape(1), s.reshape(1)
+    lam, internal = broadcast(model, path, control, strengths)
     geo = geo.at(float(lam[0]))
-    z = fixed_coordinates(geo, lam, internal)[0]
-    z = z[~np.isnan(z)]
-    f = points_at(geo.eos, np.broadcast_to(lam, z.shape), z, np.broadcast_to(internal, z.shape))
-    null = geo.eos.symmetric and internal[0] == 0
+    coordinate = fixed_coordinates(geo, lam, internal)
+    known = ~np.isnan(coordinate)
+    which, _ = np.nonzero(known)
+    f = points_at(geo.eos, lam[which], coordinate[known], internal[which])
+    bounds, names = geo.eos.errors(f), regions(geo, lam, internal)
     below = bool(lam[0] <= geo.eos.start)
-    # at a strength too small for doubles q = 0 stands for the stable fixed point next to it; an unstable one is gone
-    null = null and (below or strength == 0)
-    stable = [*([below] if null else []), *(f.fold > 0).tolist()]
-    evidence = geo.eos.evidence(lam, strength)
-    bounds = geo.eos.errors(f)
-    points = [_point(f, bounds, k, evidence, geo.eos.prior.entropy) for k in range(len(z))]
-    if null:
-        points.insert(0, _null_point(below, evidence, geo.eos.prior.second_moment))
-    named = tuple(
-        replace(p, stable=good, kind=kind) for p, good, kind in zip(points, stable, _kinds(stable), strict=True)
-    )
-    if sharp is not None:
-        named = tuple(sharp.fixed_point(p, control, strength) for p in named)
-    return FixedPoints(named, control, strength, str(regions(geo, lam, internal)[0]))
+    for row, strength in enumerate(np.asarray(strengths, dtype=float)):
+        null = geo.eos.symmetric and internal[row] == 0
+        # at strengths too small for doubles q = 0 stands for the stable fixed point beside it; an unstable one is gone
+        null = null and (below or strength == 0)
+        here = np.flatnonzero(which == row)
+        stable = [*([below] if null else []), *(f.fold[here] > 0).tolist()]
+        evidence = geo.eos.evidence(lam[:1], float(strength))
+        points = [_point(f, bounds, k, evidence, geo.eos.prior.entropy) for k in here.tolist()]
+        if null:
+            points.insert(0, _null_point(below, evidence, geo.eos.prior.second_moment))
+        named = tuple(
+            replace(p, stable=good, kind=kind) for p, good, kind in zip(points, stable, _kinds(stable), strict=True)
+        )
+        yield FixedPoints(named, float(control), float(strength), str(names[row]))
 
 
 def _point(f: Surface, bounds: Errors, k: int, evidence: float, entropy: float) -> FixedPoint:
