@@ -328,9 +328,11 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
       _option("--set", "NAME=VALUE", "a parameter; lists as a,b,c", action="append", default=[]),
       _option("--catalogue", "FILE", "published values of your own, .json (those of the package)"),
       *_output("", ".csv"))),
-    ("reproduce", commands.run_reproduce, "draw the phase diagrams of arXiv:2308.14085 with their numbers",
+    ("reproduce", commands.run_reproduce, "draw the phase diagrams of arXiv:2308.14085, or another study, with numbers",
      "reproduce --folder figures --force",
-     (_option("--folder", "DIR", "where to write (figures)", default="figures"), FORCE)),
+     (_option("study", "STUDY", "sampling, the diagrams of that paper (the default), spherical-mixed, "
+              "compressed-sensing, phase-retrieval, relu, symmetric-door, block-models, sparse-pca or codes", nargs="?"),
+      _option("--folder", "DIR", "where to write (figures)", default="figures"), FORCE)),
     ("completion", completion.run_completion, "print a script that completes commands, options and names in a shell",
      "completion bash", (_option("shell", "SHELL", "bash, zsh or tcsh"),)),
 )  # fmt: skip
