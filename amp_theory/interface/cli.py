@@ -330,8 +330,8 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
       *_output("", ".csv"))),
     ("reproduce", commands.run_reproduce, "draw the phase diagrams of arXiv:2308.14085, or another study, with numbers",
      "reproduce --folder figures --force",
-     (_option("study", "STUDY", "sampling, the diagrams of that paper (the default), spherical-mixed, "
-              "compressed-sensing, phase-retrieval, relu, symmetric-door, block-models, sparse-pca or codes", nargs="?"),
+     (_option("study", "STUDY", "sampling, the diagrams of that paper (default), spherical-mixed, "
+              "compressed-sensing, phase-retrieval, relu, symmetric-door, block-models, sparse-pca, codes", nargs="?"),
       _option("--folder", "DIR", "where to write (figures)", default="figures"), FORCE)),
     ("completion", completion.run_completion, "print a script that completes commands, options and names in a shell",
      "completion bash", (_option("shell", "SHELL", "bash, zsh or tcsh"),)),

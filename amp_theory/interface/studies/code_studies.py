@@ -16,7 +16,7 @@ from scipy.optimize import brentq
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDiscreteDiffusion
 from amp_theory.ingredients.priors.named import Rademacher
-from amp_theory.interface.studies.literature import CONVERSIONS, PublishedValue
+from amp_theory.interface.studies.literature import PublishedValue
 from amp_theory.interface.studies.study import Curve, Panel, Place, Study
 from amp_theory.models.base import Model
 from amp_theory.models.sparse import XORSAT
@@ -26,13 +26,17 @@ from amp_theory.tools.progress import tracked
 
 #: by the path, whose strength tells what the channel does
 CHANNELS = {
-    "autoregressive": Panel("erasures", "rate", "rate $1 - l/k$", "erased", r"erased $\epsilon$", "revealed", "1 - x"),
-    "uniform-diffusion": Panel("flips", "rate", "rate $1 - l/k$", "flipped", "flipped $p$", "retention", "(1 - x)/2"),
-    "flow": Panel("Gaussian", "rate", "rate $1 - l/k$", "sigma", r"Gaussian noise $\sigma$", "snr", "1/sqrt(x)"),
+    "autoregressive": Panel(
+        "erasures", "rate", "rate $1 - l/k$", "erased", r"erased $\epsilon$", "revealed", lambda x: 1 - x
+    ),
+    "uniform-diffusion": Panel(
+        "flips", "rate", "rate $1 - l/k$", "flipped", "flipped $p$", "retention", lambda x: (1 - x) / 2
+    ),
+    "flow": Panel("Gaussian", "rate", "rate $1 - l/k$", "sigma", r"Gaussian noise $\sigma$", "snr", lambda x: x**-0.5),
 }
 PATHS = {"autoregressive": Autoregressive(), "uniform-diffusion": UniformDiscreteDiffusion(), "flow": Flow()}
 #: bits per check of every ensemble, by the checks per bit
-ENSEMBLES = {3: (4, 5, 6, 8, 10, 12), 4: (5, 6, 8, 10, 12), 5: (6, 7, 8, 10, 12)}
+ENSEMBLES = {3: (4, 5, 6, 9, 12), 4: (5, 6, 8, 12), 5: (6, 8, 10)}
 COLOURS = {3: BLUE, 4: RED, 5: GREEN}
 #: name, dash and mark; between two ensembles there is none, and a chord of a bent limit may lie beyond Shannon's
 LINES = {
@@ -57,7 +61,7 @@ def _beyond(strength: float, path: Path, rate: float) -> float:
 def _curves() -> list[Curve]:
     curves = []
     for name, panel in CHANNELS.items():
-        limits = [CONVERSIONS[panel.conversion](np.array(shannon_limit(PATHS[name], rate))) for rate in RATES]
+        limits = [panel.shown(np.array(shannon_limit(PATHS[name], rate))) for rate in RATES]
         limit = [(rate, float(y), 1e-11) for rate, y in zip(RATES, limits, strict=True)]
         curves.append(Curve.of_points(panel, SHANNON, limit, dash=":", colour="black"))
         for checks, bits in tracked(ENSEMBLES.items(), "ensembles"):

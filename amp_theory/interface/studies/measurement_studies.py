@@ -89,7 +89,7 @@ RELU = over_rho(
 # --- symmetric door ---------------------------------------------------------------------------------------------------
 
 DOOR = Panel("", "kappa", r"half width of the door $\kappa$", "sampling_ratio", RATIO, "sampling_ratio")
-WIDTHS = tuple(np.linspace(0.35, 1.6, 51).round(6).tolist())
+WIDTHS = tuple(np.linspace(0.35, 1.6, 26).round(6).tolist())
 #: the probability of +1 where signs are biased, as in the numbers that are published
 BIASED = 0.51
 OF_BIASED = {"algorithmic": f"algorithmic, P(+1) = {BIASED}"}

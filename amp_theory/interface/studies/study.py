@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.optimize import brentq
 
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.ingredients.paths.named import Flow
-from amp_theory.interface.studies.literature import CONVERSIONS, PublishedValue
+from amp_theory.interface.studies.literature import PublishedValue, printed_of
 from amp_theory.models.base import Model
 from amp_theory.phases.diagram.styles import GREEN, RED, STYLES
 from amp_theory.phases.points.thresholds import thresholds
@@ -20,15 +21,8 @@ from amp_theory.tools.progress import tracked
 from amp_theory.tools.results import Located, MissingPoint
 from amp_theory.tools.tables import ERROR, ResultTable, of_rows
 
-#: our number x from what is printed, for every convention of the literature
-INVERSES: dict[str, Callable[[float], float]] = {
-    "x": lambda y: y,
-    "1/x": lambda y: 1 / y,
-    "1/sqrt(x)": lambda y: y**-2,
-    "sqrt(x)": lambda y: y**2,
-    "1 - x": lambda y: 1 - y,
-    "(1 - x)/2": lambda y: 1 - 2 * y,
-}
+#: between which our numbers lie, in logarithms: controls and strengths are positive
+LOGARITHMS = (-40.0, 40.0)
 #: dash and colour of thresholds, those of lines that begin in them
 LOOKS = {
     "dynamical": STYLES["informed_spinodal"][:2],
@@ -43,7 +37,7 @@ LOOKS = {
 class Panel:
     """One pair of axes of a study: name, quantities of both, as tables name them, with their labels and ranges.
 
-    `coordinate` and `conversion` say how y follows from our numbers, as in the catalogue of published values.
+    y is a function of one of our numbers, `coordinate`: that itself unless `shown` says otherwise.
     """
 
     name: str
@@ -52,7 +46,7 @@ class Panel:
     y: str
     y_label: str
     coordinate: str
-    conversion: str = "x"
+    shown: Callable[[Array], Array] = np.positive
     y_range: tuple[float | None, float | None] = (None, None)
 
     def shows(self, model: Model, coordinate: str) -> bool:
@@ -64,15 +58,15 @@ class Panel:
         if isinstance(point, MissingPoint):
             return math.nan, math.nan
         ours, error = scaled(model, point, self.coordinate)
-        low, y, high = (factor * CONVERSIONS[self.conversion](np.array([ours - error, ours, ours + error]))).tolist()
+        low, y, high = (factor * self.shown(np.array([ours - error, ours, ours + error]))).tolist()
         return y, max(abs(high - y), abs(y - low)) + 4 * math.ulp(y)
 
     def of_published(self, model: Model, value: PublishedValue, factor: float = 1.0) -> float:
         """Return y of a published value, from the convention in which it is printed."""
-        ours = INVERSES[value.conversion](value.value)
+        ours = our_number(value)
         if value.coordinate != self.coordinate:
             ours = float(model.convert(np.array(ours), value.coordinate, self.coordinate))
-        return factor * float(CONVERSIONS[self.conversion](np.array(ours)))
+        return factor * float(self.shown(np.array(ours)))
 
 
 @dataclass(frozen=True)
@@ -200,6 +194,17 @@ def threshold_curves(
         points = [(x, *panel.of(family[x], special[threshold])) for x, special in found.items()]
         curves.append(Curve.of_points(panel, name, points, **{"dash": dash, "colour": colour} | look))
     return curves
+
+
+def our_number(value: PublishedValue) -> float:
+    """Return the number x of ours that its source would print as a published value."""
+    if value.conversion == "x":
+        return value.value
+
+    def excess(logarithm: float) -> float:
+        return printed_of(value, math.exp(logarithm), 0.0)[0] - value.value
+
+    return math.exp(brentq(excess, *LOGARITHMS, xtol=1e-15))
 
 
 def scaled(model: Model, point: Located, coordinate: str) -> tuple[float, float]:
