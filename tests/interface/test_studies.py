@@ -299,11 +299,11 @@ def check_run(name, tmp_path, monkeypatch):
 
 
 def test_a_study(tmp_path, monkeypatch):
-    check_run("relu", tmp_path, monkeypatch)
+    check_run("spherical-mixed", tmp_path, monkeypatch)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in STUDIES if name not in ("relu", "codes", "sparse-pca")])
+@pytest.mark.parametrize("name", [name for name in STUDIES if name not in ("spherical-mixed", "codes", "sparse-pca")])
 def test_studies(name, tmp_path, monkeypatch):
     check_run(name, tmp_path, monkeypatch)
 
@@ -361,11 +361,11 @@ def test_on_the_command_line(capsys, tmp_path):
     out, err = capsys.readouterr()
     assert (out, err.count("\n"), list(tmp_path.iterdir())) == ("", 1, [])
     assert "known: block-models, codes" in err
-    assert main(["reproduce", "relu", "--folder", str(tmp_path / "here"), "--json"]) == 0
+    assert main(["reproduce", "spherical-mixed", "--folder", str(tmp_path / "here"), "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
-    assert data["study"] == "relu"
+    assert data["study"] == "spherical-mixed"
     assert len(data["values"]) == data["agree"] + data["differ"]
-    (tmp_path / "here" / "relu.csv").unlink()
-    assert main(["reproduce", "relu", "--folder", str(tmp_path / "here")]) == 2
+    (tmp_path / "here" / "spherical_mixed.csv").unlink()
+    assert main(["reproduce", "spherical-mixed", "--folder", str(tmp_path / "here")]) == 2
     assert "exists already" in capsys.readouterr().err
-    assert not (tmp_path / "here" / "relu.csv").exists()
+    assert not (tmp_path / "here" / "spherical_mixed.csv").exists()
