@@ -24,7 +24,7 @@ from amp_theory.phases.diagram.labels import arrange
 from amp_theory.phases.diagram.places import Along, Around, Name
 from amp_theory.phases.diagram.styles import NO_ANSWER, NOWHERE_EDGE, SHADES, STYLES, as_axes, canvas, look, paint
 from amp_theory.phases.diagram.views import View, control_label, strength_label
-from amp_theory.phases.geometry.solved import check
+from amp_theory.phases.geometry.solved import check_pair
 from amp_theory.phases.points.fixed_points import fixed_points
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, as_float, as_list
@@ -209,7 +209,7 @@ def plot_free_entropy(
     levels = [as_float("every one of strengths", s) for s in as_list("strengths", strengths)]
     if not levels:
         raise InputError("plot_free_entropy needs at least one strength")
-    check(model, path)
+    check_pair(model, path)
     control = float(model.check_control(as_float(model.control, control)))
     path.check_strength(levels)
     axes = canvas(given, style)

@@ -14,8 +14,9 @@ from hypothesis import given
 import amp_theory as at
 from amp_theory.interface.cli import main
 from amp_theory.interface.studies import checking
-from amp_theory.interface.studies.literature import CATALOGUE, CONVERSIONS, printed_of
+from amp_theory.interface.studies.literature import CATALOGUE, printed_of
 from amp_theory.models.catalogue import MODELS, build_model
+from amp_theory.tools.expressions import parse_formula
 
 #: beta_d = sqrt(4/3) for the spherical 3-spin, T = sqrt(3/8): 0.6123724356957945
 VALUE = {
@@ -98,10 +99,17 @@ def test_what_is_not_there_is_a_row_with_its_reason(tmp_path, monkeypatch):
     assert "the solver stopped" in checked(tmp_path).verdict
 
 
+def test_a_formula_that_gives_no_number(tmp_path):
+    assert "is no number at" in checked(tmp_path, conversion="log(x - 1)").verdict
+
+
 def test_a_number_that_is_not_told_from_zero_has_no_inverse():
     value = at.published_values()[0]
     with pytest.raises(at.NumericalError, match="cannot be told from 0"):
         printed_of(value, 1e-12, 1e-11)
+
+
+CONVERSIONS = ["x", "1/x", "1/sqrt(x)", "1 - x", "(1 - x)/2", "10*log(x/2*4)/log(10)", "-x**2 + exp(x)"]
 
 
 @pytest.mark.parametrize("conversion", CONVERSIONS)
@@ -109,7 +117,7 @@ def test_a_number_that_is_not_told_from_zero_has_no_inverse():
 def test_error_bounds_are_converted(conversion, x, error):
     value = at.PublishedValue("m", {}, "flow", "dynamical", "noise", "1", None, "", conversion=conversion)
     middle, bound = printed_of(value, x, error)
-    at_ends = CONVERSIONS[conversion](x + error * np.linspace(-1, 1, 5))
+    at_ends = parse_formula(conversion, "x")(x + error * np.linspace(-1, 1, 5))
     assert np.all(np.abs(at_ends - middle) <= bound * (1 + 1e-12))
 
 
@@ -152,7 +160,7 @@ DAMAGED = [
     ({"value": 0.61}, "decimal string"), ({"value": "nan"}, "decimal string"), ({"value": "x"}, "decimal string"),
     ({"value": KeyError}, "'value' is missing"), ({"source": "b"}, "unknown source 'b'"),
     ({"quantity": "dynamic"}, "did you mean 'dynamical'"), ({"quantity": "first_order"}, "unknown quantity"),
-    ({"coordinate": "gamma"}, "coordinate"), ({"conversion": "exp(x)"}, "conversion"), ({"model": "sphere"}, "sphere"),
+    ({"coordinate": "gamma"}, "coordinate"), ({"conversion": "open(x)"}, "the formula"), ({"conversion": 3}, "formula"), ({"model": "sphere"}, "sphere"),
     ({"parameters": {"p": 1}}, "p must be"), ({"path": "walk"}, "walk"), ({"tolerance": 0}, "tolerance"),
     ({"tolerance": "x"}, "tolerance"), ({"read": "never"}, "never"), ({"extra": 1}, "extra"),
     ({"at": {"noise": 0.2}}, "unknown quantity"), ({"where": KeyError}, "where"),

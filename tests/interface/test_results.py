@@ -40,7 +40,7 @@ def dense_results():
     numbers = KeyPoints(tuple(key_points(FIGURES[0], compute(FIGURES[0], 5))))
     checked = at.check(MODEL)
     return [
-        checked, checked[0], at.fixed_points(MODEL, PATH, 0.6, 0.05, digits=20), at.closed_forms(at.SpikedMatrixTensor(3, 1.0), PATH),
+        checked, checked[0], checked[0].published, checked[0].published.source, at.fixed_points(MODEL, PATH, 0.6, 0.05, digits=20), at.closed_forms(at.SpikedMatrixTensor(3, 1.0), PATH),
         special, special.dynamical, special["algorithmic"], at.thresholds(MODEL, PATH, digits=25), diagram,
         diagram.line("first_order"), fixed, fixed[0], at.fixed_points(MODEL, PATH, 0.7, 0.12, digits=20),
         at.path_transitions(MODEL, PATH, 0.7), at.path_transitions(MODEL, PATH, 0.8), comparison, comparison["mcmc"],

@@ -19,7 +19,7 @@ from amp_theory.interface.cli import COMMANDS, main
 from amp_theory.interface.studies import registered
 from amp_theory.interface.studies.code_studies import CHANNELS, PATHS, shannon_limit
 from amp_theory.interface.studies.dense_studies import HMP, MIXTURES, hmp_temperature, spherical
-from amp_theory.interface.studies.literature import CONVERSIONS, printed_of
+from amp_theory.interface.studies.literature import printed_of
 from amp_theory.interface.studies.registered import SAMPLING, STUDIES, file_names, study_name
 from amp_theory.interface.studies.study import our_number
 from amp_theory.interface.studies.study_picture import draw_study
@@ -146,8 +146,8 @@ def test_other_values_stand_nowhere(tmp_path):
 
 
 def test_every_convention_of_the_literature_can_be_undone():
-    value = at.published_values()[0]
-    for conversion in CONVERSIONS:
+    value, conversions = at.published_values()[0], {value.conversion for value in at.published_values()}
+    for conversion in ("x", "1/x", "1/sqrt(x)", "1 - x", "(1 - x)/2", "10*log(x/4*6)/log(10)", *conversions):
         for ours in (0.3, 2.5):
             printed, _ = printed_of(replace(value, conversion=conversion), ours, 0.0)
             again = our_number(replace(value, conversion=conversion, printed=repr(printed)))

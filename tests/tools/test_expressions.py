@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
 import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
 import amp_theory as at
-from amp_theory.tools.expressions import exact, format_polynomial, parse_polynomial
+from amp_theory.tools.expressions import exact, format_polynomial, parse_formula, parse_polynomial
 
 
 @pytest.mark.parametrize(
@@ -89,3 +90,22 @@ def test_sympy_expressions():
 def test_mixtures_must_be_covariances(xi, message):
     with pytest.raises(at.InputError, match=message):
         at.MixedPSpin(xi)
+
+
+@given(st.floats(0.01, 100.0))
+def test_formulas_are_what_python_makes_of_them(x):
+    for text in ("x", "1/x", "1/sqrt(x)", "(1 - x)/2", "10*log(x/2)/log(10)", "-x**2 + exp(-x)", "2", "x**-0.5"):
+        here = eval(text, {"x": x, "sqrt": np.sqrt, "log": np.log, "exp": np.exp})
+        assert float(parse_formula(text, "x")(np.array(x))) == pytest.approx(here, rel=4e-16)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["__import__('os').system('true')", "x.__class__", "(lambda: x)()", "open(x)", "sqrt(x, x)", "sqrt(x, out=x)", "sqrt",
+     "y", "x if x else x", "[x]", "'x'", "x and x", "x // 2", "~x", "", "x +", "True", "x" * 5000, "(" * 400 + "x" + ")" * 400,
+     "9" * 400, "1j", "x\x00", "sqrt(sqrt)", "x := 2", "f'{x}'", 3, None],
+)  # fmt: skip
+def test_other_formulas_are_refused(text):
+    with pytest.raises(at.InputError) as caught:
+        parse_formula(text, "x")
+    assert "formula" in str(caught.value)

@@ -18,7 +18,7 @@ from amp_theory.phases.diagram.compute import default_range, phase_diagram
 from amp_theory.phases.diagram.diagram import Diagram, as_diagram
 from amp_theory.phases.diagram.drawing import plot_diagram, target_title
 from amp_theory.phases.diagram.styles import BLUE, LABELS, NO_ANSWER, NOWHERE, PURPLE, RED, REGIONS
-from amp_theory.phases.geometry.solved import check, geometry_of
+from amp_theory.phases.geometry.solved import check_pair, geometry_of
 from amp_theory.phases.points.fixed_points import fixed_points
 from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.tools.arrays import Array
@@ -136,7 +136,7 @@ def animate(
     --------
     path_transitions : The strengths at which the ball and the equilibrium jump, with an example.
     """
-    check(model, path)
+    check_pair(model, path)
     target = check_output(file, [".gif", ".mp4"], overwrite)
     frames = integer_between("frames", frames, 2, MOST_FRAMES)
     speed = positive("frames_per_second", frames_per_second)

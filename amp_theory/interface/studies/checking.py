@@ -69,20 +69,12 @@ class CheckedValue(Reported):
             return "agrees"
         return f"differs: {self.published.note or 'why is not known'}"
 
-    @property
-    def quantity(self) -> str:
-        """What it is: the point or the line, where on it, and which of its numbers."""
-        p = self.published
-        at = "" if p.at is None else " at " + ", ".join(f"{name} = {x:g}" for name, x in p.at.items())
-        shown = p.coordinate if p.conversion == "x" else f"{p.conversion}, x = {p.coordinate}"
-        return f"{p.quantity}{at}, {shown}"
-
     def report(self) -> str:
         """Return a readable text: both numbers, the verdict, and where the published one was printed."""
         p = self.published
         ours = "none" if self.ours is None else f"{self.ours:.12g} +- {self.error:.1g}"
         return "\n".join([
-            f"{titled(p.model, p.parameters, p.path)}: {self.quantity}",
+            f"{titled(p.model, p.parameters, p.path)}: {p.asked}",
             f"  published {p.printed}, ours {ours}: {self.verdict}",
             f"  {p.source.reference}, {p.where}",
         ])  # fmt: skip
@@ -166,7 +158,9 @@ class CheckedValues(Reported):
                 ours = f"{'none':>16}" if row.ours is None else f"{row.ours:>16.10g}"
                 given = ", ".join(f"{k}={v}" for k, v in row.published.parameters.items())
                 difference = f"{row.difference:>10.1e}" if row.difference is not None else f"{'':>10}"
-                lines.append(f"  {row.published.printed:>14}{ours}{difference}  {given}: {row.quantity}: {row.verdict}")
+                lines.append(
+                    f"  {row.published.printed:>14}{ours}{difference}  {given}: {row.published.asked}: {row.verdict}"
+                )
         return "\n".join(lines)
 
     def _summary(self) -> str:
@@ -183,7 +177,7 @@ class CheckedValues(Reported):
             p = row.published
             given = ", ".join(f"{k}={v}" for k, v in p.parameters.items())
             rows.append((
-                p.model, given, p.path, row.quantity, p.value, p.printed, p.digits, p.resolution, row.ours,
+                p.model, given, p.path, p.asked, p.value, p.printed, p.digits, p.resolution, row.ours,
                 row.error, row.difference, row.agrees, row.verdict, p.source.reference, p.where,
             ))  # fmt: skip
         return of_rows(self.title(), names, rows)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -22,29 +22,22 @@ from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
 from amp_theory.models.catalogue import build_model, build_path
 from amp_theory.phases.diagram.lines import LINES
-from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import FileError, InputError, NumericalError, as_float, one_of
+from amp_theory.tools.expressions import parse_formula
 from amp_theory.tools.files import read_json
-from amp_theory.tools.results import POINTS
+from amp_theory.tools.reports import Reported
+from amp_theory.tools.results import POINTS, titled
+from amp_theory.tools.tables import ResultTable, of_rows
 
 FORMAT, VERSION = "amp_theory catalogue", 1
 #: the catalogue of the package
 CATALOGUE = FilePath(__file__).with_name("catalogue.json")
-#: what is printed as a function of our number x: conventions of the literature
-CONVERSIONS: dict[str, Callable[[Array], Array]] = {
-    "x": lambda x: x,
-    "1/x": lambda x: 1 / x,
-    "1/sqrt(x)": lambda x: 1 / np.sqrt(x),
-    "sqrt(x)": np.sqrt,
-    "1 - x": lambda x: 1 - x,
-    "(1 - x)/2": lambda x: (1 - x) / 2,
-}  # fmt: skip
 #: where a value was read: in the source itself, or quoted by another one
 READ = ("primary", "secondary")
 
 
 @dataclass(frozen=True)
-class PublishedSource:
+class PublishedSource(Reported):
     """Where numbers were published, and where they were read.
 
     Parameters
@@ -68,9 +61,18 @@ class PublishedSource:
     reference: str
     read_in: str
 
+    def report(self) -> str:
+        """Return the citation, and where its numbers were read."""
+        return f"{self.authors}: {self.title} ({self.year}), {self.reference}; read in {self.read_in}"
+
+    def table(self) -> ResultTable:
+        """Return the citation as one row."""
+        cells = self.to_dict()
+        return of_rows("source", list(cells), [list(cells.values())])
+
 
 @dataclass(frozen=True)
-class PublishedValue:
+class PublishedValue(Reported):
     """A number printed in the literature, and what of ours it is to be compared with.
 
     Parameters
@@ -89,7 +91,7 @@ class PublishedValue:
     where
         Equation, table, figure, file or cell.
     conversion
-        What is printed as a function of our number x, one of `CONVERSIONS`: 1/sqrt(x) for the sigma of a code.
+        What is printed as a formula of our number x: 1/sqrt(x) for the sigma of a code.
     at
         The control at which a path meets the line, by its name or that of a scaling: {"noise": 0.29}; None for
         special points.
@@ -128,16 +130,33 @@ class PublishedValue:
     @property
     def digits(self) -> int:
         """How many significant digits are printed."""
-        return len(Decimal(self.printed).as_tuple().digits)
+        return _digits(self.printed)[0]
 
     @property
     def resolution(self) -> float:
         """How far from the true number a right one may lie: the source's tolerance, or half the last digit."""
         if self.tolerance is not None:
             return self.tolerance
-        exponent = Decimal(self.printed).as_tuple().exponent
-        assert isinstance(exponent, int)  # a finite number, as the file is checked
-        return float(Decimal((0, (5,), exponent - 1)))
+        return float(Decimal((0, (5,), _digits(self.printed)[1] - 1)))
+
+    @property
+    def asked(self) -> str:
+        """The point or the line, where on it, and which of its numbers."""
+        at = "" if self.at is None else " at " + ", ".join(f"{name} = {x:g}" for name, x in self.at.items())
+        shown = self.coordinate if self.conversion == "x" else f"{self.conversion}, x = {self.coordinate}"
+        return f"{self.quantity}{at}, {shown}"
+
+    def report(self) -> str:
+        """Return a readable text: the number, what it is, and where it was printed."""
+        what = f"{titled(self.model, self.parameters, self.path)}: {self.asked}"
+        return f"{what}: {self.printed}\n{self.source.reference}, {self.where}"
+
+    def table(self) -> ResultTable:
+        """Return the number as one row."""
+        names = ["model", "path", "quantity", "printed", "resolution", "source", "where"]
+        row = [titled(self.model, self.parameters), self.path, self.asked, self.printed, self.resolution,
+               self.source.reference, self.where]  # fmt: skip
+        return of_rows("published value", names, [row])
 
     def build(self) -> tuple[Model, Path]:
         """Return the model and the path.
@@ -157,6 +176,13 @@ class PublishedValue:
         published_values : All of the catalogue, with an example.
         """
         return build_model(self.model, self.parameters), build_path(self.path)
+
+
+def _digits(printed: str) -> tuple[int, int]:
+    """Return how many digits a decimal string has, and the power of ten of the last one."""
+    _, digits, exponent = Decimal(printed).as_tuple()
+    assert isinstance(exponent, int)  # a finite number, as the file is checked
+    return len(digits), exponent
 
 
 def published_values(catalogue: str | os.PathLike[str] | None = None) -> tuple[PublishedValue, ...]:
@@ -232,7 +258,7 @@ def _value(entry: Any, sources: Mapping[str, Any]) -> PublishedValue:
             raise InputError(f"{name} must be {what}, got {given.get(name)!r}")
     value = PublishedValue(source=PublishedSource(key=key, **sources[key]), printed=printed, **given)
     one_of("quantity", value.quantity, POINTS if at is None else LINES)
-    one_of("conversion", value.conversion, CONVERSIONS)
+    parse_formula(value.conversion, "x")
     one_of("way of reading", value.read, READ)
     if value.tolerance is not None and as_float("tolerance", value.tolerance) <= 0:
         raise InputError(f"tolerance must be > 0, got {value.tolerance!r}")
@@ -266,14 +292,17 @@ def printed_of(value: PublishedValue, ours: float, error: float) -> tuple[float,
     Raises
     ------
     NumericalError
-        If the number cannot be told from 0, where formulas may be infinite.
+        If the number cannot be told from 0, where formulas may be infinite, or the formula gives none.
 
     See Also
     --------
     check : Which compares all of them, with an example.
     """
-    convert = CONVERSIONS[value.conversion]
+    convert = parse_formula(value.conversion, "x")
     if not ours > error:  # next to zero formulas may be infinite
         raise NumericalError(f"{value.coordinate} = {ours:.3g} +- {error:.1g} cannot be told from 0")
-    low, middle, high = convert(np.array([ours - error, ours, ours + error])).tolist()
+    with np.errstate(all="ignore"):
+        low, middle, high = convert(np.array([ours - error, ours, ours + error])).tolist()
+    if not math.isfinite(low + middle + high):
+        raise NumericalError(f"{value.conversion} is no number at {value.coordinate} = {ours:.6g}")
     return middle, max(abs(high - middle), abs(middle - low)) + 4 * math.ulp(middle)

@@ -22,7 +22,7 @@ from amp_theory.tools.results import Located, MissingPoint
 from amp_theory.tools.tables import ERROR, ResultTable, of_rows
 
 #: between which our numbers lie, in logarithms: controls and strengths are positive
-LOGARITHMS = (-40.0, 40.0)
+LOGARITHMS = (-30.0, 30.0)
 #: dash and colour of thresholds, those of lines that begin in them
 LOOKS = {
     "dynamical": STYLES["informed_spinodal"][:2],

@@ -13,7 +13,7 @@ from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
 from amp_theory.phases.diagram.lines import LINES, crossing_error
 from amp_theory.phases.geometry.geometry import Branch, Coexistence, Geometry
-from amp_theory.phases.geometry.solved import SAFETY, check, geometry_of
+from amp_theory.phases.geometry.solved import SAFETY, check_pair, geometry_of
 from amp_theory.phases.points.fixed_points import regions
 from amp_theory.phases.points.thresholds import sharpener
 from amp_theory.tools.arrays import EPS, Array
@@ -147,7 +147,7 @@ def path_transitions(model: Model, path: Path, control: float, digits: int | Non
     >>> print(path_transitions(IsingPSpin(p=3), Flow(), control=0.70, digits=20).first_order[0].decimals["snr"])
     0.10139096067490375498
     """
-    check(model, path)
+    check_pair(model, path)
     sharp = sharpener(model, path, digits)
     control = as_float(model.control, control)
     intensity = model.intensity(model.check_control(control)).reshape(1)

@@ -14,7 +14,7 @@ from amp_theory.equations_of_state.surface import Surface
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
 from amp_theory.phases.geometry.geometry import Branch, Geometry, joined
-from amp_theory.phases.geometry.solved import check, geometry_of
+from amp_theory.phases.geometry.solved import check_pair, geometry_of
 from amp_theory.phases.points.fixed_points import fixed_coordinates
 from amp_theory.tools.arrays import EPS, Array, Index
 from amp_theory.tools.errors import as_float, integer_between
@@ -139,7 +139,7 @@ def equation_of_state(
     >>> len(curve.folds)
     2
     """
-    check(model, path)
+    check_pair(model, path)
     points = integer_between("points", points, 2, MOST_POINTS)
     control = as_float(model.control, control)
     lam = model.intensity(model.check_control(control)).reshape(-1)
@@ -258,7 +258,7 @@ def free_entropy_curve(
     >>> q.tolist(), phi.round(9).tolist()
     ([0.25, 0.5, 0.75], [0.004511328, 0.005130509, 0.009625047])
     """
-    check(model, path)
+    check_pair(model, path)
     lam = model.intensity(model.check_control(as_float(model.control, control)))
     eos = geometry_of(model, path).at(float(lam)).eos
     s = path.internal(path.check_strength(as_float(path.strength, strength)))

@@ -8,7 +8,7 @@ import numpy as np
 
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
-from amp_theory.phases.geometry.solved import check
+from amp_theory.phases.geometry.solved import check_pair
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, one_of
 
@@ -49,7 +49,7 @@ class View:
 
     def __init__(self, model: Model, path: Path, axis: str, scaling: str | None) -> None:
         one_of("axis", axis, AXES)
-        check(model, path)
+        check_pair(model, path)
         self.model, self.path, self.axis, self.scaling = model, path, axis, scaling
         self.bottom = self.edge = self.infinity = 0.0
         if scaling is not None:

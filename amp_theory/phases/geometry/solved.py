@@ -31,11 +31,11 @@ def _of_all_degrees(eos: RegularEquationOfState) -> Geometry:
 
 def geometry_of(model: Model, path: Path) -> Geometry:
     """Return the (cached) folds and branches of a model along a path."""
-    check(model, path)
+    check_pair(model, path)
     return solved(model, path)
 
 
-def check(model: object, path: object) -> None:
+def check_pair(model: object, path: object) -> None:
     """Raise an `InputError` unless given a model and a path, both hashable."""
     as_model(model)
     as_path(path)

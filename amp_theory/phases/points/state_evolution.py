@@ -11,7 +11,7 @@ from amp_theory.equations_of_state.base import EquationOfState
 from amp_theory.equations_of_state.choose import equation_of_state_of
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
-from amp_theory.phases.geometry.solved import check
+from amp_theory.phases.geometry.solved import check_pair
 from amp_theory.phases.points.fixed_points import single
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, NumericalError, as_float, integer_between, positive, told, unknown_name
@@ -111,7 +111,7 @@ def state_evolution(
     >>> slow.converged, slow.status
     (False, 'max_steps')
     """
-    check(model, path)
+    check_pair(model, path)
     eos = equation_of_state_of(model, path)
     intensity, s = single("state_evolution", model, path, control, strength)
     begin = _checked_start(start, eos.prior.second_moment)

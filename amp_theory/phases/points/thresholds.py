@@ -15,7 +15,7 @@ from amp_theory.models.base import Model
 from amp_theory.models.coloring import Coloring
 from amp_theory.phases.geometry.geometry import Geometry
 from amp_theory.phases.geometry.regular_graphs import RegularGeometry
-from amp_theory.phases.geometry.solved import check, geometry_of
+from amp_theory.phases.geometry.solved import check_pair, geometry_of
 from amp_theory.phases.points.regular_graphs import regular_thresholds
 from amp_theory.phases.points.tricritical import no_cusp, sorted_cusps
 from amp_theory.phases.points.zero_strength import algorithmic, condensation, dynamical, weak_recovery
@@ -37,7 +37,7 @@ def sharpener(model: Model, path: Path, digits: int | None) -> Sharpener | None:
         return None
     from amp_theory.exact.digits.points import Sharpener, check_digits
 
-    check(model, path)
+    check_pair(model, path)
     return Sharpener(model, path, check_digits(digits))
 
 
