@@ -337,9 +337,11 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
       _option("--workers", "N", "processes (1)", default="1"),
       _option("--checkpoint", "FILE", "what is done is saved here, and resumed from here"),
       *_output("", ".csv, .json"))),
-    ("reproduce", commands.run_reproduce, "draw the phase diagrams of arXiv:2308.14085 with their numbers",
+    ("reproduce", commands.run_reproduce, "draw the phase diagrams of arXiv:2308.14085, or another study, with numbers",
      "reproduce --folder figures --force",
-     (_option("--folder", "DIR", "where to write (figures)", default="figures"), FORCE)),
+     (_option("study", "STUDY", "sampling, the diagrams of that paper (default), spherical-mixed, "
+              "compressed-sensing, phase-retrieval, relu, symmetric-door, block-models, sparse-pca, codes", nargs="?"),
+      _option("--folder", "DIR", "where to write (figures)", default="figures"), FORCE)),
     ("completion", completion.run_completion, "print a script that completes commands, options and names in a shell",
      "completion bash", (_option("shell", "SHELL", "bash, zsh or tcsh"),)),
 )  # fmt: skip

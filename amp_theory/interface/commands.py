@@ -390,12 +390,16 @@ def _whole(name: str, text: str) -> int:
 
 
 def run_reproduce(options: argparse.Namespace) -> Result:
-    """Draw the paper's figures."""
-    from amp_theory.interface.studies.reproduction import comparison_table, reproduce
+    """Draw a study's figures, by default those of the paper."""
+    from amp_theory.interface.studies.registered import study_name
+    from amp_theory.interface.studies.reproduction import KeyPoints, reproduce
 
-    rows = reproduce(options.folder, options.force)
-    data = {"folder": str(options.folder), "key_points": [row.to_dict() for row in rows]}
-    return data, comparison_table(rows.rows) + f"written to {options.folder}"
+    name = study_name(options.study)
+    rows = reproduce(options.folder, options.force, study=name)
+    head = {"folder": str(options.folder), "study": name}
+    if isinstance(rows, KeyPoints):
+        return head | {"key_points": [row.to_dict() for row in rows]}, f"{rows.report()}\nwritten to {options.folder}"
+    return head | rows.to_dict(), f"{rows.report()}\nwritten to {options.folder}"
 
 
 def run_check(options: argparse.Namespace) -> Result:

@@ -65,6 +65,7 @@ def _commands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentPar
 def _words() -> dict[str, list[str]]:
     """Return the words that an argument may be, by its name; for --set what stands before the value, too."""
     from amp_theory.finite.samplers.samplers import SAMPLERS
+    from amp_theory.interface.studies.registered import SAMPLING, STUDIES
     from amp_theory.models.catalogue import CHANNELS, MODELS, PARTS, PATHS, PRIORS, SCHEDULES, arguments
     from amp_theory.phases.diagram.styles import NAMED
     from amp_theory.phases.families.quantities import GROUPS, QUANTITIES
@@ -80,5 +81,5 @@ def _words() -> dict[str, list[str]]:
         "over": sorted(f"{name}=" for name in names | places), "quantity": [*GROUPS, *QUANTITIES],
         "path": list(PATHS), "schedule": list(SCHEDULES), "point": list(POINTS), "target": ["planted", "random"],
         "axis": ["strength", "time", "information"], "samplers": list(SAMPLERS), "shell": list(SHELLS),
-        "style": list(NAMED),
+        "style": list(NAMED), "study": [SAMPLING, *STUDIES],
     }  # fmt: skip

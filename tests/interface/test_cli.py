@@ -17,6 +17,7 @@ from matplotlib.image import imread
 
 import amp_theory as at
 from amp_theory.interface.cli import COMMANDS, SECONDS, main
+from amp_theory.interface.studies.published import FIGURES
 from amp_theory.phases.diagram.styles import is_dark
 
 
@@ -175,7 +176,7 @@ def test_reproduce(capsys, tmp_path):
     begin = time.process_time()
     code, out, err = run(capsys, "reproduce", "--folder", str(tmp_path / "figures"), "--json")
     assert (code, err) == (0, "")
-    assert len(json.loads(out)["key_points"]) == 26
+    assert len(json.loads(out)["key_points"]) == sum(len(figure.values) for figure in FIGURES)
     assert time.process_time() - begin < SECONDS["reproduce"]
     code, _, err = run(capsys, "reproduce", "--folder", str(tmp_path / "figures"))
     assert code == 2

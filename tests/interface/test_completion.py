@@ -32,7 +32,7 @@ ASKED = {
     "amp-theory thresholds glm --set channel=si": ["sign"], "amp-theory thresholds glm --set prior=": list(PRIORS),
     "amp-theory thresholds glm --set prior=rademacher --set cha": [f"channel={c}" for c in CHANNELS],
     "amp-theory thresholds sk --path=au": ["autoregressive"], "amp-theory thresholds glm --set=channel=si": ["sign"],
-    "amp-theory thresholds glm --set rho=": [],
+    "amp-theory thresholds glm --set rho=": [], "amp-theory reproduce sp": ["sparse-pca", "spherical-mixed"],
 }  # fmt: skip
 
 

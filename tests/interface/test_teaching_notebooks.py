@@ -55,7 +55,7 @@ CLAIMS = {
         "float(at.closed_forms(at.SphericalPSpin(p=3), path).points['tricritical']['snr']) == 1 / 8",
     ],
     "03_the_paper_reproduced": [
-        "len(rows) == 26 and not Path(folder.name).exists()",
+        "len(rows) > 25 and not Path(folder.name).exists()",
         "all(abs(r.difference) < 0.25 for r in rows)",
         "{r.figure for r in rows if r.point == 'tricritical' and abs(r.difference) > 0.02}"
         " == {'bicoloring_autoregressive'}",

@@ -309,7 +309,9 @@ def _pictures(t: Things) -> Iterator[Call]:
     yield Call("published_values", at.published_values, {"catalogue": None})
     yield Call("PublishedValue.build", at.published_values()[0].build, {})
     yield Call("CheckedValues.title", at.check("sherrington-kirkpatrick").title, {})
-    yield Call("reproduce", at.reproduce, {"folder": b"x", "overwrite": False, "progress": None}, ("folder",))
+    yield Call(
+        "reproduce", at.reproduce, {"folder": b"x", "overwrite": False, "progress": None, "study": None}, ("folder",)
+    )
     yield Call("load", at.load, {"file": "diagram.json", "model": None, "path": None})
 
 

@@ -18,6 +18,7 @@ ROOT = Path(at.__file__).parent
 #: the modules that draw
 PAINTERS = {
     "phases.diagram.drawing", "phases.diagram.boxes", "phases.diagram.labels", "phases.diagram.styles", "phases.diagram.scan_picture", "interface.plots", "interface.commands", "interface.studies.reproduction",
+    "interface.studies.study_picture",
     "interface.explorer.animation",
 }  # fmt: skip
 #: lines of a module, and of a function with its docstring; arguments of a call that are told by their places alone

@@ -3,5 +3,8 @@
 May import: everything below.
 
 - `literature`: the catalogue of published thresholds (`catalogue.json`); `checking`: its values beside ours.
-- `reproduction`: the figures of arXiv:2308.14085; `published`: numbers printed by others, with their source.
+- `published`: the figures of arXiv:2308.14085; `reproduction`: draws them, or another study.
+- `study`: what a study is; `study_picture`: its figure; `registered`: all of them, and what writes their files.
+  `dense_studies`: spherical mixed models, block models, sparse PCA; `measurement_studies`: compressed sensing, phase
+  retrieval, ReLU, the symmetric door; `code_studies`: low-density parity-check codes.
 """

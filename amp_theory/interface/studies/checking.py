@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -242,13 +242,18 @@ def check(
     """
     values = [value for value in published_values(catalogue) if _selected(value, model)]
     slow = tuple(value for value in values if value.slow and model is None)
-    values = [value for value in values if value not in slow]
+    compared = compare_values([value for value in values if value not in slow], progress)
+    return CheckedValues(compared.rows, slow)
+
+
+def compare_values(values: Sequence[PublishedValue], progress: Callable[[str], None] | None = None) -> CheckedValues:
+    """Return published values with ours beside them, in their order."""
     found: dict[int, CheckedValue] = {}
     for title, group in tracked(_by_question(values).items(), "models"):
         if progress is not None:
             answer_of("progress", progress, title)
         found |= {id(row.published): row for row in _checked(group)}
-    return CheckedValues(tuple(found[id(value)] for value in values), slow)
+    return CheckedValues(tuple(found[id(value)] for value in values))
 
 
 def _selected(value: PublishedValue, model: Model | str | None) -> bool:
@@ -262,7 +267,7 @@ def _selected(value: PublishedValue, model: Model | str | None) -> bool:
     return value.model == model.name and build_model(value.model, value.parameters) == model
 
 
-def _by_question(values: list[PublishedValue]) -> dict[str, list[PublishedValue]]:
+def _by_question(values: Sequence[PublishedValue]) -> dict[str, list[PublishedValue]]:
     """Return the values that one computation of ours answers, by its title."""
     groups: dict[str, list[PublishedValue]] = {}
     for value in values:

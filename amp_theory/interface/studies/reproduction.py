@@ -1,17 +1,20 @@
-"""The phase diagrams of arXiv:2308.14085, redrawn with their numbers beside them."""
+"""The studies, run: the phase diagrams of arXiv:2308.14085 and all others, with published numbers beside ours."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
+from amp_theory.interface.studies.checking import CheckedValues
 from amp_theory.interface.studies.published import FIGURES, PublishedFigure
+from amp_theory.interface.studies.registered import SAMPLING, STUDIES, file_names, run_study, study_name
+from amp_theory.interface.studies.study import scaled
 from amp_theory.models.catalogue import build_model, build_path
 from amp_theory.phases.diagram.compute import phase_diagram
 from amp_theory.phases.diagram.diagram import Diagram
@@ -125,62 +128,92 @@ def compute(figure: PublishedFigure, points: int = 200) -> Diagram:
 def key_points(figure: PublishedFigure, diagram: Diagram) -> list[KeyPoint]:
     """Return the figure's published numbers beside ours."""
     rows = []
-    for name, coordinate, value in figure.points:
-        point: Located | None = getattr(diagram.thresholds, name)
+    for value in figure.values:
+        point: Located | None = getattr(diagram.thresholds, value.quantity)
         assert point is not None
-        if coordinate == diagram.path.strength:
-            ours, error = point[coordinate], point.errors[coordinate]
-        else:
-            convert = diagram.model.convert
-            ours = float(convert(point.control, diagram.model.control, coordinate))
-            _, power = diagram.model.scalings()[coordinate]
-            error = abs(power) * ours / point.control * point.error
-        rows.append(KeyPoint(figure.name, name, coordinate, value, ours, error, figure.note))
+        ours, error = scaled(diagram.model, point, value.coordinate)
+        rows.append(KeyPoint(figure.name, value.quantity, value.coordinate, value.value, ours, error, figure.note))
     return rows
 
 
+@overload
 def reproduce(
     folder: str | os.PathLike[str] = "figures",
     overwrite: bool = False,
     progress: Callable[[str], None] | None = None,
-) -> KeyPoints:
-    """Draw the eight phase diagrams of the paper, and tabulate every key point; it takes about a minute.
+    study: None = None,
+) -> KeyPoints: ...
+@overload
+def reproduce(
+    folder: str | os.PathLike[str] = "figures",
+    overwrite: bool = False,
+    progress: Callable[[str], None] | None = None,
+    *,
+    study: str,
+) -> KeyPoints | CheckedValues: ...
+def reproduce(
+    folder: str | os.PathLike[str] = "figures",
+    overwrite: bool = False,
+    progress: Callable[[str], None] | None = None,
+    study: str | None = None,
+) -> KeyPoints | CheckedValues:
+    """Redraw a study of the literature with its numbers beside ours: the eight phase diagrams of the paper, or another.
 
     Parameters
     ----------
     folder
         Where to write; made if it does not exist.  For every figure: PDF, PNG, the diagram as JSON, its lines
-        as CSV; and key_points.csv, .json, .txt with the columns paper's code, ours, difference.
+        as CSV; and key_points.csv, .json, .txt with the columns paper's code, ours, difference.  A further study has
+        one figure, its lines as CSV and JSON, and a table ..._published.csv, .json, .txt.
     overwrite
         Whether existing files may be replaced.
     progress
-        Called with the name of each figure when it is begun.
+        Called with the name of each figure when it is begun, and with that of each model of a table.
+    study
+        "sampling", the diagrams of the paper, by default, about a minute; or "spherical-mixed", "compressed-sensing",
+        "phase-retrieval", "relu", "symmetric-door", "block-models", "sparse-pca", "codes", some seconds each.
 
     Returns
     -------
-    list of KeyPoint
-        The rows of the table: the paper's number, ours, and where the paper has it.
+    KeyPoints or CheckedValues
+        The rows of the table: the published number, ours, and where it was published.  The lines of a further study are
+        in its files.
 
     Raises
     ------
+    UnknownNameError
+        If there is no such study.
     FileError
         If a file exists and `overwrite` is not given: nothing is written then.
 
     See Also
     --------
     phase_diagram : One diagram, with an example.
+    check : The published numbers alone.
 
     References
     ----------
-    arXiv:2308.14085, and the numbers that its published code prints.
+    arXiv:2308.14085, and the numbers that its published code prints; those of further studies are in their JSON.
     """
+    name = study_name(study)
+    if name != SAMPLING:
+        return run_study(STUDIES[name], _files(folder, file_names(STUDIES[name]), overwrite), progress)
+    names = [f.name + ending for f in FIGURES for ending in ENDINGS] + [TABLE + e for e in (".csv", ".json", ".txt")]
+    return _sampling(_files(folder, names, overwrite), progress)
+
+
+def _files(folder: str | os.PathLike[str], names: Sequence[str], overwrite: bool) -> dict[str, FilePath]:
+    """Return the files of these names in a folder, which is made, after checking that all can be written."""
     target = as_file(folder)
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"cannot make the folder {str(target)!r}: {error.strerror}") from error
-    names = [f.name + ending for f in FIGURES for ending in ENDINGS] + [TABLE + e for e in (".csv", ".json", ".txt")]
-    files = {name: check_output(target / name, [FilePath(name).suffix], overwrite) for name in names}
+    return {name: check_output(target / name, [FilePath(name).suffix], overwrite) for name in names}
+
+
+def _sampling(files: Mapping[str, FilePath], progress: Callable[[str], None] | None) -> KeyPoints:
+    """Draw the diagrams of the paper into their files, and tabulate every key point."""
     rows: list[KeyPoint] = []
     for figure in tracked(FIGURES, "figures"):
         if progress is not None:
