@@ -17,7 +17,7 @@ from amp_theory.ingredients.paths.base import Path
 from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDiscreteDiffusion
 from amp_theory.ingredients.priors.named import Rademacher
 from amp_theory.interface.studies.literature import PublishedValue
-from amp_theory.interface.studies.study import Curve, Panel, Place, Study
+from amp_theory.interface.studies.study import Curve, Panel, Spot, Study
 from amp_theory.models.base import Model
 from amp_theory.models.sparse import XORSAT
 from amp_theory.phases.diagram.along_path import path_transitions
@@ -86,13 +86,14 @@ def _name(line: str, checks: int) -> str:
     return f"{LINES[line][0]}, l = {checks}"
 
 
-def _place(value: PublishedValue, model: Model, path: Path) -> Place | None:
-    if not isinstance(model, XORSAT) or model.degrees != "regular" or model.temperature or value.at is None:
+def _place(value: PublishedValue, model: Model, path: Path) -> Spot | None:
+    k = model.parameters.get("k", 0)
+    if value.at is None or not k or model != XORSAT(k, degrees="regular"):
         return None
     ((scaling, given),) = value.at.items()
     density = float(model.convert(np.array(given), scaling, model.control))
-    checks = round(density * model.k)
-    return Place(CHANNELS[path.name].name, 1 - density, _name(value.quantity, checks)) if checks in COLOURS else None
+    checks = round(density * k)
+    return Spot(CHANNELS[path.name].name, 1 - density, _name(value.quantity, checks)) if checks in COLOURS else None
 
 
 CODES = Study(

@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.polynomial import Polynomial
 
-from amp_theory.ingredients.couplings.base import PolynomialCoupling
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.ingredients.paths.named import Autoregressive, Flow
 from amp_theory.ingredients.priors.named import Gaussian, SparseRademacher
 from amp_theory.interface.studies.literature import PublishedValue
-from amp_theory.interface.studies.study import Curve, Panel, Place, Study, threshold_curves
+from amp_theory.interface.studies.study import Curve, Panel, Spot, Study, threshold_curves
 from amp_theory.models.base import Model
 from amp_theory.models.block_model import StochasticBlockModel
 from amp_theory.models.spiked import SpikedMatrix
-from amp_theory.models.spin_glasses import MixedPSpin, SphericalPSpin
+from amp_theory.models.spin_glasses import MixedPSpin
 from amp_theory.phases.diagram.scan import scan_threshold
 from amp_theory.phases.diagram.styles import ORANGE, RED
 
@@ -89,19 +88,20 @@ def _mixed_curves() -> list[Curve]:
     return [curve for curve in curves if np.isfinite(curve.y).any()]
 
 
-def _mixed_place(value: PublishedValue, model: Model, path: Path) -> Place | None:
-    """Place a value of a spherical model: xi_1 = c times one of ours, whose temperature is T/sqrt(c)."""
-    if not isinstance(model, SphericalPSpin | MixedPSpin) or model.variable_prior != Gaussian() or value.at is not None:
+def _mixed_place(value: PublishedValue, model: Model, path: Path) -> Spot | None:
+    """Spot a value of a spherical model: xi_1 = c times one of ours, whose temperature is T/sqrt(c)."""
+    if model.polynomial is None or model.control != "temperature" or value.at is not None:
         return None
-    assert isinstance(model.coupling, PolynomialCoupling)
-    terms = dict(model.coupling.scaled_terms)
-    names = NAMES | ({"tricritical": FIRST_FAILURES["flow"]} if isinstance(path, Flow) else {})
+    if model.variable_prior != Gaussian():
+        return None
+    terms = dict(model.polynomial.scaled_terms)
+    names = NAMES | ({"tricritical": FIRST_FAILURES["flow"]} if path == Flow() else {})
     panel = "pure" if len(terms) == 1 else "+".join(map(str, sorted(terms)))
     if panel not in MIXTURES or value.quantity not in names:
         return None
     total, last = float(sum(terms.values())), max(terms)
     x = last if panel == "pure" else float(terms[last]) / total
-    return Place(panel, x, names[value.quantity], total**-0.5)
+    return Spot(panel, x, names[value.quantity], total**-0.5)
 
 
 SPHERICAL_MIXED = Study(
@@ -148,14 +148,14 @@ def _special_name(value: PublishedValue, path: Path) -> str | None:
     return FIRST_FAILURES.get(path.name) if value.quantity == "tricritical" else NAMES.get(value.quantity)
 
 
-def _block_place(value: PublishedValue, model: Model, path: Path) -> Place | None:
+def _block_place(value: PublishedValue, model: Model, path: Path) -> Spot | None:
     name = _special_name(value, path)
-    if not isinstance(model, StochasticBlockModel) or name is None:
+    if value.model != StochasticBlockModel.name or name is None:
         return None
     # at weak recovery the uninformed branch ends for k > 4: the algorithmic point is the same
     if value.quantity in ("weak_recovery", "algorithmic"):
         name = NAMES["weak_recovery"]
-    return Place("", model.k, name)
+    return Spot("", model.parameters["k"], name)
 
 
 BLOCK_MODELS = Study(
@@ -192,11 +192,10 @@ def _sparse_curves() -> list[Curve]:
     return [*curves, Curve.of_points(SPARSE, END, end, dash="", colour="black", marks="*")]
 
 
-def _sparse_place(value: PublishedValue, model: Model, path: Path) -> Place | None:
+def _sparse_place(value: PublishedValue, model: Model, path: Path) -> Spot | None:
     name = _special_name(value, path)
-    if not isinstance(model, SpikedMatrix) or not isinstance(model.prior, SparseRademacher) or name is None:
-        return None
-    return Place("", model.prior.rho, name)
+    rho = model.parameters.get("rho")
+    return Spot("", rho, name) if rho and name and model == _sparse_model(rho) else None
 
 
 SPARSE_PCA = Study(

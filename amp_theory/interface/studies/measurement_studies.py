@@ -9,10 +9,9 @@ import numpy as np
 
 from amp_theory.ingredients.outputs.named import AbsChannel, DoorChannel, LinearChannel, OutputChannel, ReLUChannel
 from amp_theory.ingredients.paths.base import Path
-from amp_theory.ingredients.priors.base import Prior
 from amp_theory.ingredients.priors.named import Discrete, GaussBernoulli, Gaussian, Rademacher
 from amp_theory.interface.studies.literature import PublishedValue
-from amp_theory.interface.studies.study import Curve, Panel, Place, Study, threshold_curves
+from amp_theory.interface.studies.study import Curve, Panel, Spot, Study, threshold_curves
 from amp_theory.models.base import Model
 from amp_theory.models.measurements import GLM
 from amp_theory.phases.diagram.styles import SKY
@@ -20,8 +19,6 @@ from amp_theory.phases.diagram.styles import SKY
 NAMES = {"condensation": "information-theoretic", "algorithmic": "algorithmic", "weak_recovery": "weak recovery"}
 RATIO = r"sampling ratio $\alpha$"
 FRACTIONS = (0.01, 0.025, *np.linspace(0.05, 1, 20).round(6).tolist())
-#: a channel with less noise than this is one without
-NOISELESS = 1e-8
 
 
 def over_rho(name: str, title: str, about: str, channel: OutputChannel, names: Mapping[str, str], **more: Any) -> Study:
@@ -33,26 +30,14 @@ def over_rho(name: str, title: str, about: str, channel: OutputChannel, names: M
         family = {rho: GLM(GaussBernoulli(rho), channel) for rho in FRACTIONS}
         return threshold_curves(panel, family, names)
 
-    def place(value: PublishedValue, model: Model, path: Path) -> Place | None:
-        if not isinstance(model, GLM) or value.at is not None or value.quantity not in names:
+    def place(value: PublishedValue, model: Model, path: Path) -> Spot | None:
+        # a Gaussian signal is that with rho = 1
+        rho = model.parameters.get("rho", 1.0)
+        if not any(model == GLM(prior, channel) for prior in (GaussBernoulli(rho), Gaussian())):
             return None
-        rho = _fraction(model.prior)
-        return Place("", rho, names[value.quantity]) if rho and _same(model.channel, channel) else None
+        return Spot("", rho, names[value.quantity]) if value.at is None and value.quantity in names else None
 
     return Study(name, title, about, panels=(panel,), curves=curves, place=place, **more)
-
-
-def _fraction(prior: Prior) -> float | None:
-    """Return rho of a Gauss-Bernoulli prior, a Gaussian one being that with rho = 1."""
-    if isinstance(prior, GaussBernoulli):
-        return prior.rho
-    return 1.0 if prior == Gaussian() else None
-
-
-def _same(channel: OutputChannel, other: OutputChannel) -> bool:
-    """Tell whether channels are the same, a little noise apart."""
-    little = isinstance(channel, LinearChannel) and channel.noise <= NOISELESS
-    return channel == other or (little and isinstance(other, LinearChannel))
 
 
 _GLM = "arXiv:1708.03395"
@@ -92,25 +77,24 @@ DOOR = Panel("", "kappa", r"half width of the door $\kappa$", "sampling_ratio", 
 WIDTHS = tuple(np.linspace(0.35, 1.6, 26).round(6).tolist())
 #: the probability of +1 where signs are biased, as in the numbers that are published
 BIASED = 0.51
+BIASED_SIGNS = Discrete([-1, 1], [round(1 - BIASED, 2), BIASED])
 OF_BIASED = {"algorithmic": f"algorithmic, P(+1) = {BIASED}"}
 
 
 def _door_curves() -> list[Curve]:
     fair: dict[float, Model] = {kappa: GLM(Rademacher(), DoorChannel(kappa)) for kappa in WIDTHS}
-    biased: dict[float, Model] = {
-        kappa: GLM(Discrete([-1, 1], [1 - BIASED, BIASED]), DoorChannel(kappa)) for kappa in WIDTHS
-    }
+    biased: dict[float, Model] = {kappa: GLM(BIASED_SIGNS, DoorChannel(kappa)) for kappa in WIDTHS}
     return [*threshold_curves(DOOR, fair, NAMES), *threshold_curves(DOOR, biased, OF_BIASED, dash="--", colour=SKY)]
 
 
-def _door_place(value: PublishedValue, model: Model, path: Path) -> Place | None:
-    if not isinstance(model, GLM) or not isinstance(model.channel, DoorChannel) or value.at is not None:
+def _door_place(value: PublishedValue, model: Model, path: Path) -> Spot | None:
+    kappa = model.parameters.get("kappa")
+    if not kappa or value.at is not None:
         return None
-    prior, kappa = model.prior, model.channel.kappa
-    if prior == Rademacher() and value.quantity in NAMES:
-        return Place("", kappa, NAMES[value.quantity])
-    biased = isinstance(prior, Discrete) and dict(zip(prior.values, prior.probabilities, strict=True)).get(1) == BIASED
-    return Place("", kappa, OF_BIASED[value.quantity]) if biased and value.quantity in OF_BIASED else None
+    for prior, names in ((Rademacher(), NAMES), (BIASED_SIGNS, OF_BIASED)):
+        if model == GLM(prior, DoorChannel(kappa)) and value.quantity in names:
+            return Spot("", kappa, names[value.quantity])
+    return None
 
 
 SYMMETRIC_DOOR = Study(

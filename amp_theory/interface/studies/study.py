@@ -94,7 +94,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Place:
+class Spot:
     """Where a published value is drawn: panel and x, beside which curve, and by what its y is to be multiplied."""
 
     panel: str
@@ -129,7 +129,7 @@ class Study:
     sources: tuple[str, ...]
     panels: tuple[Panel, ...]
     curves: Callable[[], list[Curve]]
-    place: Callable[[PublishedValue, Model, Path], Place | None]
+    place: Callable[[PublishedValue, Model, Path], Spot | None]
     words: tuple[str, ...] = ()
 
     @property
