@@ -1,0 +1,300 @@
+"""The least slope that memoryless side information can leave, for a prior of two or three atoms: a linear programme.
+
+A law mu of posteriors pi with E pi = P0 and E e(pi) = rho - q has the slope S = E s(pi), with e and s from `posteriors`
+(best_path.md, section 1).  As sums v = sum of weights times posteriors are homogeneous, the programme reads
+
+    minimise sum_i s(v_i)   subject to   sum_i v_i = P0,   sum_i e(v_i) = rho - q,
+
+and at its optimum the reduced cost of `reduced_cost` has zero gradient at every v_i, along the atoms it does not exclude.
+The programme on a grid of posteriors is solved by scipy's HiGHS; neighbours on the grid that stand for one posterior are
+merged, and Newton's method polishes what is left, in the logarithms of the v_i.  Posteriors of negative reduced cost
+that the certificate finds join the grid.  A prior with the symmetry s -> -s has a symmetric optimal law; it is then half
+of the simplex that counts.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.optimize import linprog
+
+from amp_theory.ingredients.priors.named import Discrete, MixturePrior, SparseRademacher
+from amp_theory.phases.optimal.least_slope import LeastSlope, least_slope
+from amp_theory.phases.optimal.posteriors import PosteriorChannel
+from amp_theory.phases.optimal.reduced_cost import ReducedCost
+from amp_theory.tools.arrays import EPS, Array, Index
+from amp_theory.tools.errors import InputError, NumericalError
+
+#: log-odds of the outermost posteriors of the grid that are not certain, and their number in a direction
+FAR, NUMBER = 16.0, 33
+#: relative weight below which the programme's solution has no posterior; rounds of adding posteriors to the grid
+LIGHT, ROUNDS, ZOOM = 1e-12, 10, 4.0
+#: how far below zero the reduced cost may be bounded, in units of the slope, and of the prior's
+TOLERANCE, SMALLEST = 1e-10, 1e-15
+#: the accuracy asked of the programme's solver, and a second one where that is too much for it
+ACCURACIES = (1e-10, 1e-7)
+#: how near to the prior's own uncertainty the programme is solved, in units of it; beyond it is followed by its tangent
+NEAREST = 1e-5
+#: Newton's steps, and the residual in units of the largest term at which they end
+STEPS, RESIDUAL, WORST_CONDITION = 40, 1e-13, 1e13
+#: the largest snr in units of 4/(distance of the outermost atoms)^2, for what the channel tells to be in doubles' range
+LARGEST_SNR = 150.0
+#: the most atoms of a prior; by how much relatively the uncertainty may be above that of the prior
+MOST_ATOMS, MARGIN = 3, 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Optimum:
+    """A law of posteriors as weighted vectors, shape (n, atoms), and what proves it.
+
+    cost is the reduced cost of its multipliers, bound a lower bound of it, error that of the slope.
+    """
+
+    parts: Array
+    cost: ReducedCost
+    slope: float
+    bound: float
+    error: float
+
+
+@dataclass(frozen=True, eq=False)
+class Programme:
+    """The programme for a prior on atoms between -1 and 1; sign is 1 for the least slope, -1 for the greatest."""
+
+    channel: PosteriorChannel
+    prior: Array
+    sign: float
+
+    @cached_property
+    def most(self) -> float:
+        """The uncertainty where nothing is told."""
+        return float(self.channel.values(self.prior[None])[0][0])
+
+    @cached_property
+    def unit(self) -> float:
+        """The slope where nothing is told."""
+        return float(self.channel.values(self.prior[None])[1][0])
+
+    @cached_property
+    def symmetric(self) -> bool:
+        """Whether s and -s have the same law."""
+        atoms = self.channel.atoms
+        return np.array_equal(atoms, -atoms[::-1]) and np.array_equal(self.prior, self.prior[::-1])
+
+    @cached_property
+    def orbits(self) -> Array:
+        """Rows of the atoms that the symmetry exchanges, shape (orbits, atoms)."""
+        unit = np.eye(len(self.prior))
+        if not self.symmetric:
+            return unit
+        both = np.maximum(unit, unit[::-1])
+        return np.asarray(both[: (len(unit) + 1) // 2])
+
+    @cached_property
+    def corners(self) -> Array:
+        """The corners of the simplex, or of the half of it that its mirror image completes."""
+        unit = np.eye(len(self.prior))
+        if not self.symmetric:
+            return unit
+        return np.concatenate([unit[len(unit) // 2 :], (unit[:1] + unit[-1:]) / 2])
+
+    @cached_property
+    def grid(self) -> Array:
+        """Posteriors to start from: log-odds at equal distances, and the prior itself."""
+        odds = 1 / (1 + np.exp(-np.linspace(-FAR, FAR, NUMBER)))
+        t = np.concatenate([odds, np.linspace(0, 1, NUMBER // 2)])
+        shares = np.stack([1 - t, t], axis=1)
+        for _ in range(len(self.corners) - 2):
+            first, rest = np.repeat(t, len(shares))[:, None], np.tile(shares, (len(t), 1))
+            shares = np.unique(np.concatenate([1 - first, first * rest], axis=1), axis=0)
+        return np.concatenate([shares @ self.corners, self.prior[None]])
+
+    def _on_grid(self, grid: Array, uncertainty: float) -> tuple[Array, ReducedCost]:
+        """Solve the programme for posteriors of a grid: those that carry weight, times it, and the multipliers."""
+        e, s = self.channel.values(grid)
+        masses = self.orbits @ self.prior
+        rows = np.vstack([(self.orbits @ grid.T) / masses[:, None], e / uncertainty])
+        # columns and rows of size one, for tolerances that are absolute
+        size, unit = rows.max(axis=0), self.unit
+        for tolerance in ACCURACIES:
+            options = {"primal_feasibility_tolerance": tolerance, "dual_feasibility_tolerance": tolerance}
+            found = linprog(self.sign * s / (unit * size), A_eq=rows / size, b_eq=np.ones(len(rows)), options=options)
+            if found.x is not None:
+                break
+        else:
+            raise NumericalError(f"the linear programme was not solved at snr {self.channel.snr:g}: {found.message}")
+        multipliers = unit * found.eqlin.marginals
+        weights = found.x / size
+        cost = self._cost(multipliers[:-1] / masses, multipliers[-1] / uncertainty)
+        heavy = weights > LIGHT
+        return weights[heavy, None] * grid[heavy], cost
+
+    def _cost(self, prices: Array, charge: float) -> ReducedCost:
+        return ReducedCost(self.channel, self.sign, float(charge), self.orbits.T @ prices)
+
+    def _merged(self, parts: Array, cost: ReducedCost) -> list[Array]:
+        """Merge posteriors between which the reduced cost has no barrier: neighbours on the grid around one minimum."""
+        left = list(parts)
+        while True:
+            for i, j in itertools.combinations(range(len(left)), 2):
+                ends = [left[i] / left[i].sum(), left[j] / left[j].sum()]
+                between = cost.values(np.array([ends[0] + t * (ends[1] - ends[0]) for t in (0, 0.25, 0.5, 0.75, 1)]))
+                if between[1:-1].max() <= max(between[0], between[-1]):
+                    left[i] = left[i] + left.pop(j)
+                    break
+            else:
+                return left
+
+    def _directions(self, part: Array) -> Array:
+        """Return as columns the atoms a posterior does not exclude; those it cannot tell apart are one."""
+        if self.symmetric and np.array_equal(part, part[::-1]):
+            return self.orbits[(self.orbits @ part) > 0].T
+        return np.eye(len(part))[:, part > 0]
+
+    def polished(self, parts: list[Array], cost: ReducedCost, uncertainty: float) -> tuple[Array, ReducedCost] | None:
+        """Solve the conditions of an optimum by Newton's method; None where it does not converge."""
+        along = [self._directions(part) for part in parts]
+        ends = np.cumsum([0, *(a.shape[1] for a in along)])
+        logs = np.concatenate([np.log(a.T @ part / a.sum(axis=0)) for a, part in zip(along, parts, strict=True)])
+        price = np.array([cost.prices[row > 0][0] for row in self.orbits])
+        for _ in range(STEPS):
+            points = [a * np.exp(logs[i:j]) for a, i, j in zip(along, ends, ends[1:], strict=False)]
+            vectors = np.array([p.sum(axis=1) for p in points])
+            matrix, residual, miss = self._conditions(points, along, cost, uncertainty)
+            if miss < RESIDUAL:
+                return vectors, cost
+            column = np.abs(matrix).max(axis=0)
+            row = np.abs(matrix / column).max(axis=1)
+            scaled = matrix / column / row[:, None]
+            if not np.isfinite(scaled).all() or np.linalg.cond(scaled) > WORST_CONDITION:
+                return None
+            step = np.linalg.solve(scaled, -residual / row) / column
+            step /= max(np.abs(step[: ends[-1]]).max(), 1.0)
+            logs, price = logs + step[: ends[-1]], price + step[ends[-1] : -1]
+            cost = self._cost(price, cost.charge + step[-1])
+        return None
+
+    def _conditions(
+        self, points: list[Array], along: list[Array], cost: ReducedCost, uncertainty: float
+    ) -> tuple[Array, Array, float]:
+        """Return the equations of an optimum: their derivatives, by how much they are missed, and that relatively."""
+        vectors = np.array([p.sum(axis=1) for p in points])
+        e, s = self.channel.gradients(vectors)
+        slopes = self.sign * s - cost.charge * e - cost.prices
+        unknown = sum(a.shape[1] for a in along)
+        matrix = np.zeros((unknown + len(self.orbits) + 1,) * 2)
+        blocks, at = [], 0
+        for a, point, vector, slope, of_point in zip(along, points, vectors, slopes, e, strict=True):
+            here = slice(at, at := at + a.shape[1])
+            of_e, of_s = self.channel.curvatures(vector)
+            blocks.append(a.T @ slope)
+            matrix[here, here] = a.T @ (self.sign * of_s - cost.charge * of_e) @ point
+            matrix[here, unknown:-1], matrix[here, -1] = -(a.T @ self.orbits.T), -(a.T @ of_point)
+            matrix[unknown:-1, here], matrix[-1, here] = self.orbits @ point, of_point @ point
+        masses, total = self.orbits @ self.prior, (vectors * e).sum()
+        missing = self.orbits @ vectors.sum(axis=0) - masses
+        first = np.abs(vectors * slopes)[np.concatenate([a.any(axis=1) for a in along]).reshape(vectors.shape)]
+        miss = max(first.max() / self.unit, np.abs(missing / masses).max(), abs(total / uncertainty - 1))
+        return matrix, np.concatenate([*blocks, missing, [total - uncertainty]]), float(miss)
+
+    def solve(self, uncertainty: float) -> Optimum:
+        """Return the optimum at an uncertainty rho - q, with its certificate on the whole simplex.
+
+        Where many laws are equally good, as they are at small snr, Newton's method has no one law to polish; the
+        programme's own is then returned, on a grid that gets finer around it, with the larger gap it leaves.
+        """
+        inside = min(uncertainty, (1 - NEAREST) * self.most)
+        grid, distance = self.grid, 2 * FAR / NUMBER
+        for _ in range(ROUNDS):
+            parts, cost = self._on_grid(grid, inside)
+            polished = self.polished(self._merged(parts, cost), cost, inside)
+            for law, own in [(parts, cost)] if polished is None else [polished, (parts, cost)]:
+                dual = own.charge * inside + float(own.prices @ self.prior)
+                bound, found = own.least(self.corners, max(TOLERANCE * abs(dual), SMALLEST * self.unit))
+                optimum = self._between(law, own, bound, uncertainty)
+                if not len(found):
+                    return optimum
+                grid = np.concatenate([grid, found])
+            distance /= ZOOM
+            grid = np.concatenate([grid, *(self._neighbours(part, distance) for part in parts)])
+        return optimum
+
+    def _between(self, parts: Array, cost: ReducedCost, bound: float, uncertainty: float) -> Optimum:
+        """Return a law mixed with the prior itself to have the uncertainty, and the gap to what the dual allows."""
+        e, s = (float(x.sum()) for x in self.channel.values(parts))
+        share = max((uncertainty - e) / (self.most - e), 0.0) if uncertainty > (1 - NEAREST) * self.most else 0.0
+        law = np.concatenate([(1 - share) * parts, share * self.prior[None]]) if share else parts
+        slope = (1 - share) * s + share * self.unit
+        charges = np.append(cost.charge * uncertainty, cost.prices * self.prior)
+        rounding = RESIDUAL * float(np.abs(charges).sum() + slope)
+        gap = self.sign * slope - float(charges.sum()) - min(bound, 0.0)
+        return Optimum(law, cost, slope, bound - rounding, abs(gap) + rounding)
+
+    def _neighbours(self, part: Array, distance: float) -> Array:
+        """Return a posterior and those whose log-odds differ by a distance in one direction."""
+        ways = self._directions(part).T * distance
+        near = part * np.exp(np.concatenate([0 * ways[:1], ways, -ways]))
+        return np.asarray(near / near.sum(axis=1, keepdims=True))
+
+
+@dataclass(frozen=True, eq=False)
+class Atoms:
+    """The atoms of a prior in units in which they lie between -1 and 1: the value a is centre + unit times an atom."""
+
+    places: Array
+    probabilities: Array
+    order: Index
+    unit: float
+
+    @classmethod
+    def of(cls, prior: MixturePrior) -> Atoms:
+        """Return those of a prior, or raise an `InputError` if they are too many."""
+        means, probabilities = prior.mixture.means, prior.mixture.probabilities
+        if len(means) > MOST_ATOMS:
+            raise InputError(
+                f"the best side information is known for priors of at most {MOST_ATOMS} values, got {len(means)}; for any "
+                "prior xi''(q) (rho - q)^2 < 1 is necessary (Jensen)"
+            )
+        order = np.argsort(means)
+        low, high = float(means[order[0]]), float(means[order[-1]])
+        unit = 0.5 * (high - low)
+        places = np.clip((means[order] - low) / unit - 1, -1.0, 1.0)
+        places[-1] = 1.0
+        return cls(places, probabilities[order], order, unit)
+
+    def programme(self, snr: float, sign: float) -> Programme:
+        """Return the programme at an snr in the prior's own units, or raise an `InputError` if that is too large."""
+        if not 0 < snr * self.unit**2 <= LARGEST_SNR:
+            raise InputError(f"snr must be positive and at most {LARGEST_SNR / self.unit**2:g}, got {snr:g}")
+        return Programme(PosteriorChannel(self.places, snr * self.unit**2), self.probabilities, sign)
+
+    def back(self, values: Array) -> tuple[float, ...]:
+        """Return numbers of the atoms in the order of the prior."""
+        ordered = np.empty_like(values)
+        ordered[self.order] = values
+        return tuple(ordered.tolist())
+
+
+@least_slope.register(Discrete)
+@least_slope.register(SparseRademacher)
+def _of_atoms(prior: MixturePrior, overlap: float, snr: float) -> LeastSlope:
+    atoms = Atoms.of(prior)
+    least, greatest = (atoms.programme(snr, sign) for sign in (1.0, -1.0))
+    uncertainty = (prior.second_moment - overlap) / atoms.unit**2
+    if not 0 < uncertainty <= least.most * (1 + MARGIN):
+        lowest = prior.second_moment - least.most * atoms.unit**2
+        raise InputError(f"overlap must lie between M(x) = {lowest:.9g} and {prior.second_moment:.9g}, got {overlap:.9g}")
+    best, worst = least.solve(uncertainty), greatest.solve(uncertainty)
+    law = []
+    for part in best.parts:
+        images = [part] if np.array_equal(part, part[::-1]) or not least.symmetric else [part / 2, part[::-1] / 2]
+        law += [(float(v.sum()), atoms.back(v / v.sum())) for v in images]
+    size = atoms.unit**4
+    return LeastSlope(
+        overlap, snr, best.slope * size, greatest=worst.slope * size, law=tuple(law),
+        multipliers=(best.cost.charge * atoms.unit**2, *(size * x for x in atoms.back(best.cost.prices))),
+        reduced_cost=best.bound * size, error=best.error * size,
+    )  # fmt: skip
