@@ -24,15 +24,15 @@ Gaussian variables.  s >= e^2 by Jensen's inequality, and E s >= (rho - q)^2; po
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import singledispatch
 
 import numpy as np
 
-from amp_theory.ingredients.paths.uniform_channel import uniform_channel
+from amp_theory.ingredients.paths.uniform_channel import UniformValues, uniform_channel
 from amp_theory.ingredients.priors.base import Prior
 from amp_theory.ingredients.priors.named import Gaussian, Rademacher
 from amp_theory.tools.arrays import EPS, Array, Index
 from amp_theory.tools.errors import InputError
+from amp_theory.tools.registration import ByClass
 from amp_theory.tools.roots import solve_bracketed
 
 
@@ -57,7 +57,7 @@ class LeastSlope:
     error: float
 
 
-@singledispatch
+@ByClass
 def least_slope(prior: Prior, overlap: float, snr: float) -> LeastSlope:
     """Return the least slope at an overlap q in (M(x), rho) and an snr x > 0.
 
@@ -67,30 +67,66 @@ def least_slope(prior: Prior, overlap: float, snr: float) -> LeastSlope:
         If no optimum is known for the prior.
     """
     raise InputError(
-        f"no optimum is known for the prior {prior!r}: best_path is there for Rademacher() and Gaussian() variables"
+        f"best_path has no optimum over side information about {prior!r}: it is there for unbiased +-1 and for "
+        "standard Gaussian variables"
     )
+
+
+@ByClass
+def least_slopes(prior: Prior, gap: Array, snr: Array) -> Array:
+    """Return the least slopes at uncertainties rho - q and snrs of one shape (n,), as `least_slope` does for one."""
+    return np.array([found.slope for found in _one_by_one(prior, gap, snr)])
+
+
+@ByClass
+def greatest_slopes(prior: Prior, gap: Array, snr: Array) -> Array:
+    """Return the largest slopes at uncertainties rho - q and snrs of one shape (n,), NaN where they are not known."""
+    found = [point.greatest for point in _one_by_one(prior, gap, snr)]
+    return np.array([np.nan if value is None else value for value in found])
+
+
+def _one_by_one(prior: Prior, gap: Array, snr: Array) -> list[LeastSlope]:
+    pairs = zip((prior.second_moment - gap).tolist(), snr.tolist(), strict=True)
+    return [least_slope(prior, overlap, x) for overlap, x in pairs]
+
+
+def _flips(gap: Array, snr: Array) -> tuple[Array, UniformValues]:
+    """Return the 1 - r^2 that leaves spins the uncertainty 1 - q = gap, and the channel there."""
+
+    def uncertainty(level: Array, which: Index) -> tuple[Array, Array]:
+        """Return log(e/(1 - q)) and its slope at the logarithm of 1 - r^2."""
+        rest = np.exp(level)
+        found = uniform_channel(snr[which], 1 - rest, with_entropy=False)
+        return np.log(found.gap / gap[which]), found.overlap_v * rest / found.gap
+
+    start = np.log(gap)  # e <= 1 - r^2, which is known to a rounding of one
+    level = solve_bracketed(
+        uncertainty, start - 1e-3, np.zeros(start.shape), True, np.minimum(start, -EPS), noise=4 * EPS / gap
+    )
+    return np.exp(level), uniform_channel(snr, 1 - np.exp(level), with_entropy=False)
 
 
 @least_slope.register(Rademacher)
 def _of_spins(prior: Rademacher, overlap: float, snr: float) -> LeastSlope:
     gap = 1 - overlap
-    x = np.array([snr])
-
-    def uncertainty(level: Array, _: Index) -> tuple[Array, Array]:
-        """Return log(e/(1 - q)) and its slope at the logarithm of 1 - r^2."""
-        rest = np.exp(level)
-        found = uniform_channel(x, 1 - rest, with_entropy=False)
-        return np.log(found.gap / gap), found.overlap_v * rest / found.gap
-
-    start = np.array([np.log(gap)])  # e <= 1 - r^2
-    level = solve_bracketed(uncertainty, start, np.zeros(1), True, start, noise=4 * EPS)
-    found = uniform_channel(x, 1 - np.exp(level), with_entropy=False)
-    flat = uniform_channel(x, np.zeros(1), with_entropy=False)
+    here = np.array([gap]), np.array([snr])
+    rest, found = _flips(*here)
     slope, b = float(found.overlap_x[0]), float(-found.overlap_xv[0] / found.overlap_v[0])
-    greatest = float(flat.overlap_x[0] * (gap / flat.gap[0]))
-    r = float(np.sqrt(-np.expm1(level[0])))
+    law = ((1.0, (float(np.sqrt(1 - rest[0])),)),)
     error = 8 * EPS * (slope + abs(b) * gap)
-    return LeastSlope(overlap, snr, slope, greatest, ((1.0, (r,)),), (b, slope - b * gap), 0.0, error)
+    greatest = float(_greatest_of_spins(prior, *here)[0])
+    return LeastSlope(overlap, snr, slope, greatest, law, (b, slope - b * gap), 0.0, error)
+
+
+@least_slopes.register(Rademacher)
+def _least_of_spins(prior: Rademacher, gap: Array, snr: Array) -> Array:
+    return _flips(gap, snr)[1].overlap_x
+
+
+@greatest_slopes.register(Rademacher)
+def _greatest_of_spins(prior: Rademacher, gap: Array, snr: Array) -> Array:
+    hidden = prior.table(snr)
+    return hidden.slope * gap / hidden.mmse
 
 
 @least_slope.register(Gaussian)
@@ -99,3 +135,8 @@ def _of_gaussians(prior: Gaussian, overlap: float, snr: float) -> LeastSlope:
     variance = gap / (1 - snr * gap)
     error = 2 * EPS * gap * gap
     return LeastSlope(overlap, snr, gap * gap, None, ((1.0, (variance,)),), (2 * gap, -gap * gap), 0.0, error)
+
+
+@least_slopes.register(Gaussian)
+def _least_of_gaussians(prior: Gaussian, gap: Array, snr: Array) -> Array:
+    return gap**2
