@@ -83,15 +83,16 @@ class Margin:
         with np.errstate(all="ignore"):
             return np.asarray(self.coupling.at(*self.overlaps(place), self.snrs(place)).intensity)
 
+    def last(self, place: Array) -> Array:
+        """Return xi''(q) S - 1 at the largest snr."""
+        overlap, gap = self.overlaps(place)
+        return self.stability(self.largest_snr(gap) * (1 - 1e-9), overlap, gap)
+
     def edges(self, place: Array, ends: Bools) -> Array:
         """Return where the line begins or ends between places: xi''(q) S = 1 at the largest snr."""
         from scipy.optimize.elementwise import find_root
 
-        def beyond(place: Array) -> Array:
-            overlap, gap = self.overlaps(place)
-            return self.stability(self.largest_snr(gap) * (1 - 1e-9), overlap, gap)
-
-        found = find_root(beyond, (place[:-1][ends], place[1:][ends]), tolerances={"xatol": 1e-6})
+        found = find_root(self.last, (place[:-1][ends], place[1:][ends]), tolerances={"xatol": 1e-6})
         return np.asarray(found.x)
 
     def first(self) -> MarginalPoint | str:

@@ -78,9 +78,16 @@ class PosteriorChannel:
         )
 
     def values(self, weights: Array) -> tuple[Array, Array]:
-        """Return e and s of posteriors of shape (n, atoms): shape (n,) each."""
-        e, s = self.gradients(weights)
-        return (weights * e).sum(axis=1), (weights * s).sum(axis=1)
+        """Return e and s of posteriors of shape (n, atoms), shape (n,) each, to a rounding of one."""
+        like, parts = self.likelihoods, []
+        powers = np.concatenate([like, self.atoms[:, None] * like, self.atoms[:, None] ** 2 * like], axis=1)
+        for some in self._few_by_few(weights):
+            with np.errstate(under="ignore"):
+                total, first, second = np.split(some @ powers, 3, axis=1)
+                square = second - first**2 / total
+                parts.append([square.sum(axis=1), (square**2 / total).sum(axis=1)])
+        e, s = np.concatenate(parts, axis=1)
+        return e, s
 
     def curvatures(self, weights: Array) -> tuple[Array, Array]:
         """Return the second derivatives of e and s by the weights of one posterior, shape (atoms, atoms) each."""

@@ -32,8 +32,8 @@ from amp_theory.tools.errors import InputError, NumericalError
 FAR, NUMBER = 16.0, 33
 #: relative weight below which the programme's solution has no posterior; rounds of adding posteriors to the grid
 LIGHT, ROUNDS, ZOOM = 1e-12, 10, 4.0
-#: how far below zero the reduced cost may be bounded, in units of the slope, and of the prior's
-TOLERANCE, SMALLEST = 1e-10, 1e-15
+#: how far below zero the reduced cost may be bounded, in units of the slope, and of the prior's, and on the grid
+TOLERANCE, SMALLEST, NOTHING = 1e-11, 1e-15, 1e-11
 #: the accuracy asked of the programme's solver, and a second one where that is too much for it
 ACCURACIES = (1e-10, 1e-7)
 #: how near to the prior's own uncertainty the programme is solved, in units of it; beyond it is followed by its tangent
@@ -71,12 +71,12 @@ class Programme:
     @cached_property
     def most(self) -> float:
         """The uncertainty where nothing is told."""
-        return float(self.channel.values(self.prior[None])[0][0])
+        return float(self.prior @ self.channel.gradients(self.prior[None])[0][0])
 
     @cached_property
     def unit(self) -> float:
         """The slope where nothing is told."""
-        return float(self.channel.values(self.prior[None])[1][0])
+        return float(self.prior @ self.channel.gradients(self.prior[None])[1][0])
 
     @cached_property
     def symmetric(self) -> bool:
@@ -154,7 +154,7 @@ class Programme:
             return self.orbits[(self.orbits @ part) > 0].T
         return np.eye(len(part))[:, part > 0]
 
-    def polished(self, parts: list[Array], cost: ReducedCost, uncertainty: float) -> tuple[Array, ReducedCost] | None:
+    def _polished(self, parts: list[Array], cost: ReducedCost, uncertainty: float) -> tuple[Array, ReducedCost] | None:
         """Solve the conditions of an optimum by Newton's method; None where it does not converge."""
         along = [self._directions(part) for part in parts]
         ends = np.cumsum([0, *(a.shape[1] for a in along)])
@@ -200,17 +200,22 @@ class Programme:
         miss = max(first.max() / self.unit, np.abs(missing / masses).max(), abs(total / uncertainty - 1))
         return matrix, np.concatenate([*blocks, missing, [total - uncertainty]]), float(miss)
 
-    def solve(self, uncertainty: float) -> Optimum:
+    def solve(self, uncertainty: float, near: Optimum | None = None) -> Optimum:
         """Return the optimum at an uncertainty rho - q, with its certificate on the whole simplex.
 
-        Where many laws are equally good, as they are at small snr, Newton's method has no one law to polish; the
-        programme's own is then returned, on a grid that gets finer around it, with the larger gap it leaves.
+        With an optimum `near` it what that becomes is tried first, and is looked at on the grid only.  Where many laws
+        are equally good, as they are at small snr, Newton's method has no one law to polish; the programme's own is
+        then returned, on a grid that gets finer around it, with the larger gap it leaves.
         """
         inside = min(uncertainty, (1 - NEAREST) * self.most)
+        if near is not None:
+            followed = self._polished(list(near.parts), near.cost, inside)
+            if followed is not None and (bound := followed[1].values(self.grid).min()) > -NOTHING * self.unit - 8 * EPS:
+                return self._between(*followed, float(bound), uncertainty)
         grid, distance = self.grid, 2 * FAR / NUMBER
         for _ in range(ROUNDS):
             parts, cost = self._on_grid(grid, inside)
-            polished = self.polished(self._merged(parts, cost), cost, inside)
+            polished = self._polished(self._merged(parts, cost), cost, inside)
             for law, own in [(parts, cost)] if polished is None else [polished, (parts, cost)]:
                 dual = own.charge * inside + float(own.prices @ self.prior)
                 bound, found = own.least(self.corners, max(TOLERANCE * abs(dual), SMALLEST * self.unit))
@@ -224,7 +229,7 @@ class Programme:
 
     def _between(self, parts: Array, cost: ReducedCost, bound: float, uncertainty: float) -> Optimum:
         """Return a law mixed with the prior itself to have the uncertainty, and the gap to what the dual allows."""
-        e, s = (float(x.sum()) for x in self.channel.values(parts))
+        e, s = (float((parts * x).sum()) for x in self.channel.gradients(parts))
         share = max((uncertainty - e) / (self.most - e), 0.0) if uncertainty > (1 - NEAREST) * self.most else 0.0
         law = np.concatenate([(1 - share) * parts, share * self.prior[None]]) if share else parts
         slope = (1 - share) * s + share * self.unit

@@ -43,9 +43,9 @@ class ReducedCost:
     prices: Array
 
     def values(self, weights: Array) -> Array:
-        """Return R, shape (n,)."""
-        convex, concave = self.parts(weights)
-        return np.asarray((weights * (convex + concave)).sum(axis=1))
+        """Return R, shape (n,), to a rounding of one."""
+        e, s = self.channel.values(weights)
+        return np.asarray(self.sign * s - self.charge * e - weights @ self.prices)
 
     def parts(self, weights: Array) -> tuple[Array, Array]:
         """Return the derivatives of R - h and of h by the weights, shape (n, atoms) each."""

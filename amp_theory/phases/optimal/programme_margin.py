@@ -1,0 +1,75 @@
+"""Where xi''(q) S = 1 for slopes of the linear programme: as `marginal`, one overlap after the other.
+
+A programme is solved in full at the first overlap only, and followed from there by Newton's method, which takes far
+less time; the place of every result is looked at on the programme's grid.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from amp_theory.ingredients.couplings.base import GeneralCoupling
+from amp_theory.ingredients.priors.named import MixturePrior
+from amp_theory.phases.optimal.marginal import Margin
+from amp_theory.phases.optimal.programme import Atoms, Optimum
+from amp_theory.tools.arrays import Array
+from amp_theory.tools.errors import NumericalError
+
+#: steps of the secant method, and the accuracy of the logarithm of the snr
+STEPS, ACCURACY = 50, 1e-12
+
+
+class ProgrammeMargin(Margin):
+    """The line of the least slope (sign 1) or the greatest (-1) of a prior of few atoms."""
+
+    def __init__(
+        self, coupling: GeneralCoupling, prior: MixturePrior, sign: float, error: float, highest: float
+    ) -> None:
+        super().__init__(coupling, prior, self._slopes, error, highest)
+        self.atoms, self.sign = Atoms.of(prior), sign
+        self.near: Optimum | None = None
+        self.level = -0.1
+        self.found: dict[float, float] = {}
+
+    def _slopes(self, gap: Array, snr: Array) -> Array:
+        return np.array([self._slope(u, x) for u, x in zip(gap.tolist(), snr.tolist(), strict=True)])
+
+    def _slope(self, gap: float, snr: float) -> float:
+        unit = self.atoms.unit
+        self.near = self.atoms.programme(snr, self.sign).solve(gap / unit**2, self.near)
+        return self.near.slope * unit**4
+
+    def last(self, place: Array) -> Array:
+        """Return xi''(q) S - 1 at the largest snr, at which only the prior itself leaves the uncertainty."""
+        overlap, gap = self.overlaps(place)
+        snr = self.largest_snr(gap)
+        return np.asarray(self.coupling.at(overlap, gap, snr).curvature * self.prior.table(snr).slope - 1)
+
+    def snrs(self, place: Array) -> Array:
+        """Return the snr of the line at every place, NaN where there is none."""
+        overlap, gap = self.overlaps(place)
+        most = np.where(self.last(place) > 0, self.largest_snr(gap), np.nan)
+        for key, *here in zip(place.tolist(), overlap.tolist(), gap.tolist(), most.tolist(), strict=True):
+            if key not in self.found:
+                self.found[key] = self._root(*here) if np.isfinite(here[-1]) else np.nan
+        return np.array([self.found[key] for key in place.tolist()])
+
+    def _root(self, overlap: float, gap: float, most: float) -> float:
+        """Return the snr of the line at one overlap, by the secant method in its logarithm."""
+
+        def excess(level: float) -> float:
+            curvature = self.coupling.at(*np.array([overlap, gap, most * np.exp(level)])).curvature
+            return float(np.log(curvature * self._slope(gap, most * np.exp(level))))
+
+        before, level = min(self.level, -1e-9), min(self.level, -1e-9) - 1e-3
+        value = excess(before)
+        for _ in range(STEPS):
+            now = excess(level)
+            if now == value:
+                break
+            step = -now * (level - before) / (now - value)
+            before, value, level = level, now, min(level + step, 0.5 * level)
+            if abs(step) < ACCURACY:
+                self.level = level
+                return most * float(np.exp(level))
+        raise NumericalError(f"no snr was found at which the slope is marginal at q = {overlap:.6g}")
