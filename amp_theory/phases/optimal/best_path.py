@@ -16,21 +16,31 @@ For Gaussian and spherical variables the flow attains Jensen's bound; arXiv:2404
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
+from amp_theory.ingredients.couplings.base import GeneralCoupling
 from amp_theory.ingredients.paths.named import Flow
 from amp_theory.ingredients.priors.base import Prior
-from amp_theory.ingredients.priors.named import Gaussian, Rademacher, standard_normal
+from amp_theory.ingredients.priors.named import (
+    Discrete,
+    Gaussian,
+    MixturePrior,
+    Rademacher,
+    SparseRademacher,
+    standard_normal,
+)
 from amp_theory.models.base import Model, as_model
 from amp_theory.phases.geometry.solved import check_pair
 from amp_theory.phases.optimal.adaptive import floor_slopes
 from amp_theory.phases.optimal.certificate import least_reduced_cost
 from amp_theory.phases.optimal.least_slope import LeastSlope, greatest_slopes, least_slope, least_slopes
 from amp_theory.phases.optimal.marginal import HIGHEST, Margin, MarginalPoint, Slopes
+from amp_theory.phases.optimal.programme_margin import ProgrammeMargin
 from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.phases.points.zero_strength import control_error
 from amp_theory.tools.arrays import EPS, Array
@@ -162,7 +172,7 @@ def best_path(model: Model) -> BestPath:
     Parameters
     ----------
     model
-        A dense model of unbiased +-1, or of Gaussian or spherical variables.
+        A dense model of discrete variables of two or three values, or of Gaussian or spherical variables.
 
     Returns
     -------
@@ -214,6 +224,7 @@ class _Known:
     bound_how: str
     reasons: dict[str, str]
     highest: float = HIGHEST
+    line: Callable[[GeneralCoupling, float, float], Margin] | None = None
 
 
 def _jensen(gap: Array, snr: Array) -> Array:
@@ -233,6 +244,15 @@ def _known(prior: Prior) -> _Known:
                     "law is a degradation of the next"},
         highest=PROGRAMMED,
     )  # fmt: skip
+
+
+@_known.register(Discrete)
+@_known.register(SparseRademacher)
+def _of_atoms(prior: MixturePrior) -> _Known:
+    def line(coupling: GeneralCoupling, sign: float, error: float) -> Margin:
+        return ProgrammeMargin(coupling, prior, sign, error, PROGRAMMED)
+
+    return replace(_known(Prior), line=line)
 
 
 @_known.register(Rademacher)
@@ -266,11 +286,16 @@ class _Bounds:
         self.certainty: dict[str, str] = {}
         self.reasons = dict(self.known.reasons)
 
-    def located(
-        self, name: str, slopes: Slopes, how: str, certainty: str
-    ) -> tuple[Located | None, MarginalPoint | None]:
+    def line(self, sign: float) -> Margin:
+        """Return the marginal line of the least slope (sign 1) or of the largest (-1)."""
+        if self.known.line is not None:
+            return self.known.line(self.coupling, sign, self.error)
+        slopes = partial(least_slopes if sign > 0 else greatest_slopes, self.prior)
+        return Margin(self.coupling, self.prior, slopes, self.error, self.known.highest)
+
+    def located(self, name: str, line: Margin, how: str, certainty: str) -> tuple[Located | None, MarginalPoint | None]:
         """Return where a slope is marginal first; where there is no such point, say why."""
-        found = Margin(self.coupling, self.prior, slopes, self.error, self.known.highest).first()
+        found = line.first()
         if isinstance(found, str):
             self.reasons[name] = found
             return None, None
@@ -286,7 +311,7 @@ class _Bounds:
         """Return everything."""
         known = self.known
         how = f"largest xi''(q) S* over q is one; {known.how}"
-        best, place = self.located("best", partial(least_slopes, self.prior), how, known.certainty)
+        best, place = self.located("best", self.line(1.0), how, known.certainty)
         worst, dynamical = self._worst(), self._dynamical()
         certificate = None
         if place is None:
@@ -306,7 +331,7 @@ class _Bounds:
             self.reasons.setdefault("worst", "the largest slope is not known for this prior")
             return None
         how = "largest xi''(q) S over q is one, S the largest slope: variables are revealed, or nothing is told of them"
-        return self.located("worst", partial(greatest_slopes, self.prior), how, self.known.certainty)[0]
+        return self.located("worst", self.line(-1.0), how, self.known.certainty)[0]
 
     def _dynamical(self) -> Located | None:
         special = thresholds(self.model, Flow())
@@ -319,7 +344,8 @@ class _Bounds:
     def _any_denoiser(self, best: Located | None, dynamical: Located | None) -> Located | None:
         """Return the stronger of the two bounds, which is exact where the best path attains it."""
         how = f"largest xi''(q) S over q is one; {self.known.bound_how}"
-        slope, _ = self.located("any_denoiser", self.known.bound, how, BOUND)
+        bound = Margin(self.coupling, self.prior, self.known.bound, self.error, self.known.highest)
+        slope, _ = self.located("any_denoiser", bound, how, BOUND)
         found = [point for point in (slope, dynamical) if point is not None]
         if not found:
             return None

@@ -6,11 +6,13 @@ less time; the place of every result is looked at on the programme's grid.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from amp_theory.ingredients.couplings.base import GeneralCoupling
 from amp_theory.ingredients.priors.named import MixturePrior
-from amp_theory.phases.optimal.marginal import Margin
+from amp_theory.phases.optimal.marginal import Margin, MarginalPoint
 from amp_theory.phases.optimal.programme import Atoms, Optimum
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import NumericalError
@@ -28,7 +30,7 @@ class ProgrammeMargin(Margin):
         super().__init__(coupling, prior, self._slopes, error, highest)
         self.atoms, self.sign = Atoms.of(prior), sign
         self.near: Optimum | None = None
-        self.level = -0.1
+        self.level, self.gap = -0.1, np.inf
         self.found: dict[float, float] = {}
 
     def _slopes(self, gap: Array, snr: Array) -> Array:
@@ -37,7 +39,23 @@ class ProgrammeMargin(Margin):
     def _slope(self, gap: float, snr: float) -> float:
         unit = self.atoms.unit
         self.near = self.atoms.programme(snr, self.sign).solve(gap / unit**2, self.near)
+        self.gap = self.near.error * unit**4
         return self.near.slope * unit**4
+
+    def first(self) -> MarginalPoint | str:
+        """Return the point of least intensity, with the gap that its certificate leaves, or why there is none."""
+        found = super().first()
+        if isinstance(found, str):
+            return found
+        self.near = None
+        overlap, gap, snr = found.overlap, self.rho - found.overlap, found.snr
+        slope = self._slope(gap, snr)
+        curvature = float(self.coupling.at(*np.array([overlap, gap, snr])).curvature)
+        missed = abs(curvature * slope - 1) + self.gap / slope
+        factor = 1 + missed * found.intensity / found.intensity_error
+        return replace(
+            found, intensity_error=factor * found.intensity_error, overlap_error=factor * found.overlap_error
+        )
 
     def last(self, place: Array) -> Array:
         """Return xi''(q) S - 1 at the largest snr, at which only the prior itself leaves the uncertainty."""
