@@ -54,7 +54,7 @@ from amp_theory.tools.tables import ResultTable
 #: what is located, in the order of reports
 NAMES = ("best", "worst", "any_denoiser", "dynamical")
 #: how near to E s^2 programmes are solved, as `HIGHEST`
-PROGRAMMED = 7.0
+HIGHEST_PROGRAMMED = 7.0
 #: error bounds in units of what the interpolants tell
 SAFETY = 4.0
 EXACT, BOUND = "exact within replica symmetry", "bound"
@@ -236,23 +236,25 @@ _JENSEN = "E Var^2 >= (rho - q)^2 (Jensen)"
 
 @ByClass
 def _known(prior: Prior) -> _Known:
-    """Return what a linear programme, which is not solved where next to nothing is uncertain, can tell."""
-    return _Known(
-        "numerical optimum", "least slope by linear programming", None, None, _jensen, _JENSEN,
-        {"attained_by": "no path with a name has the optimal law of posteriors at every overlap",
-         "ordered": "not decided for this prior: the best point is a bound, which a path attains only if each optimal "
-                    "law is a degradation of the next"},
-        highest=PROGRAMMED,
-    )  # fmt: skip
+    return _PROGRAMMED
+
+
+_PROGRAMMED = _Known(
+    "numerical optimum", "least slope by linear programming", None, None, _jensen, _JENSEN,
+    {"attained_by": "no path with a name has the optimal law of posteriors at every overlap",
+     "ordered": "not decided for this prior: the best point is a bound, which a path attains only if each optimal "
+                "law is a degradation of the next"},
+    highest=HIGHEST_PROGRAMMED,
+)  # fmt: skip
 
 
 @_known.register(Discrete)
 @_known.register(SparseRademacher)
 def _of_atoms(prior: MixturePrior) -> _Known:
     def line(coupling: GeneralCoupling, sign: float, error: float) -> Margin:
-        return ProgrammeMargin(coupling, prior, sign, error, PROGRAMMED)
+        return ProgrammeMargin(coupling, prior, sign, error, HIGHEST_PROGRAMMED)
 
-    return replace(_known(Prior), line=line)
+    return replace(_PROGRAMMED, line=line)
 
 
 @_known.register(Rademacher)

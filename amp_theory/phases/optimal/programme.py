@@ -1,15 +1,15 @@
-"""The least slope that memoryless side information can leave, for a prior of two or three atoms: a linear programme.
+"""The least slope that memoryless side information can leave, for a prior of two or three values: a linear programme.
 
-A law mu of posteriors pi with E pi = P0 and E e(pi) = rho - q has the slope S = E s(pi), with e and s from `posteriors`
-(best_path.md, section 1).  As sums v = sum of weights times posteriors are homogeneous, the programme reads
+A law mu of posteriors pi with E pi = P0 and E e(pi) = rho - q has the slope S = E s(pi), with e and s of `posteriors`.
+As these are homogeneous, sums v of posteriors times their weights do, and the programme reads
 
-    minimise sum_i s(v_i)   subject to   sum_i v_i = P0,   sum_i e(v_i) = rho - q,
+    minimise sum_i s(v_i)   subject to   sum_i v_i = P0,   sum_i e(v_i) = rho - q.
 
-and at its optimum the reduced cost of `reduced_cost` has zero gradient at every v_i, along the atoms it does not exclude.
-The programme on a grid of posteriors is solved by scipy's HiGHS; neighbours on the grid that stand for one posterior are
-merged, and Newton's method polishes what is left, in the logarithms of the v_i.  Posteriors of negative reduced cost
-that the certificate finds join the grid.  A prior with the symmetry s -> -s has a symmetric optimal law; it is then half
-of the simplex that counts.
+At its optimum the `reduced_cost` has zero gradient at every v_i, along the values that v_i does not exclude.  The
+programme on a grid of posteriors is solved by scipy's HiGHS; neighbours on the grid that stand for one posterior are
+merged, and Newton's method, in the logarithms of the v_i, polishes what is left.  Posteriors of negative reduced cost
+that the certificate finds join the grid.  A prior with the symmetry s -> -s has a symmetric optimal law, for which half
+of the simplex is enough.  The largest slope is found in the same way.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 from scipy.optimize import linprog
 
 from amp_theory.ingredients.priors.named import Discrete, MixturePrior, SparseRademacher
+from amp_theory.phases.optimal.certificate import least_reduced_cost
 from amp_theory.phases.optimal.least_slope import LeastSlope, least_slope
 from amp_theory.phases.optimal.posteriors import PosteriorChannel
 from amp_theory.phases.optimal.reduced_cost import ReducedCost
@@ -50,10 +51,12 @@ MOST_ATOMS, MARGIN = 3, 1e-12
 class Optimum:
     """A law of posteriors as weighted vectors, shape (n, atoms), and what proves it.
 
-    cost is the reduced cost of its multipliers, bound a lower bound of it, error that of the slope.
+    The prior itself has the weight `share`, what is in `parts` the rest; cost is the reduced cost of its multipliers,
+    bound a lower bound of it, error that of the slope.
     """
 
     parts: Array
+    share: float
     cost: ReducedCost
     slope: float
     bound: float
@@ -166,9 +169,10 @@ class Programme:
             matrix, residual, miss = self._conditions(points, along, cost, uncertainty)
             if miss < RESIDUAL:
                 return vectors, cost
-            column = np.abs(matrix).max(axis=0)
-            row = np.abs(matrix / column).max(axis=1)
-            scaled = matrix / column / row[:, None]
+            with np.errstate(divide="ignore", invalid="ignore"):
+                column = np.abs(matrix).max(axis=0)
+                row = np.abs(matrix / column).max(axis=1)
+                scaled = matrix / column / row[:, None]
             if not np.isfinite(scaled).all() or np.linalg.cond(scaled) > WORST_CONDITION:
                 return None
             step = np.linalg.solve(scaled, -residual / row) / column
@@ -231,12 +235,11 @@ class Programme:
         """Return a law mixed with the prior itself to have the uncertainty, and the gap to what the dual allows."""
         e, s = (float((parts * x).sum()) for x in self.channel.gradients(parts))
         share = max((uncertainty - e) / (self.most - e), 0.0) if uncertainty > (1 - NEAREST) * self.most else 0.0
-        law = np.concatenate([(1 - share) * parts, share * self.prior[None]]) if share else parts
         slope = (1 - share) * s + share * self.unit
         charges = np.append(cost.charge * uncertainty, cost.prices * self.prior)
         rounding = RESIDUAL * float(np.abs(charges).sum() + slope)
         gap = self.sign * slope - float(charges.sum()) - min(bound, 0.0)
-        return Optimum(law, cost, slope, bound - rounding, abs(gap) + rounding)
+        return Optimum(parts, share, cost, slope, bound - rounding, abs(gap) + rounding)
 
     def _neighbours(self, part: Array, distance: float) -> Array:
         """Return a posterior and those whose log-odds differ by a distance in one direction."""
@@ -260,8 +263,8 @@ class Atoms:
         means, probabilities = prior.mixture.means, prior.mixture.probabilities
         if len(means) > MOST_ATOMS:
             raise InputError(
-                f"the best side information is known for priors of at most {MOST_ATOMS} values, got {len(means)}; for any "
-                "prior xi''(q) (rho - q)^2 < 1 is necessary (Jensen)"
+                f"best_path is there for priors of at most {MOST_ATOMS} values, got {len(means)}; for any prior "
+                "xi''(q) (rho - q)^2 < 1 is necessary (Jensen)"
             )
         order = np.argsort(means)
         low, high = float(means[order[0]]), float(means[order[-1]])
@@ -270,10 +273,18 @@ class Atoms:
         places[-1] = 1.0
         return cls(places, probabilities[order], order, unit)
 
+    @property
+    def largest_snr(self) -> float:
+        """The largest snr at which programmes are solved, in the prior's own units."""
+        return LARGEST_SNR / self.unit**2
+
     def programme(self, snr: float, sign: float) -> Programme:
         """Return the programme at an snr in the prior's own units, or raise an `InputError` if that is too large."""
-        if not 0 < snr * self.unit**2 <= LARGEST_SNR:
-            raise InputError(f"snr must be positive and at most {LARGEST_SNR / self.unit**2:g}, got {snr:g}")
+        if not 0 < snr <= self.largest_snr:
+            raise InputError(
+                f"snr must be positive and at most {self.largest_snr:g} for values so far apart, got {snr:g}: what "
+                "side information tells beyond is below the range of doubles"
+            )
         return Programme(PosteriorChannel(self.places, snr * self.unit**2), self.probabilities, sign)
 
     def back(self, values: Array) -> tuple[float, ...]:
@@ -291,10 +302,12 @@ def _of_atoms(prior: MixturePrior, overlap: float, snr: float) -> LeastSlope:
     uncertainty = (prior.second_moment - overlap) / atoms.unit**2
     if not 0 < uncertainty <= least.most * (1 + MARGIN):
         lowest = prior.second_moment - least.most * atoms.unit**2
-        raise InputError(f"overlap must lie between M(x) = {lowest:.9g} and {prior.second_moment:.9g}, got {overlap:.9g}")
+        raise InputError(
+            f"overlap must lie between M(x) = {lowest:.9g} and {prior.second_moment:.9g}, got {overlap:.9g}"
+        )
     best, worst = least.solve(uncertainty), greatest.solve(uncertainty)
     law = []
-    for part in best.parts:
+    for part in [*((1 - best.share) * best.parts), *([best.share * atoms.probabilities] if best.share else [])]:
         images = [part] if np.array_equal(part, part[::-1]) or not least.symmetric else [part / 2, part[::-1] / 2]
         law += [(float(v.sum()), atoms.back(v / v.sum())) for v in images]
     size = atoms.unit**4
@@ -303,3 +316,15 @@ def _of_atoms(prior: MixturePrior, overlap: float, snr: float) -> LeastSlope:
         multipliers=(best.cost.charge * atoms.unit**2, *(size * x for x in atoms.back(best.cost.prices))),
         reduced_cost=best.bound * size, error=best.error * size,
     )  # fmt: skip
+
+
+@least_reduced_cost.register(Discrete)
+@least_reduced_cost.register(SparseRademacher)
+def _of_atoms_again(prior: MixturePrior, found: LeastSlope) -> float:
+    atoms = Atoms.of(prior)
+    programme, size = atoms.programme(found.snr, 1.0), atoms.unit**4
+    prices = np.array(found.multipliers[1:])[atoms.order] / size
+    cost = ReducedCost(programme.channel, 1.0, found.multipliers[0] / atoms.unit**2, prices)
+    mirrored = programme.symmetric and np.array_equal(prices, prices[::-1])
+    bound, _ = cost.least(programme.corners if mirrored else np.eye(len(prices)), TOLERANCE * found.slope / size)
+    return size * bound - RESIDUAL * (found.slope + float(np.abs(found.multipliers[1:]).sum()))

@@ -27,8 +27,9 @@ class ProgrammeMargin(Margin):
     def __init__(
         self, coupling: GeneralCoupling, prior: MixturePrior, sign: float, error: float, highest: float
     ) -> None:
-        super().__init__(coupling, prior, self._slopes, error, highest)
         self.atoms, self.sign = Atoms.of(prior), sign
+        least = float(prior.mmse(self.atoms.largest_snr))
+        super().__init__(coupling, prior, self._slopes, error, min(highest, np.log(prior.variance / least - 1)))
         self.near: Optimum | None = None
         self.level, self.gap = -0.1, np.inf
         self.found: dict[float, float] = {}
@@ -73,21 +74,24 @@ class ProgrammeMargin(Margin):
         return np.array([self.found[key] for key in place.tolist()])
 
     def _root(self, overlap: float, gap: float, most: float) -> float:
-        """Return the snr of the line at one overlap, by the secant method in its logarithm."""
+        """Return the snr of the line at one overlap: the secant method, kept between changes of sign."""
 
         def excess(level: float) -> float:
             curvature = self.coupling.at(*np.array([overlap, gap, most * np.exp(level)])).curvature
             return float(np.log(curvature * self._slope(gap, most * np.exp(level))))
 
+        low, high = -np.inf, 0.0
         before, level = min(self.level, -1e-9), min(self.level, -1e-9) - 1e-3
         value = excess(before)
         for _ in range(STEPS):
             now = excess(level)
-            if now == value:
-                break
-            step = -now * (level - before) / (now - value)
-            before, value, level = level, now, min(level + step, 0.5 * level)
+            low, high = (level, high) if now < 0 else (low, level)
+            step = -now * (level - before) / (now - value) if now != value else 0.0
             if abs(step) < ACCURACY:
                 self.level = level
                 return most * float(np.exp(level))
+            aim = level + step
+            if not low < aim < high:
+                aim = 0.5 * (low + high) if np.isfinite(low) else 2 * level
+            before, value, level = level, now, aim
         raise NumericalError(f"no snr was found at which the slope is marginal at q = {overlap:.6g}")

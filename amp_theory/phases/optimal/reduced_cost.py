@@ -1,18 +1,19 @@
 """The least reduced cost of a posterior, bounded over the whole simplex: the certificate of an optimum.
 
-The reduced cost R(pi) = sign s(pi) - alpha e(pi) - lambda.pi of a posterior pi is what it would add to the slope beyond
-what the multipliers alpha and lambda charge.  Where R >= -epsilon everywhere, no law has a sign S below
-alpha (rho - q) + lambda.P0 - epsilon.
+The reduced cost R(pi) = sign s(pi) - alpha e(pi) - lambda.pi of a posterior pi is what it adds to the slope beyond what
+the multipliers alpha and lambda charge for it.  Where R >= -epsilon everywhere, every law of uncertainty rho - q has
+sign S >= alpha (rho - q) + lambda.P0 - epsilon.
 
-No derivative needs to be guessed.  With the second derivatives of e and s (`posteriors`), V <= 1 and |m| <= 1 for atoms
-between -1 and 1, and (d^2 - V) = (a^2 - <a^2>) - 2 m d, the function R - h is convex for
+No constant has to be guessed.  With the second derivatives of e and s (`posteriors`), V <= 1 and |m| <= 1 for atoms
+between -1 and 1, and d^2 - V = (a^2 - <a^2>) - 2 m d, the function R - h is convex for the concave
 
-    h = (2 - alpha)_+ e                           (least slope),
-    h = (8 - alpha)_+ e + 2 E Var(a^2)            (greatest slope: (u - 2 m v)^2 <= 2 u^2 + 8 m^2 v^2),
+    h = (2 - alpha)_+ e                           (least slope, sign 1),
+    h = (8 - alpha)_+ e + 2 E Var(a^2)            (largest slope, sign -1: (u - 2 m v)^2 <= 2 u^2 + 8 m^2 v^2).
 
-which is concave.  On a cell with given corners R lies above the tangent plane of R - h at its centre plus h interpolated
-between the corners, whose minimum lies at a corner.  Cells whose bound is too low are halved along their longest edge.
-The bound is that of real arithmetic; the quadrature's error is rounding.
+On a cell R therefore lies above a tangent plane of R - h, or a mean of such planes, plus h interpolated between the
+corners, the minimum of which lies at a corner.  Cells whose bound is too low are halved along the edge on which R - h
+and h bend most: next to a face of the simplex they become long and thin.  The bound is that of real arithmetic; the
+quadrature's own error is rounding.
 """
 
 from __future__ import annotations
@@ -73,7 +74,10 @@ class ReducedCost:
             cells = cells.kept(keep)
             middle, cut = cells.middles()
             convex, concave = self.parts(middle)
-            places, costs = np.concatenate([places, middle]), np.append(costs, (middle * (convex + concave)).sum(axis=1))
+            places, costs = (
+                np.concatenate([places, middle]),
+                np.append(costs, (middle * (convex + concave)).sum(axis=1)),
+            )
             cells = cells.halved(cut, _Cells(middle, convex, concave))
         found = np.argsort(costs)[:MOST_FOUND]
         return float(min(bound, low.min())), places[found[costs[found] < -10 * tolerance]]
