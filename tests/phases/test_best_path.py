@@ -129,29 +129,29 @@ def test_certificate_sees_between_nodes():
 # --- the floor of adaptive information ----------------------------------------------------------------------------
 
 
-def test_floor_by_its_definition():
-    overlap, snr = 0.5, 0.6
-    m = at.Rademacher().overlap(snr)
-    assert m < overlap
+@pytest.mark.parametrize(("hidden", "snr"), [(0.8, 0.6), (0.3, 8.0), (0.9, 20.0)])
+def test_floor_by_its_definition(hidden, snr):
+    """As much is told as leaves the fraction `hidden` of the uncertainty that the field leaves."""
+    gap = hidden * float(SPINS.mmse(snr))
 
     def average(function, low, high):
         def integrand(h):
             return function(h) * np.cosh(h) * np.exp(-h * h / (2 * snr) - snr / 2) / np.sqrt(2 * np.pi * snr)
 
-        return 2 * quad(integrand, low, high, epsabs=1e-13)[0]
+        return 2 * quad(integrand, low, high, epsabs=1e-16, epsrel=1e-12, limit=200)[0]
 
     def lowered(c, power):
-        return average(lambda h: np.cosh(h) ** (-2 * power), c, 15) + np.cosh(c) ** (-2 * power) * average(
+        return average(lambda h: np.cosh(h) ** (-2 * power), c, 30) + np.cosh(c) ** (-2 * power) * average(
             lambda h: 1, 0, c
         )
 
     low, high = 0.0, 5.0
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (middle, high) if lowered(middle, 1) > 1 - overlap else (low, middle)
-    slope = floor_slopes(np.array([1 - overlap]), np.array([snr]))[0]
-    assert slope == pytest.approx(lowered(low, 2), abs=1e-12)
-    assert (1 - overlap) ** 2 < slope < least_slope(SPINS, overlap, snr).slope
+        low, high = (middle, high) if lowered(middle, 1) > gap else (low, middle)
+    slope = floor_slopes(np.array([gap]), np.array([snr]))[0]
+    assert slope == pytest.approx(lowered(low, 2), rel=1e-10)
+    assert gap**2 < slope < least_slope(SPINS, 1 - gap, snr).slope
 
 
 def test_nothing_to_lower_where_the_field_alone_is_enough():
