@@ -288,6 +288,7 @@ def test_a_better_slope_would_be_noticed():
     [
         (at.SherringtonKirkpatrick(), "for every control"),
         (at.SphericalPSpin(2), "for every control"),
+        (at.SpectralSensing(SPINS, [0.5, 1.5], [0.5, 0.5]), "for every control"),
         (at.GLM(SPINS, at.SignChannel()), "none is the first"),
         (at.SpikedMatrixTensor(3, 0.05), "what no control scales is enough"),
     ],

@@ -87,8 +87,11 @@ class Margin:
 
     def intensities(self, place: Array) -> Array:
         """Return the intensity of the line at every place, NaN where there is none."""
+        snr = self.snrs(place)
         with np.errstate(all="ignore"):
-            return np.asarray(self.coupling.at(*self.overlaps(place), self.snrs(place)).intensity)
+            intensity = self.coupling.at(*self.overlaps(place), snr).intensity
+        # couplings that are tables may answer for no snr, too
+        return np.where(np.isnan(snr), np.nan, intensity)
 
     def edges(self, place: Array, ends: Bools) -> Array:
         """Return where the line begins or ends between places: xi''(q) S = 1 at the largest snr."""
