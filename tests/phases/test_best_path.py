@@ -129,29 +129,29 @@ def test_certificate_sees_between_nodes():
 # --- the floor of adaptive information ----------------------------------------------------------------------------
 
 
-def test_floor_by_its_definition():
-    overlap, snr = 0.5, 0.6
-    m = at.Rademacher().overlap(snr)
-    assert m < overlap
+@pytest.mark.parametrize(("hidden", "snr"), [(0.8, 0.6), (0.3, 8.0), (0.9, 20.0)])
+def test_floor_by_its_definition(hidden, snr):
+    """As much is told as leaves the fraction `hidden` of the uncertainty that the field leaves."""
+    gap = hidden * float(SPINS.mmse(snr))
 
     def average(function, low, high):
         def integrand(h):
             return function(h) * np.cosh(h) * np.exp(-h * h / (2 * snr) - snr / 2) / np.sqrt(2 * np.pi * snr)
 
-        return 2 * quad(integrand, low, high, epsabs=1e-13)[0]
+        return 2 * quad(integrand, low, high, epsabs=1e-16, epsrel=1e-12, limit=200)[0]
 
     def lowered(c, power):
-        return average(lambda h: np.cosh(h) ** (-2 * power), c, 15) + np.cosh(c) ** (-2 * power) * average(
+        return average(lambda h: np.cosh(h) ** (-2 * power), c, 30) + np.cosh(c) ** (-2 * power) * average(
             lambda h: 1, 0, c
         )
 
     low, high = 0.0, 5.0
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (middle, high) if lowered(middle, 1) > 1 - overlap else (low, middle)
-    slope = floor_slopes(np.array([1 - overlap]), np.array([snr]))[0]
-    assert slope == pytest.approx(lowered(low, 2), abs=1e-12)
-    assert (1 - overlap) ** 2 < slope < least_slope(SPINS, overlap, snr).slope
+        low, high = (middle, high) if lowered(middle, 1) > gap else (low, middle)
+    slope = floor_slopes(np.array([gap]), np.array([snr]))[0]
+    assert slope == pytest.approx(lowered(low, 2), rel=1e-10)
+    assert gap**2 < slope < least_slope(SPINS, 1 - gap, snr).slope
 
 
 def test_nothing_to_lower_where_the_field_alone_is_enough():
@@ -216,44 +216,60 @@ def test_spherical_closed_form():
         assert abs(found.overlap - q) <= found.errors["overlap"] < 1e-9
 
 
-def ordered(model, *points):
-    """Tell whether points come from easy to hard controls, up to their errors."""
-    sign = 1 if model.easier == "down" else -1
-    values = [(sign * float(p), p.error) for p in points]
-    return all(a >= b - ea - eb for (a, ea), (b, eb) in pairwise(values))
-
-
-def check_random_model(rng):
-    """No path beats the bound, and bounds stand in their order; return whether the model has a transition."""
+def random_model(rng):
     powers = sorted(rng.choice(np.arange(3, 12), 2, replace=False))
     terms = [f"{rng.uniform(0.1, 1):.3f}*q**{p}" for p in powers]
     terms += [f"{rng.uniform(0, 0.2):.3f}*q**2"] if rng.random() < 0.5 else []
-    spins = rng.random() < 0.7
-    model = at.MixedPSpin(" + ".join(terms), SPINS if spins else GAUSS)
-    found = at.best_path(model)
-    paths = [at.Flow(), at.Autoregressive(), *([at.UniformDiscreteDiffusion()] if spins else [])]
+    return at.MixedPSpin(" + ".join(terms), SPINS if rng.random() < 0.7 else GAUSS)
+
+
+def check_paths(model):
+    """Where a path is marginal no path has a smaller slope, and the best has that; tell whether there is such a point."""
+    paths = [at.Autoregressive(), at.Flow(), *([at.UniformDiscreteDiffusion()] if model.prior == SPINS else [])]
     cusps = [at.thresholds(model, path).tricritical for path in paths]
-    assert (found.best is None) == (cusps[-1 if spins else 0] is None)
+    if cusps[-1] is None:
+        return False
+    q = np.array([point.overlap for point in cusps if point is not None])
+    intensity = model.intensity(np.array([float(point) for point in cusps if point is not None]))
+    snr = model.coupling.signal(intensity, q, 1 - q)
+    stability = model.coupling.curvature(intensity, q, 1 - q) * least_slopes(model.prior, 1 - q, snr)
+    assert np.all(stability[:-1] < 1 - 1e-6), model
+    assert stability[-1] == pytest.approx(1, abs=1e-9), model
+    return True
+
+
+def check_bounds(model):
+    """The best point is that of its path, and the bound of adaptive information between it and the dynamical point."""
+    found = at.best_path(model)
+    path = at.UniformDiscreteDiffusion() if model.prior == SPINS else at.Flow()
+    cusp = at.thresholds(model, path).tricritical
+    assert (found.best is None) == (cusp is None), model
     if found.best is None:
         return False
-    for cusp in cusps:
-        assert ordered(model, cusp, found.best), model
-    if spins:
-        assert ordered(model, found.worst, cusps[0], found.best, found.any_denoiser, found.dynamical), model
-        assert float(found.any_denoiser) < float(found.best)
-    same(found.best, cusps[-1 if spins else 0])
+    same(found.best, cusp)
+    points = [p for p in (found.worst, found.best, found.any_denoiser, found.dynamical) if p is not None]
+    assert all(float(a) >= float(b) - a.error - b.error for a, b in pairwise(points)), model
+    if model.prior == SPINS:
+        assert float(found.best) > float(found.any_denoiser) > float(found.dynamical), model
     return True
 
 
 def test_no_path_beats_the_bound():
     rng = np.random.default_rng(17)
-    assert sum(check_random_model(rng) for _ in range(4)) >= 3
+    assert sum(check_paths(random_model(rng)) for _ in range(4)) >= 3
+    assert sum(check_bounds(random_model(rng)) for _ in range(2)) >= 1
 
 
 @pytest.mark.slow
 def test_no_path_beats_the_bound_on_many_models():
     rng = np.random.default_rng(18)
-    assert sum(check_random_model(rng) for _ in range(200)) > 150
+    assert sum(check_paths(random_model(rng)) for _ in range(200)) > 150
+
+
+@pytest.mark.slow
+def test_bounds_stand_in_their_order_on_many_models():
+    rng = np.random.default_rng(19)
+    assert sum(check_bounds(random_model(rng)) for _ in range(30)) > 20
 
 
 def test_a_better_slope_would_be_noticed():
@@ -272,6 +288,7 @@ def test_a_better_slope_would_be_noticed():
     [
         (at.SherringtonKirkpatrick(), "for every control"),
         (at.SphericalPSpin(2), "for every control"),
+        (at.SpectralSensing(SPINS, [0.5, 1.5], [0.5, 0.5]), "for every control"),
         (at.GLM(SPINS, at.SignChannel()), "none is the first"),
         (at.SpikedMatrixTensor(3, 0.05), "what no control scales is enough"),
     ],

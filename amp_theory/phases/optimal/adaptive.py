@@ -17,8 +17,8 @@ import numpy as np
 from amp_theory.tools.arrays import EPS, Array, Index
 from amp_theory.tools.roots import solve_bracketed
 
-#: nodes of a Gauss rule, and the largest exponent that is not negligible
-NODES, CUT = 64, 40.0
+#: nodes of a Gauss rule, enough for the poles of sech at i pi/2 beside a window of 25; e^-CUT is negligible
+NODES, CUT = 128, 38.0
 
 _nodes, _weights = np.polynomial.legendre.leggauss(NODES)
 
@@ -49,9 +49,8 @@ def _below(field: Array, snr: Array) -> Array:
 
 def _above(field: Array, snr: Array, power: int) -> Array:
     """Return the integral of nu sech^power over |h| > c."""
-    # nu sech falls like e^(-h^2/(2 x) - h), faster than either factor alone
-    reach = np.minimum(np.sqrt(2 * CUT * snr), CUT)
-    end = np.maximum(reach, field)
+    # nu sech falls like e^(-h^2/(2 x) - h)
+    end = np.maximum(2 * CUT / (1 + np.sqrt(1 + 2 * CUT / snr)), field)
     half = 0.5 * (end - field)
     h = field[:, None] + half[:, None] * (1 + _nodes)
     density = np.exp(-(h**2) / (2 * snr[:, None]) - snr[:, None] / 2) / np.sqrt(2 * np.pi * snr[:, None])

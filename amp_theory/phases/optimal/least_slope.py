@@ -115,7 +115,10 @@ def _of_spins(prior: Rademacher, overlap: float, snr: float) -> LeastSlope:
     law = ((1.0, (float(np.sqrt(1 - rest[0])),)),)
     error = 8 * EPS * (slope + abs(b) * gap)
     greatest = float(_greatest_of_spins(prior, *here)[0])
-    return LeastSlope(overlap, snr, slope, greatest, law, (b, slope - b * gap), 0.0, error)
+    return LeastSlope(
+        overlap, snr, slope=slope, greatest=greatest, law=law, multipliers=(b, slope - b * gap), reduced_cost=0.0,
+        error=error,
+    )  # fmt: skip
 
 
 @least_slopes.register(Rademacher)
@@ -133,8 +136,10 @@ def _greatest_of_spins(prior: Rademacher, gap: Array, snr: Array) -> Array:
 def _of_gaussians(prior: Gaussian, overlap: float, snr: float) -> LeastSlope:
     gap = 1 - overlap
     variance = gap / (1 - snr * gap)
-    error = 2 * EPS * gap * gap
-    return LeastSlope(overlap, snr, gap * gap, None, ((1.0, (variance,)),), (2 * gap, -gap * gap), 0.0, error)
+    return LeastSlope(
+        overlap, snr, slope=gap * gap, greatest=None, law=((1.0, (variance,)),), multipliers=(2 * gap, -gap * gap),
+        reduced_cost=0.0, error=2 * EPS * gap * gap,
+    )  # fmt: skip
 
 
 @least_slopes.register(Gaussian)

@@ -17,9 +17,9 @@ from numpy.polynomial import Chebyshev
 
 from amp_theory.ingredients.couplings.base import GeneralCoupling
 from amp_theory.ingredients.priors.base import Prior
-from amp_theory.tools.arrays import EPS, Array, Bools
+from amp_theory.tools.arrays import EPS, Array, Bools, Index
 from amp_theory.tools.chebyshev import analysis, nodes
-from amp_theory.tools.roots import bisected
+from amp_theory.tools.roots import solve_bracketed
 
 #: S at uncertainties rho - q and snrs x of one shape
 Slopes = Callable[[Array, Array], Array]
@@ -65,9 +65,16 @@ class Margin:
     def largest_snr(self, gap: Array) -> Array:
         """Return the snr at which the other variables alone leave the uncertainty rho - q."""
         table, unit = self.prior.table, 1 / self.prior.variance
+
+        def rest(level: Array, which: Index) -> tuple[Array, Array]:
+            x = np.exp(level)
+            values = table(x)
+            with np.errstate(all="ignore"):
+                return np.log(values.mmse / gap[which]), -values.slope * x / values.mmse
+
         low = np.full(gap.shape, np.log(1e-12 * unit))
         high = np.full(gap.shape, np.log(min(1e12 * unit, self.prior.largest_snr)))
-        return np.asarray(np.exp(bisected(lambda level: table(np.exp(level)).mmse > gap, low, high)[0]))
+        return np.exp(solve_bracketed(rest, low, high, False, -np.log(gap), absolute=1e-12))
 
     def snrs(self, place: Array) -> Array:
         """Return the snr of the line at every place, NaN where there is none."""
@@ -80,8 +87,11 @@ class Margin:
 
     def intensities(self, place: Array) -> Array:
         """Return the intensity of the line at every place, NaN where there is none."""
+        snr = self.snrs(place)
         with np.errstate(all="ignore"):
-            return np.asarray(self.coupling.at(*self.overlaps(place), self.snrs(place)).intensity)
+            intensity = self.coupling.at(*self.overlaps(place), snr).intensity
+        # couplings that are tables may answer for no snr, too
+        return np.where(np.isnan(snr), np.nan, intensity)
 
     def last(self, place: Array) -> Array:
         """Return xi''(q) S - 1 at the largest snr."""
