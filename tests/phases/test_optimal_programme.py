@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.optimize import linprog
+from scipy.optimize import brentq, linprog, minimize_scalar
 
 import amp_theory as at
 from amp_theory.phases.optimal.certificate import least_reduced_cost
 from amp_theory.phases.optimal.least_slope import least_slope
+from amp_theory.phases.optimal.order import degradation_gap, ordered
 from amp_theory.phases.optimal.posteriors import PosteriorChannel
 from amp_theory.phases.optimal.programme import Atoms
 from amp_theory.phases.optimal.reduced_cost import ENOUGH, ReducedCost
@@ -154,7 +155,7 @@ def test_no_path_beats_the_optimum():
 
 @pytest.mark.slow
 def test_no_path_beats_the_optimum_on_many_priors():
-    never_beaten(2, 60)
+    never_beaten(2, 35)
 
 
 def test_where_nothing_or_all_is_told_the_slope_is_the_prior_s_or_none():
@@ -222,6 +223,20 @@ def test_what_is_convex_is_convex():
             assert concave[1] - concave[0] <= 1e-18
 
 
+# --- the order of laws --------------------------------------------------------------------------------------------
+
+
+def test_a_law_is_a_degradation_of_one_that_splits_its_posteriors():
+    coarse = ((0.25, (0.2, 0.8)), (0.75, (0.6, 0.4)))
+    fine = ((0.25, (0.2, 0.8)), (0.375, (0.5, 0.5)), (0.375, (0.7, 0.3)))
+    assert degradation_gap(coarse, fine) < 1e-12
+    assert degradation_gap(coarse, coarse) < 1e-12
+    # two probabilities of two posteriors are 0.1 from those of the coarse law
+    assert degradation_gap(fine, coarse) == pytest.approx(4 * 0.375 * 0.1, abs=1e-9)
+    assert ordered([coarse, fine])
+    assert not ordered([coarse, fine, coarse])
+
+
 # --- refusals -----------------------------------------------------------------------------------------------------
 
 
@@ -244,6 +259,7 @@ def test_best_path_of_biased_spins_is_where_the_largest_product_is_one():
     model = at.SpikedTensor(3, at.Discrete([-1, 1], [0.4, 0.6]))
     found = at.best_path(model)
     assert found.certificate.reduced_cost > -1e-10
+    assert found.ordered is True
     intensity = float(model.intensity(np.array(found.best.control)))
     products = []
     for overlap in (found.best.overlap, *np.linspace(0.3, 0.9, 7)):
@@ -278,3 +294,31 @@ def test_best_path_of_the_sparse_matrix():
     assert points == pytest.approx([1.069441385, 1.080131436], abs=6e-10)
     assert found.best.control < points[0] * rho**2 < found.worst.control
     assert found.best.error < 1e-11
+    assert found.ordered is False
+    assert found.certainty["best"] == "bound"
+    assert rho**2 * revealed_non_zeros(rho) == pytest.approx(1.065683282 * rho**2, abs=6e-10 * rho**2)
+
+
+def revealed_non_zeros(rho):
+    """Return the largest Delta/rho^2 at which a state is marginal while only non-zero variables are revealed."""
+
+    def rest(share):
+        return at.SparseRademacher(rho * (1 - share) / (1 - rho * share)), 1 - rho * share
+
+    def noise(overlap):
+        def share(snr):
+            def missing(share):
+                prior, hidden = rest(share)
+                return hidden * float(prior.mmse(snr)) - (rho - overlap)
+
+            return brentq(missing, 0.0, 0.5, xtol=1e-14)
+
+        def excess(snr):
+            prior, hidden = rest(share(snr))
+            return snr * hidden * float(prior.channel(snr).overlap_slope) / overlap - 1
+
+        most = brentq(lambda snr: float(at.SparseRademacher(rho).overlap(snr)) - overlap, 1.0, 6.0, xtol=1e-13)
+        return overlap / brentq(excess, 0.7 * most, most * (1 - 1e-9), xtol=1e-13)
+
+    found = minimize_scalar(lambda y: -noise(y * rho), bounds=(0.17, 0.25), method="bounded", options={"xatol": 1e-6})
+    return -found.fun / rho**2

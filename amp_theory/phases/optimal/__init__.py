@@ -7,5 +7,5 @@ May import: tools, ingredients, models, equations_of_state, phases.geometry, pha
   reduced cost that proves it; `adaptive`: the least slope of any side information about spins.
 - `marginal`: where such a slope is marginal first.
 - `programme`: the least slope for priors of two or three values; `posteriors`: its quadrature; `reduced_cost`: its
-  certificate; `programme_margin`: where it is marginal first.
+  certificate; `programme_margin`: where it is marginal first; `order`: whether its laws lie on one path.
 """

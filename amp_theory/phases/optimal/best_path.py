@@ -40,6 +40,7 @@ from amp_theory.phases.optimal.adaptive import floor_slopes
 from amp_theory.phases.optimal.certificate import least_reduced_cost
 from amp_theory.phases.optimal.least_slope import LeastSlope, greatest_slopes, least_slope, least_slopes
 from amp_theory.phases.optimal.marginal import HIGHEST, Margin, MarginalPoint, Slopes
+from amp_theory.phases.optimal.order import ordered
 from amp_theory.phases.optimal.programme_margin import ProgrammeMargin
 from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.phases.points.zero_strength import control_error
@@ -55,6 +56,8 @@ from amp_theory.tools.tables import ResultTable
 NAMES = ("best", "worst", "any_denoiser", "dynamical")
 #: how near to E s^2 programmes are solved, as `HIGHEST`
 HIGHEST_PROGRAMMED = 7.0
+#: where around the best point the order of laws is looked at, as log (q - M(0))/(rho - q), if this much is told there
+AROUND, LEAST_TOLD = (-1.0, -0.5, 0.0, 0.5, 1.0), 1e-6
 #: error bounds in units of what the interpolants tell
 SAFETY = 4.0
 EXACT, BOUND = "exact within replica symmetry", "bound"
@@ -84,7 +87,7 @@ class BestPath(Reported):
         The least slope at `best`, with its multipliers and the least reduced cost over all posteriors.
     ordered
         Whether the optimal side information at every overlap is a degradation of that at larger ones, so that a path
-        goes through all; None if it is not known.
+        goes through all, as far as `reasons` say; None if it is not known.
     certainty
         What each point is: exact within replica symmetry, a numerical optimum, or a bound.
     reasons
@@ -324,8 +327,31 @@ class _Bounds:
         return BestPath(
             self.model.name, self.model.control, self.model.parameters, best=best, worst=worst,
             any_denoiser=self._any_denoiser(best, dynamical), dynamical=dynamical, attained_by=known.attained_by,
-            certificate=certificate, ordered=known.ordered, certainty=self.certainty, reasons=self.reasons,
+            certificate=certificate, ordered=self._ordered(place), certainty=self.certainty, reasons=self.reasons,
         )  # fmt: skip
+
+    def _ordered(self, best: MarginalPoint | None) -> bool | None:
+        """Tell whether the optimal laws are ordered; for programmes it is computed around the best point."""
+        if best is None or self.known.line is None:
+            return self.known.ordered
+        gap = self.prior.second_moment - best.overlap
+        overlaps, gaps = self.line(1.0).overlaps(np.log(self.prior.variance / gap - 1) + np.array(AROUND))
+        snrs = self.coupling.signal(np.array(best.intensity), overlaps, gaps)
+        there = gaps < np.asarray(self.prior.mmse(snrs)) * (1 - LEAST_TOLD)
+        laws = [
+            least_slope(self.prior, q, x).law
+            for q, x in zip(*(a[there].tolist() for a in (overlaps, snrs)), strict=True)
+        ]
+        found = ordered(laws)
+        says = (
+            "each optimal law is a degradation of the next, so that a path passes through them"
+            if found
+            else "not each optimal law is a degradation of the next; the best point is a bound that no path need attain"
+        )
+        where = f"computed at {len(laws)} overlaps from {overlaps[there][0]:.4g} to {overlaps[there][-1]:.4g}"
+        self.reasons["ordered"] = f"{where} at the best point's control: {says}"
+        self.certainty["best"] = self.known.certainty if found else BOUND
+        return found
 
     def _worst(self) -> Located | None:
         """Return where the largest slope is marginal first, if it is known."""
