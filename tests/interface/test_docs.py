@@ -167,9 +167,18 @@ def best_of_all_paths(names):
     assert [float(found.best), float(found.worst)] == pytest.approx([float(best), float(worst)], abs=1e-12)
 
 
+def best_of_sparse_spins(names):
+    """The numbers of the optimum, the worst path and the bound are those that come out."""
+    found, model = names["sparse"], names["model"]
+    shown = re.findall(r"^\| (1\.\d{9}) \|", read("docs/best_path.md"), re.M)
+    points = [at.thresholds(model, path).tricritical for path in (at.Flow(), at.Autoregressive())]
+    for point in (found.worst, *points, found.best, found.any_denoiser):
+        assert f"{float(point) / 0.08**2:.9f}" in shown
+
+
 #: what must hold of what a page defines
 CHECKS = {
-    "docs/best_path.md": [best_of_all_paths],
+    "docs/best_path.md": [best_of_all_paths, best_of_sparse_spins],
     "docs/accuracy.md": [at_most_one_strength],
     "docs/comparing_samplers.md": [verdict_of_the_flow],
     "docs/long_runs.md": [resumed],

@@ -67,7 +67,7 @@ def test_derivatives_are_those_of_the_values():
 # --- the optimum --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("overlap", "snr"), [(0.44, 0.3), (0.9, 1.5), (0.3, 0.25)])
+@pytest.mark.parametrize(("overlap", "snr"), [(0.44, 0.3), (0.9, 1.5)])
 def test_spins_have_the_optimum_of_the_closed_form(overlap, snr):
     found = least_slope(at.Discrete([-1, 1], [0.5, 0.5]), overlap, snr)
     known = least_slope(at.Rademacher(), overlap, snr)
@@ -97,9 +97,9 @@ def test_a_dense_grid_comes_down_to_the_optimum_and_not_below(prior, overlap, sn
     rng = np.random.default_rng(5)
     excess = []
     for distance in (0.3, 0.1):
-        near = best[rng.integers(len(best), size=80)] * np.exp(rng.uniform(-distance, distance, (80, best.shape[1])))
+        near = best[rng.integers(len(best), size=50)] * np.exp(rng.uniform(-distance, distance, (50, best.shape[1])))
         near /= near.sum(axis=1, keepdims=True)
-        grid = np.concatenate([np.eye(best.shape[1]), random_posteriors(rng, 80, best.shape[1]), near])
+        grid = np.concatenate([np.eye(best.shape[1]), random_posteriors(rng, 50, best.shape[1]), near])
         grid = grid[np.sort(grid, axis=1)[:, -2] > 1e-6]
         grid = np.concatenate([np.eye(best.shape[1]), prior.mixture.probabilities[None], grid])
         excess.append(programme_on_a_grid(prior, grid, overlap, snr) - found.slope)
@@ -150,7 +150,7 @@ def never_beaten(seed, number):
 
 
 def test_no_path_beats_the_optimum():
-    never_beaten(1, 5)
+    never_beaten(1, 4)
 
 
 @pytest.mark.slow
