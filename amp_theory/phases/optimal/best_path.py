@@ -358,7 +358,8 @@ class _Bounds:
         if self.probe.greatest is None:
             self.reasons.setdefault("worst", "the largest slope is not known for this prior")
             return None
-        how = "largest xi''(q) S over q is one, S the largest slope: variables are revealed, or nothing is told of them"
+        told = "by linear programming" if self.known.line else "variables are revealed, or nothing is told of them"
+        how = f"largest xi''(q) S over q is one, S the largest slope: {told}"
         return self.located("worst", self.line(-1.0), how, self.known.certainty)[0]
 
     def _dynamical(self) -> Located | None:
