@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from functools import cache
+from functools import lru_cache
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -215,7 +215,7 @@ def published_values(catalogue: str | os.PathLike[str] | None = None) -> tuple[P
     return _read(CATALOGUE) if catalogue is None else _values(catalogue)
 
 
-@cache
+@lru_cache(maxsize=4)
 def _read(file: FilePath) -> tuple[PublishedValue, ...]:
     return _values(file)
 
