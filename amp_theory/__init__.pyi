@@ -120,6 +120,8 @@ from amp_theory.phases.diagram.scan import scan_threshold as scan_threshold
 from amp_theory.phases.diagram.styles import print_figure as print_figure
 from amp_theory.phases.families.result import Sweep as Sweep
 from amp_theory.phases.families.sweep import sweep as sweep
+from amp_theory.phases.optimal.best_path import BestPath as BestPath
+from amp_theory.phases.optimal.best_path import best_path as best_path
 from amp_theory.phases.points.expansion import Coefficient as Coefficient
 from amp_theory.phases.points.expansion import TricriticalExpansion as TricriticalExpansion
 from amp_theory.phases.points.expansion import tricritical_expansion as tricritical_expansion

@@ -307,6 +307,8 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
      (*ON_PATH, CONTROL, SCHEDULE, ALONG, *LOOK, *_output("also .csv"))),
     ("compare", commands.run_compare, "tell where each sampler succeeds, why, and how sure that is",
      "compare ising-p-spin --set p=3", (*MODEL, TARGET)),
+    ("best-path", commands.run_best_path, "find how far the best denoising path works, and how far any denoiser could",
+     "best-path ising-p-spin --set p=3", MODEL),
     ("simulate", commands.run_simulate, "run samplers on finite instances and judge them by exact samples",
      "simulate xorsat --set k=4 --set temperature=0.5 --control 0.6 --size 200 --instances 5 --seed 1 --batch 8 "
      "--steps 20 --sweeps 200",

@@ -157,8 +157,19 @@ def verdict_of_the_flow(names):
     assert names["verdict"].succeeds is False
 
 
+def best_of_all_paths(names):
+    """The table's temperatures are those that come out, in its order."""
+    flow = at.thresholds(at.IsingPSpin(3), at.Flow()).tricritical
+    found, best, worst = (names[name] for name in ("found", "best", "worst"))
+    shown = re.findall(r"^\| (0\.\d{9}) \|", read("docs/best_path.md"), re.M)
+    points = [found.worst, flow, found.best, found.any_denoiser, found.dynamical]
+    assert shown == [f"{float(point):.9f}" for point in points]
+    assert [float(found.best), float(found.worst)] == pytest.approx([float(best), float(worst)], abs=1e-12)
+
+
 #: what must hold of what a page defines
 CHECKS = {
+    "docs/best_path.md": [best_of_all_paths],
     "docs/accuracy.md": [at_most_one_strength],
     "docs/comparing_samplers.md": [verdict_of_the_flow],
     "docs/long_runs.md": [resumed],
@@ -320,8 +331,8 @@ def test_table_of_commands():
     assert set(commands) == set(re.findall(r"^\| `([a-z-]+)` \|", text, re.M))
     every = [code for page in RUN for language, code in blocks(read(page)) if language == "sh"]
     assert set(re.findall(r"amp-theory ([a-z-]+)", "".join(every))) == set(commands)
-    assert len(commands) == 18
-    assert "There are eighteen commands" in line_of(read("README.md"))
+    assert len(commands) == 19
+    assert "There are nineteen commands" in line_of(read("README.md"))
 
 
 def test_scalings_are_in_the_conventions():

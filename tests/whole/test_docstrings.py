@@ -18,7 +18,7 @@ from amp_theory.tools import errors
 
 #: functions that implement equations, and say whose; so do all that derive from BASES, themselves or by their base
 FROM_A_SOURCE = {
-    "compare_samplers", "draw_samples", "equation_of_state", "equilibrium_correlation", "fixed_points",
+    "best_path", "compare_samplers", "draw_samples", "equation_of_state", "equilibrium_correlation", "fixed_points",
     "free_entropy_curve", "langevin", "langevin_correlations", "parallel_tempering", "path_transitions",
     "phase_diagram", "population_fixed_point", "population_isotherm", "reproduce", "run_amp", "run_bp", "run_gamp",
     "state_evolution", "thresholds", "tricritical_expansion", "two_groups",

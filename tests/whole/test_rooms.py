@@ -27,6 +27,7 @@ exact.digits exact.formulas
 exact.proofs
 phases.geometry
 phases.points
+phases.optimal
 phases.diagram phases.comparison
 phases.rules phases.families
 trials

@@ -1,0 +1,9 @@
+"""Which path is best: bounds on all side information at once, at every overlap.
+
+May import: tools, ingredients, models, equations_of_state, phases.geometry, phases.points.
+
+- `best_path`: the best path, the worst, and what no denoiser passes.
+- `least_slope`: the least slope that memoryless side information allows at an overlap; `certificate`: the bound on the
+  reduced cost that proves it; `adaptive`: the least slope of any side information about spins.
+- `marginal`: where such a slope is marginal first.
+"""

@@ -1,0 +1,331 @@
+"""Which denoising path is best, and what no denoiser can do: thresholds of the bounds on side information.
+
+A state of overlap q is stable under side information of slope S = dG/dx iff xi''(q) S < 1.  Hence, replica symmetric
+and Bayes optimal,
+
+- `best`: with the least slope of memoryless side information (`least_slope`), the control beyond which no path of
+  independent information about single variables stays stable at all overlaps;
+- `worst`: the same with the largest slope;
+- `any_denoiser`: the stronger of two conditions for information of any kind about single variables, which may depend on
+  what is known already.  At the dynamical point a second branch exists at zero strength: with G_0(xi'(q)) > q between
+  the two no overlap is a fixed point there under any information, since information only raises G.  And xi''(q) S < 1
+  with the least S at all: (rho - q)^2 by Jensen's inequality, the floor of `adaptive` for spins.
+
+For Gaussian and spherical variables the flow attains Jensen's bound; arXiv:2404.15651 has the same condition for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+
+from amp_theory.ingredients.paths.named import Flow
+from amp_theory.ingredients.priors.base import Prior
+from amp_theory.ingredients.priors.named import Gaussian, Rademacher, standard_normal
+from amp_theory.models.base import Model, as_model
+from amp_theory.phases.geometry.solved import check_pair
+from amp_theory.phases.optimal.adaptive import floor_slopes
+from amp_theory.phases.optimal.certificate import least_reduced_cost
+from amp_theory.phases.optimal.least_slope import LeastSlope, greatest_slopes, least_slope, least_slopes
+from amp_theory.phases.optimal.marginal import HIGHEST, Margin, MarginalPoint, Slopes
+from amp_theory.phases.points.thresholds import thresholds
+from amp_theory.phases.points.zero_strength import control_error
+from amp_theory.tools.arrays import EPS, Array
+from amp_theory.tools.errors import InputError
+from amp_theory.tools.progress import stage
+from amp_theory.tools.registration import ByClass
+from amp_theory.tools.reports import Reported, plain
+from amp_theory.tools.results import Located, MissingPoint, points_table, titled
+from amp_theory.tools.tables import ResultTable
+
+#: what is located, in the order of reports
+NAMES = ("best", "worst", "any_denoiser", "dynamical")
+#: how near to E s^2 programmes are solved, as `HIGHEST`
+PROGRAMMED = 7.0
+#: error bounds in units of what the interpolants tell
+SAFETY = 4.0
+EXACT, BOUND = "exact within replica symmetry", "bound"
+
+
+@dataclass(frozen=True)
+class BestPath(Reported):
+    """Where the best and the worst path of independent information work, and where no denoiser can.
+
+    Parameters
+    ----------
+    model, control
+        The model's name, and its name of the control.
+    parameters
+        The model's parameters by name.
+    best
+        Where the largest xi''(q) S* over q is one, S* the least slope; None if there is no such point.
+    worst
+        The same with the largest slope.
+    any_denoiser
+        Where a bound for all denoisers, adaptive ones included, is one; not the threshold of a denoiser.
+    dynamical
+        Where a second branch exists at zero strength, which no denoiser passes.
+    attained_by
+        The path with the least slope at every overlap: "uniform-diffusion" or "flow"; None if none is known.
+    certificate
+        The least slope at `best`, with its multipliers and the least reduced cost over all posteriors.
+    ordered
+        Whether the optimal side information at every overlap is a degradation of that at larger ones, so that a path
+        goes through all; None if it is not known.
+    certainty
+        What each point is: exact within replica symmetry, a numerical optimum, or a bound.
+    reasons
+        Why something is None, and what the certainties rest on.
+
+    Examples
+    --------
+    >>> from amp_theory import IsingPSpin, best_path
+    >>> found = best_path(IsingPSpin(p=3))
+    >>> print(f"{found.best:.6f} {found.worst:.6f} {found.any_denoiser:.6f} {found.attained_by}")
+    0.739200 0.758742 0.705922 uniform-diffusion
+    """
+
+    model: str
+    control: str
+    parameters: dict[str, Any] = field(hash=False)
+    best: Located | None
+    worst: Located | None
+    any_denoiser: Located | None
+    dynamical: Located | None
+    attained_by: str | None
+    certificate: LeastSlope | None
+    ordered: bool | None
+    certainty: dict[str, str] = field(hash=False)
+    reasons: dict[str, str] = field(hash=False)
+
+    @property
+    def title(self) -> str:
+        """The model with its parameters."""
+        return f"{titled(self.model, self.parameters)}, best path"
+
+    def points(self) -> dict[str, Located | MissingPoint]:
+        """Return the points by name.
+
+        Returns
+        -------
+        dict
+            A `MissingPoint` for one that does not exist.
+
+        See Also
+        --------
+        BestPath : With an example.
+        """
+        found = {name: getattr(self, name) for name in NAMES}
+        return {n: p or MissingPoint(n, self.reasons[n], self.control, "strength") for n, p in found.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data in the layout of the command line's JSON."""
+        points = {name: point.to_dict() if point else None for name, point in self.points().items()}
+        proof = None if self.certificate is None else plain(vars(self.certificate))
+        return {
+            "model": self.model, "parameters": plain(self.parameters), "control": self.control, **points,
+            "attained_by": self.attained_by, "ordered": self.ordered, "certificate": proof,
+            "certainty": dict(self.certainty), "reasons": dict(self.reasons),
+        }  # fmt: skip
+
+    def report(self) -> str:
+        """Return a readable text of all points, how sure they are, and why."""
+        lines = self._summary().splitlines()
+        if self.certificate is not None:
+            c = self.certificate
+            lines.append(f"  least reduced cost over all posteriors at the best point: {c.reduced_cost:.1g}")
+        return "\n".join([*lines, *(f"  {name}: {text}" for name, text in self.reasons.items())])
+
+    def _summary(self) -> str:
+        lines = [self.title]
+        for name, point in self.points().items():
+            sure = f" ({self.certainty[name]})" if point else ""
+            lines.append(f"  {name:<13} {point}{sure}" if point else f"  {name:<13} none")
+        return "\n".join([*lines, f"  attained by   {self.attained_by or 'no known path'}"])
+
+    def table(self) -> ResultTable:
+        """Return the points as rows: coordinates, error bounds, and how they were found or why there is none."""
+        found = self.points()
+        rows = [{"point": name, "certainty": self.certainty.get(name)} for name in found]
+        return points_table(self.title, rows, list(found.values()))
+
+
+def best_path(model: Model) -> BestPath:
+    """Find how far the best denoising path works, and how far any denoiser could.
+
+    Paths reveal independent, memoryless information about single variables, of any kind.  Points are on the side of
+    easy controls: there they meet, if at all, a first-order transition first.
+
+    Parameters
+    ----------
+    model
+        A dense model of unbiased +-1, or of Gaussian or spherical variables.
+
+    Returns
+    -------
+    BestPath
+        Thresholds with error bounds, the path that attains the best, and its certificate.
+
+    Raises
+    ------
+    InputError
+        If the model is sparse, or has other variables.
+    NumericalError
+        If a solver fails.
+
+    References
+    ----------
+    arXiv:2404.15651 for the condition of spherical models, which `amp_theory.phases.optimal.least_slope` extends.
+
+    Examples
+    --------
+    >>> from amp_theory import SphericalPSpin
+    >>> found = best_path(SphericalPSpin(p=3))
+    >>> round(float(found.best), 12), found.attained_by
+    (0.666666666667, 'flow')
+    """
+    check_pair(as_model(model), Flow())
+    return _solved(model)
+
+
+@lru_cache(maxsize=64)
+def _solved(model: Model) -> BestPath:
+    with stage("best path of %r", model):
+        return _Bounds(model).result()
+
+
+def _same_law(prior: Prior) -> Prior:
+    """Return the named prior of the same law, if it is one whose optimum is known in closed form."""
+    return Rademacher() if prior.unbiased_sign else Gaussian() if standard_normal(prior) else prior
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is known of the optimum of a prior, and the least slope of information of any kind."""
+
+    certainty: str
+    how: str
+    attained_by: str | None
+    ordered: bool | None
+    bound: Slopes
+    bound_how: str
+    reasons: dict[str, str]
+    highest: float = HIGHEST
+
+
+def _jensen(gap: Array, snr: Array) -> Array:
+    return gap**2
+
+
+_JENSEN = "E Var^2 >= (rho - q)^2 (Jensen)"
+
+
+@ByClass
+def _known(prior: Prior) -> _Known:
+    """Return what a linear programme, which is not solved where next to nothing is uncertain, can tell."""
+    return _Known(
+        "numerical optimum", "least slope by linear programming", None, None, _jensen, _JENSEN,
+        {"attained_by": "no path with a name has the optimal law of posteriors at every overlap",
+         "ordered": "not decided for this prior: the best point is a bound, which a path attains only if each optimal "
+                    "law is a degradation of the next"},
+        highest=PROGRAMMED,
+    )  # fmt: skip
+
+
+@_known.register(Rademacher)
+def _of_spins(prior: Rademacher) -> _Known:
+    return _Known(
+        EXACT, "the least slope is that of one flip probability, as s(e) is convex (proven in `least_slope`)",
+        "uniform-diffusion", True, floor_slopes, "E Var^2 with the largest variances lowered to a common one", {},
+    )  # fmt: skip
+
+
+@_known.register(Gaussian)
+def _of_gaussians(prior: Gaussian) -> _Known:
+    unknown = "the largest slope is not known for Gaussian variables; of flow and autoregressive the latter stops first"
+    return _Known(EXACT, f"{_JENSEN}, attained by the flow", "flow", True, _jensen, _JENSEN,
+                  {"worst": unknown})  # fmt: skip
+
+
+class _Bounds:
+    """Locates all bounds of a model."""
+
+    def __init__(self, model: Model) -> None:
+        if model.coupling is None:
+            raise InputError(f"best_path is there for dense models, with a coupling xi(q); {model!r} has none")
+        self.model, self.coupling, self.prior = model, model.coupling, _same_law(model.variable_prior)
+        gap = np.array([self.prior.variance / 2])
+        snr = Margin(self.coupling, self.prior, partial(least_slopes, self.prior), 0.0).largest_snr(gap) / 2
+        # also refuses priors
+        self.probe = least_slope(self.prior, float(self.prior.second_moment - gap[0]), float(snr[0]))
+        self.error = self.probe.error / self.probe.slope
+        self.known = _known(self.prior)
+        self.certainty: dict[str, str] = {}
+        self.reasons = dict(self.known.reasons)
+
+    def located(
+        self, name: str, slopes: Slopes, how: str, certainty: str
+    ) -> tuple[Located | None, MarginalPoint | None]:
+        """Return where a slope is marginal first; where there is no such point, say why."""
+        found = Margin(self.coupling, self.prior, slopes, self.error, self.known.highest).first()
+        if isinstance(found, str):
+            self.reasons[name] = found
+            return None, None
+        self.certainty[name] = certainty
+        errors = {
+            self.model.control: control_error(self.model, found.intensity, found.intensity_error),
+            "overlap": SAFETY * (found.overlap_error + EPS * found.overlap),
+        }
+        control = float(self.model.from_intensity(np.array(found.intensity)))
+        return Located(control, found.overlap, errors, self.model.control, how=how), found
+
+    def result(self) -> BestPath:
+        """Return everything."""
+        known = self.known
+        how = f"largest xi''(q) S* over q is one; {known.how}"
+        best, place = self.located("best", partial(least_slopes, self.prior), how, known.certainty)
+        worst, dynamical = self._worst(), self._dynamical()
+        certificate = None
+        if place is None:
+            self.reasons["certificate"] = self.reasons["best"]
+        else:
+            found = least_slope(self.prior, place.overlap, place.snr)
+            certificate = replace(found, reduced_cost=least_reduced_cost(self.prior, found))
+        return BestPath(
+            self.model.name, self.model.control, self.model.parameters, best=best, worst=worst,
+            any_denoiser=self._any_denoiser(best, dynamical), dynamical=dynamical, attained_by=known.attained_by,
+            certificate=certificate, ordered=known.ordered, certainty=self.certainty, reasons=self.reasons,
+        )  # fmt: skip
+
+    def _worst(self) -> Located | None:
+        """Return where the largest slope is marginal first, if it is known."""
+        if self.probe.greatest is None:
+            self.reasons.setdefault("worst", "the largest slope is not known for this prior")
+            return None
+        how = "largest xi''(q) S over q is one, S the largest slope: variables are revealed, or nothing is told of them"
+        return self.located("worst", partial(greatest_slopes, self.prior), how, self.known.certainty)[0]
+
+    def _dynamical(self) -> Located | None:
+        special = thresholds(self.model, Flow())
+        if special.dynamical is None:
+            self.reasons["dynamical"] = special.reasons["dynamical"]
+        else:
+            self.certainty["dynamical"] = BOUND
+        return special.dynamical
+
+    def _any_denoiser(self, best: Located | None, dynamical: Located | None) -> Located | None:
+        """Return the stronger of the two bounds, which is exact where the best path attains it."""
+        how = f"largest xi''(q) S over q is one; {self.known.bound_how}"
+        slope, _ = self.located("any_denoiser", self.known.bound, how, BOUND)
+        found = [point for point in (slope, dynamical) if point is not None]
+        if not found:
+            return None
+        self.reasons.pop("any_denoiser", None)
+        intensity = [float(self.model.intensity(np.array(point.control))) for point in found]
+        stronger = found[int(np.argmin(intensity))]
+        attained = best is not None and self.known.bound_how == _JENSEN and self.known.attained_by is not None
+        self.certainty["any_denoiser"] = EXACT if attained else BOUND
+        return stronger
