@@ -177,6 +177,8 @@ def _function(node: ast.expr, variable: str) -> Callable[[Array], Array]:
             return lambda x: np.full_like(x, number)
         case ast.Name(id=name) if name == variable:
             return lambda x: x
+        case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+            return _function(operand, variable)
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             inner = _function(operand, variable)
             return lambda x: -inner(x)

@@ -205,4 +205,4 @@ def read_json(path: str | os.PathLike[str]) -> Any:
             raise
         raise FileError(f"{str(path)!r} is not a JSON file: {error}") from error
     except RecursionError:
-        raise FileError(f"{str(path)!r} is not a diagram: it is nested too deeply") from None
+        raise FileError(f"{str(path)!r} is not read: it is nested too deeply") from None

@@ -94,7 +94,7 @@ def test_mixtures_must_be_covariances(xi, message):
 
 @given(st.floats(0.01, 100.0))
 def test_formulas_are_what_python_makes_of_them(x):
-    for text in ("x", "1/x", "1/sqrt(x)", "(1 - x)/2", "10*log(x/2)/log(10)", "-x**2 + exp(-x)", "2", "x**-0.5"):
+    for text in ("x", "1/x", "1/sqrt(x)", "(1 - x)/2", "10*log(x/2)/log(10)", "-x**2 + exp(-x)", "2", "x**-0.5", "+x"):
         here = eval(text, {"x": x, "sqrt": np.sqrt, "log": np.log, "exp": np.exp})
         assert float(parse_formula(text, "x")(np.array(x))) == pytest.approx(here, rel=4e-16)
 

@@ -236,6 +236,11 @@ class TabulatedLikelihood:
     def _cover(self, lower: float, upper: float, root: float) -> _Cover:
         """Return quadrature over [lower, upper]: on panels that are narrow enough, and on pieces of smooth ones."""
         meets = (self.panels[:, 1] > lower) & (self.panels[:, 0] < upper)
+        if len(self.weights) < ORDER:  # to ask a few likelihoods at every node is less work than to fold the pieces
+            clipped = np.clip(self.panels[meets], lower, upper)
+            number = np.maximum(np.ceil((clipped[:, 1] - clipped[:, 0]) / (PIECE * root)), 1).astype(int)
+            z, weight = (x.ravel() for x in panel_nodes(cut(clipped, number)))
+            return _Cover(z, weight, np.empty((0, ORDER, ORDER)), np.empty(0, dtype=int), self.law(z))
         narrow = self.panels[:, 1] - self.panels[:, 0] <= PIECE * root
         direct = np.flatnonzero(meets & narrow)
         z, weight = panel_nodes(self.panels[direct])

@@ -146,13 +146,15 @@ class CheckedValues(Reported):
         --------
         check : Which returns the values, with an example.
         """
-        if not self.rows:
-            return "the catalogue has no published value of this model"
         agree = len(self.rows) - len(self.differing)
-        title = f"{agree} of {len(self.rows)} published values of {len(self.sources)} sources agree to their digits"
+        sources = "one source" if len(self.sources) == 1 else f"{len(self.sources)} sources"
+        title = f"{agree} of {len(self.rows)} values of {sources} agree within their digits or tolerance"
+        if not self.rows:
+            title = "the catalogue has no such published value"
         if self.left_out:
             models = ", ".join(sorted({value.model for value in self.left_out}))
-            title += f"; {len(self.left_out)} more take minutes: ask for {models}"
+            more = "one that takes" if len(self.left_out) == 1 else f"{len(self.left_out)} that take"
+            title += f", besides {more} minutes: ask for {models}"
         return title
 
     def report(self) -> str:
@@ -200,7 +202,7 @@ class CheckedValues(Reported):
 
 
 def check(
-    model: Model | str | None = None,
+    model: Model | type[Model] | str | None = None,
     catalogue: str | os.PathLike[str] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> CheckedValues:
@@ -209,7 +211,7 @@ def check(
     Parameters
     ----------
     model
-        A model, for the values of just this one; the name of one, for all of that kind; None for the whole catalogue,
+        A model, for the values of just this one; the name of one or its class, for all of that kind; None for all,
         which takes about a minute: values that take minutes each are left out then, and named.
     catalogue
         A file of published values in the form of the package's own, `published_values`; that one by default.
@@ -256,10 +258,12 @@ def compare_values(values: Sequence[PublishedValue], progress: Callable[[str], N
     return CheckedValues(tuple(found[id(value)] for value in values))
 
 
-def _selected(value: PublishedValue, model: Model | str | None) -> bool:
+def _selected(value: PublishedValue, model: Model | type[Model] | str | None) -> bool:
     """Tell whether a value is of the model that is asked for."""
     if model is None:
         return True
+    if isinstance(model, type) and issubclass(model, Model):
+        return MODELS.get(value.model) is model
     if isinstance(model, str):
         return value.model == canonical("model", model, MODELS)
     if not isinstance(model, Model):

@@ -1,19 +1,22 @@
 """The catalogue: thresholds that others published, where each was read, and what of ours it is to be compared with.
 
 It is one file of plain data, `catalogue.json`: sources by a key of their own, and values.  A value is a decimal string
-as it was printed, so that its digits tell how far it can be trusted, unless the source itself states a tolerance (a
-bisection's, the spacing of a grid).  Formulas that were evaluated here are no published numbers and are not in it.
+as it was printed, so that its digits tell how far it can be trusted, unless the source tells a tolerance (a bisection's
+last step, the spacing of a grid).  A value read off published data lies between two neighbours of their grid: it is
+the middle, its tolerance half the distance.  Formulas that were evaluated here are no published numbers, and not in it.
 """
 
 from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
-from functools import cache
+from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path as FilePath
+from types import UnionType
 from typing import Any
 
 import numpy as np
@@ -22,7 +25,7 @@ from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
 from amp_theory.models.catalogue import build_model, build_path
 from amp_theory.phases.diagram.lines import LINES
-from amp_theory.tools.errors import FileError, InputError, NumericalError, as_float, one_of
+from amp_theory.tools.errors import FileError, InputError, NumericalError, one_of, positive, told
 from amp_theory.tools.expressions import parse_formula
 from amp_theory.tools.files import read_json
 from amp_theory.tools.reports import Reported
@@ -32,8 +35,38 @@ from amp_theory.tools.tables import ResultTable, of_rows
 FORMAT, VERSION = "amp_theory catalogue", 1
 #: the catalogue of the package
 CATALOGUE = FilePath(__file__).with_name("catalogue.json")
-#: where a value was read: in the source itself, or quoted by another one
-READ = ("primary", "secondary")
+#: where a value was read: in the source itself, quoted by another one, or between two points of published data
+READ = ("primary", "secondary", "data")
+#: a number that is written out, not longer than anyone prints it
+PRINTED = re.compile(r"[+-]?([0-9]{1,40}(\.[0-9]{0,40})?|\.[0-9]{1,40})(e[+-]?[0-9]{1,2})?")
+#: what to do where a formula fails
+OTHER = "look at the value's conversion and coordinate"
+#: the keys of a value in a file, what they hold, and whether they must be there
+KEYS: dict[str, tuple[type | UnionType, str, bool]] = {
+    "model": (str, "text", True),
+    "parameters": (dict, "an object", True),
+    "path": (str, "text", True),
+    "quantity": (str, "text", True),
+    "coordinate": (str, "text", True),
+    "value": (str, "a decimal string", True),
+    "source": (str, "text", True),
+    "where": (str, "text", True),
+    "conversion": (str, "text", False),
+    "at": (dict, "an object", False),
+    "tolerance": (float | int, "a number", False),
+    "read": (str, "text", False),
+    "slow": (bool, "true or false", False),
+    "convention": (str, "text", False),
+    "note": (str, "text", False),
+}
+#: those of a source
+SOURCE_KEYS: dict[str, tuple[type | UnionType, str, bool]] = {
+    "authors": (str, "text", True),
+    "title": (str, "text", True),
+    "year": (int, "a whole number", True),
+    "reference": (str, "text", True),
+    "read_in": (str, "text", True),
+}
 
 
 @dataclass(frozen=True)
@@ -96,9 +129,9 @@ class PublishedValue(Reported):
         The control at which a path meets the line, by its name or that of a scaling: {"noise": 0.29}; None for
         special points.
     tolerance
-        Absolute, where the source states one; None for half a unit of the last printed digit.
+        Absolute, where the source tells one; None for half a unit of the last printed digit.
     read
-        "secondary" if another source quotes it.
+        "primary", "secondary" if another source quotes it, or "data" for the middle between two points of such.
     slow
         Whether ours takes minutes, as population dynamics does.
     convention, note
@@ -215,7 +248,7 @@ def published_values(catalogue: str | os.PathLike[str] | None = None) -> tuple[P
     return _read(CATALOGUE) if catalogue is None else _values(catalogue)
 
 
-@cache
+@lru_cache(maxsize=4)
 def _read(file: FilePath) -> tuple[PublishedValue, ...]:
     return _values(file)
 
@@ -230,51 +263,57 @@ def _values(file: str | os.PathLike[str]) -> tuple[PublishedValue, ...]:
     values, sources = data.get("values"), data.get("sources")
     if not isinstance(values, list) or not isinstance(sources, dict):
         raise FileError(f"{str(file)!r} is damaged: it needs a list of values, and sources by their keys")
-    found = []
-    for number, entry in enumerate(values, 1):
-        try:
-            found.append(_value(entry, sources))
-        except (InputError, KeyError, TypeError, AttributeError) as error:
-            what = f"{error} is missing" if type(error) is KeyError else str(error)
-            raise FileError(f"{str(file)!r} is damaged: value {number}: {what}") from None
+    found, what = [], ""
+    try:
+        known = {}
+        for key, source in sources.items():
+            what = f"source {key!r}"
+            known[key] = PublishedSource(key=key, **_checked(source, SOURCE_KEYS))
+        for number, entry in enumerate(values, 1):
+            what = f"value {number}"
+            found.append(_value(_checked(entry, KEYS), known))
+    except InputError as error:
+        raise FileError(f"{str(file)!r} is damaged: {what}: {error}") from None
     return tuple(found)
 
 
-def _value(entry: Any, sources: Mapping[str, Any]) -> PublishedValue:
-    """Return one value of a file, checked."""
+def _checked(entry: Any, keys: Mapping[str, tuple[type | UnionType, str, bool]]) -> dict[str, Any]:
+    """Return an object of a file after checking its keys and what they hold."""
     if not isinstance(entry, dict):
-        raise InputError(f"it must be an object, got {entry!r}")
-    given = dict(entry)
-    key = one_of("source", given.pop("source"), sources)
-    printed, at = given.pop("value"), given.get("at")
-    try:
-        if not isinstance(printed, str) or not Decimal(printed).is_finite():
-            raise InvalidOperation
-    except InvalidOperation:
-        raise InputError(f"value must be a decimal string, got {printed!r}") from None
-    for name, kind, what in (
-        ("parameters", dict, "an object"),
-        ("at", dict | None, "an object"),
-        ("where", str, "text"),
-        ("slow", bool | None, "true or false"),
-    ):
-        if not isinstance(given.get(name), kind):
-            raise InputError(f"{name} must be {what}, got {given.get(name)!r}")
-    value = PublishedValue(source=PublishedSource(key=key, **sources[key]), printed=printed, **given)
+        raise InputError(f"it must be an object, got {told(entry)}")
+    for name, item in entry.items():
+        kind, what, _ = keys[one_of("key", name, keys)]
+        if not isinstance(item, kind) or (isinstance(item, bool) and kind is not bool):
+            raise InputError(f"{name} must be {what}, got {told(item)}")
+    missing = [name for name, (*_, must) in keys.items() if must and name not in entry]
+    if missing:
+        raise InputError(f"{', '.join(missing)} missing")
+    return dict(entry)
+
+
+def _value(given: dict[str, Any], sources: Mapping[str, PublishedSource]) -> PublishedValue:
+    """Return one value of a file, checked: one that can be asked for."""
+    key, printed, at = one_of("source", given.pop("source"), sources), given.pop("value"), given.get("at")
+    if not PRINTED.fullmatch(printed):
+        raise InputError(f"value must be a decimal string, got {told(printed)}")
+    value = PublishedValue(source=sources[key], printed=printed, **given)
     one_of("quantity", value.quantity, POINTS if at is None else LINES)
     parse_formula(value.conversion, "x")
     one_of("way of reading", value.read, READ)
-    if value.tolerance is not None and as_float("tolerance", value.tolerance) <= 0:
-        raise InputError(f"tolerance must be > 0, got {value.tolerance!r}")
+    if value.tolerance is not None:
+        positive("tolerance", value.tolerance)
     model, path = value.build()
-    known = {model.control: model, **model.scalings()}
-    one_of("coordinate", value.coordinate, [*known, path.strength, "overlap"])
+    scalings = {model.control: model, **model.scalings()}
+    strength = [path.strength] if at is not None or value.quantity == "tricritical" else []
+    one_of("coordinate", value.coordinate, [*(scalings if at is None else ()), *strength, "overlap"])
     if at is not None:
         if len(at) != 1:
-            raise InputError(f"at must name one control, got {at!r}")
+            raise InputError(f"at must name one control, got {told(at)}")
         ((name, control),) = at.items()
-        one_of("control", name, known)
-        as_float(name, control)
+        one_of("control", name, scalings)
+        if not isinstance(control, float | int) or isinstance(control, bool):
+            raise InputError(f"{name} must be a number, got {told(control)}")
+        model.convert(control, name, model.control)
     return value
 
 
@@ -304,9 +343,9 @@ def printed_of(value: PublishedValue, ours: float, error: float) -> tuple[float,
     """
     convert = parse_formula(value.conversion, "x")
     if not ours > error:  # next to zero formulas may be infinite
-        raise NumericalError(f"{value.coordinate} = {ours:.3g} +- {error:.1g} cannot be told from 0")
+        raise NumericalError(f"{value.coordinate} = {ours:.3g} +- {error:.1g} cannot be told from 0", OTHER)
     with np.errstate(all="ignore"):
         low, middle, high = convert(np.array([ours - error, ours, ours + error])).tolist()
     if not math.isfinite(low + middle + high):
-        raise NumericalError(f"{value.conversion} is no number at {value.coordinate} = {ours:.6g}")
+        raise NumericalError(f"{value.conversion} is no number at {value.coordinate} = {ours:.6g}", OTHER)
     return middle, max(abs(high - middle), abs(middle - low)) + 4 * math.ulp(middle)

@@ -72,8 +72,8 @@ class Piece:
 
 def forget() -> None:
     """Forget what has been solved: the last bits depend on what was asked before, as tables grow with the questions."""
-    for cache in (special_points_of, solved, _mixture_table, _potts_table):
-        cache.cache_clear()
+    for known in (special_points_of, solved, _mixture_table, _potts_table):
+        known.cache_clear()
 
 
 def sweep(
