@@ -9,9 +9,9 @@ neither on the executor nor on interruptions.
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, as_completed
+from pickle import PicklingError
 from typing import Any, Protocol
 
 import numpy as np
@@ -26,7 +26,7 @@ EVERY = 10
 AGAIN, RESUME = "run them again, with a checkpoint that keeps those that are done", "run the same again to resume"
 STAY = "use threads, executor=None, or functions that a module defines by name"
 #: what is raised for something that cannot be sent to another process
-UNSENDABLE = (pickle.PicklingError, TypeError, AttributeError)
+UNSENDABLE = (PicklingError, TypeError, AttributeError)
 
 
 class Task(Protocol):
@@ -117,12 +117,7 @@ def run_tasks(
             report()
     results = [kept.results.get(n) for n in numbered]
     if failures:
-        n = min(failures)
-        found = f"{len(failures)} of {len(tasks)} tasks failed, the first, {n}: {_cause(failures[n])}"
-        advice = AGAIN if checkpoint is None else RESUME
-        if (hindrance := _hindrance(numbered[n], failures[n])) is not None:
-            found, advice = f"{len(failures)} of {len(tasks)} tasks cannot be sent to a process: {hindrance}", STAY
-        raise NumericalError(found, advice, partial=results)
+        raise _failure(numbered, failures, results, AGAIN if checkpoint is None else RESUME)
     return [r for r in results if r is not None]
 
 
@@ -137,7 +132,7 @@ def _run_elsewhere(
         except BrokenExecutor as broken:  # a worker was killed already
             failures[n] = broken
             continue
-        except (pickle.PicklingError, *FAULTS) as error:
+        except (PicklingError, *FAULTS) as error:
             for other in futures:
                 other.cancel()
             found = f"executor takes no tasks, its submit failed with {type(error).__name__}: {error}"
@@ -155,17 +150,26 @@ def _run_elsewhere(
             failures[futures[future]] = failure
 
 
-def _cause(error: BaseException) -> str:
-    """Return an error in words, by its name where it has none of its own."""
-    return str(error) or type(error).__name__
+def _failure(
+    tasks: Mapping[int, Task], failures: Mapping[int, BaseException], results: list[Result | None], advice: str
+) -> NumericalError:
+    """Return the error for tasks that have failed, with what to do."""
+    n = min(failures)
+    # some errors have no text but their name
+    found = f"tasks failed, the first, {n}: {str(failures[n]) or type(failures[n]).__name__}"
+    if (hindrance := _hindrance(tasks[n], failures[n])) is not None:
+        found, advice = f"tasks cannot be sent to a process: {hindrance}", STAY
+    return NumericalError(f"{len(failures)} of {len(tasks)} {found}", advice, partial=results)
 
 
 def _hindrance(task: Task, error: BaseException) -> str | None:
     """Return why a task cannot be sent to another process, if an error may come from that; None if it can."""
+    from multiprocessing.reduction import ForkingPickler  # by which processes send; nothing is read here
+
     if not isinstance(error, UNSENDABLE):
         return None
     try:
-        pickle.dumps(task)
+        ForkingPickler.dumps(task)
     except UNSENDABLE as hindrance:
         return str(hindrance)
     return None

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 #: of what a checkpoint holds
 FORMAT = 2
+#: version of the files themselves: those of version 1 have no checksum, and none is of a sweep
+OLDEST = 2
 #: pieces of work: many enough for all workers, few enough that sending and saving them takes no time
 PIECES = 64
 #: rows of one model that are a piece at least, as every piece solves its models anew
@@ -149,8 +151,7 @@ def sweep(
     parts = _pieces(family)
     tasks = [Piece(tuple(family.place(row, way) for row in part), wanted) for part in parts]
     problem = {} if checkpoint is None else _problem(family, way, wanted)
-    # a file of version 1 has no checksum; there is none of a sweep
-    results = run_tasks(tasks, 0, problem, executor, checkpoint, progress, kinds=(str,), oldest=2)
+    results = run_tasks(tasks, 0, problem, executor, checkpoint, progress, kinds=(str,), oldest=OLDEST)
     return Sweep.of(family, way, wanted, _answers(family, parts, tasks, results, checkpoint))
 
 
