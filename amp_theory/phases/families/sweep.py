@@ -16,7 +16,7 @@ import numpy as np
 
 from amp_theory.ingredients.paths.base import Path, as_path
 from amp_theory.ingredients.paths.named import Flow
-from amp_theory.ingredients.priors.density import Density
+from amp_theory.ingredients.priors.base import Prior
 from amp_theory.ingredients.priors.groups import _potts_table
 from amp_theory.ingredients.priors.named import _mixture_table
 from amp_theory.models.base import Model
@@ -83,14 +83,14 @@ class Piece:
 def forget(models: Iterable[Model] = ()) -> None:
     """Forget what has been solved: the last bits depend on what was asked before, as tables grow with the questions.
 
-    A density has a table of its own, which goes with its model.
+    A prior may have a table of its own, which goes with its model.
     """
     for known in (special_points_of, solved, _mixture_table, _potts_table):
         known.cache_clear()
     for model in models:
         for part in vars(model).values():
-            if isinstance(part, Density):
-                vars(part).pop("table", None)
+            if isinstance(part, Prior):
+                part._forget()
 
 
 def sweep(
