@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from amp_theory.interface.commands import LISTS, Result, _number, _outputs, _parameters, _path, _whole
-from amp_theory.tools.errors import InputError, MisplacedError, integer_between
+from amp_theory.interface.commands import LISTS, Result, _number, _outputs, _parameters, _path
+from amp_theory.tools.errors import InputError, MisplacedError, integer_between, unknown_name
 
 if TYPE_CHECKING:
     from amp_theory.models.base import Model
@@ -45,11 +46,12 @@ def run_sweep(options: argparse.Namespace) -> Result:
     always, path = _parameters(options.set), _path(options)
     wanted = check_quantities([name.strip() for part in options.quantity or ["thresholds"] for name in part.split(",")])
     name = canonical("model", options.model, MODELS)
-    over = _axes(options.over, always)
+    over = _axes(options.over, always, _integers(MODELS[name]))
     places = {"control", MODELS[name].control, "strength", path.strength}
     ours = with_our_names("axis", over, places)
     parameters = [n for n in over if ours[n] not in places]
     ours |= with_our_names("parameter", parameters, {*arguments(MODELS[name]), *_of_parts()})
+    _check_parameters({n: ours[n] for n in parameters}, MODELS[name], places)
     maker = _Maker(name, always, [ours[n] for n in parameters])
     files = _outputs(options, (".csv", ".json"))
     number = integer_between("--workers", options.workers, 1, 1024)
@@ -67,6 +69,24 @@ def run_sweep(options: argparse.Namespace) -> Result:
     return data, "\n".join([found.report(), *(f"written: {file}" for file in files)])
 
 
+def _check_parameters(ours: Mapping[str, str], model: type[Model], places: set[str]) -> None:
+    """Raise an error for an axis that is no parameter of a model and its parts, with all names that there are."""
+    from amp_theory.models.catalogue import PARTS, arguments
+    from amp_theory.models.synonyms import meanings
+
+    own = arguments(model)
+    allowed = {*own, *PARTS, *(_of_parts() if PARTS.keys() & own else ())}
+    for given, name in ours.items():
+        if name not in allowed:
+            known = {*own, *places}
+            raise unknown_name("axis", given, known, next((w for w in meanings(given, True) if w in known), None))
+
+
+def _integers(model: type[Model]) -> set[str]:
+    """Return the names of a model's parameters that are integers."""
+    return {n for n, p in inspect.signature(model).parameters.items() if p.annotation == "int"}
+
+
 def _of_parts() -> set[str]:
     """Return the names of the parameters of all priors and channels."""
     from amp_theory.models.catalogue import PARTS, arguments
@@ -74,8 +94,8 @@ def _of_parts() -> set[str]:
     return {n for table in PARTS.values() for kind in table.values() for n in arguments(kind)}
 
 
-def _axes(items: Sequence[str], always: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Read the axes NAME=LO:HI:N and NAME=A,B,C."""
+def _axes(items: Sequence[str], always: Mapping[str, Any], integers: set[str]) -> dict[str, list[Any]]:
+    """Read the axes NAME=LO:HI:N and NAME=A,B,C; a range of one of these names must consist of integers."""
     result: dict[str, list[Any]] = {}
     for item in items:
         name, equals, text = (part.strip() for part in item.partition("="))
@@ -88,6 +108,8 @@ def _axes(items: Sequence[str], always: Mapping[str, Any]) -> dict[str, list[Any
         if name in LISTS:
             raise InputError(f"the parameter {name!r} is a list itself, over which there is no sweep here: use Python")
         result[name] = _range(name, text) if ":" in text else [_value(name, part) for part in text.split(",")]
+        if ":" in text and name in integers and not all(isinstance(v, int) for v in result[name]):
+            raise InputError(f"{name} must be an integer, and {text} is not of integers: choose N, or name them")
     return result
 
 
@@ -99,9 +121,9 @@ def _range(name: str, text: str) -> list[Any]:
     if len(parts) != 3:
         raise InputError(f"the range of {name} must be LO:HI:N, such as 0.02:0.2:50, got {text!r}")
     lo, hi = (_number(f"an end of the range of {name}", part) for part in parts[:2])
-    number = integer_between(f"N in the range of {name}, LO:HI:N,", _whole("over", parts[2]), 2, MOST_VALUES)
-    if lo == hi:
-        raise InputError(f"the range of {name} must have two different ends, got {text!r}")
+    number = integer_between(f"N in the range of {name}, LO:HI:N,", parts[2], 2, MOST_VALUES)
+    if lo == hi or not math.isfinite(hi - lo):
+        raise InputError(f"the range of {name} must have two different ends, a finite way apart, got {text!r}")
     values = np.linspace(lo, hi, number).tolist()
     return [int(v) for v in values] if all(v == int(v) for v in values) else values
 
@@ -113,7 +135,10 @@ def _value(name: str, text: str) -> Any:
         raise InputError(f"the values of {name} must be separated by single commas")
     for kind in (int, float):
         try:
-            return kind(text) if text.isascii() and "_" not in text else text
+            value = kind(text) if text.isascii() and "_" not in text else text
         except ValueError:
             continue
+        if value in (math.inf, -math.inf):
+            raise InputError(f"the values of {name} must be finite, at most about 1.8e308, got {text!r}")
+        return value
     return text

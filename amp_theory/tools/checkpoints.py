@@ -1,7 +1,7 @@
 """What a long run has found so far, in a file that survives a kill, is refused if damaged, and is shared by processes.
 
 A checkpoint holds the problem, the results of finished tasks and the state of the one that was interrupted.  Version 2
-carries a checksum of all of it; files of version 1, which have none, are read as well.
+carries a checksum of all of it; files of version 1, which have none, are read as well where a run allows that.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ DAMAGE = (ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError,
 class Checkpoint:
     """Results of finished tasks and the state of the current one, in memory and, if there is one, in a file.
 
-    Results hold items of these kinds.
+    Results hold items of these kinds; files are of version `oldest` at least.
 
     Raises
     ------
@@ -51,9 +51,10 @@ class Checkpoint:
     """
 
     def __init__(
-        self, file: str | os.PathLike[str] | None, problem: Mapping[str, Any], kinds: tuple[type, ...] = (int, float)
-    ) -> None:
-        self._kinds = kinds
+        self, file: str | os.PathLike[str] | None, problem: Mapping[str, Any], kinds: tuple[type, ...] = (int, float),
+        oldest: int = 1,
+    ) -> None:  # fmt: skip
+        self._kinds, self._oldest = kinds, oldest
         self.file = None if file is None else as_file(file)
         self.problem = json.loads(json.dumps(dict(problem)))
         self.results: dict[int, Result] = {}
@@ -97,7 +98,8 @@ class Checkpoint:
                 stored = str(data["checksum"]) if "checksum" in data.files else None
             header = json.loads(text)
             version = header.get("version") if isinstance(header, dict) else None
-            if not isinstance(header, dict) or header.get("format") != FORMAT or version not in (1, VERSION):
+            allowed = range(self._oldest, VERSION + 1)
+            if not isinstance(header, dict) or header.get("format") != FORMAT or version not in allowed:
                 raise FileError(f"{str(file)!r} is not a checkpoint of this version")
             if version != 1 and stored != _checksum(text, state):
                 raise ValueError("its checksum is not that of its content")

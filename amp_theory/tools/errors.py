@@ -266,6 +266,8 @@ def _numbers(value: Any) -> npt.NDArray[Any]:
 def as_array(name: str, value: Any, allowed: str) -> npt.NDArray[np.float64]:
     """Return `value` as an array of numbers, or raise an `InputError` that names it and what is `allowed`."""
     array = _numbers(value)
+    if _masked(value):
+        raise InputError(f"{name} must have no mask, got {told(value)}: give .compressed() or .filled(...) of it")
     if array.dtype.kind not in "iuf":  # the message of a long array takes long
         what = "real numbers" if array.dtype.kind == "c" and array.ndim else "a number"
         raise InputError(f"{name} must be {what}, {allowed}, got {told(value)}")

@@ -10,19 +10,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, as_completed
+from pickle import PicklingError
 from typing import Any, Protocol
 
 import numpy as np
 
 from amp_theory.tools.checkpoints import Checkpoint, Result, State
-from amp_theory.tools.errors import InputError, NumericalError, answer_of, told
+from amp_theory.tools.errors import FAULTS, InputError, NumericalError, answer_of, shown, told
 from amp_theory.tools.progress import stage
 
 #: steps of a task between two checkpoints
 EVERY = 10
 #: what to do after a failure
 AGAIN, RESUME = "run them again, with a checkpoint that keeps those that are done", "run the same again to resume"
+STAY = "use threads, executor=None, or functions that a module defines by name"
+#: what is raised for something that cannot be sent to another process
+UNSENDABLE = (PicklingError, TypeError, AttributeError)
 
 
 class Task(Protocol):
@@ -58,7 +62,7 @@ def run_task(task: Task, seed: int, number: int) -> Result:
 def run_tasks(
     tasks: Sequence[Task], seed: int, problem: Mapping[str, Any], executor: Executor | None = None,
     checkpoint: str | os.PathLike[str] | None = None, progress: Callable[[int, int], None] | None = None,
-    first: int = 0, kinds: tuple[type, ...] = (int, float),
+    first: int = 0, kinds: tuple[type, ...] = (int, float), oldest: int = 1,
 ) -> list[Result]:  # fmt: skip
     """Run all tasks and return their results in order.
 
@@ -66,8 +70,9 @@ def run_tasks(
     ----------
     tasks, seed
         The tasks and the master seed.
-    problem, kinds
+    problem, kinds, oldest
         Plain data that defines the problem; a checkpoint of a different one is refused.  Of what results hold lists.
+        The oldest version of checkpoints that is read.
     executor
         Any executor of the standard library's kind; None runs the tasks one after the other, here.
     checkpoint
@@ -81,6 +86,8 @@ def run_tasks(
 
     Raises
     ------
+    InputError
+        If the executor is none, or takes no tasks.
     FileError
         If the checkpoint is damaged or of another problem; the message says what differs.
     NumericalError
@@ -88,7 +95,7 @@ def run_tasks(
     """
     if executor is not None and not hasattr(executor, "submit"):
         raise InputError(f"executor must have a method submit like concurrent.futures.Executor, got {told(executor)}")
-    kept = Checkpoint(checkpoint, dict(problem) | {"seed": seed}, kinds)
+    kept = Checkpoint(checkpoint, dict(problem) | {"seed": seed}, kinds, oldest)
     numbered = {first + k: task for k, task in enumerate(tasks)}
     waiting = {n: task for n, task in numbered.items() if n not in kept.results}
 
@@ -110,9 +117,7 @@ def run_tasks(
             report()
     results = [kept.results.get(n) for n in numbered]
     if failures:
-        n, error = min(failures.items())
-        found = f"{len(failures)} of {len(tasks)} tasks failed, the first, {n}: {error}"
-        raise NumericalError(found, AGAIN if checkpoint is None else RESUME, partial=results)
+        raise _failure(numbered, failures, results, AGAIN if checkpoint is None else RESUME)
     return [r for r in results if r is not None]
 
 
@@ -123,15 +128,51 @@ def _run_elsewhere(
     futures: dict[Future[Result], int] = {}
     for n, task in tasks.items():
         try:
-            futures[executor.submit(run_task, task, seed, n)] = n
+            future: object = executor.submit(run_task, task, seed, n)
         except BrokenExecutor as broken:  # a worker was killed already
             failures[n] = broken
+            continue
+        except (PicklingError, *FAULTS) as error:
+            for other in futures:
+                other.cancel()
+            found = f"executor takes no tasks, its submit failed with {type(error).__name__}: {error}"
+            advice = "give one that is not shut down" if _hindrance(task, error) is None else STAY
+            raise InputError(f"{shown(found, 200)}: {advice}") from error
+        if not isinstance(future, Future):
+            kind = type(future).__name__
+            raise InputError(f"executor.submit must return a concurrent.futures.Future, got one of type {kind}")
+        futures[future] = n
     for future in as_completed(futures):
-        error = future.exception()
-        if error is None:
+        failure = CancelledError() if future.cancelled() else future.exception()
+        if failure is None:
             yield futures[future], future.result()
         else:
-            failures[futures[future]] = error
+            failures[futures[future]] = failure
+
+
+def _failure(
+    tasks: Mapping[int, Task], failures: Mapping[int, BaseException], results: list[Result | None], advice: str
+) -> NumericalError:
+    """Return the error for tasks that have failed, with what to do."""
+    n = min(failures)
+    # some errors have no text but their name
+    found = f"tasks failed, the first, {n}: {str(failures[n]) or type(failures[n]).__name__}"
+    if (hindrance := _hindrance(tasks[n], failures[n])) is not None:
+        found, advice = f"tasks cannot be sent to a process: {hindrance}", STAY
+    return NumericalError(f"{len(failures)} of {len(tasks)} {found}", advice, partial=results)
+
+
+def _hindrance(task: Task, error: BaseException) -> str | None:
+    """Return why a task cannot be sent to another process, if an error may come from that; None if it can."""
+    from multiprocessing.reduction import ForkingPickler  # by which processes send; nothing is read here
+
+    if not isinstance(error, UNSENDABLE):
+        return None
+    try:
+        ForkingPickler.dumps(task)
+    except UNSENDABLE as hindrance:
+        return str(hindrance)
+    return None
 
 
 def _run_here(tasks: Mapping[int, Task], seed: int, kept: Checkpoint) -> Iterator[tuple[int, Result]]:

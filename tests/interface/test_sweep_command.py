@@ -69,6 +69,8 @@ def test_axes_of_all_kinds(capsys):
     assert again == rows
     whole = json.loads(run(capsys, "ising-p-spin", "--over", "p=3:7:3", "--json", "--quantity", "dynamical")[1])
     assert whole["axes"] == {"p": [3, 5, 7]}
+    short = run(capsys, "ising-p-spin", "--over", "p=3:4:2e0", "--json", "--quantity", "dynamical")[1]
+    assert json.loads(short)["axes"] == {"p": [3, 4]}
     texts = json.loads(run(capsys, "spiked-matrix", "--over", "prior=rademacher,gaussian", "--json")[1])
     assert [row["prior"] for row in texts["rows"]] == ["rademacher", "gaussian"]
     # a parameter that is called like the control of another model
@@ -100,6 +102,10 @@ def test_failures_are_rows(capsys, tmp_path):
     assert float(table[0]["dynamical_temperature"]) > 0
     assert table[1]["dynamical_temperature"] == ""
     assert "p = 1: failed: p must be" in out
+    words = ["--over", "p=3", "--over", "T=0.7", "--over", "snr=0.1,1e13", "--quantity", "dynamical,region"]
+    out = run(capsys, "ising-p-spin", *words)[1]
+    assert "dynamical 0.68159804057" in out.splitlines()[-1]
+    assert "region failed: snr must be in [0, 1e+12)" in out.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +114,8 @@ def test_failures_are_rows(capsys, tmp_path):
         ("unknown quantity 'dynamic' (did you mean 'dynamical'?)", ["--over", "p=3", "--quantity", "dynamic"]),
         ("unknown quantity ''", ["--over", "p=3", "--quantity", "dynamical,"]),
         ("the quantity 'region' needs a control", ["--over", "p=3", "--quantity", "region"]),
-        ("unknown parameter 'rho'", ["--over", "p=3", "--over", "rho=1"]),
+        ("unknown axis 'rho'; known: control, p, snr, strength, temperature", ["--over", "p=3", "--over", "rho=1"]),
+        ("unknown axis 'beta' (did you mean 'temperature'?)", ["--over", "p=3", "--over", "beta=1"]),
         ("the axis 'p' is given twice", ["--over", "p=3", "--over", "p=4"]),
         ("the axis 'temperature' is given twice: 'T'", ["--over", "p=3", "--over", "T=1", "--over", "temperature=1"]),
         ("the control is given twice", ["--over", "p=3", "--over", "control=1", "--over", "temperature=1"]),
@@ -121,10 +128,13 @@ def test_failures_are_rows(capsys, tmp_path):
         ("must be LO:HI:N", ["--over", "p=1:2:3:4"]),
         ("an end of the range of p must be one number", ["--over", "p=a:b:c"]),
         ("an end of the range of p must be one number, finite, got 'nan'", ["--over", "p=nan:1:3"]),
-        ("must be an integer, got 'c'", ["--over", "p=1:2:c"]),
-        ("from 2 to 100000, got 0", ["--over", "p=1:2:0"]),
-        ("from 2 to 100000, got 100000000000", ["--over", "p=1:2:100000000000"]),
+        ("N in the range of p, LO:HI:N, must be an integer from 2 to 100000, got 'c'", ["--over", "p=1:2:c"]),
+        ("from 2 to 100000, got '0'", ["--over", "p=1:2:0"]),
+        ("from 2 to 100000, got '100000000000'", ["--over", "p=1:2:100000000000"]),
         ("must have two different ends", ["--over", "p=3:3:4"]),
+        ("a finite way apart, got '1e308:-1e308:3'", ["--over", "p=3", "--over", "T=1e308:-1e308:3"]),
+        ("the values of p must be finite, at most about 1.8e308, got '1e400'", ["--over", "p=1e400"]),
+        ("p must be an integer, and 3:5:4 is not of integers", ["--over", "p=3:5:4"]),
         ("separated by single commas", ["--over", "p=3,,4"]),
         ("--over needs NAME=LO:HI:N", ["--over", "p"]),
         ("--over needs NAME=LO:HI:N", ["--over", "p="]),

@@ -245,6 +245,13 @@ def test_arrays_broadcast():
     assert np.all(low <= high)
 
 
+def test_masks_are_refused_with_what_to_do():
+    controls = np.ma.array([0.66, 0.70], mask=[False, True])
+    with pytest.raises(at.InputError, match=r"temperature must have no mask, got .*: give \.compressed\(\) or"):
+        at.fixed_points(at.IsingPSpin(3), at.Flow(), controls, 0.1)
+    assert len(at.fixed_points(at.IsingPSpin(3), at.Flow(), controls.compressed(), 0.1)) == 1
+
+
 def test_regions_from_branches():
     """The region follows from the free entropies of the stable fixed points, wherever they are computed."""
     model, path = at.IsingPSpin(3), at.Flow()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+import itertools
 import json
 import multiprocessing
 import os
+import pickle
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -17,8 +20,8 @@ from hypothesis import strategies as st
 
 import amp_theory as at
 from amp_theory.phases.families.axes import family_of
-from amp_theory.phases.families.quantities import GROUPS, QUANTITIES
-from amp_theory.phases.families.sweep import LEAST_ROWS, PIECES, _pieces, forget
+from amp_theory.phases.families.quantities import GROUPS, QUANTITIES, Place
+from amp_theory.phases.families.sweep import LEAST_ROWS, PIECES, Piece, _pieces, _read, forget
 
 PATH = at.Flow()
 POINT = {"temperature": [0.6, 0.7, 0.8], "snr": [0.05, 0.12]}
@@ -150,6 +153,41 @@ def test_solvers_that_give_up_are_rows(monkeypatch):
     assert found.failures[1, 0].startswith("nothing was found")
 
 
+def test_every_failure_is_kept_beside_the_answers():
+    found = at.sweep(at.IsingPSpin(3), control=[0.7, -1], strength=[0.1, 1e13], quantities=["dynamical", "region",
+                     "first_order"])  # fmt: skip
+    strength, control = "snr must be in [0, 1e+12), got 1e+13", "temperature must be finite and > 0, got -1"
+    assert found.failed[0, 1] == {"region": strength}
+    assert set(found.failed[1, 1]) == {"region", "first_order"}
+    assert found.failures == {k: "; ".join(dict.fromkeys(v.values())) for k, v in found.failed.items()}
+    assert found.reason("region", 0, 1) == strength
+    assert found.reason("first_order", 1, 1) == control
+    assert found.reason("dynamical", 1, 1) is None
+    good, high, *_, both = found.report().splitlines()[1:]
+    assert "failed" not in good
+    assert high.count("failed") == 1
+    assert "dynamical 0.68159804" in high
+    assert f"region failed: {strength}" in high
+    assert f"first_order failed: {control}" in both
+    rows = found.to_dict()["rows"]
+    assert [row["failed"] for row in rows] == [found.failed.get(k, {}) for k in np.ndindex(2, 2)]
+
+
+def test_columns_depend_on_the_question_alone():
+    wanted = [*GROUPS, *QUANTITIES]
+    for path in (at.Flow(), at.Autoregressive()):
+        # where everything exists, where little does, and where rows fail
+        tables = [
+            at.sweep(at.IsingPSpin, p=[p], temperature=t, strength=s, path=path, quantities=wanted).table()
+            for p, t, s in ((3, 0.7, 0.1), (2, 3.0, 0.5), (3, -1, 0.1))
+        ]
+        assert len({table.names for table in tables}) == 1
+        for quantity in QUANTITIES:
+            assert f"reason_of_{quantity}" in tables[0].columns
+        own = path.strength
+        assert {"tricritical_overlap", f"tricritical_{own}", f"error_of_tricritical_{own}"} <= set(tables[1].columns)
+
+
 def test_a_mistake_ends_the_sweep():
     with pytest.raises(at.InputError, match="models with rho = 0.1 failed with ZeroDivisionError") as caught:
         at.sweep(lambda rho: 1 / 0, rho=[0.1], quantities="dynamical")
@@ -187,11 +225,34 @@ def call(models=at.IsingPSpin, quantities="dynamical", **more):
         ("a sweep has 1 to 100000 rows: the axis 'model' is empty", {"models": []}),
         ("path must be a path", {"path": "flow", "p": [3]}),
         ("executor must have a method submit", {"executor": 2, "p": [3]}),
+        ("1 to 100000 rows: the axis 'p' has more values", {"p": itertools.count(3)}),
+        ("1 to 100000 rows: models has more models", {"models": itertools.repeat(at.IsingPSpin(3))}),
+        ("'temperature' must be one flat list of numbers, got a list in it: .0.65, 0.66.", {"p": 3, "T": [[0.65, 0.66]]}),
+        (r"'T' must have one dimension, got an array of shape \(1, 2\)", {"p": 3, "T": np.array([[0.65, 0.66]])}),
+        (r"'p' must have one dimension, got an array of shape \(1, 2\)", {"p": np.array([[3, 4]])}),
     ],
 )  # fmt: skip
 def test_bad_questions(error, what):
     with pytest.raises(at.InputError, match=error):
         call(**what)
+
+
+@pytest.mark.parametrize("name", ["failure", "failed", "reasons", "reason_of_x", "error_of_p", "dynamical",
+                                  "dynamical_temperature"])  # fmt: skip
+def test_axes_cannot_have_the_names_of_answers(name):
+    made = []
+    parameters = inspect.Signature([inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY)])
+
+    def model(**_):
+        made.append(_)
+        return at.IsingPSpin(3)
+
+    model.__signature__ = parameters
+    with pytest.raises(at.InputError, match=f"no axis can be called '{name}'.*: rename the parameter"):
+        call(model, **{name: [1, 2]})
+    assert made == []
+    model.__signature__ = inspect.signature(lambda reason: None)
+    assert call(model, reason=[1, 2]).to_dict()["rows"][1]["reason"] == 2
 
 
 def test_coordinates_where_nothing_exists():
@@ -201,7 +262,6 @@ def test_coordinates_where_nothing_exists():
         "control",
         "temperature",
         "strength",
-        "snr",
         "overlap",
         "error_of_temperature",
         "error_of_control",
@@ -224,7 +284,8 @@ def test_bad_questions_to_the_answer():
     ):
         with pytest.raises(at.UnknownNameError):
             question()
-    for index in ((), (2,), (-1,), (0, 0), ("a",), (True,)):
+    assert found.reason("dynamical", np.int64(1)) is None
+    for index in ((), (2,), (-1,), (0, 0), ("a",), (True,), (np.True_,), (np.float64(1),)):
         with pytest.raises(at.InputError, match="index must be an integer for every axis"):
             found.reason("dynamical", *index)
 
@@ -295,16 +356,54 @@ def test_a_checkpoint_of_another_sweep_is_refused(tmp_path):
     assert file.read_bytes() == content
 
 
-def test_a_checkpoint_with_other_rows_is_refused(tmp_path):
-    from amp_theory.phases.families.sweep import _read
-
-    row = json.dumps({"found": {}, "reasons": {}, "failure": None})
-    assert _read({"rows": [row]}, 1, ["dynamical"], "file") == [json.loads(row)]
-    for rows in ([], [row, row], ["{"], ["[]"], ['{"found": {"x": 1}, "reasons": {}}'], ["1"]):
+def test_a_checkpoint_with_other_rows_is_refused():
+    wanted = ("dynamical", "region", "sampler_succeeds")
+    task = Piece((Place(at.IsingPSpin(3), PATH, 0.7, 0.1),), wanted)
+    good = task.result({})
+    (row,) = _read(good, task, "file")
+    assert list(row["found"]) == list(wanted)
+    point = row["found"]["dynamical"]
+    bad = [[], good["rows"] * 2, ["{"], ["[]"], ["1"], ['{"found": {"x": 1}, "reasons": {}}']]
+    bad += [[json.dumps(row | {part: 7})] for part in row]
+    for name, value in (
+        ("dynamical", "abc"), ("dynamical", 0.5), ("dynamical", {}), ("dynamical", point | {"temperature": "0.7"}),
+        ("dynamical", point | {"error": 1e-9}), ("dynamical", point | {"overlap": "much"}),
+        ("dynamical", point | {"error": {"temperature": "little"}}), ("region", 1), ("sampler_succeeds", 0.5), ("dynamic", point),
+    ):  # fmt: skip
+        bad.append([json.dumps(row | {"found": row["found"] | {name: value}})])
+    # a quantity that is left out, that is there twice, and whose reason is no text
+    bad.append([json.dumps(row | {"found": {n: v for n, v in row["found"].items() if n != "region"}})])
+    bad.append([json.dumps(row | {"failed": {"region": "why"}})])
+    bad.append([json.dumps({"found": {}, "reasons": dict.fromkeys(wanted, 7), "failed": {}})])
+    for rows in bad:
         with pytest.raises(at.FileError, match="'file' is damaged"):
-            _read({"rows": rows}, 1, ["dynamical"], "file")
+            _read({"rows": rows}, task, "file")
     with pytest.raises(at.FileError):
-        _read({}, 1, ["dynamical"], "file")
+        _read({}, task, "file")
+    # the negative controls: an infinite number, or error, is None
+    endless = row | {"found": row["found"] | {"dynamical": point | {"overlap": None, "error": {"temperature": None}}}}
+    assert _read({"rows": [json.dumps(endless)]}, task, "file") == [endless]
+    for rows in ({"reasons": dict.fromkeys(wanted, "why")}, {"failed": dict.fromkeys(wanted, "why")}):
+        assert _read({"rows": [json.dumps({"found": {}, "reasons": {}, "failed": {}} | rows)]}, task, "file")
+
+
+def test_a_checkpoint_without_checksum_is_refused(tmp_path):
+    file = tmp_path / "sweep.npz"
+    call(p=[3, 4], checkpoint=file)
+    with np.load(file) as stored:
+        header = json.loads(str(stored["header"]))
+    np.savez(file, header=np.array(json.dumps(header | {"version": 1})))
+    with pytest.raises(at.FileError, match="is not a checkpoint of this version"):
+        call(p=[3, 4], checkpoint=file)
+
+
+def test_a_checkpoint_of_another_version_is_refused(tmp_path, monkeypatch):
+    file = tmp_path / "sweep.npz"
+    call(p=[3, 4], checkpoint=file)
+    assert call(p=[3, 4], checkpoint=file).to_dict() == call(p=[3, 4]).to_dict()
+    monkeypatch.setattr(at, "__version__", "99.0")
+    with pytest.raises(at.FileError, match=r"amp_theory is '.*' there, '99.0' here"):
+        call(p=[3, 4], checkpoint=file)
 
 
 def test_functions_of_ones_own_have_no_checkpoint(tmp_path):
@@ -312,6 +411,72 @@ def test_functions_of_ones_own_have_no_checkpoint(tmp_path):
     with pytest.raises(at.InputError, match="a checkpoint cannot tell functions"):
         at.sweep([at.SpikedMatrix(prior)], quantities="dynamical", checkpoint=tmp_path / "a.npz")
     assert list(tmp_path.iterdir()) == []
+
+
+class Refusing:
+    """An executor whose `submit` does what it is told."""
+
+    def __init__(self, submit):
+        self.submit = submit
+
+
+def test_executors_that_take_nothing_are_bad_input():
+    def broken(*_):
+        raise ValueError("nobody works here")
+
+    shut = ThreadPoolExecutor(1)
+    shut.shutdown()
+    for executor, error in (
+        (shut, "executor takes no tasks.*cannot schedule new futures.*give one that is not shut down"),
+        (Refusing(broken), "executor takes no tasks, its submit failed with ValueError: nobody works here"),
+        (Refusing(lambda *_: 3), "executor.submit must return a concurrent.futures.Future, got one of type int"),
+    ):
+        with pytest.raises(at.InputError, match=error):
+            call(p=[3], executor=executor)
+
+
+def test_what_was_cancelled_has_failed():
+    def cancelled(*_):
+        future = Future()
+        future.cancel()
+        future.set_running_or_notify_cancel()
+        return future
+
+    with pytest.raises(at.NumericalError, match="1 of 1 tasks failed, the first, 0: CancelledError"):
+        call(p=[3], executor=Refusing(cancelled))
+
+
+def test_what_cannot_be_sent_says_so():
+    """As a pool of processes does it, without one: what cannot be pickled fails, in `submit` or in its future."""
+
+    def late(function, task, *rest):
+        future = Future()
+        try:
+            future.set_result(function(pickle.loads(pickle.dumps(task)), *rest))
+        except (pickle.PicklingError, AttributeError) as error:
+            future.set_exception(error)
+        return future
+
+    models = [at.IsingPSpin(3), at.SpikedMatrix(at.Density(lambda s: 0.5 + 0 * s, (-1, 1)))]
+    advice = "use threads, executor=None, or functions that a module defines by name"
+    with pytest.raises(at.NumericalError, match=f"1 of 2 tasks cannot be sent to a process: .*{advice}") as caught:
+        call(models, executor=Refusing(late))
+    assert [part is None for part in caught.value.partial] == [False, True]
+    with pytest.raises(at.InputError, match=advice):
+        call(models[1:], executor=Refusing(lambda *task: pickle.dumps(task)))
+    # the negative controls: the same executor with what can be sent, the same models with threads
+    assert call(p=[3], executor=Refusing(late)).to_dict() == call(p=[3]).to_dict()
+    with ThreadPoolExecutor(1) as executor:
+        assert call(models, executor=executor).failures == {}
+
+
+def test_a_density_does_not_remember_what_was_asked_before():
+    model = at.SpikedMatrix(at.Density(lambda s: 0.5 + 0 * s, (-1, 1)))
+    expected = call(model, "weak_recovery").to_dict()
+    at.fixed_points(model, PATH, 0.05, 0.3)
+    table = model.prior.table
+    assert call(model, "weak_recovery").to_dict() == expected
+    assert model.prior.table is not table
 
 
 @settings(deadline=None, max_examples=50)

@@ -111,6 +111,10 @@ class Prior(ABC):
     def table(self) -> Table:
         """Interpolated channel functions, for the solvers."""
 
+    def _forget(self) -> None:
+        """Forget a table of one's own, which grows with the questions; many are shared by equal priors."""
+        vars(self).pop("table", None)
+
     @abstractmethod
     def _channel(self, snr: Array) -> ChannelValues:
         """Evaluate the channel functions at x of shape (n,)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,9 +17,12 @@ from amp_theory.models.base import Model, as_model
 from amp_theory.models.synonyms import with_our_names
 from amp_theory.phases.families.quantities import FAILURES, Place
 from amp_theory.tools.errors import InputError, answer_of, as_float, as_list, told, unknown_name
+from amp_theory.tools.tables import ERROR
 
 #: rows of a sweep at most
 MOST_ROWS = 100_000
+#: what a row of an answer holds besides the axes and the quantities
+ANSWERS = ("reasons", "failed", "failure")
 Models = Model | Sequence[Model] | Callable[..., Model]
 
 
@@ -59,7 +62,7 @@ def family_of(models: Any, path: Path, given: Mapping[str, Any]) -> Family:
     many, fixed = _split(given)
     function, own = _maker(models)
     if own is None:  # a list of models is an axis of its own, the first
-        listed = [as_model(m) for m in as_list("models", models, "models")]
+        listed = [as_model(m) for m in _listed("models", models, "models")]
         many = {"model": [repr(m) for m in listed]} | many
     parameters = [name for name in given if name in (own or ())]
     size = math.prod(map(len, many.values()))
@@ -82,17 +85,40 @@ def family_of(models: Any, path: Path, given: Mapping[str, Any]) -> Family:
     return Family(many, fixed, made, _rows(many, fixed, list(makers), roles))
 
 
+def check_names(names: Iterable[str], quantities: Sequence[str]) -> None:
+    """Raise an `InputError` for the name of an axis that a column of the answer has, or may have."""
+    for name in names:
+        begins = (*(f"{quantity}_" for quantity in quantities), "reason_of_", ERROR)
+        if name in (*quantities, *ANSWERS) or name.startswith(begins):
+            raise InputError(f"no axis can be called {name!r}, as a column of the answer may be: rename the parameter")
+
+
+def _listed(name: str, values: Any, allowed: str) -> list[Any]:
+    """Return the items of a list, of one without end no more than show that it is too long."""
+    if isinstance(values, Iterable) and not isinstance(values, str | bytes | Mapping):
+        values = itertools.islice(values, MOST_ROWS + 1)
+    items = as_list(name, values, allowed)
+    if len(items) > MOST_ROWS:
+        raise InputError(f"a sweep has 1 to {MOST_ROWS} rows: {name} has more {allowed}")
+    return items
+
+
 def _split(given: Mapping[str, Any]) -> tuple[dict[str, list[Any]], dict[str, Any]]:
     """Return the axes with several values, and single values, which are fixed."""
     many, fixed = {}, {}
     for name, value in given.items():
         if isinstance(value, np.ndarray):
+            if value.ndim > 1:
+                raise InputError(
+                    f"the axis {name!r} must have one dimension, got an array of shape {value.shape}: give .ravel() of "
+                    "it, or .tolist() where every value is a list"
+                )
             value = value.tolist()
         if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
             fixed[name] = value.item() if isinstance(value, np.generic) else value
         else:
             many[name] = [
-                v.item() if isinstance(v, np.generic) else v for v in as_list(f"the axis {name!r}", value, "values")
+                v.item() if isinstance(v, np.generic) else v for v in _listed(f"the axis {name!r}", value, "values")
             ]
     return many, fixed
 
@@ -154,7 +180,11 @@ def _checked(name: str, values: Any, roles: Mapping[str, str]) -> Any:
     """Return the values of a control or a strength as numbers, others as they are."""
     if name not in roles:
         return values
-    return [as_float(name, v) for v in values] if isinstance(values, list) else as_float(name, values)
+    if not isinstance(values, list):
+        return as_float(name, values)
+    if nested := [v for v in values if isinstance(v, list | tuple | np.ndarray)]:
+        raise InputError(f"the axis {name!r} must be one flat list of numbers, got a list in it: {told(nested[0])}")
+    return [as_float(name, v) for v in values]
 
 
 def _rows(

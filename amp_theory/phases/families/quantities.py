@@ -12,9 +12,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
+from types import NoneType
 from typing import Any
 
 from amp_theory.ingredients.paths.base import Path
@@ -31,6 +32,10 @@ from amp_theory.tools.results import POINTS, Thresholds
 
 #: what makes a row a failed one instead of ending the sweep
 FAILURES = (InputError, NumericalError)
+#: the coordinates of points, and whether they have an error bound
+SPECIAL = {"control": True, "overlap": True}
+CUSP = {"control": True, "strength": True, "overlap": True}
+FIXED = {"overlap": True, "free_entropy": True, "mmse": False, "mutual_information": True, "signal": False}
 
 
 @dataclass(frozen=True)
@@ -53,12 +58,17 @@ class Answer:
 
 @dataclass(frozen=True)
 class Quantity:
-    """What must be known for it, which coordinate stands for all, and how it is picked from what is solved at once."""
+    """What must be known for it, how it is picked from what is solved at once, and what it is.
+
+    It is of a `kind`: a point has coordinates, each with an error bound or not, of which one, `main`, stands for all.
+    """
 
     needs: tuple[str, ...]
-    main: str | None
     solve: Callable[[Place], Any]
     pick: Callable[[Any, Place], Answer]
+    kind: type = dict
+    main: str | None = None
+    coordinates: Mapping[str, bool] = field(default_factory=dict)
 
 
 def _special(place: Place) -> Thresholds:
@@ -99,28 +109,30 @@ def _point(name: str) -> Quantity:
         point = special.points()[name]
         return Answer(None, special.reasons[name]) if point is None else Answer(point.to_dict())
 
-    return Quantity((), "control", _special, pick)
+    return Quantity((), _special, pick, main="control", coordinates=CUSP if name == "tricritical" else SPECIAL)
 
 
 def _line(name: str) -> Quantity:
     def pick(data: dict[str, Any], _: Place) -> Answer:
         return Answer(data[name][0]) if data[name] else Answer(None, data["reasons"][name])
 
-    return Quantity(("control",), "strength", _transitions, pick)
+    lower = {"lower_overlap": False} if name == "first_order" else {}
+    return Quantity(("control",), _transitions, pick, main="strength", coordinates=CUSP | lower)
 
 
-def _verdict(method: str, *needs: str) -> Quantity:
+def _verdict(method: str, kind: type, *needs: str) -> Quantity:
     def pick(diagram: Diagram, place: Place) -> Answer:
         control = _given(place.control)
         answer = getattr(diagram, method)(*(_given(getattr(place, name)) for name in needs))
         return Answer(answer, diagram.reason(control) if answer is None else None)
 
-    return Quantity(needs, None, _verdicts, pick)
+    return Quantity(needs, _verdicts, pick, kind)
 
 
 def _branch(name: str) -> Quantity:
     return Quantity(
-        ("control", "strength"), "overlap", _fixed, lambda found, _: Answer(getattr(found, name).to_dict())
+        ("control", "strength"), _fixed, lambda found, _: Answer(getattr(found, name).to_dict()), main="overlap",
+        coordinates=FIXED,
     )  # fmt: skip
 
 
@@ -128,15 +140,15 @@ def _overlap(function: Callable[..., Any]) -> Quantity:
     def solve(place: Place) -> float:
         return float(function(place.model, place.path, place.control, place.strength))
 
-    return Quantity(("control", "strength"), None, solve, lambda found, _: Answer(found))
+    return Quantity(("control", "strength"), solve, lambda found, _: Answer(found), float)
 
 
 QUANTITIES: dict[str, Quantity] = {
     **{name: _point(name) for name in POINTS},
     **{name: _line(name) for name in LINES},
-    "first_failure_strength": _verdict("first_failure_strength", "control"),
-    "sampler_succeeds": _verdict("sampler_succeeds", "control"),
-    "region": _verdict("region", "control", "strength"),
+    "first_failure_strength": _verdict("first_failure_strength", float, "control"),
+    "sampler_succeeds": _verdict("sampler_succeeds", bool, "control"),
+    "region": _verdict("region", str, "control", "strength"),
     **{name: _branch(name) for name in ("uninformed", "informed", "equilibrium")},
     "uninformed_overlap": _overlap(uninformed_overlap),
     "informed_overlap": _overlap(informed_overlap),
@@ -161,25 +173,58 @@ def check_quantities(names: Any) -> tuple[str, ...]:
 
 
 def answers_at(place: Place, quantities: Sequence[str]) -> dict[str, Any]:
-    """Return plain data: what was found, the reasons for what does not exist, and the first failure."""
+    """Return plain data: every quantity is among what was found, or has a reason or the message of its failure."""
     solved: dict[Any, Any] = {}
     found: dict[str, Any] = {}
     reasons: dict[str, str] = {}
-    failure: str | None = None
+    failed: dict[str, str] = {}
     for name in quantities:
         quantity = QUANTITIES[name]
         try:
-            if quantity.solve not in solved:
-                solved[quantity.solve] = None
-                solved[quantity.solve] = quantity.solve(place)
-            if solved[quantity.solve] is None:  # it has failed for another quantity
-                continue
-            answer = quantity.pick(solved[quantity.solve], place)
+            answer = quantity.pick(_solved_once(quantity, place, solved), place)
         except FAILURES as error:
-            failure = failure or str(error)
+            failed[name] = str(error)
             continue
         if answer.reason is None:
             found[name] = plain(answer.found)
         else:
             reasons[name] = answer.reason
-    return {"found": found, "reasons": reasons, "failure": failure}
+    return {"found": found, "reasons": reasons, "failed": failed}
+
+
+def _solved_once(quantity: Quantity, place: Place, solved: dict[Any, Any]) -> Any:
+    """Return what several quantities are picked from, or raise what the first of them has raised."""
+    if quantity.solve not in solved:
+        try:
+            solved[quantity.solve] = quantity.solve(place)
+        except FAILURES as error:
+            solved[quantity.solve] = error
+    if isinstance(solved[quantity.solve], FAILURES):
+        raise solved[quantity.solve]
+    return solved[quantity.solve]
+
+
+def is_answer(row: Any, place: Place, quantities: Sequence[str]) -> bool:
+    """Tell whether plain data are what `answers_at` returns."""
+    parts = [row.get(name) for name in ("found", "reasons", "failed")] if isinstance(row, dict) else []
+    if not parts or not all(isinstance(part, dict) for part in parts):
+        return False
+    found, reasons, failed = (dict(part) for part in parts if part is not None)
+    texts = [*reasons.values(), *failed.values()]
+    return (
+        sorted([*found, *reasons, *failed]) == sorted(quantities)
+        and all(isinstance(text, str) for text in texts)
+        and all(_is_found(value, QUANTITIES[name], place) for name, value in found.items())
+    )
+
+
+def _is_found(value: Any, quantity: Quantity, place: Place) -> bool:
+    """Tell whether a value is of the kind of a quantity: a point has its main number, others may be infinite: None."""
+    if quantity.main is None:
+        return type(value) in ((int, float, NoneType) if quantity.kind is float else (quantity.kind,))
+    if not isinstance(value, dict) or not isinstance(value.get("error"), dict):
+        return False
+    own = {"control": place.model.control, "strength": place.path.strength}
+    main, *others = (own.get(name, name) for name in (quantity.main, *quantity.coordinates))
+    rest = [*(value.get(name) for name in others), *value["error"].values()]
+    return type(value.get(main)) in (int, float) and all(type(x) in (int, float, NoneType) for x in rest)

@@ -46,8 +46,8 @@ class Sweep(Reported):
         their error bounds as its own `to_dict` gives them; None where there is none.
     reasons
         For every quantity an array of why it does not exist, None where it does.
-    failures
-        Messages by the index of the row.
+    failed
+        By the index of the row the messages by the quantities that have failed there.
 
     Examples
     --------
@@ -67,7 +67,7 @@ class Sweep(Reported):
     models: Objects
     found: dict[str, Objects]
     reasons: dict[str, Objects]
-    failures: dict[Index, str] = field(default_factory=dict)
+    failed: dict[Index, dict[str, str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, family: Family, path: Path, quantities: Sequence[str], answers: Sequence[Mapping[str, Any]]) -> Sweep:
@@ -78,7 +78,7 @@ class Sweep(Reported):
         family, path, quantities
             What was asked for.
         answers
-            Of every row what was found, the reasons, and the failure.
+            Of every row what was found, the reasons, and the messages of failures.
 
         Returns
         -------
@@ -100,8 +100,13 @@ class Sweep(Reported):
             quantities=tuple(quantities), models=array([made[number] for number, *_ in family.rows]),
             found={q: array([a.get("found", {}).get(q) for a in answers]) for q in quantities},
             reasons={q: array([a.get("reasons", {}).get(q) for a in answers]) for q in quantities},
-            failures={k: a["failure"] for k, a in zip(indices, answers, strict=True) if a.get("failure")},
+            failed={k: dict(a["failed"]) for k, a in zip(indices, answers, strict=True) if a["failed"]},
         )  # fmt: skip
+
+    @property
+    def failures(self) -> dict[Index, str]:
+        """The messages by the index of the row, several of one row in one text."""
+        return {index: "; ".join(dict.fromkeys(failed.values())) for index, failed in self.failed.items()}
 
     @property
     def shape(self) -> Index:
@@ -138,7 +143,7 @@ class Sweep(Reported):
         """
         items: list[Any] = self.found[one_of("quantity", quantity, self.quantities)].ravel().tolist()
         if coordinate is not None:
-            one_of(f"coordinate of {quantity}", coordinate, self._coordinates(quantity, items) or ["none"])
+            one_of(f"coordinate of {quantity}", coordinate, self._words(quantity, items) or ["none"])
         picked = [self._coordinate(quantity, coordinate, k) for k in range(len(items))]
         mask = np.array([x is None for x in picked]).reshape(self.shape)
         kinds = {type(x) for x in picked if x is not None}
@@ -146,15 +151,22 @@ class Sweep(Reported):
         array = np.array(filled, dtype=float if kinds <= {float, int} else None if kinds == {bool} else object)
         return np.ma.array(array.reshape(self.shape), mask=mask)
 
-    def _coordinates(self, quantity: str, items: Sequence[Any]) -> list[str]:
-        """Return the names of the coordinates of a point, of which some may be in no row; a bare value has none."""
+    def _words(self, quantity: str, items: Sequence[Any]) -> list[str]:
+        """Return the names of the coordinates of a point and those of their errors; a bare value has none."""
         if QUANTITIES[quantity].main is None:
             return []
-        known = dict.fromkeys(name for item in items if type(item) is dict for name in numbers_of(item))
+        known = [word.removeprefix(ERROR) for word in self._coordinates(quantity, items)]
+        return list(dict.fromkeys(ERROR * error + word for error in (0, 1) for word in ("control", "strength", *known)))
+
+    def _coordinates(self, quantity: str, items: Sequence[Any]) -> list[str]:
+        """Return the names of the numbers of points, the same whether there are any, and any that they have besides."""
         made: list[Model | None] = self.models.ravel().tolist()
-        controls = {m.control for m in made if m is not None}
-        words = ["control", "strength", *(known or (*sorted(controls), self.path.strength, "overlap"))]
-        return list(dict.fromkeys([*words, *(ERROR + word for word in words if not word.startswith(ERROR))]))
+        own = {"control": [m.control for m in made if m is not None], "strength": [self.path.strength]}
+        names: dict[str, None] = {}
+        for word, bounded in QUANTITIES[quantity].coordinates.items():
+            for name in own.get(word, [word]):
+                names |= dict.fromkeys([name, ERROR + name] if bounded else [name])
+        return list(names | dict.fromkeys(name for item in items if type(item) is dict for name in numbers_of(item)))
 
     def _coordinate(self, quantity: str, coordinate: str | None, row: int) -> Any:
         """Return a coordinate of what was found in a row, None where there is none."""
@@ -189,12 +201,12 @@ class Sweep(Reported):
         """
         reasons = self.reasons[one_of("quantity", quantity, self.quantities)]
         if len(index) != len(self.shape) or not all(
-            type(k) is int and 0 <= k < n for k, n in zip(index, self.shape, strict=True)
+            _whole(k) and 0 <= k < n for k, n in zip(index, self.shape, strict=True)
         ):
             raise InputError(f"index must be an integer for every axis, of lengths {self.shape}, got {told(index)}")
         if self.found[quantity][index] is not None:
             return None
-        reason: str | None = reasons[index] or self.failures.get(index)
+        reason: str | None = reasons[index] or self.failed.get(index, {}).get(quantity)
         return reason
 
     @property
@@ -217,13 +229,17 @@ class Sweep(Reported):
             parts = []
             for quantity, (values, errors) in shown.items():
                 value, error = values[index], errors[index]
-                if value is np.ma.masked:
+                message = self.failed.get(index, {}).get(quantity)
+                if message is not None:
+                    parts.append(f"{quantity} failed: {message}")
+                elif value is np.ma.masked:
                     parts.append(f"{quantity} none: {self.reason(quantity, *index)}")
                 else:
                     text = f"{value:.12g}" if isinstance(value, float) else str(value)
                     parts.append(f"{quantity} {text}" + ("" if error is np.ma.masked else f" +- {error:.1g}"))
-            if index in self.failures:
-                parts = [f"failed: {self.failures[index]}"]
+            failed = self.failed.get(index, {})
+            if len(failed) == len(parts) and len({*failed.values()}) == 1:
+                parts = [f"failed: {next(iter(failed.values()))}"]
             where = ", ".join(f"{name} = {told_short(value)}" for name, value in place.items())
             lines.append(f"  {where}: {'; '.join(parts)}")
         return "\n".join(lines)
@@ -243,25 +259,30 @@ class Sweep(Reported):
         for quantity in self.quantities:
             found: list[Any] = self.found[quantity].ravel().tolist()
             rows = [numbers_of(item) if type(item) is dict else {"": item} for item in found]
-            # a row without a point has a cell of nothing, no column
-            names = dict.fromkeys(name for row in rows for name in row if name or QUANTITIES[quantity].main is None)
-            for name in names:
+            for name in [""] if QUANTITIES[quantity].main is None else self._coordinates(quantity, found):
                 columns[_column(quantity, name)] = [row.get(name) for row in rows]
             columns[f"reason_of_{quantity}"] = list(self.reasons[quantity].flat)
-        columns["failure"] = [self.failures.get(index) for index, _ in self._rows()]
+        failures = self.failures
+        columns["failure"] = [failures.get(index) for index, _ in self._rows()]
         return ResultTable(self.title, columns)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data: axes, and for every row what was found, the reasons for what was not, and the failure."""
-        rows = []
+        """Return plain data: axes, and for every row what was found, why something was not, and what has failed."""
+        rows, failures = [], self.failures
         for index, place in self._rows():
             found = {quantity: self.found[quantity][index] for quantity in self.quantities}
             reasons = {q: self.reasons[q][index] for q in self.quantities if self.reasons[q][index] is not None}
-            rows.append({**place, **found, "reasons": reasons, "failure": self.failures.get(index)})
+            failed = {"failed": self.failed.get(index, {}), "failure": failures.get(index)}
+            rows.append({**place, **found, "reasons": reasons, **failed})
         return {
             "path": self.path.name, "fixed": plain(self.fixed), "axes": plain(self.axes),
             "quantities": list(self.quantities), "rows": plain(rows),
         }  # fmt: skip
+
+
+def _whole(value: Any) -> bool:
+    """Tell whether a value is an integer, Python's own or numpy's."""
+    return type(value) is int or isinstance(value, np.integer)
 
 
 def told_short(value: Any) -> str:

@@ -16,11 +16,19 @@ import numpy as np
 
 from amp_theory.ingredients.paths.base import Path, as_path
 from amp_theory.ingredients.paths.named import Flow
+from amp_theory.ingredients.priors.base import Prior
 from amp_theory.ingredients.priors.groups import _potts_table
 from amp_theory.ingredients.priors.named import _mixture_table
 from amp_theory.models.base import Model
-from amp_theory.phases.families.axes import Family, Models, family_of
-from amp_theory.phases.families.quantities import QUANTITIES, Place, answers_at, check_quantities, special_points_of
+from amp_theory.phases.families.axes import Family, Models, check_names, family_of
+from amp_theory.phases.families.quantities import (
+    QUANTITIES,
+    Place,
+    answers_at,
+    check_quantities,
+    is_answer,
+    special_points_of,
+)
 from amp_theory.phases.families.result import Sweep
 from amp_theory.phases.geometry.solved import solved
 from amp_theory.tools.checkpoints import Result, State
@@ -33,7 +41,9 @@ if TYPE_CHECKING:
     import os
 
 #: of what a checkpoint holds
-FORMAT = 1
+FORMAT = 2
+#: version of the files themselves: those of version 1 have no checksum, and none is of a sweep
+OLDEST = 2
 #: pieces of work: many enough for all workers, few enough that sending and saving them takes no time
 PIECES = 64
 #: rows of one model that are a piece at least, as every piece solves its models anew
@@ -65,15 +75,22 @@ class Piece:
     def result(self, state: State) -> Result:
         """Return the answers of all rows."""
         with TURN:
-            forget()
+            forget(place.model for place in self.places)
             rows = [json.dumps(answers_at(place, self.quantities), allow_nan=False) for place in self.places]
         return {"rows": rows}
 
 
-def forget() -> None:
-    """Forget what has been solved: the last bits depend on what was asked before, as tables grow with the questions."""
+def forget(models: Iterable[Model] = ()) -> None:
+    """Forget what has been solved: the last bits depend on what was asked before, as tables grow with the questions.
+
+    A prior may have a table of its own, which goes with its model.
+    """
     for known in (special_points_of, solved, _mixture_table, _potts_table):
         known.cache_clear()
+    for model in models:
+        for part in vars(model).values():
+            if isinstance(part, Prior):
+                part._forget()
 
 
 def sweep(
@@ -128,13 +145,14 @@ def sweep(
     way = Flow() if path is None else as_path(path)
     if checkpoint is not None:  # noticed before any work
         check_place(as_file(checkpoint))
+    check_names(axes, wanted)
     family = family_of(models, way, axes)
     _check_needs(wanted, family, way)
     parts = _pieces(family)
     tasks = [Piece(tuple(family.place(row, way) for row in part), wanted) for part in parts]
     problem = {} if checkpoint is None else _problem(family, way, wanted)
-    results = run_tasks(tasks, 0, problem, executor, checkpoint, progress, kinds=(str,))
-    return Sweep.of(family, way, wanted, _answers(family, parts, results, wanted, checkpoint))
+    results = run_tasks(tasks, 0, problem, executor, checkpoint, progress, kinds=(str,), oldest=OLDEST)
+    return Sweep.of(family, way, wanted, _answers(family, parts, tasks, results, checkpoint))
 
 
 def _check_needs(wanted: Sequence[str], family: Family, path: Path) -> None:
@@ -166,12 +184,14 @@ def _pieces(family: Family) -> list[list[int]]:
 
 
 def _problem(family: Family, path: Path, wanted: Sequence[str]) -> dict[str, Any]:
-    """Return plain data that tell one sweep from another."""
+    """Return plain data that tell one sweep from another, and its numbers from those of another version."""
+    from amp_theory import __version__
+
     texts = [m if isinstance(m, str) else repr(m) for m in (*family.models, path)]
     if any(ADDRESS.search(text) for text in texts):
         raise InputError("a checkpoint cannot tell functions of your own from others: no checkpoint for such models")
     return {
-        "question": "sweep", "pieces": FORMAT, "quantities": list(wanted), "path": texts[-1],
+        "question": "sweep", "amp_theory": __version__, "pieces": FORMAT, "quantities": list(wanted), "path": texts[-1],
         **{f"axis {name}": plain(values) for name, values in family.axes.items()}, "axes": list(family.axes),
         **{f"fixed {name}": plain(value) for name, value in family.fixed.items()},
         **{f"model {k}": text for k, text in enumerate(texts[:-1])},
@@ -179,28 +199,23 @@ def _problem(family: Family, path: Path, wanted: Sequence[str]) -> dict[str, Any
 
 
 def _answers(
-    family: Family, parts: Sequence[Sequence[int]], results: Sequence[Result], wanted: Sequence[str], checkpoint: Any
+    family: Family, parts: Sequence[Sequence[int]], tasks: Sequence[Piece], results: Sequence[Result], checkpoint: Any
 ) -> list[Any]:
     """Return the answers of all rows; one without a model has the reason for that."""
-    answers: list[Any] = [{"failure": family.models[number]} for number, *_ in family.rows]
-    for part, result in zip(parts, results, strict=True):
-        for row, answer in zip(part, _read(result, len(part), wanted, checkpoint), strict=True):
+    wanted = tasks[0].quantities
+    answers: list[Any] = [{"failed": dict.fromkeys(wanted, family.models[number])} for number, *_ in family.rows]
+    for part, task, result in zip(parts, tasks, results, strict=True):
+        for row, answer in zip(part, _read(result, task, checkpoint), strict=True):
             answers[row] = answer
     return answers
 
 
-def _read(result: Result, number: int, wanted: Iterable[str], checkpoint: Any) -> list[Any]:
+def _read(result: Result, task: Piece, checkpoint: Any) -> list[Any]:
     """Return the answers of the rows of a piece after checking that they are such."""
     try:
         rows = [json.loads(text) for text in result["rows"]]
-        if len(rows) != number or not all(_is_answer(row, set(wanted)) for row in rows):
+        if not all(is_answer(row, place, task.quantities) for row, place in zip(rows, task.places, strict=True)):
             raise ValueError("its rows are not those of this sweep")
     except (ValueError, KeyError, RecursionError) as error:
         raise FileError(f"the checkpoint {str(checkpoint)!r} is damaged: {error}") from error
     return rows
-
-
-def _is_answer(row: Any, wanted: set[str]) -> bool:
-    """Tell whether plain data are what `answers_at` returns."""
-    parts = [row.get("found"), row.get("reasons")] if isinstance(row, dict) else [None]
-    return all(isinstance(part, dict) and part.keys() <= wanted for part in parts)
