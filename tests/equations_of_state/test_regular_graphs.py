@@ -264,7 +264,7 @@ def watershed(d: int, k: int, path, strength: float, erased: bool) -> tuple[floa
         start = 0.5 * (low + high)
         law = np.full((1, len(w)), 1 - start) if erased else np.exp(-start * (1 + w**2) / 2)[None]
         last, q = 0.0, 0.5
-        for _, (full, _) in zip(range(100), evolution.iterate(side, float(d), law), strict=False):
+        for _, (full, _) in zip(range(60), evolution.iterate(side, float(d), law), strict=False):
             last, q = q, 1 - float((full @ evolution.grid.gap)[0])
             if 0.6 < q < 0.999:
                 rest = min(rest, (q, abs(q - last)), key=lambda pair: pair[1])
@@ -274,7 +274,7 @@ def watershed(d: int, k: int, path, strength: float, erased: bool) -> tuple[floa
     return rest
 
 
-@pytest.mark.parametrize(("d", "k"), [(5, 6), (3, 6), (4, 8)])
+@pytest.mark.parametrize(("d", "k"), [(5, 6), *(pytest.param(*c, marks=pytest.mark.slow) for c in ((3, 6), (4, 8)))])
 def test_unstable_fixed_points_without_side_information(d, k):
     """Parity checks have two at T = 0: erasures, the limit along paths that erase, and finite fields, that of others."""
     unstable = lambda path, s=0.0: at.fixed_points(code(k), path, d / k, s)[1]  # noqa: E731
