@@ -240,6 +240,77 @@ def test_fixed_points_without_side_information_are_as_sure_as_others():
         assert 0 < point.errors["overlap"] < 1e-7
 
 
+def erasures_at_zero(d: int, k: int) -> tuple[float, float]:
+    """Return overlap and free entropy of the unstable fixed point of erasures when nothing is revealed."""
+    poly = np.polynomial.Polynomial
+    check = 1 - poly([1, -1]) ** (k - 1)
+    roots = (poly([0, 1]) - check ** (d - 1)).roots()
+    (x,) = (r.real for r in roots if abs(r.imag) < 1e-12 and 1e-9 < r.real < 1 - 1e-9)
+    phi = d / k - 1 + check(x) ** d - d / k * (1 - (1 - x) ** k) + d * x * (1 - x) ** (k - 1)
+    return float(1 - check(x) ** d), float(phi * math.log(2))
+
+
+def watershed(d: int, k: int, path, strength: float, erased: bool) -> tuple[float, float]:
+    """Return overlap and step where plain density evolution lingers between its ends, begun at one overlap or another.
+
+    Starts are erasure or Gaussian channels, bisected so that messages neither die nor recover.
+    """
+    evolution = evolution_of(code(k))
+    w = evolution.grid.frequency
+    side = path.tilted_transform(w, path.internal(np.array([strength])))
+    low, high = (0.0, 1.0) if erased else (0.0, 32.0)
+    rest = (0.0, np.inf)
+    for _ in range(52):
+        start = 0.5 * (low + high)
+        law = np.full((1, len(w)), 1 - start) if erased else np.exp(-start * (1 + w**2) / 2)[None]
+        last, q = 0.0, 0.5
+        for _, (full, _) in zip(range(60), evolution.iterate(side, float(d), law), strict=False):
+            last, q = q, 1 - float((full @ evolution.grid.gap)[0])
+            if 0.6 < q < 0.999:
+                rest = min(rest, (q, abs(q - last)), key=lambda pair: pair[1])
+            else:
+                break
+        low, high = (start, high) if q < 0.6 else (low, start)
+    return rest
+
+
+@pytest.mark.parametrize(("d", "k"), [(5, 6), *(pytest.param(*c, marks=pytest.mark.slow) for c in ((3, 6), (4, 8)))])
+def test_unstable_fixed_points_without_side_information(d, k):
+    """Parity checks have two at T = 0: erasures, the limit along paths that erase, and finite fields, that of others."""
+    unstable = lambda path, s=0.0: at.fixed_points(code(k), path, d / k, s)[1]  # noqa: E731
+    erased, fields, flips = (unstable(path) for path in (ERASURES, FLOW, FLIPS))
+    overlap, phi = erasures_at_zero(d, k)
+    assert abs(erased.overlap - overlap) <= erased.errors["overlap"] < 1e-8
+    assert abs(erased.free_entropy - phi) <= erased.errors["free_entropy"] < 1e-7
+    for name in ("overlap", "free_entropy"):
+        assert abs(getattr(fields, name) - getattr(flips, name)) <= fields.errors[name] + flips.errors[name] < 1e-8
+    q, step = watershed(d, k, FLOW, 0.0, erased=False)
+    assert step < 1e-9
+    assert abs(fields.overlap - q) < 1e-8
+    assert fields.overlap > overlap + 1e-3
+    # begun from erasures the same iteration finds the other law
+    assert abs(watershed(d, k, FLOW, 0.0, erased=True)[0] - overlap) < 1e-8
+
+
+@pytest.mark.parametrize(("d", "k"), [(5, 6), (3, 6), (4, 8)])
+def test_unstable_fixed_points_move_with_the_strength(d, k):
+    """Down to zero strength, by d phi/d snr = q/2 at fixed points; and they are where density evolution parts."""
+    snr = np.array([0.0, 1e-6, 1e-3, 0.05, 0.1191, 0.2])
+    points = [at.fixed_points(code(k), FLOW, d / k, s)[1] for s in snr]
+    q, phi = (np.array([getattr(p, name) for p in points]) for name in ("overlap", "free_entropy"))
+    error = np.array([p.errors["free_entropy"] for p in points])
+    slack = error[1:] + error[:-1]
+    assert np.all(np.diff(q) < 0)
+    assert np.all(np.diff(phi) <= q[:-1] / 2 * np.diff(snr) + slack)
+    assert np.all(np.diff(phi) >= q[1:] / 2 * np.diff(snr) - slack)
+    assert np.max(error) < 1e-8
+    for point, strength in zip(points, snr, strict=True):
+        if strength in (0.05, 0.2):
+            # begun from erasures, which side information of another law makes finite fields
+            found, step = watershed(d, k, FLOW, strength, erased=True)
+            assert abs(point.overlap - found) < 10 * step + 1e-8
+
+
 def test_parity_checks_at_zero_temperature():
     found = at.thresholds(code(6), ERASURES)
     assert (found.dynamical.density, found.dynamical.overlap) == (0.5, 1.0)  # from three checks per bit on

@@ -84,6 +84,12 @@ class FixedDegree:
     prior: Prior
     degree: int
 
+    @property
+    def erased(self) -> bool:
+        """Whether the side information is an erasure channel."""
+        middle = strength_of(self.path, np.full(1, 0.5))
+        return bool(np.ptp(self.path.tilted_transform(self.evolution.grid.frequency, middle)) == 0)
+
     def solve(self, z: Array, diluted: bool = False, near: Array | None = None) -> Fixed:
         """Return the fixed points whose overlap is that of a Gaussian channel of snr z, as far as they converged.
 
@@ -134,14 +140,16 @@ class FixedDegree:
     def _start(self, z: Array, gap: Array) -> Array:
         """Return laws along an edge to start from, of a Gaussian or an erasure channel: what changes less.
 
-        Side information that is itself an erasure channel keeps messages closer to erasures.
+        Side information that is itself an erasure channel keeps messages closer to erasures.  Factors that keep
+        erasures would never leave them without side information, which are no limit of laws along other paths.
         """
         w, share = self.evolution.grid.frequency, (self.degree - 1) / self.degree
         gaussian = np.exp(-np.multiply.outer(share * z, (1 + w**2) / 2))
         erasure = np.repeat((gap**share)[:, None], len(w), axis=1)
-        middle = strength_of(self.path, np.full(1, 0.5))
-        if np.ptp(self.path.tilted_transform(w, middle)) == 0:
+        if self.erased:
             return erasure
+        if self.evolution.erasures:
+            return np.asarray(gaussian)
         change = []
         for law in (gaussian, erasure):
             loss, _ = self.evolution.factor_message(law)

@@ -2,13 +2,17 @@
 
 The overlap q is written as that of a Gaussian channel of snr z, q = M(z).  Density evolution at prescribed overlap
 (fixed_degree.py) gives the level of the strength at which it is a fixed point, or tells that factors must be left out
-even without side information: such overlaps are no fixed points at any strength.  Zero-strength fixed points, the same
-for all paths, separate the two kinds of intervals; in the first the level over z is tabulated in Chebyshev polynomials
-of log(1 + z/z0).
+even without side information: such overlaps are no fixed points at any strength.  Zero-strength fixed points separate
+the two kinds of intervals; in the first the level over z is tabulated in Chebyshev polynomials of log(1 + z/z0).
 
-Unstable fixed points at T = 0 (parity checks) and hardly any side information are unstable in all shapes of the law of
-messages, not only in the overlap; iterations at prescribed overlap do not find them.  From the last that are found to
-the zero-strength fixed point, which is known, a straight line stands for them, with the interval as their error.
+Without side information all paths have the same fixed points, but parity checks at T = 0 have unstable ones of two
+laws.  Messages that are erasures are unstable in all shapes of their law: any part of them that becomes a finite field
+grows at one rate, whatever the field.  So they are the limit of the unstable branch along paths that erase alone; along
+others this is a law of finite fields, at a larger overlap.
+
+Low temperatures, where messages are close to erasures, inherit the instability along paths that erase; iterations at
+prescribed overlap do not find such fixed points.  From the last that are found to the zero-strength fixed point, which
+is known, a straight line stands for them, with the interval as their error.
 """
 
 from __future__ import annotations
@@ -105,7 +109,7 @@ class Values:
 
 
 class ZeroStrength:
-    """The fixed points of one degree without side information, which no path changes."""
+    """The fixed points of one degree without side information, the limits along the path of `fine`."""
 
     def __init__(self, fine: FixedDegree, starts_allowed: bool) -> None:
         self.fine = fine
@@ -267,7 +271,10 @@ class IsothermTable:
         worst = np.max(misfit, axis=1)
         worst[LEVEL] += AMPLIFIED * max(float(np.max(fixed.residual)) for fixed in (fine, other))
         for end, at in ((lower, ends[0]), (upper, ends[1])):
-            resolution[LEVEL, np.abs(t - at) < NEAR * (ends[1] - ends[0])] += self._end_error(end)
+            if end in self.ends:
+                # the level is zero there, unless iterations at prescribed overlap find other laws
+                left = end * np.abs(curve(np.array([at]))[0][LEVEL, 0])
+                resolution[LEVEL, np.abs(t - at) < NEAR * (ends[1] - ends[0])] += self._end_error(end) + left
         return TableInterval(lower, upper, allowed, curve, resolution, t, worst)
 
     def _outline(self, lower: float, upper: float) -> TableInterval:
@@ -288,8 +295,8 @@ class IsothermTable:
         )
 
     def _end_error(self, end: float) -> float:
-        """Bound the error of a zero-strength fixed point, in the level; zero at other ends."""
-        return float(self.zero.end_errors[self.ends.index(end)]) if end in self.ends else 0.0
+        """Bound the error of a zero-strength fixed point, in the level."""
+        return float(self.zero.end_errors[self.ends.index(end)])
 
     def _functions(self, evolution: FixedDegree, t: Array, near: Array | None = None) -> tuple[Array, Fixed]:
         """Return the functions at table coordinates, shape (functions, n), and the fixed points."""

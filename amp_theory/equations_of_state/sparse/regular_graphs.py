@@ -25,7 +25,7 @@ from amp_theory.equations_of_state.sparse.isotherm_table import LARGEST, Isother
 from amp_theory.equations_of_state.sparse.poisson_graphs import COARSENING, SparseEquationOfState
 from amp_theory.equations_of_state.surface import Errors, Surface
 from amp_theory.ingredients.paths.base import Path
-from amp_theory.ingredients.paths.named import Autoregressive
+from amp_theory.ingredients.paths.named import Autoregressive, Flow
 from amp_theory.models.sparse import DEGREE_ROUNDING, SparseModel
 from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import InputError
@@ -42,15 +42,15 @@ ROUGHNESS = 30.0
 
 
 @lru_cache(maxsize=4096)
-def zero_strength(model: SparseModel, degree: int) -> ZeroStrength:
-    """Return the (cached) fixed points of a model at a degree without side information.
+def zero_strength(model: SparseModel, degree: int, erased: bool = True) -> ZeroStrength:
+    """Return the (cached) fixed points of a model at a degree without side information, the limits of others.
 
-    Erasures are the side information that is easiest on the solver.
+    Erasures are the side information that is easiest on the solver.  Factors that keep erasures have unstable fixed
+    points of two laws: of erasures, the limit along paths that erase, and of finite fields, that along all others.
     """
     starts_allowed = bool(degree / model.factor.k < model.weak_recovery)
-    return ZeroStrength(
-        FixedDegree(evolution_of(model), Autoregressive(), model.variable_prior, degree), starts_allowed
-    )
+    path: Path = Autoregressive() if erased else Flow()
+    return ZeroStrength(FixedDegree(evolution_of(model), path, model.variable_prior, degree), starts_allowed)
 
 
 @lru_cache(maxsize=1024)
@@ -60,7 +60,7 @@ def isotherm_table(model: SparseModel, path: Path, degree: int) -> IsothermTable
         FixedDegree(evolution_of(model, coarsening), path, model.variable_prior, degree)
         for coarsening in (1, COARSENING)
     )
-    return IsothermTable(fine, coarse, zero_strength(model, degree))
+    return IsothermTable(fine, coarse, zero_strength(model, degree, fine.erased or not fine.evolution.erasures))
 
 
 @dataclass(frozen=True)
