@@ -546,6 +546,39 @@ def test_bad_input(make, message):
         make()
 
 
+@pytest.mark.parametrize("density", [
+    lambda y, z: np.exp(-abs(y - z) / 0.3) / 0.6, lambda y, z: 1.0 * (abs(y - z) < 0.5),
+], ids=["laplace", "uniform"])  # fmt: skip
+def test_noise_whose_kinks_move_with_z_is_told_what_to_do(density):
+    with pytest.raises(InputError, match=r"that move with z.* cannot be: smooth them") as told:
+        Channel(density=density, support=(-np.inf, np.inf)).check(1.0)
+    assert len(str(told.value)) < 280
+
+    def smoothed(y, z):
+        return ndtr((0.5 - abs(y - z)) / 0.2) - ndtr((-0.5 - abs(y - z)) / 0.2)
+
+    Channel(density=smoothed, support=(-np.inf, np.inf)).check(1.0)
+
+
+def test_a_formula_that_loses_digits_is_told_and_a_better_one_served():
+    """Counts of rate e^(z/2) neither jump nor vanish; y log(rate) - rate - log(y!) cancels, a deviance does not."""
+
+    def cancelling(y, z):
+        return np.exp(y * z / 2 - np.exp(z / 2) - math.lgamma(y + 1))
+
+    def deviance(y, z):
+        u = z / 2 - np.log(y) if y else z / 2
+        series = sum(u**k / math.factorial(k) for k in range(2, 20))
+        excess = np.where(abs(u) < 0.5, series, np.expm1(u) - u)
+        at_mean = math.exp(y * math.log(y) - y - math.lgamma(y + 1)) if y else 1.0
+        return at_mean * np.exp(-y * excess) if y else np.exp(-np.exp(u))
+
+    with pytest.raises(InputError, match=r"of y = \d+ is not resolved near z = .*formula without large terms") as told:
+        Channel(range(60), cancelling).check(1.0)
+    assert len(str(told.value)) < 280
+    Channel(range(60), deviance).check(1.0)
+
+
 def test_units_of_z_do_not_matter():
     """z scaled by 3 with everything that has its units: A is the same, R scales."""
     for channel, scaled in (
