@@ -283,7 +283,6 @@ def test_landscape_is_padded():
     (at.GLM(at.GaussBernoulli(0.3), at.LinearChannel(0.0)), 0.3, 1e11, "no stable fixed point"),
     (at.XORSAT(3), 0.67, 1e11, "no uncertainty"),
     (at.XORSAT(3), 0.67, 1470, "no uncertainty"),
-    (at.Bicoloring(4), 4.0, 1e11, "no uncertainty"),
 ])  # fmt: skip
 def test_a_strength_that_leaves_less_than_doubles_tell_is_one_numerical_error(model, control, strength, message):
     for question in (at.fixed_points, at.uninformed_overlap, at.informed_overlap):
