@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scipy.special import expit, ndtr
 
 import amp_theory as at
+from amp_theory.ingredients.outputs import tabulated
 from amp_theory.ingredients.outputs.base import OutputCoupling
 from amp_theory.ingredients.outputs.door import door_response
 from amp_theory.ingredients.outputs.likelihood import Channel, _tabulated
@@ -544,6 +545,67 @@ def test_coupling(channel):
 def test_bad_input(make, message):
     with pytest.raises(InputError, match=message):
         make()
+
+
+@pytest.mark.parametrize("density", [
+    lambda y, z: np.exp(-abs(y - z) / 0.3) / 0.6, lambda y, z: 1.0 * (abs(y - z) < 0.5),
+], ids=["laplace", "uniform"])  # fmt: skip
+def test_noise_whose_kinks_move_with_z_is_told_what_to_do(density):
+    with pytest.raises(InputError, match=r"that move with z.* cannot be: smooth them") as told:
+        Channel(density=density, support=(-np.inf, np.inf)).check(1.0)
+    assert len(str(told.value)) < 280
+
+    def smoothed(y, z):
+        return ndtr((0.5 - abs(y - z)) / 0.2) - ndtr((-0.5 - abs(y - z)) / 0.2)
+
+    Channel(density=smoothed, support=(-np.inf, np.inf)).check(1.0)
+
+
+def test_a_formula_that_loses_digits_is_told_and_a_better_one_served():
+    """Counts of rate e^(z/2) neither jump nor vanish; y log(rate) - rate - log(y!) cancels, a deviance does not."""
+
+    def cancelling(y, z):
+        return np.exp(y * z / 2 - np.exp(z / 2) - math.lgamma(y + 1))
+
+    def deviance(y, z):
+        u = z / 2 - np.log(y) if y else z / 2
+        series = sum(u**k / math.factorial(k) for k in range(2, 20))
+        excess = np.where(abs(u) < 0.5, series, np.expm1(u) - u)
+        at_mean = math.exp(y * math.log(y) - y - math.lgamma(y + 1)) if y else 1.0
+        return at_mean * np.exp(-y * excess) if y else np.exp(-np.exp(u))
+
+    with pytest.raises(InputError, match=r"of y = \d+ is not resolved near z = .*formula without large terms") as told:
+        Channel(range(60), cancelling).check(1.0)
+    assert len(str(told.value)) < 280
+    Channel(range(60), deviance).check(1.0)
+
+
+def test_neighbouring_panels_share_their_work_and_errors_stay_true(monkeypatch):
+    """Noise of variance 0.1 + z^2: few covers of z, and responses within their errors of finer rules."""
+    noisy = Channel(
+        density=lambda y, z: np.exp(-((y - z) ** 2) / (0.2 + 2 * z * z)) / np.sqrt(2 * np.pi * (0.1 + z * z)),
+        support=(-np.inf, np.inf),
+    )
+    likelihood = _tabulated(noisy, 1.0)
+    covers = 0
+
+    def counted(*given, cover=tabulated.TabulatedLikelihood._cover):
+        nonlocal covers
+        covers += 1
+        return cover(*given)
+
+    monkeypatch.setattr(tabulated.TabulatedLikelihood, "_cover", counted)
+    gap = np.array([0.7, 0.1, 0.03, 1e-4])
+    values = likelihood.response(1 - gap, gap)
+    assert 0 < covers < 40
+    monkeypatch.setattr(tabulated, "TOLERANCE", tabulated.TOLERANCE / 1000)
+    monkeypatch.setattr(tabulated, "PIECE", tabulated.PIECE / 2)
+    monkeypatch.setattr(tabulated, "TOGETHER", 1.0)
+    finer = likelihood.response(1 - gap, gap)
+    size = np.stack([finer[0], finer[1], abs(finer[2]) + finer[1]])
+    assert np.all(abs(values - finer)[:3] <= (values[3] + finer[3]) * size)
+    assert not np.array_equal(values, finer)
+    assert values[3].max() < 1e-10
 
 
 def test_units_of_z_do_not_matter():

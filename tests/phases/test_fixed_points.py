@@ -284,6 +284,21 @@ def test_landscape_is_padded():
     assert np.isnan(view.overlap[1, 1])
 
 
+@pytest.mark.parametrize(("model", "control", "strength", "message"), [
+    # next to recovery the gap is that of R ~ 1/gap - 0.61 gap^-1/2, 4e-23
+    (at.GLM(at.Gaussian(), at.AbsChannel()), 1.0, 1e11, "no stable fixed point"),
+    (at.GLM(at.GaussBernoulli(0.3), at.LinearChannel(0.0)), 0.3, 1e11, "no stable fixed point"),
+    (at.XORSAT(3), 0.67, 1e11, "no uncertainty"),
+    (at.XORSAT(3), 0.67, 1470, "no uncertainty"),
+])  # fmt: skip
+def test_a_strength_that_leaves_less_than_doubles_tell_is_one_numerical_error(model, control, strength, message):
+    for question in (at.fixed_points, at.uninformed_overlap, at.informed_overlap):
+        with pytest.raises(at.NumericalError, match=message):
+            question(model, at.Flow(), control, strength)
+    (point,) = at.fixed_points(model, at.Flow(), control, 1000)
+    assert 0 < point.mmse < 1e-3
+
+
 @pytest.mark.parametrize(("control", "strength"), [(0, 0.1), (-1, 0.1), (np.nan, 0.1), (np.inf, 0.1), (0.7, -1),
                                                    (0.7, np.nan), (0.7, np.inf)])  # fmt: skip
 def test_bad_values(control, strength):

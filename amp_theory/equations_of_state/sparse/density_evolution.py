@@ -126,10 +126,18 @@ class DensityEvolution:
         iterated.
 
         x is the snr of the Gaussian channel, gap the 1 - overlap of both; mean degrees come with the laws.
+
+        Raises
+        ------
+        NumericalError
+            If the side information alone tells everything, in doubles.
         """
         w = self.grid.frequency
+        unknown = side @ self.grid.gap
+        if not np.all(np.minimum(gap, unknown) > 0):
+            raise NumericalError("the side information leaves no uncertainty that doubles tell", "lower the strength")
         gaussian = side * np.exp(-x[:, None] * (1 + w**2) / 2)
-        erasure = side * (gap / (side @ self.grid.gap))[:, None]
+        erasure = side * (gap / unknown)[:, None]
         degree = np.maximum(x, 0.01)
         laws, change = [], []
         for law in (gaussian, erasure):

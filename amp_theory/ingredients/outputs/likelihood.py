@@ -224,7 +224,7 @@ class Channel(OutputChannel):
         panels = _output_panels(mass, self.support)
         y, weight = panel_nodes(panels)
         if y.size > MOST_OUTCOMES:
-            raise InputError("the density is too rough or too narrow in y: name its kinks and jumps in `support`")
+            raise _too_rough_in_y(panels)
         return y.ravel(), np.concatenate([ones, weight.ravel()])
 
     def _tabulate(self, z: Array, importance: float) -> Array:
@@ -288,10 +288,14 @@ class Channel(OutputChannel):
 
         edges = np.unique(np.concatenate([np.arange(-FARTHEST, FARTHEST + 1, 2.0), breaks]))
         first = np.stack([edges[:-1], edges[1:]], axis=1)
-        failure = InputError(
-            "the likelihood is too rough or too sharp in z: name the places where it jumps, has a kink or "
-            f"vanishes in `breakpoints` (looked at |z| <= {FARTHEST * unit:.3g})"
-        )
+
+        def failure(z: float, k: int) -> InputError:
+            return InputError(
+                f"the likelihood of y = {[*self.outcomes, *y][k]:.4g} is not resolved near z = {unit * z:.4g}: if it "
+                "jumps, has a kink or vanishes there, name the place in `breakpoints`; if not, it is too sharp, or its "
+                "rounding errors are too large: take more noise, or a formula without large terms that cancel"
+            )
+
         panels = _resolve(law, first, weights, INTEGRABLE, 1.0, failure)
         smooth = _resolve(law, panels, weights, RESOLVED, 0.5, failure)
         z, measure = panel_nodes(panels)
@@ -310,17 +314,17 @@ class Channel(OutputChannel):
 
 def _resolve(
     law: Callable[[Array], Array], panels: Array, weights: Array, resolved: float, power: float,
-    failure: InputError,
+    failure: Callable[[float, int], InputError],
 ) -> Array:  # fmt: skip
-    """Halve panels of z until all likelihoods are resolved.
+    """Halve panels of z until all likelihoods are resolved; `failure` is asked about the worst place and output.
 
     Relative to largest^(1 - power) most^power, their maxima on a panel and altogether: 1 for integrals, 1/2 for
     derivatives, whose squares are divided by the likelihood.
     """
-    most = np.zeros(len(weights))
+    most, worst = np.zeros(len(weights)), (0.0, 0)
 
     def look(panels: Array) -> tuple[Bools]:
-        nonlocal most
+        nonlocal most, worst
         z = panel_nodes(panels)[0]
         values = law(z.ravel()).reshape(len(panels), z.shape[1], -1)
         largest = values.max(axis=1)
@@ -330,9 +334,12 @@ def _resolve(
         # a likelihood e^-E comes with a relative rounding error in proportion to E
         allowed = resolved * largest * (1 - np.log(np.clip(largest, NEGLIGIBLE, 1.0)))
         allowed = np.maximum(allowed, resolved * largest ** (1 - power) * most**power)
-        return ((matters & (last_coefficients(np.moveaxis(values, 1, -1)) > allowed)).any(axis=1),)
+        excess = np.where(matters, last_coefficients(np.moveaxis(values, 1, -1)) - allowed, 0.0)
+        panel, output = np.unravel_index(np.argmax(excess), excess.shape)
+        worst = float(panels[panel].mean()), int(output)
+        return (np.asarray((excess > 0).any(axis=1)),)
 
-    return refined(panels, look, DEPTH, lambda _: failure, MOST_PANELS)[0]
+    return refined(panels, look, DEPTH, lambda _: failure(*worst), MOST_PANELS)[0]
 
 
 @lru_cache(maxsize=16)
@@ -351,7 +358,8 @@ def _scaled_table(channel: Channel, second_moment: float) -> ScaledTable:
         values = likelihood.response(overlap, gap)
         if values[3].max() > ROUGHEST:
             raise InputError(
-                "the likelihood is too rough: name the places z where it jumps, has a kink or vanishes in `breakpoints`"
+                "the likelihood is too rough or too sharp in z: name the places where it jumps, has a kink or vanishes "
+                "in `breakpoints`; if there are none, take more noise"
             )
         return values
 
@@ -382,8 +390,16 @@ def _output_panels(mass: Callable[[Array], Array], support: tuple[float, ...]) -
         total = np.maximum(total, parts.sum(axis=0))
         return ((np.abs(mass(panels) - parts) > SETTLED * np.maximum(total, 1)).any(axis=1),)
 
-    too_rough = InputError("the density is too rough as a function of y: name its kinks and jumps in `support`")
-    return refined(first, look, DEPTH, lambda _: too_rough, MOST_PANELS)[0]
+    return refined(first, look, DEPTH, _too_rough_in_y, MOST_PANELS)[0]
+
+
+def _too_rough_in_y(panels: Array) -> InputError:
+    """Return the error for panels of y of which the narrowest is at a kink or jump, if there is one."""
+    y = float(panels[np.argmin(panels[:, 1] - panels[:, 0])].mean())
+    return InputError(
+        f"the density is too rough or too narrow in y, as near y = {y:.4g}: name its kinks and jumps in `support`; "
+        "those that move with z, as of uniform or Laplace noise, cannot be: smooth them a little, as by Gaussian noise"
+    )
 
 
 def _distinct(name: str, given: Sequence[float]) -> tuple[float, ...]:

@@ -37,12 +37,15 @@ PIECE, WIDEST = 3.0, 1.25
 SMOOTH = 19.0
 #: panels of z that a first panel of omega spans
 SPANNED = 4
-#: a kernel broader than this is never narrow enough for that, and so many panels of omega are worked on together
-BROAD, TOGETHER = 0.12, 4
+#: a kernel broader than this is never narrow enough for that
+BROAD = 0.12
+#: ranges of omega, in units of the kernel, that have one cover of z, and whose kernels are folded together
+COVERED, TOGETHER = 100.0, 6.0
 #: up to this overlap the Hermite series serves, and how many of its terms
 SERIES, TERMS = 0.02, 40
-#: the size of a panel's last Legendre coefficients, relative to R, R', R'', that is negligible; how often it is halved
-TOLERANCE, HALVINGS = np.array([1e-12, 1e-11, 1e-9]), 6
+#: the size of a panel's last Legendre coefficients, relative to R, R', R'', that is negligible, as their squares are;
+#: how much larger it may be for many smooth outcomes; how often a panel is halved
+TOLERANCE, MANY_SMOOTH, HALVINGS = np.array([1e-12, 1e-11, 1e-9]), 10.0, 6
 #: a Hermite coefficient that counts as none, a likelihood that does
 NO_COEFFICIENT, NOTHING = 1e-11, 1e-280
 #: how far likelihoods that mirror each other may differ, relative to their largest values
@@ -51,6 +54,8 @@ MIRRORED = 1e-14
 GRADED = 36
 #: numbers of a block of the kernel's matrix
 BLOCK = 4_000_000
+#: numbers of an array on which many operations follow, so that it stays in the processor's cache
+CACHED = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +157,9 @@ class TabulatedLikelihood:
         """Return R, R', R'' and their error from integrals over panels of omega, halved until they resolve."""
         panels = self._omega_panels(q, d)
         done, rough = np.zeros(4), np.zeros(3)
+        # rare outcomes of few, or beyond jumps, are finer than the sum over omega shows
+        many_smooth = len(self.weights) >= ORDER and not len(self.breakpoints)
+        tolerance = TOLERANCE * (MANY_SMOOTH if many_smooth else 1.0)
         for left in range(HALVINGS, -1, -1):
             omega, weight = panel_nodes(panels)
             measure = (1 + self.mirrored) * weight * np.exp(-omega * omega / (2 * q)) / math.sqrt(2 * math.pi * q)
@@ -161,7 +169,7 @@ class TabulatedLikelihood:
             tails = last_coefficients(np.moveaxis(terms[..., [0, 1, 3]] / weight[..., None], 1, -1))
             tails *= (panels[:, 1] - panels[:, 0])[:, None]
             scale = np.maximum(done + sums.sum(axis=0), NOTHING)[[0, 1, 3]]
-            bad = (tails > TOLERANCE * scale).any(axis=1) & (left > 0)
+            bad = (tails > tolerance * scale).any(axis=1) & (left > 0)
             done += sums[~bad].sum(axis=0)
             # a Gauss-Legendre rule errs like the square of the last coefficients
             rough += (tails[~bad] ** 2 / scale).sum(axis=0)
@@ -200,11 +208,11 @@ class TabulatedLikelihood:
         width = self._smooth_width(panels, root)
         smooth = (width > SMOOTH * root) & (root <= BROAD)
         rate[smooth] = SMOOTH / width[smooth]
-        for index in _pieces(np.flatnonzero(~smooth), TOGETHER if root > BROAD else 1):
-            lower, upper = float(panels[index, 0].min()), float(panels[index, 1].max())
-            near = self._cover(lower - REACH * root, upper + REACH * root, root)
-            terms = self._covered_terms(panel_nodes(panels[index])[0].ravel(), near, root)
-            result[index] = terms.reshape(-1, ORDER, 4)
+        sharp = np.flatnonzero(~smooth)
+        sharp = sharp[np.argsort(panels[sharp, 0])]
+        omega, together = panel_nodes(panels[sharp])[0].ravel(), max(CACHED // len(self.weights), 1)
+        parts = [self._covered_terms(omega[run], root) for run in _runs(omega, COVERED * root, together)]
+        result[sharp] = np.concatenate([np.empty((0, 4)), *parts]).reshape(-1, ORDER, 4)
         for index in _pieces(np.flatnonzero(smooth), max(BLOCK // (ORDER**2 * len(self.weights)), 1)):
             result[index] = self._smooth_terms(panels[index], width[index], root)
         return result, rate
@@ -233,39 +241,45 @@ class TabulatedLikelihood:
         """P at the nodes of the fine panels, shape (panels, ORDER, outcomes)."""
         return self.law(panel_nodes(self._fine)[0].ravel()).reshape(len(self._fine), ORDER, -1)
 
-    def _cover(self, lower: float, upper: float, root: float) -> _Cover:
-        """Return quadrature over [lower, upper]: on panels that are narrow enough, and on pieces of smooth ones."""
+    def _cover(self, lower: float, upper: float, root: float) -> tuple[Array, Array, Array]:
+        """Return nodes over [lower, upper], ascending, their weights and P there, on panels or pieces of smooth ones.
+
+        All are narrow enough for the kernel.
+        """
         meets = (self.panels[:, 1] > lower) & (self.panels[:, 0] < upper)
-        if len(self.weights) < ORDER:  # to ask a few likelihoods at every node is less work than to fold the pieces
+        if len(self.weights) < ORDER:  # to ask a few likelihoods at every node is less work than to interpolate
             clipped = np.clip(self.panels[meets], lower, upper)
-            number = np.maximum(np.ceil((clipped[:, 1] - clipped[:, 0]) / (PIECE * root)), 1).astype(int)
-            z, weight = (x.ravel() for x in panel_nodes(cut(clipped, number)))
-            return _Cover(z, weight, np.empty((0, ORDER, ORDER)), np.empty(0, dtype=int), self.law(z))
+            z, weight = (x.ravel() for x in panel_nodes(cut(clipped, _number(clipped, root))))
+            return z, weight, self.law(z)
         narrow = self.panels[:, 1] - self.panels[:, 0] <= PIECE * root
         direct = np.flatnonzero(meets & narrow)
-        z, weight = panel_nodes(self.panels[direct])
         inside = np.searchsorted(self.panels[:, 0], self._fine[:, 0], side="right") - 1
         which = np.flatnonzero((self._fine[:, 1] > lower) & (self._fine[:, 0] < upper) & ~narrow[inside])
         wide = self._fine[which]
         clipped = np.clip(wide, lower, upper)
-        number = np.maximum(np.ceil((clipped[:, 1] - clipped[:, 0]) / (PIECE * root)), 1).astype(int)
-        pieces, measure = panel_nodes(cut(clipped, number))
+        number = _number(clipped, root)
+        pieces = cut(clipped, number)
         start, width = (np.repeat(x, number)[:, None] for x in (wide[:, 0], wide[:, 1] - wide[:, 0]))
-        basis = legendre.legvander(2 * (pieces - start) / width - 1, ORDER - 1) @ ANALYSIS
-        values = np.concatenate([self._panel_values[direct], self._fine_values[which]]).reshape(-1, len(self.weights))
-        first = np.cumsum(number) - number
-        return _Cover(np.append(z, pieces), weight.ravel(), measure[..., None] * basis, first, values)
+        basis = legendre.legvander(2 * (panel_nodes(pieces)[0] - start) / width - 1, ORDER - 1) @ ANALYSIS
+        values = np.concatenate([self._panel_values[direct], basis @ self._fine_values[np.repeat(which, number)]])
+        every = np.concatenate([self.panels[direct], pieces])
+        order = np.argsort(every[:, 0])
+        z, weight = (x.ravel() for x in panel_nodes(every[order]))
+        return z, weight, values[order].reshape(-1, len(self.weights))
 
-    def _covered_terms(self, omega: Array, near: _Cover, root: float) -> Array:
-        """Return the integrands at omega of shape (n,) from a cover: shape (n, 4)."""
-        result = np.empty((len(omega), 4))
-        for index in _pieces(np.arange(len(omega)), max(BLOCK // (8 * (len(near.z) + len(self.weights))), 1)):
-            w = (near.z - omega[index, None]) / root
+    def _covered_terms(self, omega: Array, root: float) -> Array:
+        """Return the integrands at ascending omega of shape (n,) from one cover: shape (n, 4)."""
+        reach = REACH * root
+        z, weight, values = self._cover(omega[0] - reach, omega[-1] + reach, root)
+        moments = np.empty((4, len(omega), len(self.weights)))
+        for run in _runs(omega, TOGETHER * root, max(BLOCK // (8 * len(z)), 1)):
+            near = slice(*np.searchsorted(z, [omega[run][0] - reach, omega[run][-1] + reach]))
+            w = (z[near] - omega[run, None]) / root
             with np.errstate(under="ignore"):
-                kernel = np.exp(-w * w / 2) / (math.sqrt(2 * math.pi) * root)
-                moments = [near.integrals(kernel * hermite) / root**k for k, hermite in enumerate(_powers(w))]
-            result[index] = _contributions(_logarithmic(moments), self.weights)
-        return result
+                kernel = weight[near] / (math.sqrt(2 * math.pi) * root) * np.exp(-w * w / 2)
+                for k, hermite in enumerate(_powers(w)):
+                    np.matmul(kernel * hermite / root**k, values[near], out=moments[k, run])
+        return _contributions(_logarithmic(list(moments)), self.weights)
 
     def _smooth_terms(self, panels: Array, width: Array, root: float) -> Array:
         """Return the integrands at the panels' nodes from polynomials of degree ORDER - 1 through P around them."""
@@ -293,32 +307,6 @@ class TabulatedLikelihood:
         return np.asarray(width)
 
 
-@dataclass(frozen=True, eq=False)
-class _Cover:
-    """What integrates functions times P over panels: those that are nodes themselves, then those cut into pieces.
-
-    z of shape (n,) are the nodes; weight belongs to the first of them.  rule, shape (pieces, ORDER, ORDER), leads from
-    a function at the nodes of a piece to the weights of P at those of its panel, first counts the first piece of every
-    panel.  values are P at the panels' nodes.
-    """
-
-    z: Array
-    weight: Array
-    rule: Array
-    first: Index
-    values: Array
-
-    def integrals(self, function: Array) -> Array:
-        """Return the integrals of functions at the nodes, shape (n, nodes), times P: shape (n, outcomes)."""
-        number, direct = len(function), len(self.weight)
-        share = function[:, :direct] * self.weight
-        if len(self.rule):
-            pieces = function[:, direct:].reshape(number, -1, ORDER).transpose(1, 0, 2) @ self.rule
-            folded = np.add.reduceat(pieces, self.first, axis=0).transpose(1, 0, 2).reshape(number, -1)
-            share = np.concatenate([share, folded], axis=1)
-        return np.asarray(share @ self.values)
-
-
 def _smoothed_derivatives(ratio: Array, order: int) -> Array:
     """Return the weights of the values at NODES in E_w f^(order)(ratio w), f the polynomial through them.
 
@@ -331,6 +319,21 @@ def _smoothed_derivatives(ratio: Array, order: int) -> Array:
 
 def _pieces(index: Index, size: int) -> list[Index]:
     return [index[start : start + size] for start in range(0, len(index), size)]
+
+
+def _number(panels: Array, root: float) -> Index:
+    """Return into how many pieces panels are cut that are narrow enough for the kernel."""
+    return np.maximum(np.ceil((panels[:, 1] - panels[:, 0]) / (PIECE * root)), 1).astype(int)
+
+
+def _runs(x: Array, span: float, most: int) -> list[slice]:
+    """Cut ascending numbers into runs no longer than a span, of at most so many."""
+    runs, start = [], 0
+    while start < len(x):
+        end = min(max(int(np.searchsorted(x, x[start] + span)), start + 1), start + most)
+        runs.append(slice(start, end))
+        start = end
+    return runs
 
 
 def _powers(w: Array) -> list[Array]:
@@ -362,9 +365,11 @@ def _logarithmic(z: list[Array]) -> Logs:
 def _contributions(logs: Logs, weights: Array) -> Array:
     """Return the sums over outcomes of Z phi_1^2, Z phi_2^2, Z (phi_3^2 - 2 phi_2^3), Z (phi_3^2 + 2 |phi_2|^3)."""
     z, phi1, phi2, phi3 = logs
-    cube, square = 2 * phi2 * phi2 * phi2, phi3 * phi3
-    terms = (phi1 * phi1, phi2 * phi2, square - cube, square + np.abs(cube))
-    return np.stack([(z * term) @ weights for term in terms], axis=-1)
+    mass, square = z * weights, phi2 * phi2
+    cube = 2 * square * phi2
+    terms = (phi1 * phi1, square, phi3 * phi3, cube, np.abs(cube))
+    first, second, third, odd, size = (np.einsum("...y,...y->...", mass, term) for term in terms)
+    return np.stack([first, second, third - odd, third + size], axis=-1)
 
 
 def _with_error(sums: Array, rough: Array, other: float) -> Array:

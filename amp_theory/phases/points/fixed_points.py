@@ -25,7 +25,7 @@ from amp_theory.phases.geometry.geometry import Geometry, joined
 from amp_theory.phases.geometry.solved import SAFETY, check_pair, geometry_of
 from amp_theory.phases.points.thresholds import sharpener
 from amp_theory.tools.arrays import EPS, Array, Bools
-from amp_theory.tools.errors import InputError, told
+from amp_theory.tools.errors import InputError, NumericalError, told
 from amp_theory.tools.fixed_points import FixedPoint, FixedPoints, Kind
 
 if TYPE_CHECKING:
@@ -162,6 +162,9 @@ def stable_fixed_points(geo: Geometry, intensity: Array, strength: Array) -> Sta
     order = np.argsort(table[0], axis=1)
     overlap, phi, error = (np.take_along_axis(layer, order, axis=1) for layer in table)
     count = (~np.isnan(overlap)).sum(axis=1)
+    if not np.all(count):
+        # at a large strength and a critical control it is closer to q = rho than any coordinate that is searched
+        raise NumericalError("no stable fixed point is found between zero and full overlap")
     most = int(count.max(initial=1))
     return StableFixedPoints(overlap[:, :most], phi[:, :most], error[:, :most], count)
 
