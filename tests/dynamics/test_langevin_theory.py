@@ -155,6 +155,7 @@ def test_free_limit_and_short_times():
     assert float(result(0)) == 1
 
 
+@pytest.mark.slow
 def test_error_holds_against_many_nodes():
     """The error is no guess: it bounds the difference to a far finer solution, from truncation to rounding."""
     for epsilon, nodes in ((0.3, 8), (1e-2, 10), (1e-3, 12), (1e-4, 16), (1e-5, 16), (1e-6, 20), (1e-7, 16)):

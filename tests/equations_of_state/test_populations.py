@@ -201,6 +201,7 @@ def known_points(curve):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_curve_says_what_it_is_and_no_more(monkeypatch):
     """With a loop there are two points; without one nothing is said beyond these populations; a failure is no answer."""
     model, path = Coloring(4), at.Autoregressive()

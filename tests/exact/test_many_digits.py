@@ -157,6 +157,7 @@ def test_channels_agree_with_the_doubles(snr, case):
             assert abs(value - float(other)) <= 4 * float(doubles.relative_error) * abs(value)
 
 
+@pytest.mark.slow
 @given(snr=st.floats(0.1, 10))
 @settings(max_examples=10, deadline=None)
 def test_identities_to_all_digits(snr):
@@ -420,6 +421,7 @@ def test_bad_digits(digits):
             call()
 
 
+@pytest.mark.slow
 def test_fixed_points_with_digits():
     rough = at.fixed_points(at.IsingPSpin(3), at.Flow(), 0.70, 0.12)
     sharp = at.fixed_points(at.IsingPSpin(3), at.Flow(), 0.70, 0.12, digits=30)

@@ -59,6 +59,7 @@ def test_planted_weights_are_likelihood_ratios():
     assert model.energy_unit(0.3) == 1
 
 
+@pytest.mark.slow
 def test_planted_is_an_exact_sample():
     """Nishimori at size 8: E <s>.s* = E <s>.<s>, over instances."""
     for model, control in (*DENSE[:1], DENSE[3], (at.Bicoloring(3), 1.5), (at.XORSAT(3, temperature=0.5), 0.8)):

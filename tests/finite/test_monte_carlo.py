@@ -288,6 +288,7 @@ def test_swaps_are_accepted_as_often_as_theory_says():
     assert np.array_equal(run.energies[:, -1], run.chains.energy)
 
 
+@pytest.mark.slow
 def test_automatic_ladder():
     instance = draw_instance(at.IsingPSpin(3), 0.6, 60, seed=1)
     run = at.parallel_tempering(instance, 300, seed=1)

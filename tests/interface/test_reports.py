@@ -119,6 +119,7 @@ def run(capsys, *arguments):
     return code, out, err
 
 
+@pytest.mark.slow
 def test_digits_on_the_command_line(capsys):
     code, out, _ = run(capsys, "thresholds", "spherical-p-spin", "--set", "p=3", "--digits", "30", "--json")
     data = json.loads(out)

@@ -302,6 +302,7 @@ def test_verdicts_agree_with_the_diagrams(dense_models):
                 assert result[path.name].at(control).succeeds == diagram.sampler_succeeds(control)
 
 
+@pytest.mark.slow
 @given(st.floats(1e-3, 1e3))
 def test_every_control_has_one_verdict(control):
     for model in (at.IsingPSpin(3), at.SpikedMatrixTensor(3, 0.2), at.MixedPSpin("q/100 + q**3/2", at.Gaussian())):
