@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -313,7 +315,7 @@ def ising_entropy():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"legend": "belw"}, "legend must be True, False"), ({"legend": 3}, "got 3"), ({"title": 3}, "title must be"),
+        ({"legend": "belw"}, "legend must be True, False"), ({"legend": 3}, "got 3"), ({"legend": Decimal("sNaN")}, "legend must be"), ({"title": 3}, "title must be"),
         ({"annotate": "yes"}, "annotate must be True or False"), ({"style": "drk"}, "did you mean 'dark'"),
         ({"style": 3}, "mapping of overrides"), ({"style": {"hrd": "red"}}, "did you mean 'hard'"),
         ({"style": {"hard": "no colour"}}, "must be a colour"), ({"style": {"font": -1}}, "positive"),

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from amp_theory.tools.errors import InputError, integer_between, one_of, positive, told
 
 if TYPE_CHECKING:
@@ -134,7 +136,7 @@ def look(legend: Any, title: Any, annotate: Any, style: Any, axes: Axes | None) 
 
 
 def _is_flag(value: Any) -> bool:
-    return not getattr(value, "shape", ()) and not isinstance(value, str) and value in (True, False)
+    return isinstance(value, int | float | np.generic) and value in (True, False)
 
 
 def _check_formulas(title: str) -> None:
