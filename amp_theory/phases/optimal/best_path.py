@@ -191,7 +191,7 @@ def best_path(model: Model) -> BestPath:
 
     References
     ----------
-    arXiv:2404.15651 for the condition of spherical models, which `amp_theory.phases.optimal.least_slope` extends.
+    arXiv:2404.15651 for the condition of spherical models, which `least_slope` extends.
 
     Examples
     --------
