@@ -20,7 +20,7 @@ from amp_theory.interface.cli import main
 SOON = 3.0
 #: commands that take long, and say nothing, little or much of their progress
 LONG = {
-    "thresholds": ["thresholds", "xorsat", "--set", "k=4", "--set", "spacing=0.05"],
+    "thresholds": ["thresholds", "bicoloring", "--set", "k=5", "--set", "degrees=regular", "--path", "autoregressive"],
     "animate": ["animate", "ising-p-spin", "--set", "p=3", "--control", "0.7", "--frames", "150", "-o", "film.gif"],
     "simulate": ["simulate", "xorsat", "--set", "k=4", "--set", "temperature=0.5", "--control", "0.6", "--size", "200",
                  "--instances", "4", "--seed", "1", "--batch", "8", "--steps", "20", "--sweeps", "200", "--workers", "2"],
