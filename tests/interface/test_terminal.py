@@ -25,7 +25,7 @@ LONG = {
     "simulate": ["simulate", "xorsat", "--set", "k=4", "--set", "temperature=0.5", "--control", "0.6", "--size", "200",
                  "--instances", "4", "--seed", "1", "--batch", "8", "--steps", "20", "--sweeps", "200", "--workers", "2"],
 }  # fmt: skip
-COMPARE = ["compare", "xorsat", "--set", "k=3", "--set", "spacing=0.05"]
+COMPARE = ["compare", "bicoloring", "--set", "k=5", "--set", "degrees=regular"]
 QUICK = ["thresholds", "ising-p-spin", "--set", "p=3"]
 
 
