@@ -86,6 +86,7 @@ def test_exact_limits():
     assert all_but.overlap > 0.999
 
 
+@pytest.mark.slow
 def test_nishimori():
     """E eta_0 = E sum_s eta_s^2 at a fixed point."""
     model = Coloring(4, population=20_000, sweeps=40, runs=2)

@@ -186,7 +186,11 @@ CHECKS = {
 }
 
 
-@pytest.mark.parametrize("page", RUN)
+#: pages whose code takes many seconds
+LONG = ("docs/finite_instances.md", "docs/digits_and_proofs.md", "docs/command_line.md")
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, marks=pytest.mark.slow) if page in LONG else page for page in RUN])
 def test_code_runs_and_says_what_is_true(page, tmp_path):
     """All blocks of a page, in order, in an empty folder."""
     names = {}

@@ -61,6 +61,7 @@ def test_every_result_shows_itself():
         assert cells(result._repr_html_())
 
 
+@pytest.mark.slow
 def test_html_holds_the_numbers_and_reasons():
     special = at.thresholds(MODEL, PATH)
     found = cells(special._repr_html_())
@@ -87,6 +88,7 @@ def test_a_diagram_has_a_picture_in_notebooks():
     assert len(html) < 400_000
 
 
+@pytest.mark.slow
 def test_every_picture_comes_from_the_saved_diagram(tmp_path):
     diagram = at.phase_diagram(MODEL, PATH, points=20)
     diagram.save(tmp_path / "diagram.json")

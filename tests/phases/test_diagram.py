@@ -590,11 +590,12 @@ def test_range_beyond_every_line():
 
 JUMPING = [
     at.SpikedMatrix(at.SparseRademacher(0.08)), at.SpikedTensor(3, at.Discrete([3, -0.333], [0.1, 0.9])),
-    at.SpikedMatrixTensor(3, 0.5), at.MixedPSpin("q**2/8 + q**4/2", at.Gaussian()), at.Bicoloring(5),
+    at.SpikedMatrixTensor(3, 0.5), at.MixedPSpin("q**2/8 + q**4/2", at.Gaussian()),
+    pytest.param(at.Bicoloring(5), marks=pytest.mark.slow),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("model", JUMPING, ids=lambda model: model.name)
+@pytest.mark.parametrize("model", JUMPING, ids=lambda model: getattr(model, "name", None))
 @pytest.mark.parametrize("path", [at.Flow(), at.Autoregressive()], ids=["flow", "autoregressive"])
 def test_at_the_algorithmic_point_itself_the_path_fails_from_its_start(model, path):
     """There the uninformed branch has an end only, which no free entropy can tell from another branch."""

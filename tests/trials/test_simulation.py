@@ -368,6 +368,7 @@ def test_each_of_the_two_tests_counts():
 # --- simulations ---
 
 
+@pytest.mark.slow
 def test_judgement_of_good_and_bad_samplers():
     """At low density heat bath and flow are right; far below T_d few sweeps are not, and the two are told apart."""
     good = at.simulate(at.XORSAT(4, temperature=0.5), 0.6, 1000, 6, 1, steps=30, sweeps=60, batch=8)
