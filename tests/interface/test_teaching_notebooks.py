@@ -263,6 +263,7 @@ def test_empty_panels_and_false_claims_are_seen(tmp_path):
     assert sum("image/png" in o.get("data", {}) for c in cells for o in c.outputs) == 1
 
 
+@pytest.mark.slow
 def test_warnings_are_errors(tmp_path):
     nbclient = pytest.importorskip("nbclient")
     with pytest.raises(nbclient.exceptions.CellExecutionError, match="RuntimeWarning"):

@@ -344,6 +344,7 @@ def test_bad_targets():
         (at.RowOrthogonalSensing(at.SparseRademacher(0.1), 1e-3), 1.5),
     ],
 )
+@pytest.mark.slow
 def test_no_verdict_at_a_control_that_no_model_has(model, control):
     """Each question about one control refuses it in the same words."""
     result = at.compare_samplers(model)
