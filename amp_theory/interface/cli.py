@@ -324,7 +324,7 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
       _option("--target", "T", "planted or random instances"),
       _option("--margin", "E", "excess energy per variable that counts as a failure"),
       _option("--checkpoint", "FILE", "instances done are saved here, and resumed from here"))),
-    ("check", commands.run_check, "recompute published thresholds, and tell which agree to their printed digits",
+    ("check", commands.run_check, "recompute published thresholds, and tell which agree within their tolerance",
      "check ising-p-spin --set p=3",
      (_option("model", "MODEL", "model name (the whole catalogue)", nargs="?"),
       _option("--set", "NAME=VALUE", "a parameter; lists as a,b,c", action="append", default=[]),

@@ -190,6 +190,23 @@ def read_bytes(path: str | os.PathLike[str], largest: int = LARGEST) -> bytes:
         raise FileError(f"cannot read {str(path)!r}: {_why(error)}") from error
 
 
+def read_versioned(path: str | os.PathLike[str], form: str, newest: int, otherwise: str) -> dict[str, Any]:
+    """Return the object in a JSON file that tells its format and version.
+
+    Raises
+    ------
+    FileError
+        If it cannot be read, is of another format (`otherwise` says what it is not), or of a version not known here.
+    """
+    data = read_json(path)
+    if not isinstance(data, dict) or data.get("format") != form:
+        raise FileError(f"{str(path)!r} is {otherwise}")
+    version = data.get("version")
+    if type(version) is not int or not 1 <= version <= newest:
+        raise FileError(f"{str(path)!r} has version {version!r}; this amp_theory reads versions 1 to {newest}")
+    return data
+
+
 def read_json(path: str | os.PathLike[str]) -> Any:
     """Return the content of a JSON file.
 

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import csv
 import json
+from pathlib import Path as FilePath
 
 import pytest
+from matplotlib.figure import Figure
 
 import amp_theory as at
 from amp_theory.interface.studies.published import FIGURES, PAPER
-from amp_theory.interface.studies.reproduction import ENDINGS, comparison_table, compute, key_points
+from amp_theory.interface.studies.reproduction import (
+    ENDINGS,
+    comparison_table,
+    compute,
+    draw,
+    key_points,
+    published_places,
+)
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +104,28 @@ def test_nothing_is_written_when_a_file_exists(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(at.FileError, match="cannot make the folder"):
         at.reproduce(tmp_path / "file" / "figures")
+
+
+@pytest.mark.parametrize("figure", [FIGURES[0], FIGURES[5]], ids=lambda figure: figure.name)
+def test_what_is_published_is_drawn(figure, monkeypatch):
+    """On the axis, on the lines and at the end point: each within the grid of the paper of what we find."""
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: drawn.append(self))
+    diagram = compute(figure, 60)
+    places = published_places(figure, diagram)
+    draw(figure, diagram, FilePath("nowhere.png"))
+    (marks,) = [line for line in drawn[0].axes[0].get_lines() if line.get_gid() == "published"]
+    left, right = drawn[0].axes[0].get_xlim()
+    assert [tuple(p) for p in marks.get_xydata()] == [p for p in places if left <= p[0] <= right]
+    assert 0.0 in marks.get_ydata()
+    # an end point in the units of the figure, and a point of every spinodal
+    values = {v.quantity: v.value for v in figure.values if v.coordinate == diagram.path.strength}
+    assert values["tricritical"] in marks.get_ydata()
+    assert {v.value for v in figure.on_lines if v.coordinate == diagram.path.strength} <= {y for _, y in places}
+    assert {v.quantity for v in figure.on_lines} >= {"informed_spinodal", "uninformed_spinodal"}
+    for value in figure.on_lines:
+        ((name, control),) = value.at.items()
+        own = at.path_transitions(
+            diagram.model, diagram.path, float(diagram.model.convert(control, name, diagram.model.control))
+        )
+        assert own[value.quantity][0][value.coordinate] == pytest.approx(value.value, abs=2 * value.resolution)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from amp_theory.ingredients.paths.base import Path
-from amp_theory.interface.studies.literature import PublishedValue, printed_of, published_values
+from amp_theory.interface.studies.literature import PublishedValue, printed_of, published_values, scaled
 from amp_theory.models.base import Model
 from amp_theory.models.catalogue import MODELS, build_model
 from amp_theory.models.synonyms import canonical
@@ -318,13 +318,7 @@ def _compared(value: PublishedValue, model: Model, point: Located | MissingPoint
     """Return a value beside our point."""
     if isinstance(point, MissingPoint):
         return CheckedValue(value, None, None, point.reason)
-    if value.coordinate in point.coordinates:
-        ours, error = point[value.coordinate], point.errors[value.coordinate]
-    else:
-        ours = float(model.convert(np.array(point.control), model.control, value.coordinate))
-        _, power = model.scalings()[value.coordinate]
-        error = abs(power) * ours / point.control * point.error
     try:
-        return CheckedValue(value, *printed_of(value, ours, error))
+        return CheckedValue(value, *printed_of(value, *scaled(model, point, value.coordinate)))
     except NumericalError as failure:
         return CheckedValue(value, None, None, str(failure))

@@ -27,9 +27,9 @@ from amp_theory.models.catalogue import build_model, build_path
 from amp_theory.phases.diagram.lines import LINES
 from amp_theory.tools.errors import FileError, InputError, NumericalError, one_of, positive, told
 from amp_theory.tools.expressions import parse_formula
-from amp_theory.tools.files import read_json
+from amp_theory.tools.files import read_versioned
 from amp_theory.tools.reports import Reported
-from amp_theory.tools.results import POINTS, titled
+from amp_theory.tools.results import POINTS, Located, titled
 from amp_theory.tools.tables import ResultTable, of_rows
 
 FORMAT, VERSION = "amp_theory catalogue", 1
@@ -254,12 +254,7 @@ def _read(file: FilePath) -> tuple[PublishedValue, ...]:
 
 
 def _values(file: str | os.PathLike[str]) -> tuple[PublishedValue, ...]:
-    data = read_json(file)
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise FileError(f"{str(file)!r} is no catalogue of amp_theory")
-    version = data.get("version")
-    if type(version) is not int or not 1 <= version <= VERSION:
-        raise FileError(f"{str(file)!r} has version {version!r}; this amp_theory reads versions 1 to {VERSION}")
+    data = read_versioned(file, FORMAT, VERSION, "no catalogue of amp_theory")
     values, sources = data.get("values"), data.get("sources")
     if not isinstance(values, list) or not isinstance(sources, dict):
         raise FileError(f"{str(file)!r} is damaged: it needs a list of values, and sources by their keys")
@@ -315,6 +310,15 @@ def _value(given: dict[str, Any], sources: Mapping[str, PublishedSource]) -> Pub
             raise InputError(f"{name} must be a number, got {told(control)}")
         model.convert(control, name, model.control)
     return value
+
+
+def scaled(model: Model, point: Located, coordinate: str) -> tuple[float, float]:
+    """Return one of a point's coordinates, or its control in one of the model's scalings, and the error bound."""
+    if coordinate in point.coordinates:
+        return point[coordinate], point.errors[coordinate]
+    ours = float(model.convert(np.array(point.control), model.control, coordinate))
+    _, power = model.scalings()[coordinate]
+    return ours, abs(power) * ours / point.control * point.error
 
 
 def printed_of(value: PublishedValue, ours: float, error: float) -> tuple[float, float]:

@@ -41,14 +41,23 @@ class PublishedFigure:
 
         At zero strength paths are alike, and the paper prints most of these numbers once.
         """
-        model = build_model(self.model, self.parameters)
         own, flow = (
-            {(v.quantity, v.coordinate): v for v in published_values()
-             if v.source.key == PAPER and v.at is None and v.conversion == "x" and v.path == path
-             and v.build()[0] == model}
+            {(v.quantity, v.coordinate): v for v in self._of_paper(path) if v.at is None}
             for path in (self.path, "flow")
-        )  # fmt: skip
+        )
         return tuple(({key: v for key, v in flow.items() if key[0] != "tricritical"} | own).values())
+
+    @property
+    def on_lines(self) -> tuple[PublishedValue, ...]:
+        """What the paper's data have of the figure's lines, at single controls."""
+        return tuple(v for v in self._of_paper(self.path) if v.at is not None)
+
+    def _of_paper(self, path: str) -> list[PublishedValue]:
+        model = build_model(self.model, self.parameters)
+        return [
+            v for v in published_values()
+            if v.source.key == PAPER and v.conversion == "x" and v.path == path and v.build()[0] == model
+        ]  # fmt: skip
 
 
 _ISING = {"p": 3}

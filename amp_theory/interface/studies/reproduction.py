@@ -12,9 +12,9 @@ from typing import Any, overload
 import numpy as np
 
 from amp_theory.interface.studies.checking import CheckedValues
+from amp_theory.interface.studies.literature import scaled
 from amp_theory.interface.studies.published import FIGURES, PublishedFigure
 from amp_theory.interface.studies.registered import SAMPLING, STUDIES, file_names, run_study, study_name
-from amp_theory.interface.studies.study import scaled
 from amp_theory.models.catalogue import build_model, build_path
 from amp_theory.phases.diagram.compute import phase_diagram
 from amp_theory.phases.diagram.diagram import Diagram
@@ -230,6 +230,33 @@ def _sampling(files: Mapping[str, FilePath], progress: Callable[[str], None] | N
     return found
 
 
+def published_places(figure: PublishedFigure, diagram: Diagram) -> list[tuple[float, float]]:
+    """Return where the paper's numbers stand in its figure: on the horizontal axis in its scaling, and the strength.
+
+    A tricritical point of which one coordinate is published has the other one of ours.
+    """
+    model, strength = diagram.model, diagram.path.strength
+
+    def across(value: float, name: str) -> float:
+        return float(model.convert(np.array(value), name, figure.scaling))
+
+    places = [
+        (across(control, name), value.value)
+        for value in figure.on_lines for name, control in (value.at or {}).items() if value.coordinate == strength
+    ]  # fmt: skip
+    ends = {v.coordinate: v.value for v in figure.values if v.quantity == "tricritical"}
+    places += [
+        (across(v.value, v.coordinate), 0.0)
+        for v in figure.values if v.quantity != "tricritical" and v.coordinate in model.scalings()
+    ]  # fmt: skip
+    ours = diagram.thresholds.tricritical
+    if ends and ours is not None:
+        x = next((across(x, name) for name, x in ends.items() if name in model.scalings()), None)
+        own = across(ours.control, model.control)
+        places.append((own if x is None else x, ends.get(strength, ours[strength])))
+    return places
+
+
 def draw(figure: PublishedFigure, diagram: Diagram, *files: FilePath) -> None:
     """Draw a diagram with the axes and ranges of the paper's figure, its lines and points named."""
     from matplotlib.figure import Figure
@@ -242,6 +269,12 @@ def draw(figure: PublishedFigure, diagram: Diagram, *files: FilePath) -> None:
     plot_diagram(
         diagram, axes, scaling=figure.scaling, limit=figure.strengths[1], title=title, annotate=True, style="light"
     )
+    left, right = axes.get_xlim()
+    x, y = zip(*(place for place in published_places(figure, diagram) if left <= place[0] <= right), strict=True)
+    # whole where they stand on the axis, and above everything
+    axes.plot(x, y, "x", color="black", ms=6, mew=1.2, gid="published", clip_on=False, zorder=6)
+    axes.annotate("crosses: published", (1, 1), (-4, -4), "axes fraction", "offset points", ha="right", va="top",
+                  fontsize=7)  # fmt: skip
     for file in files:
         write(file, lambda stream, kind=file.suffix[1:]: canvas.savefig(stream, format=kind, dpi=180))  # type: ignore[misc]
 

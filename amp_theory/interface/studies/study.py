@@ -12,7 +12,7 @@ from scipy.optimize import brentq
 
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.ingredients.paths.named import Flow
-from amp_theory.interface.studies.literature import PublishedValue, printed_of
+from amp_theory.interface.studies.literature import PublishedValue, printed_of, scaled
 from amp_theory.models.base import Model
 from amp_theory.phases.diagram.styles import GREEN, RED, STYLES
 from amp_theory.phases.points.thresholds import thresholds
@@ -205,12 +205,3 @@ def our_number(value: PublishedValue) -> float:
         return printed_of(value, math.exp(logarithm), 0.0)[0] - value.value
 
     return math.exp(brentq(excess, *LOGARITHMS, xtol=1e-15))
-
-
-def scaled(model: Model, point: Located, coordinate: str) -> tuple[float, float]:
-    """Return one of a point's coordinates, or its control in one of the model's scalings, and the error bound."""
-    if coordinate in point.coordinates:
-        return point[coordinate], point.errors[coordinate]
-    ours = float(model.convert(np.array(point.control), model.control, coordinate))
-    _, power = model.scalings()[coordinate]
-    return ours, abs(power) * ours / point.control * point.error

@@ -17,7 +17,7 @@ from amp_theory.phases.diagram.diagram import FORMAT, VERSION, Diagram
 from amp_theory.phases.diagram.lines import LINES, Line
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import FileError, InputError, integer_between
-from amp_theory.tools.files import read_json, to_json
+from amp_theory.tools.files import read_versioned, to_json
 from amp_theory.tools.results import POINTS, Located, Status, Thresholds
 
 
@@ -47,12 +47,7 @@ def load(file: str | os.PathLike[str], model: Model | None = None, path: Path | 
     --------
     Diagram.save : Which writes it.
     """
-    data = read_json(file)
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise FileError(f"{str(file)!r} is not a diagram saved by amp_theory")
-    version = data.get("version")
-    if type(version) is not int or not 1 <= version <= VERSION:
-        raise FileError(f"{str(file)!r} has version {version!r}; this amp_theory reads versions 1 to {VERSION}")
+    data = read_versioned(file, FORMAT, VERSION, "not a diagram saved by amp_theory")
     try:
         return _diagram(data, _model(data, model), _path(data, path))
     except _MismatchError as error:
