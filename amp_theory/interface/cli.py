@@ -234,7 +234,11 @@ MODEL = (
     _option("model", "MODEL", "model name, see 'amp-theory models'"),
     _option("--set", "NAME=VALUE", "a parameter; lists as a,b,c", action="append", default=[]),
 )
-ON_PATH = (*MODEL, _option("--path", "PATH", "flow, autoregressive or uniform-diffusion", default="flow"))
+ON_PATH = (
+    *MODEL,
+    _option("--path", "PATH", "flow, autoregressive or uniform-diffusion", default="flow"),
+    _option("--order", "NAME", "which variables the autoregressive path reveals first: random, highest-degree, ..."),
+)
 CONTROL = _option("--control", "C", "the model's control: temperature, noise, ...", required=True)
 DIGITS = _option("--digits", "N", "significant digits, 1 to 50, as decimal strings")
 TARGET = _option("--target", "T", "whose verdicts: planted or random")

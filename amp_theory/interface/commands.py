@@ -86,7 +86,7 @@ def _instead(options: argparse.Namespace, quantity: str) -> str:
 def _path(options: argparse.Namespace) -> Path:
     from amp_theory.models.catalogue import build_path
 
-    return build_path(options.path, getattr(options, "schedule", None))
+    return build_path(options.path, getattr(options, "schedule", None), getattr(options, "order", None))
 
 
 def _scaling(model: Model, options: argparse.Namespace) -> str | None:

@@ -75,6 +75,8 @@ class Model(ABC):
     easier: ClassVar[Literal["up", "down"]] = "down"
     #: what is to be said about the values of the control that exist, if not all do
     control_note = ""
+    #: the orders of revealing whose theory there is
+    orders: ClassVar[tuple[str, ...]] = ("random",)
 
     @property
     @abstractmethod

@@ -40,7 +40,7 @@ from amp_theory.models.sparse import XORSAT, Bicoloring
 from amp_theory.models.spiked import SpikedMatrix, SpikedMatrixTensor, SpikedTensor
 from amp_theory.models.spin_glasses import IsingPSpin, MixedPSpin, SherringtonKirkpatrick, SphericalPSpin
 from amp_theory.models.synonyms import canonical, meanings, with_our_names
-from amp_theory.tools.errors import InputError, MisplacedError, unknown_name
+from amp_theory.tools.errors import InputError, MisplacedError, told, unknown_name
 
 MODELS: dict[str, type[Model]] = {
     m.name: m
@@ -170,8 +170,13 @@ def _misplaced(name: str, model: type[Model], own: Mapping[str, bool], known: Se
     return InputError(f"{error} (of the model {model.name})")
 
 
-def build_path(name: str, schedule: str | None = None) -> Path:
-    """Make a path from its name and, if given, its schedule's name; usual short forms of both are known.
+def build_path(name: str, schedule: str | None = None, order: str | None = None) -> Path:
+    """Make a path from its name and, if given, its schedule's and its order's; usual short forms of both are known.
+
+    Raises
+    ------
+    InputError
+        For an unknown name, or an order of a path that has none.
 
     Examples
     --------
@@ -179,9 +184,13 @@ def build_path(name: str, schedule: str | None = None) -> Path:
     Flow(schedule=TrigonometricInterpolant())
     """
     path = _lookup("path", name, PATHS)
-    if schedule is None:
-        result: Path = path()
-        return result
-    allowed = {n: s for n, s in SCHEDULES.items() if s in path.schedules}
-    result = path(schedule=_lookup(f"schedule of {path.name}", schedule, allowed)())
+    chosen: dict[str, Any] = {}
+    if schedule is not None:
+        allowed = {n: s for n, s in SCHEDULES.items() if s in path.schedules}
+        chosen["schedule"] = _lookup(f"schedule of {path.name}", schedule, allowed)()
+    if order is not None:
+        if "order" not in path.__dataclass_fields__:
+            raise InputError(f"the path {path.name} reveals no variables and has no order, got order = {told(order)}")
+        chosen["order"] = order
+    result: Path = path(**chosen)
     return result

@@ -110,6 +110,8 @@ class Path(ABC):
     #: whether the overlap depends on the coordinate alone
     explicit_folds: ClassVar[bool] = False
     schedule: Schedule
+    #: the order in which variables are revealed, where there is a choice
+    order: str = "random"
 
     def __post_init__(self) -> None:
         if not isinstance(self.schedule, self.schedules):

@@ -26,8 +26,10 @@ from amp_theory.ingredients.paths.side_information import SideInformation
 from amp_theory.ingredients.paths.uniform_channel import uniform_channel
 from amp_theory.ingredients.priors.base import Prior, check_prior
 from amp_theory.tools.arrays import EPS, Array
-from amp_theory.tools.errors import InputError
+from amp_theory.tools.errors import InputError, unknown_name
 
+#: orders of revealing: without looking, by the degree on a sparse graph, by what the denoiser knows already
+ORDERS = ("random", "highest-degree", "lowest-degree", "most-confident", "most-uncertain", "greedy-floor")
 #: snr at which nothing is left to learn about a spin: rho - G has underflowed, and what flips tell is constant
 SATURATED = 1e4
 
@@ -117,6 +119,14 @@ class Autoregressive(Path):
     ----------
     schedule
         FractionRevealed() (default) or MaskedDiffusion().
+    order
+        Which variables are revealed first: "random" (default); on sparse graphs "highest-degree" or "lowest-degree"; in
+        dense models of spins "most-confident", "most-uncertain" or "greedy-floor".
+
+    Raises
+    ------
+    InputError
+        If there is no such order, or the schedule is of another path.
 
     References
     ----------
@@ -131,12 +141,18 @@ class Autoregressive(Path):
     """
 
     schedule: Schedule = field(default_factory=FractionRevealed)
+    order: str = "random"
     name: ClassVar[str] = "autoregressive"
     strength: ClassVar[str] = "revealed"
     strength_symbol: ClassVar[str] = r"\theta"
     limit: ClassVar[float] = 1.0
     erases: ClassVar[bool] = True
     schedules: ClassVar[tuple[type[Schedule], ...]] = (FractionRevealed, MaskedDiffusion)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.order not in ORDERS:
+            raise unknown_name("order", self.order, ORDERS)
 
     def response(self, prior: Prior, coordinate: Array, strength: Array, with_energy: bool = True) -> Response:
         """Return G = (1 - theta) M(x) + theta rho, Psi = (1 - theta) psi(x) + theta rho x/2, z = x."""

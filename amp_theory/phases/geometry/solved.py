@@ -36,9 +36,13 @@ def geometry_of(model: Model, path: Path) -> Geometry:
 
 
 def check_pair(model: object, path: object) -> None:
-    """Raise an `InputError` unless given a model and a path, both hashable."""
-    as_model(model)
-    as_path(path)
+    """Raise an `InputError` unless given a model and a path, both hashable, and an order that the model knows."""
+    known, order = as_model(model).orders, as_path(path).order
+    if order not in known:
+        raise InputError(
+            f"order = {order!r} is not known for {model!r}, whose variables are revealed in these orders: "
+            f"{', '.join(known)}; orders by degree are of sparse graphs, those by confidence of dense models of spins"
+        )
     try:
         hash((model, path))
     except TypeError as error:
