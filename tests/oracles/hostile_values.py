@@ -250,6 +250,12 @@ def _theory(t: Things) -> Iterator[Call]:
                both | {"control": 0.7, "max_strength": None, "points": 5})  # fmt: skip
     yield Call("free_entropy_curve", at.free_entropy_curve, at_point | {"points": 5})
     yield Call("best_path", at.best_path, {"model": t.ising})
+    yield Call("sampling_error", at.sampling_error,
+               both | {"control": 0.7, "iterations": None, "steps": 3, "target": None})  # fmt: skip
+    yield Call("error_curve", at.error_curve, both | {"control_range": (0.6, 0.8), "points": 3, "target": None})
+    yield Call("leading_error", at.leading_error, both | {"number": 0})
+    yield Call("depth_for", at.depth_for, both | {"control": 1.0, "size": 50, "nats": 1.0, "target": None})
+    yield Call("optimal_schedule", at.optimal_schedule, both | {"control": 1.0, "steps": 3, "target": None})
     yield Call("marginal_lines", at.marginal_lines, {"model": t.ising, "points": 20})
     yield Call("compare_samplers", at.compare_samplers, {"model": t.ising, "target": None})
     yield Call("show_progress", progress_shown, {"name": "work", "stream": None})

@@ -28,7 +28,7 @@ exact.proofs
 phases.geometry
 phases.points
 phases.diagram phases.comparison
-phases.optimal
+phases.optimal phases.accuracy
 phases.rules phases.families
 trials
 interface
