@@ -18,7 +18,9 @@ from amp_theory.tools.errors import NumericalError
 
 #: relative and absolute accuracy asked for, first panels, and into how many parts they are cut, and how often at most
 ACCURACY, LEAST, PANELS, PARTS, CUTS = 1e-10, 1e-14, 6, 3, 24
-#: rounding of an integrand, in units of 1/F, by which the rounding of the equation of state moves a fixed point
+#: panels at once beyond which what is left is rounding, and counts as an error
+MOST = 120
+#: rounding of an integrand, in units of 1/F, by which that of the equation of state moves a fixed point
 ROUNDING = 64 * EPS
 
 #: nodes and weights of the Kronrod rule on (-1, 1), and of the Gauss rule on every second node (QUADPACK, qk15)
@@ -71,19 +73,23 @@ def integral(
     for _ in range(CUTS):
         half, middle = 0.5 * (right - left), 0.5 * (left + right)
         t = (middle[:, None] + half[:, None] * NODES).ravel()
-        s, slope = mapped(eos, stay, t)
+        s, speed = mapped(eos, stay, t)
         f = points_on(eos, stay.branch, intensity, s)
         values = integrand(f)
-        rounding = ROUNDING / f.fold * (np.abs(values) + np.minimum(f.overlap, f.gap) * (values != 0))
-        values, rounding = ((a * slope).reshape(len(left), -1) for a in (values, rounding))
+        slope = np.maximum(f.fold, EPS)
+        size = np.abs(values)
+        rounding = np.minimum(ROUNDING / slope * (size / slope + np.minimum(f.overlap, f.gap)), size)
+        values, rounding = ((a * speed).reshape(len(left), -1) for a in (values, rounding))
         fine, coarse, noise = half * (values @ KRONROD), half * (values[:, 1::2] @ GAUSS), half * (rounding @ KRONROD)
         gap = np.abs(fine - coarse)
         whole = abs(total + float(fine.sum()))
         bad = gap > np.maximum(np.maximum(accuracy * whole, LEAST) * (right - left), noise)
         if np.isfinite(resolved):
-            square = (f.gap**2 * slope).reshape(len(left), -1)
+            square = (f.gap**2 * speed).reshape(len(left), -1)
             most = max(most, float((half * (square @ KRONROD)).sum()))
             bad |= half * np.abs(square @ KRONROD - square[:, 1::2] @ GAUSS) > resolved * most
+        if bad.sum() > MOST:
+            bad[:] = False
         total += float(fine[~bad].sum())
         error += float((gap + noise)[~bad].sum())
         if not np.any(bad):

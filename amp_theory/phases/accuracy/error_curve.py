@@ -116,7 +116,7 @@ def error_curve(
     --------
     >>> from amp_theory import Flow, IsingPSpin
     >>> error_curve(IsingPSpin(p=3), Flow(), (0.70, 0.76), points=4).nats_per_variable.round(9).tolist()
-    [0.007902259, 0.002067575, 5.176e-06, 0.0]
+    [0.007902259, 0.002067575, 4.803e-06, 0.0]
     """
     check_pair(model, path)
     special = thresholds(model, path)

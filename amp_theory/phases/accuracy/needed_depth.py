@@ -122,7 +122,7 @@ def depth_for(
     >>> from amp_theory import Flow, IsingPSpin
     >>> found = depth_for(IsingPSpin(p=3), Flow(), temperature=1.0, size=1000, nats=1.0)
     >>> found.iterations, round(found.total, 6)
-    (7, 0.774178)
+    (7, 0.838673)
     """
     check_pair(model, path)
     value = as_float(model.control, at_control(model, control, named))

@@ -132,7 +132,7 @@ def optimal_schedule(
     >>> from amp_theory import Autoregressive, IsingPSpin
     >>> found = optimal_schedule(IsingPSpin(p=3), Autoregressive(), temperature=1.0, steps=4)
     >>> [round(s, 4) for s in found.strength], round(found.nats_per_variable, 6), round(found.equal_steps, 6)
-    ([0.0, 0.2828, 0.5034, 0.7358], 0.047309, 0.052702)
+    ([0.0, 0.3037, 0.4658, 0.6896], 0.047132, 0.05324)
     """
     check_pair(model, path)
     value = as_float(model.control, at_control(model, control, named))

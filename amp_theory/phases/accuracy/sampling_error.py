@@ -30,7 +30,6 @@ from amp_theory.phases.accuracy.schedule import best_strengths, equal_parts
 from amp_theory.phases.comparison import Certainty
 from amp_theory.phases.geometry.solved import check_pair
 from amp_theory.phases.points.fixed_points import of_each
-from amp_theory.tools.arrays import EPS
 from amp_theory.tools.errors import InputError, as_float, integer_between
 from amp_theory.tools.reports import Reported, plain
 from amp_theory.tools.results import titled
@@ -100,20 +99,18 @@ class SamplingError(Reported):
         where = titled(self.model, self.parameters, self.path)
         return f"{where}, {self.control_name} = {self.control:g}, {self.target} measure"
 
-    def revealed_at_once(self, nats: float, size: int | None = None) -> float:
-        """Return how many variables each of equally many steps may reveal for a total of so many nats.
+    def revealed_at_once(self, nats: float) -> float:
+        """Return how many variables a step may reveal, on average, for a total of so many nats.
 
         Parameters
         ----------
         nats
             What all steps together may lose, > 0, beyond what infinitely many do.
-        size
-            The number of variables, for a path that reveals none: it is divided by the number of steps.
 
         Returns
         -------
         float
-            N/K = nats/C, at most `size`; it does not depend on the size.
+            N/K = nats/C, whatever the size N.
 
         Raises
         ------
@@ -132,8 +129,7 @@ class SamplingError(Reported):
             raise InputError(f"nats must be > 0, got {allowed:g}")
         if self.step_constant is None or not np.isfinite(self.step_constant):
             raise InputError(self.reasons.get("step_constant", "the step constant is asked for with steps=..."))
-        most = np.inf if size is None else integer_between("size", size, 1, 10**15)
-        return float(min(allowed / self.step_constant, most))
+        return allowed / self.step_constant
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data in the layout of the command line's JSON."""
@@ -253,16 +249,15 @@ def _error_at(
         names = ["nats_per_variable", "visible_size", *([] if steps is None else ["step_constant"])]
         return replace(nothing, reasons=dict.fromkeys(names, reason))
     nats, bound = met.gap()
-    reasons, constant = {}, None
+    constant: float | None = None
     errors: dict[str, float] = {}
+    reasons: dict[str, str] = {}
     if iterations is not None:
         more, error = loss_of_depth(met.eos, met.intensity, met.uninformed, iterations)
         nats, bound = nats + more, bound + error
     if steps is not None:
-        nats, constant, errors = _of_steps(met, steps)
-        bound += 64 * EPS * (1 + nats)
-        if np.isinf(constant):
-            constant, reasons["step_constant"] = None, ENDLESS
+        (nats, more), constant, errors, reasons = _of_steps(met, steps)
+        bound += more
     errors = {"nats_per_variable": bound, **errors}
     size = 1 / nats if nats > 0 else float("inf")
     if nats == 0:
@@ -289,17 +284,20 @@ def infinite_because(met: Met) -> str:
     return ""
 
 
-def _of_steps(met: Met, steps: Steps) -> tuple[float, float, dict[str, float]]:
-    """Return what steps lose in all, the constant C, and the bound on its error."""
+def _of_steps(met: Met, steps: Steps) -> tuple[tuple[float, float], float | None, dict[str, float], dict[str, str]]:
+    """Return what steps lose and a bound on its error, the constant C and its bound, and why there is none."""
     stepping = met.stepping()
-    lengths, error = stepping.lengths()
-    whole = sum(lengths)
-    if isinstance(steps, int):
-        strengths = best_strengths(stepping, steps) if stepping.endless else equal_parts(stepping, steps)
+    if isinstance(steps, int | np.integer):
+        place = best_strengths if stepping.endless else equal_parts
+        strengths = place(stepping, int(steps))
     else:
         strengths = stepping.path.internal(checked_schedule(stepping.path, steps))
-    errors = {} if np.isinf(whole) else {"step_constant": 2 * whole * error}
-    return stepping.total(stepping.answers(strengths)), whole**2, errors
+    told = stepping.answers(strengths)
+    nats = stepping.total(told), stepping.rounding(told)
+    if stepping.endless or not stepping.dense:
+        return nats, None, {}, {"step_constant": ENDLESS if stepping.dense else "not derived for sparse graphs"}
+    lengths, error = stepping.lengths()
+    return nats, sum(lengths) ** 2, {"step_constant": 2 * sum(lengths) * error}, {}
 
 
 def checked_schedule(path: Path, steps: Steps) -> npt.NDArray[np.float64]:

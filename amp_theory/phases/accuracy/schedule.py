@@ -22,9 +22,9 @@ from amp_theory.tools.arrays import Array
 #: places of a stay at which int sqrt(g) ds is tabulated, up to which part of an endless one, and where that may be cut
 PLACES, FARTHEST, CUTS = 400, 0.98, 24
 #: steps up to which schedules are improved, Newton steps, differences of strengths, and the gain that ends it, relative
-IMPROVED, NEWTON, DIFFERENCE, ENOUGH = 1000, 40, 1e-5, 1e-9
-#: schedules on different branches that are improved
-TRIED = 2
+IMPROVED, NEWTON, DIFFERENCE, ENOUGH = 1000, 40, 1e-5, 1e-6
+#: schedules divided otherwise among the stays that are improved too: how many, and how much more they may lose before
+TRIED, NEAR = 2, 1.03
 
 
 class StepTables:
@@ -32,6 +32,7 @@ class StepTables:
 
     def __init__(self, stepping: Stepping) -> None:
         """Tabulate the stays of a sampler."""
+        stepping.check_many()
         self.stepping = stepping
         self.rows: list[Array] = []
         self.lengths: list[Array] = []
@@ -82,10 +83,11 @@ class StepTables:
         """Return schedules that may be near the best, the best one of every division among the stays first."""
         cuts = np.linspace(1 / CUTS, 1.0, CUTS) if self.endless else np.array([1 - 1 / steps])
         found = sorted(self.candidates(steps, cuts), key=lambda rows: self.stepping.total(Answers(*rows)))
+        most = NEAR * self.stepping.total(Answers(*found[0]))
         best: dict[bytes, Array] = {}
         for rows in found:
-            best.setdefault(self.stepping.stay_of(rows[0]).tobytes(), rows[0])
-        return list(best.values())
+            best.setdefault(self.stepping.stay_of(rows[0]).tobytes(), rows)
+        return [rows[0] for rows in best.values() if self.stepping.total(Answers(*rows)) <= most]
 
 
 def equal_parts(stepping: Stepping, steps: int) -> Array:

@@ -20,7 +20,7 @@ from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import NumericalError
 
 #: relative distance from the strength at which a branch ends within which rounding decides on which side one is
-AT_END = 64 * EPS
+AT_END = 1e-12
 
 
 @dataclass(frozen=True)

@@ -21,15 +21,13 @@ import numpy as np
 
 from amp_theory.equations_of_state.base import EquationOfState
 from amp_theory.equations_of_state.surface import Surface
-from amp_theory.phases.accuracy.along import ACCURACY, ends_of, integral
+from amp_theory.phases.accuracy.along import ends_of, integral
 from amp_theory.phases.accuracy.stays import Stay, points_on
 from amp_theory.tools.arrays import EPS, Array, Index
 from amp_theory.tools.errors import InputError
 
-#: step of the derivative of d phi/ds along a branch where it is not known in closed form, relative; the least snr
-STEP, TINY = 1e-4, 1e-300
-#: relative accuracy of C where g is a difference of values in tables
-OF_TABLES = 1e-6
+#: the least snr, and what the derivative of a table's free entropy may lose
+TINY, OF_SLOPES = 1e-300, 100.0
 
 
 @dataclass(frozen=True)
@@ -60,8 +58,8 @@ class Stepping:
         self.dense = eos.model.coupling is not None
         if not (self.dense or self.path.erases):
             raise InputError(
-                f"steps along the path {self.path.name} are derived for dense models only: of {eos.model.name} the "
-                "marginals that are drawn in the end are not known; the autoregressive path has steps there"
+                f"steps along the path {self.path.name} are derived for dense models only: the marginals of "
+                f"{eos.model.name} that are drawn in the end are not known; the autoregressive path has steps there"
             )
 
     # --- the denoiser ---
@@ -103,13 +101,8 @@ class Stepping:
         along = _along(f)
         if self.path.strength_is_snr:
             return np.asarray((f.overlap_z * along + f.overlap_s) / 4)
-        if self.dense:
-            return np.asarray(f.overlap_s * along / 4)
-        step = STEP * np.minimum(np.minimum(f.strength, 1 - f.strength), f.coordinate / along)
-        up, down = (
-            self.eos.surface(f.coordinate + way * along, f.strength + way).free_entropy_s for way in (step, -step)
-        )
-        return np.asarray((up - down) / (4 * step))
+        # on graphs it would be a difference of values in tables
+        return np.asarray(f.overlap_s * along / 4) if self.dense else np.full(f.strength.shape, np.nan)
 
     # --- losses ---
 
@@ -137,8 +130,7 @@ class Stepping:
         result = np.zeros(a.strength.shape)
         result[..., :-1] -= less
         result[..., 1:] -= further
-        drawn = a.gap * a.signal_s / 2 if self.dense else 2 * a.loss * (1 - a.strength)
-        result[..., -1] += (a.free_entropy_s - drawn)[..., -1]
+        result[..., -1] += (a.free_entropy_s - a.gap * a.signal_s / 2)[..., -1]
         result[..., 0] = 0.0
         return result
 
@@ -159,18 +151,33 @@ class Stepping:
         last = float(self.drawn(a.take(slice(-1, None)))[0])
         return max(float(a.free_entropy[-1] - a.free_entropy[0]) - self.lead - float(kept.sum()) + last, 0.0)
 
+    def rounding(self, a: Answers) -> float:
+        """Return a bound on the error of `total` beyond that of the gap: of phi, and of its slope in tables."""
+        if self.dense:
+            return 64 * EPS * (1 + float(np.abs(a.free_entropy).max()))
+        f = points_on(self.eos, self.stays[-1].branch, self.intensity, a.strength[-1:])
+        return OF_SLOPES * float(self.eos.errors(f).free_entropy[0])
+
     # --- many steps ---
+
+    def check_many(self) -> None:
+        """Raise an `InputError` if g is not known: on sparse graphs."""
+        if not self.dense:
+            raise InputError(
+                f"the best steps are derived for dense models; for {self.eos.model.name} sampling_error takes the "
+                f"strengths of a schedule of your own, steps=[0, ...]"
+            )
 
     def lengths(self) -> tuple[list[float], float]:
         """Return int sqrt(g) ds of every stay, and the error estimate of their sum."""
+        self.check_many()
         if self.endless:
             return [float("inf")] * len(self.stays), 0.0
-        accuracy = ACCURACY if self.dense else OF_TABLES
 
         def root(f: Surface) -> Array:
             return np.sqrt(np.maximum(self.loss(f), 0.0))  # rounding may make nothing negative
 
-        found = [integral(self.eos, self.intensity, stay, root, accuracy) for stay in self.stays]
+        found = [integral(self.eos, self.intensity, stay, root) for stay in self.stays]
         return [value for value, _ in found], sum(error for _, error in found)
 
     @property
