@@ -87,7 +87,7 @@ def test_unit_propagation(density, per_bit, measured):
 
 
 def test_area_is_a_gap_of_free_entropies_of_random_models():
-    found = [(met.gap(), area(met)) for met in some_met((9, 14))]
+    found = [(met.gap(), area(met)) for met in some_met((9,))]
     assert max(gap for (gap, _), _ in found) > 1e-5  # some do meet transitions
     for (gap, bound), other in found:
         assert other == pytest.approx(gap, abs=max(2 * bound, 1e-9))
@@ -102,13 +102,18 @@ def test_area_is_a_gap_of_free_entropies_of_more_random_models():
         assert first == pytest.approx(total_correlation(met), abs=1e-8, rel=1e-8)
 
 
-def test_several_branches_and_recovery():
-    model = at.GLM(at.Rademacher(), at.channels.Sign()) if hasattr(at, "channels") else at.SpikedTensor(4, SPARSE.prior)
-    special = at.thresholds(model, FLOW)
-    met = Met.at(model, FLOW, special.tricritical.control * (0.8 if model.easier == "down" else 1.2))
-    gap, bound = met.gap()
-    assert area(met) == pytest.approx(gap, abs=max(2 * bound, 1e-9))
-    assert gap > 0
+def test_exact_outputs():
+    """Where phi at q = rho is infinite the error is the area below it, and that of nearly no noise comes close."""
+    spins = [at.GLM(at.Rademacher(), at.LinearChannel(noise)) for noise in (0.0, 1e-5)]
+    control = 0.4
+    for path in (FLOW, MASKS, FLIPS):
+        exact, nearly = (at.sampling_error(model, path, control) for model in spins)
+        assert exact.nats_per_variable == pytest.approx(nearly.nats_per_variable, rel=1e-3)
+        assert exact.nats_per_variable > 1e-3
+    sparse = at.GLM(at.GaussBernoulli(0.3), at.LinearChannel(0.0))
+    assert at.sampling_error(sparse, FLOW, 0.4).nats_per_variable > 0
+    assert "infinite" in at.sampling_error(sparse, MASKS, 0.4).reasons["nats_per_variable"]
+    assert "without noise" in at.sampling_error(spins[0], FLOW, control, steps=3).reasons["nats_per_variable"]
 
 
 def test_flips_gain_what_the_reverse_jumps_reveal():
@@ -195,7 +200,7 @@ def test_bad_arguments(given, words):
 
 
 def test_what_is_not_derived_says_so():
-    for path, given in ((FLOW, {"iterations": 2}), (FLOW, {"steps": 2}), (MASKS, {"steps": 2})):
+    for path, given in ((MASKS, {"iterations": 2}), (MASKS, {"steps": 2})):
         with pytest.raises(at.InputError, match="derived for dense models"):
             at.sampling_error(at.XORSAT(3), path, 0.7, **given)
 
@@ -245,7 +250,6 @@ def test_needed_depth():
     ]
     assert losses[0] <= 1.0 < losses[1]
     assert found.total == pytest.approx(losses[0], rel=1e-5)
-    assert at.depth_for(ISING, FLOW, 0.75, size=1000).slowest > found.slowest
     failing = at.depth_for(ISING, FLOW, 0.70, size=1000)
     assert failing.iterations is None
     assert "first-order" in failing.reasons["iterations"]

@@ -8,15 +8,21 @@ from itertools import pairwise
 import numpy as np
 
 from amp_theory.equations_of_state.base import EquationOfState
+from amp_theory.equations_of_state.surface import Surface
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model, Target
+from amp_theory.phases.accuracy.along import integral
 from amp_theory.phases.accuracy.stays import Stay, apart, equilibrium_stays, lead, uninformed_stays
 from amp_theory.phases.accuracy.steps import Stepping
 from amp_theory.phases.geometry.geometry import Coexistence
 from amp_theory.phases.geometry.solved import geometry_of
 from amp_theory.phases.points.targets import described_up_to
 from amp_theory.phases.points.thresholds import thresholds
+from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError
+
+#: snr times variance at which nothing is left to learn about discrete variables
+FAR = 2000.0
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,8 @@ class Met:
         It is the sum over all places at which the denoiser's branch ends of what phi jumps up there, less what the
         equilibrium leads by at zero strength already.
         """
+        if self.endless_lead:
+            return self._area_below_recovery()
         if self.uninformed[-1].branch is not self.equilibrium[-1].branch:
             raise InputError("the denoiser's branch lasts to the end of the path without being in equilibrium")
         ahead, bound = self.lead_at_zero()
@@ -80,6 +88,33 @@ class Met:
             more, error = lead(self.eos, self.intensity, c.start, b.branch, c.branch)
             value, bound = value + more, bound + error
         return max(value, 0.0), bound
+
+    @property
+    def endless_lead(self) -> bool:
+        """Whether phi at q = rho is infinite: outputs are exact, and fix linear combinations of the variables."""
+        return self.eos.recovery is not None and self.eos.recovery.infinite
+
+    def _area_below_recovery(self) -> tuple[float, float]:
+        """Return the same where phi may be infinite, from its slopes alone."""
+        path, prior = self.eos.path, self.eos.prior
+
+        def missing(f: Surface) -> Array:
+            if path.strength_is_snr:
+                return f.gap / 2
+            far = np.full(f.strength.shape, FAR / prior.variance)
+            return np.asarray(path.response(prior, far, f.strength).free_entropy_s - f.free_entropy_s)
+
+        value = error = 0.0
+        for u in self.uninformed:
+            for e in self.equilibrium:
+                part = Stay(u.branch, max(u.start, e.start), min(u.stop, e.stop))
+                if u.branch is e.branch or part.start >= part.stop:
+                    continue
+                if not e.branch.recovered:
+                    raise InputError("three branches and exact outputs: the error is not derived")
+                found = integral(self.eos, self.intensity, part, missing)
+                value, error = value + found[0], error + found[1]
+        return value, error
 
     def stepping(self) -> Stepping:
         """Return what tells the loss of finite steps."""

@@ -13,6 +13,7 @@ from amp_theory.models.own_names import at_control
 from amp_theory.phases.accuracy.along import mapped
 from amp_theory.phases.accuracy.depth import loss_of_depth
 from amp_theory.phases.accuracy.met import Met, beyond_target
+from amp_theory.phases.accuracy.sampling_error import infinite_because
 from amp_theory.phases.accuracy.stays import points_on
 from amp_theory.phases.geometry.solved import check_pair
 from amp_theory.tools.errors import InputError, as_float, integer_between
@@ -136,7 +137,8 @@ def depth_for(
         path=path.name, model=model.name, parameters=model.parameters, control=value, control_name=model.control,
         size=count, nats=allowed, iterations=None, total=None, slowest=slowest, strength=strength,
     )  # fmt: skip
-    found = beyond_target(model, path, met.eos, met.intensity, chosen) or _least(met, count, allowed)
+    reason = beyond_target(model, path, met.eos, met.intensity, chosen) or infinite_because(met, finite=True)
+    found = reason or _least(met, count, allowed)
     if isinstance(found, str):
         return _with(result, reasons={"iterations": found})
     return _with(result, iterations=found[0], total=found[1])

@@ -244,7 +244,9 @@ def _error_at(
         relative_entropy_of=LAW if path.erases else PATHS, error={}, certainty="unknown", iterations=iterations,
         steps=count,
     )  # fmt: skip
-    reason = beyond_target(model, path, met.eos, met.intensity, target) or infinite_because(met)
+    reason = beyond_target(model, path, met.eos, met.intensity, target) or infinite_because(
+        met, finite=steps is not None or iterations is not None
+    )
     if reason:
         names = ["nats_per_variable", "visible_size", *([] if steps is None else ["step_constant"])]
         return replace(nothing, reasons=dict.fromkeys(names, reason))
@@ -276,11 +278,14 @@ ENDLESS = (
 )
 
 
-def infinite_because(met: Met) -> str:
-    """Return why there is no finite number, empty where there is one."""
-    recovery = met.eos.recovery
-    if recovery is not None and recovery.infinite:
-        return "measurements without noise fix continuous variables exactly: relative entropies are infinite"
+def infinite_because(met: Met, finite: bool = False) -> str:
+    """Return why there is no finite number, for finitely many steps or iterations if `finite`; empty where there is."""
+    if met.endless_lead and (finite or not (met.eos.path.strength_is_snr or np.isfinite(met.eos.prior.entropy))):
+        return (
+            "outputs without noise fix linear combinations of the variables exactly: the relative entropy is infinite"
+        )
+    if met.eos.open_ended and finite:
+        return "outputs without noise hold exactly: what finitely many steps or iterations lose is not derived there"
     return ""
 
 
