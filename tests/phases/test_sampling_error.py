@@ -67,9 +67,9 @@ def some_met(seeds):
 ])  # fmt: skip
 def test_known_errors(model, path, control, nats):
     found = at.sampling_error(model, path, control)
-    assert found.nats_per_variable == pytest.approx(nats, abs=found.error["nats_per_variable"] + 3e-10 * nats)
+    assert found.nats_per_variable == pytest.approx(nats, abs=found.errors["nats_per_variable"] + 3e-10 * nats)
     assert found.visible_size == 1 / found.nats_per_variable
-    assert found.error["nats_per_variable"] < 1e-12
+    assert found.errors["nats_per_variable"] < 1e-12
     ((start, stop),) = found.paid
     met = at.path_transitions(model, path, control)
     assert start == pytest.approx(met.first_order[0].strength, rel=1e-12)
@@ -203,6 +203,15 @@ def test_what_is_not_derived_says_so():
     for path, given in ((MASKS, {"iterations": 2}), (MASKS, {"steps": 2})):
         with pytest.raises(at.InputError, match="derived for dense models"):
             at.sampling_error(at.XORSAT(3), path, 0.7, **given)
+
+
+def test_special_points_themselves():
+    """Where branches begin, end, or cannot be told apart any more."""
+    for model, path in ((ISING, FLIPS), (SPARSE, FLOW)):
+        for point in filter(None, at.thresholds(model, path).points().values()):
+            found = at.sampling_error(model, path, point.control * (1 + np.array([0, 1e-12, -1e-12, 1e-9, -1e-9])))
+            nats = [f.nats_per_variable for f in found if f.nats_per_variable is not None]
+            assert np.ptp(nats) < 1e-8 if nats else point.control < 0.66  # condensation of the random measure
 
 
 # --- next to a tricritical point --------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ class SamplingError(Reported):
         Strengths (start, stop) between which denoiser and equilibrium are on different branches.
     relative_entropy_of
         Whether it is that of path measures, or of the law itself.
-    error
+    errors
         Absolute bounds on the numbers by name.
     certainty
         "conjecture": the replica-symmetric equations, and message passing as the best efficient denoiser.
@@ -86,7 +86,7 @@ class SamplingError(Reported):
     visible_size: float | None
     paid: tuple[tuple[float, float], ...]
     relative_entropy_of: str
-    error: dict[str, float] = field(hash=False)
+    errors: dict[str, float] = field(hash=False)
     certainty: Certainty
     iterations: int | None = None
     steps: int | None = None
@@ -139,14 +139,14 @@ class SamplingError(Reported):
         data = {
             "model": self.model, "parameters": self.parameters, "path": self.path, self.control_name: self.control,
             "target": self.target, "nats_per_variable": self.nats_per_variable, "visible_size": self.visible_size,
-            "paid": self.paid, "relative_entropy_of": self.relative_entropy_of, **given, "error": self.error,
+            "paid": self.paid, "relative_entropy_of": self.relative_entropy_of, **given, "error": self.errors,
             "certainty": self.certainty, "reasons": self.reasons,
         }  # fmt: skip
         return {name: plain(value) for name, value in data.items()}
 
     def _rows(self) -> list[tuple[str, float | None, float | None]]:
         names = ["nats_per_variable", "visible_size", *(["step_constant"] if self.steps is not None else [])]
-        return [(name, getattr(self, name), self.error.get(name)) for name in names]
+        return [(name, getattr(self, name), self.errors.get(name)) for name in names]
 
     def report(self) -> str:
         """Return a readable text."""
@@ -241,7 +241,7 @@ def _error_at(
     nothing = SamplingError(
         model=model.name, path=path.name, parameters=model.parameters, control=control, control_name=model.control,
         target=target, nats_per_variable=None, visible_size=None, paid=(),
-        relative_entropy_of=LAW if path.erases else PATHS, error={}, certainty="unknown", iterations=iterations,
+        relative_entropy_of=LAW if path.erases else PATHS, errors={}, certainty="unknown", iterations=iterations,
         steps=count,
     )  # fmt: skip
     reason = beyond_target(model, path, met.eos, met.intensity, target) or infinite_because(
@@ -267,7 +267,7 @@ def _error_at(
     else:
         errors["visible_size"] = bound / nats**2
     return replace(
-        nothing, nats_per_variable=nats, visible_size=size, paid=tuple(met.paid()), error=errors,
+        nothing, nats_per_variable=nats, visible_size=size, paid=tuple(met.paid()), errors=errors,
         certainty="conjecture", step_constant=constant, reasons=reasons,
     )  # fmt: skip
 

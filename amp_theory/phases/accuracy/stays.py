@@ -7,13 +7,14 @@ follows the largest free entropy.  Strengths are internal ones.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from amp_theory.equations_of_state.base import EquationOfState
 from amp_theory.equations_of_state.surface import Surface
 from amp_theory.phases.geometry.branches import close_pairs, follow
-from amp_theory.phases.geometry.geometry import Branch, Coexistence
+from amp_theory.phases.geometry.geometry import MERGED, Branch, Coexistence
 from amp_theory.phases.geometry.solved import SAFETY
 from amp_theory.phases.points.fixed_points import far_enough
 from amp_theory.tools.arrays import EPS, Array
@@ -34,24 +35,32 @@ class Stay:
 
 def uninformed_stays(branches: list[Branch]) -> list[Stay]:
     """Return where the uninformed branch is: the first at zero strength, and what takes over wherever it ends."""
-    found = [Stay(branches[0], 0.0, branches[0].stop)]
-    while np.isfinite(found[-1].stop) and found[-1].branch.dies is not None:
-        here = branches.index(found[-1].branch)
-        end = found[-1].stop
-        following = next((b for b in branches[here + 1 :] if b.start <= end < b.stop), None)
-        if following is None:
-            raise NumericalError(f"no branch takes over where the uninformed one ends, at strength {end:.6g}")
-        found.append(Stay(following, end, following.stop))
-    return found
+    return _to_the_end(branches, Stay(branches[0], 0.0, branches[0].stop))
 
 
 def equilibrium_stays(iso: Coexistence, number: int = 0) -> list[Stay]:
-    """Return where the branch of largest free entropy is, on isotherm `number`."""
+    """Return where the branch of largest free entropy is, on isotherm `number`.
+
+    Next to a tricritical point, where branches that coexist cannot be told apart, it changes where the lower one ends.
+    """
     branches = iso.branches[number]
     jumps = [(float(iso.strength[jump.index]), branches[jump.c]) for jump in iso.crossings[number]]
     starts = [(0.0, branches[iso.first[number]]), *jumps]
-    ends = [strength for strength, _ in jumps] + [starts[-1][1].stop]
-    return [Stay(branch, start, stop) for (start, branch), stop in zip(starts, ends, strict=True)]
+    found = [Stay(branch, start, stop) for (start, branch), (stop, _) in pairwise(starts)]
+    start, branch = starts[-1]
+    return [*found, *_to_the_end(branches, Stay(branch, start, branch.stop))]
+
+
+def _to_the_end(branches: list[Branch], stay: Stay) -> list[Stay]:
+    """Return a stay that lasts as long as its branch, and those on what takes over wherever a branch ends."""
+    found = [stay]
+    while np.isfinite(found[-1].stop) and found[-1].branch.dies is not None:
+        end, here = found[-1].stop, branches.index(found[-1].branch)
+        above = [b for b in branches[here + 1 :] if b.start <= end * (1 + MERGED) and end < b.stop]
+        if not above:
+            raise NumericalError(f"no branch takes over where the uninformed one ends, at strength {end:.6g}")
+        found.append(Stay(above[0], end, above[0].stop))
+    return found
 
 
 def apart(uninformed: list[Stay], equilibrium: list[Stay]) -> list[tuple[float, float]]:
