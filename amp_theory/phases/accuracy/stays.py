@@ -60,7 +60,8 @@ def _to_the_end(branches: list[Branch], stay: Stay) -> list[Stay]:
         if not above:
             raise NumericalError(f"no branch takes over where the uninformed one ends, at strength {end:.6g}")
         found.append(Stay(above[0], end, above[0].stop))
-    return found
+    # at the algorithmic point the lower branch ends at zero strength itself
+    return [stay for stay in found if stay.start < stay.stop]
 
 
 def apart(uninformed: list[Stay], equilibrium: list[Stay]) -> list[tuple[float, float]]:
