@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-from scipy.optimize import linprog
-
 from amp_theory.tools.errors import NumericalError
 
 #: weights of posteriors and the posteriors themselves
@@ -22,6 +20,8 @@ NOTHING = 1e-9
 
 def degradation_gap(coarse: Law, fine: Law) -> float:
     """Return by how much a law is no degradation of a finer one: the least sum of |misses| of its posteriors."""
+    from scipy.optimize import linprog
+
     (weights, places), (others, ends) = ([np.array(x) for x in zip(*law, strict=True)] for law in (coarse, fine))
     here, there, values = len(weights), len(others), places.shape[1]
     moved = np.kron(np.eye(here), ends.T)  # where what leaves each posterior comes to, on the average

@@ -19,8 +19,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.optimize import linprog
-
 from amp_theory.ingredients.priors.named import Discrete, MixturePrior, SparseRademacher
 from amp_theory.phases.optimal.certificate import least_reduced_cost
 from amp_theory.phases.optimal.least_slope import LeastSlope, least_slope
@@ -117,6 +115,8 @@ class Programme:
 
     def _on_grid(self, grid: Array, uncertainty: float) -> tuple[Array, ReducedCost]:
         """Solve the programme for posteriors of a grid: those that carry weight, times it, and the multipliers."""
+        from scipy.optimize import linprog
+
         e, s = self.channel.values(grid)
         masses = self.orbits @ self.prior
         rows = np.vstack([(self.orbits @ grid.T) / masses[:, None], e / uncertainty])
