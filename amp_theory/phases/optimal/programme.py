@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from amp_theory.ingredients.priors.named import Discrete, MixturePrior, SparseRademacher
 from amp_theory.phases.optimal.certificate import least_reduced_cost
 from amp_theory.phases.optimal.least_slope import LeastSlope, least_slope
+from amp_theory.phases.optimal.order import Law
 from amp_theory.phases.optimal.posteriors import PosteriorChannel
 from amp_theory.phases.optimal.reduced_cost import ReducedCost
 from amp_theory.tools.arrays import EPS, Array, Index
@@ -29,6 +30,8 @@ from amp_theory.tools.errors import InputError, NumericalError
 
 #: log-odds of the outermost posteriors of the grid that are not certain, and their number in a direction
 FAR, NUMBER = 16.0, 33
+#: their number where what a known optimum becomes is looked at
+FEWER = 17
 #: relative weight below which the programme's solution has no posterior; rounds of adding posteriors to the grid
 LIGHT, ROUNDS, ZOOM = 1e-12, 10, 4.0
 #: how far below zero the reduced cost may be bounded, in units of the slope, and of the prior's, and on the grid
@@ -38,11 +41,28 @@ ACCURACIES = (1e-10, 1e-7)
 #: how near to the prior's own uncertainty the programme is solved, in units of it; beyond it is followed by its tangent
 NEAREST = 1e-5
 #: Newton's steps, and the residual in units of the largest term at which they end
-STEPS, RESIDUAL, WORST_CONDITION = 40, 1e-13, 1e13
+STEPS, RESIDUAL, WORST_CONDITION, ROUNDING = 40, 1e-13, 1e13, 16 * EPS
 #: the largest snr in units of 4/(distance of the outermost atoms)^2, for what the channel tells to be in doubles' range
 LARGEST_SNR = 150.0
 #: the most atoms of a prior; by how much relatively the uncertainty may be above that of the prior
 MOST_ATOMS, MARGIN = 3, 1e-12
+
+
+def symmetric(atoms: Array, prior: Array) -> bool:
+    """Tell whether s and -s have the same law."""
+    return np.array_equal(atoms, -atoms[::-1]) and np.array_equal(prior, prior[::-1])
+
+
+@lru_cache(maxsize=16)
+def _shares(corners: int, number: int) -> Array:
+    """Return the shares of corners in the posteriors of a grid, shape (n, corners)."""
+    odds = 1 / (1 + np.exp(-np.linspace(-FAR, FAR, number)))
+    t = np.concatenate([odds, np.linspace(0, 1, number // 2)])
+    shares = np.stack([1 - t, t], axis=1)
+    for _ in range(corners - 2):
+        first, rest = np.repeat(t, len(shares))[:, None], np.tile(shares, (len(t), 1))
+        shares = np.unique(np.concatenate([1 - first, first * rest], axis=1), axis=0)
+    return shares
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +102,7 @@ class Programme:
     @cached_property
     def symmetric(self) -> bool:
         """Whether s and -s have the same law."""
-        atoms = self.channel.atoms
-        return np.array_equal(atoms, -atoms[::-1]) and np.array_equal(self.prior, self.prior[::-1])
+        return symmetric(self.channel.atoms, self.prior)
 
     @cached_property
     def orbits(self) -> Array:
@@ -102,16 +121,9 @@ class Programme:
             return unit
         return np.concatenate([unit[len(unit) // 2 :], (unit[:1] + unit[-1:]) / 2])
 
-    @cached_property
-    def grid(self) -> Array:
-        """Posteriors to start from: log-odds at equal distances, and the prior itself."""
-        odds = 1 / (1 + np.exp(-np.linspace(-FAR, FAR, NUMBER)))
-        t = np.concatenate([odds, np.linspace(0, 1, NUMBER // 2)])
-        shares = np.stack([1 - t, t], axis=1)
-        for _ in range(len(self.corners) - 2):
-            first, rest = np.repeat(t, len(shares))[:, None], np.tile(shares, (len(t), 1))
-            shares = np.unique(np.concatenate([1 - first, first * rest], axis=1), axis=0)
-        return np.concatenate([shares @ self.corners, self.prior[None]])
+    def grid(self, number: int = NUMBER) -> Array:
+        """Return posteriors to start from: log-odds at equal distances, and the prior itself."""
+        return np.concatenate([_shares(len(self.corners), number) @ self.corners, self.prior[None]])
 
     def _on_grid(self, grid: Array, uncertainty: float) -> tuple[Array, ReducedCost]:
         """Solve the programme for posteriors of a grid: those that carry weight, times it, and the multipliers."""
@@ -200,23 +212,36 @@ class Programme:
             matrix[unknown:-1, here], matrix[-1, here] = self.orbits @ point, of_point @ point
         masses, total = self.orbits @ self.prior, (vectors * e).sum()
         missing = self.orbits @ vectors.sum(axis=0) - masses
-        first = np.abs(vectors * slopes)[np.concatenate([a.any(axis=1) for a in along]).reshape(vectors.shape)]
+        # for rare values the terms are much larger than the slope, and so is their rounding
+        rounding = ROUNDING * (np.abs(s) + np.abs(cost.charge * e) + np.abs(cost.prices))
+        first = (vectors * (np.abs(slopes) - rounding))[np.array([a.any(axis=1) for a in along])]
         miss = max(first.max() / self.unit, np.abs(missing / masses).max(), abs(total / uncertainty - 1))
         return matrix, np.concatenate([*blocks, missing, [total - uncertainty]]), float(miss)
 
-    def solve(self, uncertainty: float, near: Optimum | None = None) -> Optimum:
+    def followed(self, uncertainty: float, near: Optimum | None) -> Optimum:
+        """Return what an optimum `near` becomes at an uncertainty rho - q, or the programme's own on its grid, polished.
+
+        Either is looked at on a grid only; where that finds it wanting the programme is solved in full.
+        """
+        inside, grid = min(uncertainty, (1 - NEAREST) * self.most), self.grid(FEWER)
+        for attempt in range(2):
+            if attempt:
+                parts, cost = self._on_grid(self.grid(), inside)
+                found = self._polished(self._merged(parts, cost), cost, inside)
+            else:
+                found = None if near is None else self._polished(list(near.parts), near.cost, inside)
+            if found is not None and (bound := found[1].values(grid).min()) > -NOTHING * self.unit - 8 * EPS:
+                return self._between(*found, float(bound), uncertainty)
+        return self.solve(uncertainty)
+
+    def solve(self, uncertainty: float) -> Optimum:
         """Return the optimum at an uncertainty rho - q, with its certificate on the whole simplex.
 
-        With an optimum `near` it what that becomes is tried first, and is looked at on the grid only.  Where many laws
-        are equally good, as they are at small snr, Newton's method has no one law to polish; the programme's own is
-        then returned, on a grid that gets finer around it, with the larger gap it leaves.
+        Where many laws are equally good, as they are at small snr, Newton's method has no one law to polish; the
+        programme's own is then returned, on a grid that gets finer around it, with the larger gap it leaves.
         """
         inside = min(uncertainty, (1 - NEAREST) * self.most)
-        if near is not None:
-            followed = self._polished(list(near.parts), near.cost, inside)
-            if followed is not None and (bound := followed[1].values(self.grid).min()) > -NOTHING * self.unit - 8 * EPS:
-                return self._between(*followed, float(bound), uncertainty)
-        grid, distance = self.grid, 2 * FAR / NUMBER
+        grid, distance = self.grid(), 2 * FAR / NUMBER
         for _ in range(ROUNDS):
             parts, cost = self._on_grid(grid, inside)
             polished = self._polished(self._merged(parts, cost), cost, inside)
@@ -294,25 +319,37 @@ class Atoms:
         return tuple(ordered.tolist())
 
 
+@lru_cache(maxsize=16)
+def optimum(prior: MixturePrior, gap: float, snr: float, sign: float) -> Optimum:
+    """Return the optimum with its certificate, in units of the atoms: a threshold and its certificate ask for one."""
+    atoms = Atoms.of(prior)
+    return atoms.programme(snr, sign).solve(gap / atoms.unit**2)
+
+
+def law_of(atoms: Atoms, found: Optimum) -> Law:
+    """Return the law of an optimum: weights and posteriors, in the order of the prior's values."""
+    law, parts = [], [(1 - found.share) * part for part in found.parts]
+    mirrored = symmetric(atoms.places, atoms.probabilities)
+    for part in [*parts, *([found.share * atoms.probabilities] if found.share else [])]:
+        images = [part] if np.array_equal(part, part[::-1]) or not mirrored else [part / 2, part[::-1] / 2]
+        law += [(float(v.sum()), atoms.back(v / v.sum())) for v in images]
+    return tuple(law)
+
+
 @least_slope.register(Discrete)
 @least_slope.register(SparseRademacher)
 def _of_atoms(prior: MixturePrior, overlap: float, snr: float) -> LeastSlope:
-    atoms = Atoms.of(prior)
-    least, greatest = (atoms.programme(snr, sign) for sign in (1.0, -1.0))
-    uncertainty = (prior.second_moment - overlap) / atoms.unit**2
-    if not 0 < uncertainty <= least.most * (1 + MARGIN):
-        lowest = prior.second_moment - least.most * atoms.unit**2
+    atoms, gap = Atoms.of(prior), prior.second_moment - overlap
+    most = atoms.programme(snr, 1.0).most * atoms.unit**2
+    if not 0 < gap <= most * (1 + MARGIN):
         raise InputError(
-            f"overlap must lie between M(x) = {lowest:.9g} and {prior.second_moment:.9g}, got {overlap:.9g}"
+            f"overlap must lie between M(x) = {prior.second_moment - most:.9g} and {prior.second_moment:.9g}, "
+            f"got {overlap:.9g}"
         )
-    best, worst = least.solve(uncertainty), greatest.solve(uncertainty)
-    law = []
-    for part in [*((1 - best.share) * best.parts), *([best.share * atoms.probabilities] if best.share else [])]:
-        images = [part] if np.array_equal(part, part[::-1]) or not least.symmetric else [part / 2, part[::-1] / 2]
-        law += [(float(v.sum()), atoms.back(v / v.sum())) for v in images]
-    size = atoms.unit**4
+    best, size = optimum(prior, gap, snr, 1.0), atoms.unit**4
+    worst = atoms.programme(snr, -1.0).followed(gap / atoms.unit**2, None)
     return LeastSlope(
-        overlap, snr, best.slope * size, greatest=worst.slope * size, law=tuple(law),
+        overlap, snr, best.slope * size, greatest=worst.slope * size, law=law_of(atoms, best),
         multipliers=(best.cost.charge * atoms.unit**2, *(size * x for x in atoms.back(best.cost.prices))),
         reduced_cost=best.bound * size, error=best.error * size,
     )  # fmt: skip
