@@ -4,5 +4,5 @@
   `families`: all of that for many models at once.
 - `optimal`: which path is best, and what no denoiser passes.
 - `rules`: which sampler works where, and how sure that is; it may import all of phases but phases.diagram.
-- `comparison`: the verdicts it returns.
+- `bounds`: where all paths of independent information fail, and where all denoisers do; `comparison`: the verdicts.
 """
