@@ -16,7 +16,7 @@ import numpy as np
 
 from amp_theory.models.base import Model
 from amp_theory.phases.comparison import Certainty
-from amp_theory.phases.optimal.best_path import EXACT, NUMERICAL, BestPath
+from amp_theory.phases.optimal.best_path import EXACT, NUMERICAL, SEARCHED, BestPath
 from amp_theory.tools.results import Located
 
 Interval = tuple[float, float]
@@ -49,13 +49,13 @@ def bounds_of(
 ) -> Bounds:
     """Return the intervals of failure, given those of paths by name and those of two branches at zero strength."""
 
-    def beyond(point: Located | None, who: str) -> tuple[Failing, ...]:
+    def beyond(point: Located | None, who: str, certainty: Certainty = "bound") -> tuple[Failing, ...]:
         if point is None:
             return ()
         start = float(model.intensity(np.array(point.control)))
         stops = [hi for lo, hi in ends["flow"] if lo <= start <= hi]
         reason = f"{who} is stable at all overlaps (bound of best_path)"
-        return (Failing(start, min(stops), "bound", reason),) if stops else ()
+        return (Failing(start, min(stops), certainty, reason),) if stops else ()
 
     def along(name: str, reason: str, certainty: Certainty) -> tuple[Failing, ...]:
         return tuple(Failing(lo, hi, certainty, reason) for lo, hi in ends[name])
@@ -70,7 +70,9 @@ def bounds_of(
     if best is not None:
         product = along(best, f"{best}, the best path of its kind, crosses a first-order transition", "conjecture")
     else:
-        product = beyond(found.best, "no path of independent information")
+        searched = found.certainty.get("best") == SEARCHED
+        who = "no path of independent information" + (" that was found" if searched else "")
+        product = beyond(found.best, who, "heuristic" if searched else "bound")
     reached = 0.0
     if found.best is not None and best is None and found.certainty["best"] == NUMERICAL:
         reached = float(model.intensity(np.array(found.best.control)))

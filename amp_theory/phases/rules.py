@@ -224,7 +224,11 @@ class _Judge:
             if here.lo <= intensity <= here.hi:
                 return False, here.certainty, here.reason
         if intensity < reached:
-            return True, "heuristic", "a path without a name goes through the optimal laws that were computed (best_path)"
+            return (
+                True,
+                "heuristic",
+                "a path without a name goes through the optimal laws that were computed (best_path)",
+            )
         return None, _UNKNOWN, "every path with a name crosses a transition here, and no bound excludes all others"
 
     def _proof(self, path: Path, intensity: float) -> tuple[Certainty, str]:

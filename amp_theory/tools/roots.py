@@ -37,7 +37,11 @@ def bisected(below: Callable[[Array], Bools], low: Array, high: Array, steps: in
 
 
 def crossings(
-    function: Callable[[Array, Index], Array], lower: Array, upper: Array, relative: float = 4 * EPS, absolute: float = 0.0
+    function: Callable[[Array, Index], Array],
+    lower: Array,
+    upper: Array,
+    relative: float = 4 * EPS,
+    absolute: float = 0.0,
 ) -> Array:
     """Return where a function changes sign in every bracket, NaN where its ends have one sign or no value.
 

@@ -44,7 +44,7 @@ from amp_theory.phases.optimal.certificate import least_reduced_cost
 from amp_theory.phases.optimal.least_slope import LeastSlope, greatest_slopes, least_slope, least_slopes
 from amp_theory.phases.optimal.marginal import HIGHEST, Margin, MarginalPoint, Slopes
 from amp_theory.phases.optimal.order import ordered
-from amp_theory.phases.optimal.programme import TOLERANCE
+from amp_theory.phases.optimal.programme import FEW_ATOMS, PROVEN, TOLERANCE
 from amp_theory.phases.optimal.programme_margin import ProgrammeMargin
 from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.phases.points.zero_strength import control_error
@@ -65,6 +65,8 @@ AROUND, LEAST_TOLD = (-1.0, -0.5, 0.0, 0.5, 1.0), 1e-6
 #: error bounds in units of what the interpolants tell
 SAFETY = 4.0
 EXACT, NUMERICAL, BOUND = "exact within replica symmetry", "numerical optimum", "bound"
+#: what was searched for, and not proven
+SEARCHED = "numerical"
 
 
 @dataclass(frozen=True)
@@ -293,8 +295,10 @@ def _of_atoms(prior: MixturePrior) -> _Known:
     def line(coupling: GeneralCoupling, sign: float, error: float) -> ProgrammeMargin:
         return ProgrammeMargin(coupling, prior, sign, error, HIGHEST_PROGRAMMED)
 
+    many = "the largest slope is not looked for where the variables have more than three values"
+    few = len(prior.mixture.means) <= FEW_ATOMS
     return _Known(
-        NUMERICAL, "least slope by linear programming", None, None, _jensen, _JENSEN, {}, TOLERANCE,
+        NUMERICAL, "least slope by linear programming", None, None, _jensen, _JENSEN, {} if few else {"worst": many}, TOLERANCE,
         highest=HIGHEST_PROGRAMMED, line=line,
     )  # fmt: skip
 
@@ -336,6 +340,7 @@ class _Bounds:
             raise InputError(f"best_path is there for dense models, with a coupling xi(q); {model!r} has none")
         self.model, self.coupling, self.prior = model, model.coupling, _same_law(model.variable_prior)
         self.known = _known(self.prior)
+        self.searched = False
         self.certainty: dict[str, str] = {}
         self.reasons = dict(self.known.reasons)
 
@@ -380,7 +385,7 @@ class _Bounds:
         if not equal:
             self.reasons["attained_by"] = "no path with a name has the optimal law of posteriors at the best point"
             return found
-        self.certainty["best"] = known.certainty
+        self.certainty["best"] = SEARCHED if self.searched else known.certainty
         return replace(found, attained_by=equal[0])
 
     def _certificate(self, best: MarginalPoint | None) -> LeastSlope | None:
@@ -389,6 +394,12 @@ class _Bounds:
             return None
         found = least_slope(self.prior, best.overlap, best.snr)
         if self.known.line is not None:
+            if found.error > PROVEN * found.slope:
+                self.searched = True
+                self.reasons["certificate"] = (
+                    "the reduced cost is not bounded between nodes: no better posterior was found, and the least slope lies "
+                    f"between {found.slope - found.error:.6g} and {found.slope:.6g}, at the best point"
+                )
             return found
         return replace(found, reduced_cost=least_reduced_cost(self.prior, found))
 
@@ -410,6 +421,8 @@ class _Bounds:
         where = f"computed at {there.sum()} overlaps from {overlaps[there][0]:.4g} to {overlaps[there][-1]:.4g}"
         self.reasons["ordered"] = f"{where} at the best point's control: {says}"
         self.certainty["best"] = self.known.certainty if found else BOUND
+        if self.searched:
+            self.certainty["best"] = SEARCHED
         return found
 
     def _worst(self) -> Located | None:

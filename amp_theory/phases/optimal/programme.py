@@ -24,7 +24,7 @@ from amp_theory.phases.optimal.certificate import least_reduced_cost
 from amp_theory.phases.optimal.least_slope import LeastSlope, least_slope
 from amp_theory.phases.optimal.order import Law
 from amp_theory.phases.optimal.posteriors import PosteriorChannel
-from amp_theory.phases.optimal.reduced_cost import ReducedCost
+from amp_theory.phases.optimal.reduced_cost import MOST_PLACES, ReducedCost, normalised
 from amp_theory.tools.arrays import EPS, Array, Index
 from amp_theory.tools.errors import InputError, NumericalError
 
@@ -44,8 +44,12 @@ NEAREST = 1e-5
 STEPS, RESIDUAL, WORST_CONDITION, ROUNDING = 40, 1e-13, 1e13, 16 * EPS
 #: the largest snr in units of 4/(distance of the outermost atoms)^2, for what the channel tells to be in doubles' range
 LARGEST_SNR = 150.0
+#: the most atoms for which the simplex is searched by a grid in all directions, and places of the bound for all others
+FEW_ATOMS, FEWER_PLACES, FEWEST_PLACES = 3, 10_000, 100
+#: the relative gap of an optimum that is proven
+PROVEN = 1e-6
 #: the most atoms of a prior; by how much relatively the uncertainty may be above that of the prior
-MOST_ATOMS, MARGIN = 3, 1e-12
+MOST_ATOMS, MARGIN = 6, 1e-12
 
 
 def symmetric(atoms: Array, prior: Array) -> bool:
@@ -79,6 +83,11 @@ class Optimum:
     slope: float
     bound: float
     error: float
+
+    @property
+    def proven(self) -> bool:
+        """Whether the bound on all posteriors leaves the slope no gap to speak of."""
+        return self.error <= PROVEN * self.slope
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,13 +126,24 @@ class Programme:
     def corners(self) -> Array:
         """The corners of the simplex, or of the half of it that its mirror image completes."""
         unit = np.eye(len(self.prior))
-        if not self.symmetric:
+        if not self.symmetric or len(unit) > FEW_ATOMS:
             return unit
         return np.concatenate([unit[len(unit) // 2 :], (unit[:1] + unit[-1:]) / 2])
 
     def grid(self, number: int = NUMBER) -> Array:
         """Return posteriors to start from: log-odds at equal distances, and the prior itself."""
-        return np.concatenate([_shares(len(self.corners), number) @ self.corners, self.prior[None]])
+        if len(self.prior) <= FEW_ATOMS:
+            return np.concatenate([_shares(len(self.corners), number) @ self.corners, self.prior[None]])
+        atoms = self.channel.atoms
+        # between two values, between three, and what Gaussian fields and precisions of every strength leave
+        parts = [self.prior[None]]
+        for few, fine in ((2, number), (3, number // 4)):
+            for some in itertools.combinations(range(len(atoms)), few):
+                parts.append(_shares(few, fine) @ np.eye(len(atoms))[list(some)])
+        field, precision = np.meshgrid(FAR * np.linspace(-1, 1, number), np.append(0, 2.0 ** np.arange(-4, 6)))
+        tilt = np.log(self.prior) + field.reshape(-1, 1) * atoms - precision.reshape(-1, 1) * atoms**2 / 2
+        parts.append(normalised(np.exp(tilt - tilt.max(axis=1, keepdims=True))))
+        return np.concatenate(parts)
 
     def _on_grid(self, grid: Array, uncertainty: float) -> tuple[Array, ReducedCost]:
         """Solve the programme for posteriors of a grid: those that carry weight, times it, and the multipliers."""
@@ -230,24 +250,32 @@ class Programme:
                 found = self._polished(self._merged(parts, cost), cost, inside)
             else:
                 found = None if near is None else self._polished(list(near.parts), near.cost, inside)
-            if found is not None and (bound := found[1].values(grid).min()) > -NOTHING * self.unit - 8 * EPS:
+            if found is None or (bound := found[1].values(grid).min()) <= -NOTHING * self.unit - 8 * EPS:
+                continue
+            if len(self.prior) <= FEW_ATOMS or not len(found[1].descended(grid, NOTHING * self.unit, FEWER)):
                 return self._between(*found, float(bound), uncertainty)
-        return self.solve(uncertainty)
+        return self.solve(uncertainty, FEWEST_PLACES)
 
-    def solve(self, uncertainty: float) -> Optimum:
+    def solve(self, uncertainty: float, places: int = FEWER_PLACES) -> Optimum:
         """Return the optimum at an uncertainty rho - q, with its certificate on the whole simplex.
+
+        With more than three values the certificate is that of a number of places, and need not be a proof.
 
         Where many laws are equally good, as they are at small snr, Newton's method has no one law to polish; the
         programme's own is then returned, on a grid that gets finer around it, with the larger gap it leaves.
         """
         inside = min(uncertainty, (1 - NEAREST) * self.most)
-        grid, distance = self.grid(), 2 * FAR / NUMBER
-        for _ in range(ROUNDS):
+        grid, distance, few = self.grid(), 2 * FAR / NUMBER, len(self.prior) <= FEW_ATOMS
+        for left in reversed(range(ROUNDS)):
             parts, cost = self._on_grid(grid, inside)
             polished = self._polished(self._merged(parts, cost), cost, inside)
             for law, own in [(parts, cost)] if polished is None else [polished, (parts, cost)]:
                 dual = own.charge * inside + float(own.prices @ self.prior)
-                bound, found = own.least(self.corners, max(TOLERANCE * abs(dual), SMALLEST * self.unit))
+                tolerance = max(TOLERANCE * abs(dual), SMALLEST * self.unit)
+                if left and not few and len(found := own.descended(grid, tolerance)):
+                    grid = np.concatenate([grid, found])
+                    break
+                bound, found = own.least(self.corners, tolerance, MOST_PLACES if few else places)
                 optimum = self._between(law, own, bound, uncertainty)
                 if not len(found):
                     return optimum
@@ -263,14 +291,16 @@ class Programme:
         slope = (1 - share) * s + share * self.unit
         charges = np.append(cost.charge * uncertainty, cost.prices * self.prior)
         rounding = RESIDUAL * float(np.abs(charges).sum() + slope)
-        gap = self.sign * slope - float(charges.sum()) - min(bound, 0.0)
-        return Optimum(parts, share, cost, slope, bound - rounding, abs(gap) + rounding)
+        gap = abs(self.sign * slope - float(charges.sum()) - min(bound, 0.0))
+        if self.sign > 0:
+            gap = min(gap, slope - uncertainty**2)  # Jensen
+        return Optimum(parts, share, cost, slope, bound - rounding, gap + rounding)
 
     def _neighbours(self, part: Array, distance: float) -> Array:
         """Return a posterior and those whose log-odds differ by a distance in one direction."""
         ways = self._directions(part).T * distance
         near = part * np.exp(np.concatenate([0 * ways[:1], ways, -ways]))
-        return np.asarray(near / near.sum(axis=1, keepdims=True))
+        return normalised(near)
 
 
 @dataclass(frozen=True, eq=False)
@@ -347,9 +377,11 @@ def _of_atoms(prior: MixturePrior, overlap: float, snr: float) -> LeastSlope:
             f"got {overlap:.9g}"
         )
     best, size = optimum(prior, gap, snr, 1.0), atoms.unit**4
-    worst = atoms.programme(snr, -1.0).followed(gap / atoms.unit**2, None)
+    greatest = None
+    if len(atoms.places) <= FEW_ATOMS:
+        greatest = size * atoms.programme(snr, -1.0).followed(gap / atoms.unit**2, None).slope
     return LeastSlope(
-        overlap, snr, best.slope * size, greatest=worst.slope * size, law=law_of(atoms, best),
+        overlap, snr, best.slope * size, greatest=greatest, law=law_of(atoms, best),
         multipliers=(best.cost.charge * atoms.unit**2, *(size * x for x in atoms.back(best.cost.prices))),
         reduced_cost=best.bound * size, error=best.error * size,
     )  # fmt: skip

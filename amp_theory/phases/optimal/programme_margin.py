@@ -51,7 +51,8 @@ class ProgrammeMargin(Margin):
             return found
         overlap, gap, snr = found.overlap, self.rho - found.overlap, found.snr
         proven, size = optimum(self.mixture, gap, snr, self.sign), self.atoms.unit**4
-        slope, self.gap = proven.slope * size, proven.error * size
+        slope = proven.slope * size
+        self.gap = proven.error * size if proven.proven else 0.0
         curvature = float(self.coupling.at(*np.array([overlap, gap, snr])).curvature)
         missed = abs(curvature * slope - 1) + self.gap / slope
         factor = 1 + missed * found.intensity / found.intensity_error
