@@ -16,7 +16,8 @@ import numpy as np
 
 from amp_theory.models.base import Model
 from amp_theory.phases.comparison import Certainty
-from amp_theory.phases.optimal.best_path import EXACT, NUMERICAL, SEARCHED, BestPath
+from amp_theory.phases.optimal.best_path import BestPath
+from amp_theory.phases.optimal.known import EXACT, NUMERICAL, SEARCHED
 from amp_theory.tools.results import Located
 
 Interval = tuple[float, float]

@@ -251,7 +251,7 @@ def test_a_law_is_a_degradation_of_one_that_splits_its_posteriors():
 @pytest.mark.parametrize(("prior", "overlap", "snr", "words"), [
     (SPARSE, 0.01, 2.44, "overlap must lie between"), (SPARSE, 0.081, 2.44, "overlap must lie between"),
     (SPARSE, 0.05, 0.0, "snr must be positive"), (SPARSE, 0.05, 1e5, "at most 150"),
-    (at.Discrete([-2, -1, 1, 2], [0.25] * 4), 2.0, 0.1, "at most 3 values"),
+    (at.Discrete(range(7), [0.4, *[0.1] * 6]), 2.0, 0.1, "at most 6 values"),
     (at.GaussBernoulli(0.1), 0.05, 1.0, "Jensen"),
 ])  # fmt: skip
 def test_what_is_not_there_is_refused_in_one_line(prior, overlap, snr, words):

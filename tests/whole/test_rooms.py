@@ -29,6 +29,7 @@ phases.geometry
 phases.points
 phases.optimal
 phases.diagram phases.comparison
+phases.bounds
 phases.rules phases.families
 trials
 interface

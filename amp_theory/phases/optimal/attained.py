@@ -35,5 +35,5 @@ def first_transition(model: Model, path: Path) -> Located | None:
 
 
 def first_transitions(model: Model) -> dict[str, Located | None]:
-    """Return the easiest tricritical point along every path that is defined for the model's prior, by the path's name."""
+    """Return the first transition along every path that is defined for the model's prior, by its name."""
     return {path.name: first_transition(model, path) for path in named_paths(model.variable_prior)}

@@ -16,57 +16,37 @@ For Gaussian and spherical variables the flow attains Jensen's bound; arXiv:2404
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
-from amp_theory.ingredients.couplings.base import GeneralCoupling
 from amp_theory.ingredients.paths.named import Flow
-from amp_theory.ingredients.priors.base import Prior
-from amp_theory.ingredients.priors.density import Density
-from amp_theory.ingredients.priors.named import (
-    Discrete,
-    GaussBernoulli,
-    Gaussian,
-    MixturePrior,
-    Rademacher,
-    SparseRademacher,
-    standard_normal,
-)
 from amp_theory.models.base import Model, as_model
 from amp_theory.phases.geometry.solved import check_pair
-from amp_theory.phases.optimal.adaptive import floor_slopes
 from amp_theory.phases.optimal.attained import first_transitions
 from amp_theory.phases.optimal.certificate import least_reduced_cost
+from amp_theory.phases.optimal.known import BOUND, EXACT, JENSEN, SEARCHED, known_of, same_law
 from amp_theory.phases.optimal.least_slope import LeastSlope, greatest_slopes, least_slope, least_slopes
-from amp_theory.phases.optimal.marginal import HIGHEST, Margin, MarginalPoint, Slopes
+from amp_theory.phases.optimal.marginal import Margin, MarginalPoint
 from amp_theory.phases.optimal.order import ordered
-from amp_theory.phases.optimal.programme import FEW_ATOMS, PROVEN, TOLERANCE
-from amp_theory.phases.optimal.programme_margin import ProgrammeMargin
+from amp_theory.phases.optimal.programme import PROVEN
 from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.phases.points.zero_strength import control_error
-from amp_theory.tools.arrays import EPS, Array
+from amp_theory.tools.arrays import EPS
 from amp_theory.tools.errors import InputError
 from amp_theory.tools.progress import stage
-from amp_theory.tools.registration import ByClass
 from amp_theory.tools.reports import Reported, plain
 from amp_theory.tools.results import Located, MissingPoint, points_table, titled
 from amp_theory.tools.tables import ResultTable
 
 #: what is located, in the order of reports
 NAMES = ("best", "worst", "any_denoiser", "dynamical")
-#: how near to E s^2 programmes are solved, as `HIGHEST`
-HIGHEST_PROGRAMMED = 7.0
 #: where around the best point the order of laws is looked at, as log (q - M(0))/(rho - q), if this much is told there
 AROUND, LEAST_TOLD = (-1.0, -0.5, 0.0, 0.5, 1.0), 1e-6
 #: error bounds in units of what the interpolants tell
 SAFETY = 4.0
-EXACT, NUMERICAL, BOUND = "exact within replica symmetry", "numerical optimum", "bound"
-#: what was searched for, and not proven
-SEARCHED = "numerical"
 
 
 @dataclass(frozen=True)
@@ -252,94 +232,14 @@ def _solved(model: Model) -> BestPath:
         return _Bounds(model).result()
 
 
-def _same_law(prior: Prior) -> Prior:
-    """Return the named prior of the same law, if it is one whose optimum is known in closed form."""
-    return Rademacher() if prior.unbiased_sign else Gaussian() if standard_normal(prior) else prior
-
-
-@dataclass(frozen=True)
-class _Known:
-    """What is known of the optimum of a prior, and the least slope of information of any kind."""
-
-    certainty: str
-    how: str
-    attained_by: str | None
-    ordered: bool | None
-    bound: Slopes
-    bound_how: str
-    reasons: dict[str, str]
-    error: float
-    highest: float = HIGHEST
-    line: Callable[[GeneralCoupling, float, float], ProgrammeMargin] | None = None
-    solved: bool = True
-
-
-def _jensen(gap: Array, snr: Array) -> Array:
-    return gap**2
-
-
-_JENSEN = "E Var^2 >= (rho - q)^2 (Jensen)"
-
-
-@ByClass
-def _known(prior: Prior) -> _Known:
-    raise InputError(
-        f"best_path has no bound on side information about {prior!r}: it is there for variables that are numbers, of "
-        "the priors Rademacher, SparseRademacher, Gaussian, GaussBernoulli, Discrete and Density"
-    )
-
-
-@_known.register(Discrete)
-@_known.register(SparseRademacher)
-def _of_atoms(prior: MixturePrior) -> _Known:
-    def line(coupling: GeneralCoupling, sign: float, error: float) -> ProgrammeMargin:
-        return ProgrammeMargin(coupling, prior, sign, error, HIGHEST_PROGRAMMED)
-
-    many = "the largest slope is not looked for where the variables have more than three values"
-    few = len(prior.mixture.means) <= FEW_ATOMS
-    return _Known(
-        NUMERICAL, "least slope by linear programming", None, None, _jensen, _JENSEN, {} if few else {"worst": many}, TOLERANCE,
-        highest=HIGHEST_PROGRAMMED, line=line,
-    )  # fmt: skip
-
-
-@_known.register(GaussBernoulli)
-@_known.register(Density)
-def _of_densities(prior: Prior) -> _Known:
-    unknown = (
-        "no optimum is known for variables with a density, whose posteriors form no finite programme; paths with a name "
-        "show what is possible, any_denoiser what is not"
-    )
-    return _Known(
-        "unknown", "", None, None, _jensen, _JENSEN,
-        {name: unknown for name in ("best", "worst", "certificate", "attained_by", "ordered")}, 8 * EPS, solved=False,
-    )  # fmt: skip
-
-
-@_known.register(Rademacher)
-def _of_spins(prior: Rademacher) -> _Known:
-    return _Known(
-        EXACT, "the least slope is that of one flip probability, as s(e) is convex (proven in `least_slope`)",
-        "uniform-diffusion", True, floor_slopes, "E Var^2 with the largest variances lowered to a common one", {},
-        20 * EPS,
-    )  # fmt: skip
-
-
-@_known.register(Gaussian)
-def _of_gaussians(prior: Gaussian) -> _Known:
-    unknown = "the largest slope is not known for Gaussian variables; of flow and autoregressive the latter stops first"
-    return _Known(EXACT, f"{_JENSEN}, attained by the flow", "flow", True, _jensen, _JENSEN,
-                  {"worst": unknown}, 2 * EPS)  # fmt: skip
-
-
 class _Bounds:
     """Locates all bounds of a model."""
 
     def __init__(self, model: Model) -> None:
         if model.coupling is None:
             raise InputError(f"best_path is there for dense models, with a coupling xi(q); {model!r} has none")
-        self.model, self.coupling, self.prior = model, model.coupling, _same_law(model.variable_prior)
-        self.known = _known(self.prior)
+        self.model, self.coupling, self.prior = model, model.coupling, same_law(model.variable_prior)
+        self.known = known_of(self.prior)
         self.searched = False
         self.certainty: dict[str, str] = {}
         self.reasons = dict(self.known.reasons)
@@ -397,8 +297,8 @@ class _Bounds:
             if found.error > PROVEN * found.slope:
                 self.searched = True
                 self.reasons["certificate"] = (
-                    "the reduced cost is not bounded between nodes: no better posterior was found, and the least slope lies "
-                    f"between {found.slope - found.error:.6g} and {found.slope:.6g}, at the best point"
+                    "the reduced cost is not bounded between nodes: no better posterior was found, and the least slope "
+                    f"lies between {found.slope - found.error:.6g} and {found.slope:.6g}, at the best point"
                 )
             return found
         return replace(found, reduced_cost=least_reduced_cost(self.prior, found))
@@ -452,6 +352,6 @@ class _Bounds:
         self.reasons.pop("any_denoiser", None)
         intensity = [float(self.model.intensity(np.array(point.control))) for point in found]
         stronger = found[int(np.argmin(intensity))]
-        attained = best is not None and self.known.bound_how == _JENSEN and self.known.attained_by is not None
+        attained = best is not None and self.known.bound_how == JENSEN and self.known.attained_by is not None
         self.certainty["any_denoiser"] = EXACT if attained else BOUND
         return stronger

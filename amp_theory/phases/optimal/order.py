@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+
 from amp_theory.tools.errors import NumericalError
 
 #: weights of posteriors and the posteriors themselves

@@ -1,4 +1,4 @@
-"""The least slope that memoryless side information can leave, for a prior of two or three values: a linear programme.
+"""The least slope that memoryless side information can leave, for a prior of few values: a linear programme.
 
 A law mu of posteriors pi with E pi = P0 and E e(pi) = rho - q has the slope S = E s(pi), with e and s of `posteriors`.
 As these are homogeneous, sums v of posteriors times their weights do, and the programme reads
@@ -19,12 +19,13 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
+
 from amp_theory.ingredients.priors.named import Discrete, MixturePrior, SparseRademacher
 from amp_theory.phases.optimal.certificate import least_reduced_cost
 from amp_theory.phases.optimal.least_slope import LeastSlope, least_slope
 from amp_theory.phases.optimal.order import Law
 from amp_theory.phases.optimal.posteriors import PosteriorChannel
-from amp_theory.phases.optimal.reduced_cost import MOST_PLACES, ReducedCost, normalised
+from amp_theory.phases.optimal.reduced_cost import MOST_PLACES, ReducedCost, as_posteriors
 from amp_theory.tools.arrays import EPS, Array, Index
 from amp_theory.tools.errors import InputError, NumericalError
 
@@ -142,7 +143,7 @@ class Programme:
                 parts.append(_shares(few, fine) @ np.eye(len(atoms))[list(some)])
         field, precision = np.meshgrid(FAR * np.linspace(-1, 1, number), np.append(0, 2.0 ** np.arange(-4, 6)))
         tilt = np.log(self.prior) + field.reshape(-1, 1) * atoms - precision.reshape(-1, 1) * atoms**2 / 2
-        parts.append(normalised(np.exp(tilt - tilt.max(axis=1, keepdims=True))))
+        parts.append(as_posteriors(np.exp(tilt - tilt.max(axis=1, keepdims=True))))
         return np.concatenate(parts)
 
     def _on_grid(self, grid: Array, uncertainty: float) -> tuple[Array, ReducedCost]:
@@ -239,7 +240,7 @@ class Programme:
         return matrix, np.concatenate([*blocks, missing, [total - uncertainty]]), float(miss)
 
     def followed(self, uncertainty: float, near: Optimum | None) -> Optimum:
-        """Return what an optimum `near` becomes at an uncertainty rho - q, or the programme's own on its grid, polished.
+        """Return what an optimum `near` becomes at an uncertainty rho - q, or the grid's own, polished.
 
         Either is looked at on a grid only; where that finds it wanting the programme is solved in full.
         """
@@ -300,7 +301,7 @@ class Programme:
         """Return a posterior and those whose log-odds differ by a distance in one direction."""
         ways = self._directions(part).T * distance
         near = part * np.exp(np.concatenate([0 * ways[:1], ways, -ways]))
-        return normalised(near)
+        return as_posteriors(near)
 
 
 @dataclass(frozen=True, eq=False)

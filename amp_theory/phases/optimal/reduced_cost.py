@@ -35,7 +35,7 @@ ENOUGH = 1.2
 STARTS, DESCENT, FIRST_STEP, LONGEST = 24, 60, 1.0, 4.0
 
 
-def normalised(weights: Array) -> Array:
+def as_posteriors(weights: Array) -> Array:
     """Return posteriors whose weights add up to one, shape (n, atoms)."""
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
@@ -72,11 +72,11 @@ class ReducedCost:
         in steps that grow as long as R falls.
         """
         lowest = starts[np.argsort(self.values(starts))[:number]]
-        v = normalised(lowest + 1e-3 * starts.mean(axis=0))
+        v = as_posteriors(lowest + 1e-3 * starts.mean(axis=0))
         slope, step = sum(self.parts(v)), np.full((len(v), 1), FIRST_STEP)
         cost = (v * slope).sum(axis=1, keepdims=True)
         for _ in range(DESCENT):
-            new = normalised(v * np.exp(np.clip(-step * (slope - cost), -LONGEST, LONGEST)))
+            new = as_posteriors(v * np.exp(np.clip(-step * (slope - cost), -LONGEST, LONGEST)))
             new_slope = sum(self.parts(new))
             new_cost = (new * new_slope).sum(axis=1, keepdims=True)
             better = new_cost < cost
