@@ -45,7 +45,7 @@ class Bounds:
     reached: float
 
 
-def bounds_of(
+def failures(
     model: Model, found: BestPath, ends: Mapping[str, Sequence[Interval]], coexisting: Sequence[Interval]
 ) -> Bounds:
     """Return the intervals of failure, given those of paths by name and those of two branches at zero strength."""

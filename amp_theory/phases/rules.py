@@ -30,7 +30,7 @@ from amp_theory.ingredients.paths.base import Path
 from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDiscreteDiffusion
 from amp_theory.ingredients.priors.named import two_signs
 from amp_theory.models.base import Model, Target
-from amp_theory.phases.bounds import Failing, Interval, bounds_of
+from amp_theory.phases.bounds import Failing, Interval, failures
 from amp_theory.phases.comparison import BOUNDS, Algorithm, Certainty, Comparison, SamplerVerdicts, Verdict
 from amp_theory.phases.geometry.geometry import Geometry
 from amp_theory.phases.geometry.solved import geometry_of
@@ -197,7 +197,7 @@ class _Judge:
         # of several that work the best speaks, unless another is proven to
         paths = sorted(named_paths(self.prior), key=lambda path: path.name != found.attained_by)
         ends = {path.name: self._ends(path) for path in paths}
-        bounds = bounds_of(self.model, found, ends, self._coexisting())
+        bounds = failures(self.model, found, ends, self._coexisting())
         special = [p for p in (*found.points().values(), *found.paths.values()) if isinstance(p, Located)]
         rows = []
         for name, failing in zip(BOUNDS, (bounds.product, bounds.denoiser), strict=True):

@@ -232,6 +232,21 @@ def _solved(model: Model) -> BestPath:
         return _Bounds(model).result()
 
 
+def bounds_of(model: Model) -> dict[str, Margin]:
+    """Return the lines on which slopes are marginal: "best" and "worst" where they are known, and "any_denoiser".
+
+    Raises
+    ------
+    InputError
+        If the model is sparse, or has other variables.
+    """
+    bounds = _Bounds(model)
+    lines = {"best": bounds.line(1.0)} if bounds.known.solved else {}
+    if "worst" not in bounds.known.reasons:
+        lines["worst"] = bounds.line(-1.0)
+    return lines | {"any_denoiser": bounds.any_line()}
+
+
 class _Bounds:
     """Locates all bounds of a model."""
 
@@ -250,6 +265,10 @@ class _Bounds:
             return self.known.line(self.coupling, sign, self.known.error)
         slopes = partial(least_slopes if sign > 0 else greatest_slopes, self.prior)
         return Margin(self.coupling, self.prior, slopes, self.known.error, self.known.highest)
+
+    def any_line(self) -> Margin:
+        """Return the marginal line of the bound for all denoisers."""
+        return Margin(self.coupling, self.prior, self.known.bound, self.known.error, self.known.highest)
 
     def located(self, name: str, line: Margin, how: str, certainty: str) -> tuple[Located | None, MarginalPoint | None]:
         """Return where a slope is marginal first; where there is no such point, say why."""
@@ -344,8 +363,7 @@ class _Bounds:
     def _any_denoiser(self, best: Located | None, dynamical: Located | None) -> Located | None:
         """Return the stronger of the two bounds, which is exact where the best path attains it."""
         how = f"largest xi''(q) S over q is one; {self.known.bound_how}"
-        bound = Margin(self.coupling, self.prior, self.known.bound, self.known.error, self.known.highest)
-        slope, _ = self.located("any_denoiser", bound, how, BOUND)
+        slope, _ = self.located("any_denoiser", self.any_line(), how, BOUND)
         found = [point for point in (slope, dynamical) if point is not None]
         if not found:
             return None
