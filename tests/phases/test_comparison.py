@@ -151,9 +151,11 @@ def test_all_roots_of_a_polynomial(hundredths):
 
 #: models with every kind of bound, and with none
 BOUNDED = [
-    at.IsingPSpin(3), at.SphericalPSpin(3), at.SpikedMatrix(at.SparseRademacher(0.08)), at.SherringtonKirkpatrick(),
-    at.SpikedMatrix(at.GaussBernoulli(0.1)), at.SpikedTensor(3, at.Discrete([-1, 1], [0.4, 0.6])),
-    at.GLM(at.Rademacher(), at.LinearChannel(0.1)), at.MixedPSpin("q**3/2 + 30*q**40"), at.SpikedMatrixTensor(3, 0.05),
+    at.IsingPSpin(3), at.SphericalPSpin(3), at.SherringtonKirkpatrick(), at.SpikedMatrix(at.GaussBernoulli(0.1)),
+    at.SpikedMatrixTensor(3, 0.05), *(pytest.param(model, marks=pytest.mark.slow) for model in (
+        at.SpikedMatrix(at.SparseRademacher(0.08)), at.SpikedTensor(3, at.Discrete([-1, 1], [0.4, 0.6])),
+        at.GLM(at.Rademacher(), at.LinearChannel(0.1)), at.MixedPSpin("q**3/2 + 30*q**40"),
+    )),
 ]  # fmt: skip
 
 
@@ -195,6 +197,7 @@ def test_a_bound_that_is_too_strong_is_a_contradiction():
     assert any(0.739 < control < 0.759 for control in contradictions(wrong))
 
 
+@pytest.mark.slow
 def test_bounds_end_where_best_path_says():
     model = at.SpikedMatrix(at.SparseRademacher(0.08))
     found, comparison = at.best_path(model), at.compare_samplers(model)
@@ -333,7 +336,7 @@ def test_only_exact_constraints_stop_local_moves():
 def test_no_verdict_where_there_is_no_model(prior):
     """Rows are orthogonal for at most as many as columns."""
     model = at.RowOrthogonalSensing(prior, 1e-2)
-    for sampler in at.compare_samplers(model).samplers:
+    for sampler in at.compare_samplers(model).judged:
         assert all(v.succeeds is None for v in sampler.verdicts if v.lo >= 1)
     result = at.compare_samplers(model)["flow"]
     diagram = at.phase_diagram(model, at.Flow(), (0.2, 1.0), points=3)

@@ -245,6 +245,64 @@ def test_a_law_is_a_degradation_of_one_that_splits_its_posteriors():
     assert not ordered([coarse, fine, coarse])
 
 
+# --- four values and more -----------------------------------------------------------------------------------------
+
+EVEN, UNEVEN = at.Discrete([-2, -1, 1, 2], [0.25] * 4), at.Discrete([-1, 0, 1, 3], [0.1, 0.6, 0.2, 0.1])
+
+
+def hidden(prior, strength, part):
+    """Return an overlap and an snr, in units of the prior, at which a part of the uncertainty is left."""
+    snr = strength / prior.variance
+    return float(prior.second_moment - part * prior.mmse(snr)), snr
+
+
+@pytest.mark.parametrize("prior", [EVEN, UNEVEN], ids=repr)
+def test_four_values_have_a_law_that_no_random_posterior_improves(prior):
+    overlap, snr = hidden(prior, 0.3, 0.7)
+    found, gap = least_slope(prior, overlap, snr), prior.second_moment - overlap
+    weights, posteriors = (np.array(column) for column in zip(*found.law, strict=True))
+    assert weights @ posteriors == pytest.approx(prior.mixture.probabilities, abs=1e-9)
+    laws = [
+        (w, at.Discrete(prior.mixture.means, p / p.sum()))
+        for w, p in zip(weights, posteriors, strict=True)
+        if p.max() < 1
+    ]
+    assert sum(w * float(law.mmse(snr)) for w, law in laws) == pytest.approx(gap, rel=1e-8)
+    assert sum(w * float(law.channel(snr).overlap_slope) for w, law in laws) == pytest.approx(found.slope, rel=1e-8)
+    assert gap**2 <= found.slope - found.error < found.slope
+    revealed = float(prior.channel(snr).overlap_slope) * gap / float(prior.mmse(snr))
+    assert found.slope < 0.95 * revealed
+    assert found.greatest is None
+    charge, prices = found.multipliers[0], np.array(found.multipliers[1:])
+    rng = np.random.default_rng(6)
+    for weights in random_posteriors(rng, 300, 4):
+        law = at.Discrete(prior.mixture.means, np.maximum(weights, 1e-9) / np.maximum(weights, 1e-9).sum())
+        cost = float(law.channel(snr).overlap_slope) - charge * float(law.mmse(snr)) - weights @ prices
+        assert cost > max(found.reduced_cost, -1e-7 * found.slope) - 1e-8 * found.slope
+
+
+def test_what_is_not_bounded_on_the_simplex_is_no_proof():
+    proven = least_slope(EVEN, *hidden(EVEN, 0.3, 0.7))
+    assert proven.error < 1e-9 * proven.slope
+    open_ = least_slope(UNEVEN, *hidden(UNEVEN, 3.0, 0.7))
+    assert open_.reduced_cost < -1e-3 * open_.slope
+    assert open_.error > 1e-3 * open_.slope
+
+
+@pytest.mark.slow
+def test_best_path_of_four_values_says_what_it_is():
+    model = at.SpikedTensor(3, UNEVEN)
+    found = at.best_path(model)
+    assert found.certainty["best"] == "numerical"
+    assert "not bounded between nodes" in found.reasons["certificate"]
+    assert found.worst is None
+    assert "more than three values" in found.reasons["worst"]
+    assert found.any_denoiser.control < found.best.control < min(p.control for p in found.paths.values())
+    (verdict,) = (v for v in at.compare_samplers(model)["any product path"].verdicts if v.certainty == "heuristic")
+    assert verdict.succeeds is False
+    assert verdict.hi == pytest.approx(found.best.control, rel=1e-9)
+
+
 # --- refusals -----------------------------------------------------------------------------------------------------
 
 

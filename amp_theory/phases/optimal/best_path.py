@@ -197,7 +197,8 @@ def best_path(model: Model) -> BestPath:
     Parameters
     ----------
     model
-        A dense model of discrete variables of two or three values, or of Gaussian or spherical variables.
+        A dense model of discrete variables of two to six values, or of Gaussian or spherical variables; of variables
+        with a density only the bound for all denoisers is known.
 
     Returns
     -------
