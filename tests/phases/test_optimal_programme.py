@@ -239,8 +239,8 @@ def test_a_law_is_a_degradation_of_one_that_splits_its_posteriors():
     fine = ((0.25, (0.2, 0.8)), (0.375, (0.5, 0.5)), (0.375, (0.7, 0.3)))
     assert degradation_gap(coarse, fine) < 1e-12
     assert degradation_gap(coarse, coarse) < 1e-12
-    # two probabilities of two posteriors are 0.1 from those of the coarse law
-    assert degradation_gap(fine, coarse) == pytest.approx(4 * 0.375 * 0.1, abs=1e-9)
+    # two probabilities of two posteriors are 0.1 from those of the coarse law, in units of the values' own, one half
+    assert degradation_gap(fine, coarse) == pytest.approx(4 * 0.375 * 0.1 / 0.5, abs=1e-9)
     assert ordered([coarse, fine])
     assert not ordered([coarse, fine, coarse])
 
@@ -279,6 +279,13 @@ def test_four_values_have_a_law_that_no_random_posterior_improves(prior):
         law = at.Discrete(prior.mixture.means, np.maximum(weights, 1e-9) / np.maximum(weights, 1e-9).sum())
         cost = float(law.channel(snr).overlap_slope) - charge * float(law.mmse(snr)) - weights @ prices
         assert cost > max(found.reduced_cost, -1e-7 * found.slope) - 1e-8 * found.slope
+
+
+def test_the_worst_of_three_bodies_has_a_point_though_its_slope_is_constant_at_first():
+    """Next to q = 0 revealing zeros leaves xi'' S = 2 at every snr: the search for one stays in its range."""
+    found = at.best_path(at.SpikedTensor(3, at.SparseRademacher(0.3)))
+    flow = at.thresholds(at.SpikedTensor(3, at.SparseRademacher(0.3)), at.Flow()).tricritical
+    assert found.any_denoiser.control < found.best.control < flow.control < found.worst.control
 
 
 def test_what_is_not_bounded_on_the_simplex_is_no_proof():

@@ -20,6 +20,8 @@ from amp_theory.tools.errors import NumericalError
 
 #: steps of the secant method, and the accuracy of the logarithm of the snr
 STEPS, ACCURACY = 50, 1e-12
+#: its longest step: where the worst path reveals zeros only, xi'' S = p - 1 at q -> 0, whatever the snr is
+LONGEST = 1.0
 
 
 class ProgrammeMargin(Margin):
@@ -101,7 +103,7 @@ class ProgrammeMargin(Margin):
             if abs(step) < ACCURACY:
                 self.level = level
                 return most * float(np.exp(level))
-            aim = level + step
+            aim = level + float(np.clip(step, -LONGEST, LONGEST))
             if not low < aim < high:
                 aim = 0.5 * (low + high) if np.isfinite(low) else 2 * level
             before, value, level = level, now, aim
