@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
+from functools import cache
 
 import mpmath
 import numpy as np
@@ -126,6 +127,7 @@ def test_asymmetric_atoms_where_the_formulas_change(values, probabilities, x):
     with mpmath.workdps(30):
         p, s, root = [mpmath.mpf(v) for v in probabilities], [mpmath.mpf(v) for v in values], mpmath.sqrt(x)
 
+        @cache  # for three integrals
         def moments(y):
             w = [a * mpmath.exp(-((y - root * b) ** 2) / 2) for a, b in zip(p, s, strict=True)]
             z = sum(w)

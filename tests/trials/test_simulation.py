@@ -446,7 +446,7 @@ def test_random_instances_are_judged_by_parallel_tempering():
 
 
 def test_parallel_tempering_that_drifts_is_no_reference():
-    found = at.simulate(ISING, 1.5, 30, 5, 5, ["heat-bath"], target="random", batch=6, sweeps=4, margin=1e-3)
+    found = at.simulate(ISING, 1.5, 30, 2, 5, ["heat-bath"], target="random", batch=6, sweeps=4, margin=1e-3)
     assert "parallel tempering, which stands in for exact samples of random instances, may still drift" in str(found)
     assert found.samplers["heat-bath"].outcome == "undecided"
 
