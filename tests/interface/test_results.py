@@ -180,7 +180,7 @@ def test_numbers_of_a_table_are_those_of_the_result():
         else:
             assert row["temperature"] == point.control
             assert row["error_of_temperature"] == point.error
-    sharp = at.thresholds(MODEL, PATH, digits=25)
+    sharp = at.thresholds(at.SphericalPSpin(3), PATH, digits=25)
     row = sharp.to_dataframe().set_index("point").loc["dynamical"]
     assert row["temperature"] == sharp.dynamical.decimals["temperature"]
     curve = at.equation_of_state(MODEL, PATH, 0.7)
