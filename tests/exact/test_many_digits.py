@@ -107,7 +107,7 @@ def test_spherical_points_in_closed_form():
     assert agree(other.decimals["revealed"], "0.25", 40)
 
 
-@pytest.mark.parametrize("digits", [1, 7, 20, 50])
+@pytest.mark.parametrize("digits", [1, 7, 20, pytest.param(50, marks=pytest.mark.slow)])
 def test_every_number_of_digits(digits):
     point = sharpened(at.IsingPSpin(3), at.Flow(), "dynamical", digits)
     reference = TABLE["points"][0]["control"]
