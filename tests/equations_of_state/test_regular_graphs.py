@@ -346,6 +346,7 @@ def test_diagrams_and_verdicts_agree_with_single_densities():
         diagram.sampler_succeeds(4.6)
 
 
+@pytest.mark.slow
 def test_cold_checks_end_at_zero_temperature():
     zero, cold = (at.path_transitions(code(6, t), FLOW, 0.5) for t in (0.0, 0.02))
     assert cold.uninformed_spinodal[0].snr == pytest.approx(zero.uninformed_spinodal[0].snr, abs=1e-9)

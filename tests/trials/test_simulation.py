@@ -431,6 +431,7 @@ def test_masked_and_autoregressive_and_discrete_diffusion():
     assert all(s.fraction[1] > 0.5 for s in found.samplers.values()), found.report()
 
 
+@pytest.mark.slow
 def test_langevin_is_the_chain_of_spherical_models():
     model = at.SphericalPSpin(3)
     assert list(at.simulate(model, 2.0, 30, 1, 2, steps=4, sweeps=2, batch=6).samplers) == ["flow", "langevin"]
