@@ -378,7 +378,7 @@ class DenseEquationOfState(EquationOfState):
         """Whether q = 0 is a fixed point at zero strength."""
         zero, rho = np.zeros(1), np.full(1, self.prior.second_moment)
         no_field = bool(self.coupling.signal(np.ones(1), zero, rho)[0] == 0)
-        return self.prior.mean == 0 and no_field
+        return self.prior.mean == 0 and no_field and not self.path.informed
 
     @cached_property
     def grid(self) -> Array:

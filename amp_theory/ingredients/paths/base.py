@@ -109,6 +109,8 @@ class Path(ABC):
     erases: ClassVar[bool] = False
     #: whether the overlap depends on the coordinate alone
     explicit_folds: ClassVar[bool] = False
+    #: whether something is known at strength zero
+    informed: ClassVar[bool] = False
     schedule: Schedule
     #: the order in which variables are revealed, where there is a choice
     order: str = "random"
@@ -342,6 +344,36 @@ class Path(ABC):
         """
         raise InputError(f"{self!r} does not define `tilted_transform`, which models on sparse graphs need")
 
+    def letters(self, values: Array, strength: Array) -> tuple[Array, Array]:
+        """Return P(y|a) of the letters y that are seen of a discrete variable, and its derivative in the strength.
+
+        It is what paths of two strengths need of paths that are neither a flow nor reveal variables.
+
+        Parameters
+        ----------
+        values
+            The values a of the variable, ascending, shape (values,).
+        strength
+            Internal strengths, shape (n,).
+
+        Returns
+        -------
+        arrays
+            Both of shape (letters, values, n).
+
+        Raises
+        ------
+        InputError
+            If the path does not define it.
+
+        Examples
+        --------
+        >>> from amp_theory import Birth
+        >>> Birth().letters(np.array([0.0, 1.0]), np.array([0.25]))[0][:, :, 0].tolist()
+        [[1.0, 0.75], [0.0, 0.25]]
+        """
+        raise InputError(f"{self!r} does not define `letters`, which paths of two strengths need")
+
     def observe(self, truth: Array, strength: float, rng: np.random.Generator) -> SideInformation:
         """Draw side information of a strength about configurations of shape (batch, size), for finite instances.
 
@@ -442,8 +474,23 @@ class Path(ABC):
         return s, level
 
 
+class TwoStrengths(ABC):
+    """What has two strengths, and is no path of one."""
+
+    @property
+    @abstractmethod
+    def strengths(self) -> tuple[str, str]:
+        """The names of both strengths."""
+
+
 def as_path(path: object) -> Path:
     """Return `path` if it is one, else raise an `InputError` that shows how to make one."""
+    if isinstance(path, TwoStrengths):
+        one, two = path.strengths
+        raise InputError(
+            f"{path!r} needs two strengths, {one} and {two}, where one is asked for: hold one of them, "
+            f".held({one}=...), or see safe_order"
+        )
     if not isinstance(path, Path):
         raise InputError(f"path must be a path such as Flow(), got {told(path)}")
     return path
