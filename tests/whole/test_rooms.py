@@ -27,8 +27,8 @@ exact.digits exact.formulas
 exact.proofs
 phases.geometry
 phases.points
-phases.optimal
 phases.diagram phases.comparison
+phases.optimal
 phases.rules phases.families
 trials
 interface

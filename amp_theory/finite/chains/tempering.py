@@ -13,7 +13,7 @@ arXiv:1905.02939, section 5).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 

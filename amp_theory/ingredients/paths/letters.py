@@ -280,4 +280,6 @@ class SideChannel(LetterPath):
 
     def observe(self, truth: Array, strength: float, rng: np.random.Generator) -> SideInformation:
         """Refuse: letters change the prior of every variable, which finite instances do not know."""
-        raise InputError(f"the path {self.name} changes the prior of every variable, which finite instances do not take")
+        raise InputError(
+            f"the path {self.name} changes the prior of every variable, which finite instances do not take"
+        )

@@ -138,15 +138,11 @@ class Mixed(TwoStrengths):
         (0.5, True)
         """
         if isinstance(strengths, float | int) or len(as_list("strengths", strengths)) != 2:
-            raise InputError(
-                f"{self!r} needs two strengths, ({', '.join(self.strengths)}), got {told(strengths)}"
-            )
+            raise InputError(f"{self!r} needs two strengths, ({', '.join(self.strengths)}), got {told(strengths)}")
         one, two = (path.observe(truth, s, rng) for path, s in zip(self.paths, strengths, strict=True))
         known = one.known | two.known
         values = np.where(one.known, one.values, two.values)
-        return SideInformation(
-            one.field + two.field, one.precision + two.precision, known, values, one.zero + two.zero
-        )
+        return SideInformation(one.field + two.field, one.precision + two.precision, known, values, one.zero + two.zero)
 
 
 def partly_known(r: Response, fraction: Array, rho: float) -> Response:
@@ -220,6 +216,7 @@ class Held(Path):
 
     def _revealing(self, r: Response, s: Array, rho: float) -> Response:
         """Return a response in which the strength is a fraction that is known exactly."""
+        assert r.deficit is not None
         done = partly_known(replace(r, overlap_s=0 * r.gap, overlap_zs=0 * r.gap), s, rho)
         return replace(done, overlap_s=r.gap, overlap_zs=-r.overlap_z, free_entropy_s=r.deficit)
 
@@ -251,11 +248,6 @@ class Held(Path):
         """Return the part of the variables that neither knows exactly."""
         return np.asarray(self.kept.hidden(self._level) * self.moving.hidden(strength))
 
-    def tilted_transform(self, frequency: Array, strength: Array) -> Array:
-        """Return the product of both: half log-likelihood ratios of independent information add up."""
-        kept = self.kept.tilted_transform(frequency, self._level.reshape(1))
-        return np.asarray(kept * self.moving.tilted_transform(frequency, strength))
-
     def check_prior(self, prior: Prior) -> None:
         """Raise an `InputError` unless both paths are defined for the prior."""
         self.kept.check_prior(prior)
@@ -283,5 +275,3 @@ class Held(Path):
         s = self.internal(self._strengths(strength))
         start = self.response(prior, self.coordinate(np.zeros(s.shape), s), s)
         return self.evidence(prior, strength) - start.free_entropy
-
-

@@ -27,10 +27,10 @@ from amp_theory.phases.geometry.geometry import Geometry
 from amp_theory.phases.geometry.solved import SAFETY, check_pair, geometry_of, geometry_over
 from amp_theory.phases.points.tricritical import cusp_point, sorted_cusps
 from amp_theory.tools.arrays import EPS, Array
-from amp_theory.tools.errors import integer_between
+from amp_theory.tools.errors import InputError, integer_between
 from amp_theory.tools.progress import stage
 from amp_theory.tools.reports import Reported, plain
-from amp_theory.tools.results import Located, titled
+from amp_theory.tools.results import Located, points_table, titled
 from amp_theory.tools.tables import ResultTable
 
 #: levels at which a strength is held when surfaces are searched for, as search grids of strengths are made
@@ -66,6 +66,17 @@ class CriticalPoint(Located):
         if not name.startswith("_") and name == self.held_name:
             return self.held
         return super().__getattr__(name)
+
+
+def checked_paths(model: Model, path1: Path, path2: Path) -> Mixed:
+    """Return two paths together, after checking that both go with a dense model."""
+    for path in (path1, path2):
+        check_pair(model, path)
+    if model.coupling is None:
+        raise InputError(
+            f"paths of two strengths are there for dense models, with a coupling xi(q); {model!r} has none"
+        )
+    return Mixed(path1, path2)
 
 
 def held_geometry(model: Model, moving: Path, kept: Path, level: float) -> Geometry:
@@ -127,7 +138,8 @@ class Line:
         error = SAFETY * (here.errors[here.control_name] / slope + EPS * level)
         errors = {here.control_name: 0.0, self.kept.strength: error}
         for what, one, two in ((name, after.strength, before.strength), ("overlap", after.overlap, before.overlap)):
-            assert one is not None and two is not None
+            assert one is not None
+            assert two is not None
             errors[what] = here.errors[what] + abs(one - two) / step * error
         how = "end of the first-order surface: a cusp with one strength held"
         return replace(with_level(here, self.kept, level), control=control, errors=errors, how=how)
@@ -196,10 +208,7 @@ class CriticalLine(Reported):
 
     def table(self) -> ResultTable:
         """Return the points as rows."""
-        names = (self.control_name, *self.strengths, "overlap")
-        columns: dict[str, Any] = {name: self[name] for name in names}
-        columns |= {f"error_of_{name}": [p.errors[name] for p in self.points] for name in names}
-        return ResultTable(self.title, columns)
+        return points_table(self.title, [{} for _ in self.points], self.points)
 
 
 def critical_line(model: Model, path1: Path, path2: Path, points: int = 17) -> CriticalLine:
@@ -234,9 +243,7 @@ def critical_line(model: Model, path1: Path, path2: Path, points: int = 17) -> C
     [0.758742, 0.749007, 0.740996]
     """
     number = integer_between("points", points, 2, 1000)
-    for path in (path1, path2):
-        check_pair(model, path)
-    both = Mixed(path1, path2)
+    both = checked_paths(model, path1, path2)
     with stage("critical line of %r along %r", model, both):
         ends = sorted_cusps(geometry_of(model, path1))
         reasons: dict[str, str] = {}
@@ -260,9 +267,9 @@ def critical_line(model: Model, path1: Path, path2: Path, points: int = 17) -> C
 
 def _on_axis(point: Located, other: Path) -> CriticalPoint:
     """Return a tricritical point of the first path as a point of the line, at which the second strength is zero."""
-    assert point.strength is not None and point.strength_name is not None
+    assert point.strength is not None
+    assert point.strength_name is not None
     return CriticalPoint(
         point.control, point.overlap, point.errors | {other.strength: 0.0}, point.control_name, 0.0, other.strength,
         how=point.how, held=point.strength, held_name=point.strength_name,
     )  # fmt: skip
-
