@@ -176,9 +176,19 @@ def best_of_sparse_spins(names):
         assert f"{float(point) / 0.08**2:.9f}" in shown
 
 
+def orders_of_two_strengths(names):
+    """The numbers of the page are those that come out."""
+    text = read("docs/two_strengths.md")
+    found, mended = names["found"], names["mended"]
+    for shown in (f"{found.raise_to:.10f}", f"{found.critical.revealed:.10f}", f"{100 * mended.raise_to:.5f} %",
+                  f"{names['birth'].noise / 0.08**2:.9f}"):  # fmt: skip
+        assert shown in text
+
+
 #: what must hold of what a page defines
 CHECKS = {
     "docs/best_path.md": [best_of_all_paths, best_of_sparse_spins],
+    "docs/two_strengths.md": [orders_of_two_strengths],
     "docs/accuracy.md": [at_most_one_strength],
     "docs/comparing_samplers.md": [verdict_of_the_flow],
     "docs/long_runs.md": [resumed],
@@ -187,7 +197,7 @@ CHECKS = {
 
 
 #: pages whose code takes many seconds
-LONG = ("docs/finite_instances.md", "docs/digits_and_proofs.md", "docs/command_line.md")
+LONG = ("docs/finite_instances.md", "docs/digits_and_proofs.md", "docs/command_line.md", "docs/two_strengths.md")
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, marks=pytest.mark.slow) if page in LONG else page for page in RUN])

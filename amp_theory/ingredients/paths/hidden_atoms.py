@@ -1,12 +1,13 @@
 """The scalar Gaussian channel of atoms whose weights differ from row to row, and how it changes with the weights.
 
-What a path tells of a discrete variable leaves a law of its values a_k with weights w_k(t), which depend on the strength
-t and need not add up to one.  With f(y) = sum_k w_k phi(y - sqrt(x) a_k), W = sum_k w_k, and <.> the posterior at y,
+What a path tells of a discrete variable leaves a law of its values a_k with weights w_k(t), which depend on the
+strength t and need not add up to one.  With f(y) = sum_k w_k phi(y - sqrt(x) a_k), W = sum_k w_k, and <.> the posterior at y,
 
     E = int f Var,   -dE/dx = int f Var^2,   -d2E/dx2 = int f (kappa_3^2 - 2 Var^3),
     dE/dt = int sum_k w_k' phi_k (a_k - <s>)^2,
     d/dt int f Var^2 = int (2 Var sum_k w_k' phi_k (a_k - <s>)^2 - Var^2 sum_k w_k' phi_k),
-    Psi = int f log(f/(W phi_0)),   dPsi/dt = int sum_k w_k' phi_k log(f/(W phi_0)),   dPsi/dx = (sum_k w_k a_k^2 - E)/2.
+    Psi = int f log(f/(W phi_0)),   dPsi/dt = int sum_k w_k' phi_k log(f/(W phi_0)),
+    dPsi/dx = (sum_k w_k a_k^2 - E)/2.
 
 Small x and large are told apart as in `mixture_channel`.
 """

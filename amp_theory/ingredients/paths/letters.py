@@ -51,7 +51,7 @@ def atoms_of(prior: Prior, who: str) -> Mixture:
 
 def respond(law: Mixture, coordinate: Array, letters: Array, changes: Array) -> HiddenValues:
     """Return the sums over letters at snrs of shape (n,); letters and their changes have shape (letters, values, n)."""
-    number, values, n = letters.shape
+    number, values, _ = letters.shape
     weights, moved = (
         np.moveaxis(part * law.probabilities[:, None], 0, 1).reshape(values, -1) for part in (letters, changes)
     )
@@ -120,8 +120,8 @@ class LetterPath(Path):
 
     def evidence(self, prior: Prior, strength: npt.ArrayLike) -> Array:
         """Return what the letter tells, H(P0) - E H(P(a|y))."""
-        self.check_prior(prior)
         s = self._strengths(strength)
+        self.check_prior(prior)
         law = atoms_of(prior, f"the path {self.name}")
         return told_by(law, self.letters(law.means, self.internal(s.ravel()))[0]).reshape(s.shape)
 
