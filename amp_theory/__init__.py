@@ -47,10 +47,11 @@ _WHERE = {
         "SignChannel",
         "SymmetricPerceptron",
     ],
-    "ingredients.paths.base": ["Path", "Response"],
+    "ingredients.paths.base": ["Path"],
     "ingredients.paths.letters": ["Birth", "SideChannel"],
     "ingredients.paths.mixed": ["Mixed"],
     "ingredients.paths.named": ["Autoregressive", "Flow", "UniformDiscreteDiffusion"],
+    "ingredients.paths.response": ["Response"],
     "ingredients.paths.schedules": [
         "FlipProbability",
         "FractionRevealed",

@@ -44,13 +44,13 @@ from amp_theory.ingredients.outputs.named import ReLUChannel as ReLUChannel
 from amp_theory.ingredients.outputs.named import SignChannel as SignChannel
 from amp_theory.ingredients.outputs.named import SymmetricPerceptron as SymmetricPerceptron
 from amp_theory.ingredients.paths.base import Path as Path
-from amp_theory.ingredients.paths.base import Response as Response
 from amp_theory.ingredients.paths.letters import Birth as Birth
 from amp_theory.ingredients.paths.letters import SideChannel as SideChannel
 from amp_theory.ingredients.paths.mixed import Mixed as Mixed
 from amp_theory.ingredients.paths.named import Autoregressive as Autoregressive
 from amp_theory.ingredients.paths.named import Flow as Flow
 from amp_theory.ingredients.paths.named import UniformDiscreteDiffusion as UniformDiscreteDiffusion
+from amp_theory.ingredients.paths.response import Response as Response
 from amp_theory.ingredients.paths.schedules import FlipProbability as FlipProbability
 from amp_theory.ingredients.paths.schedules import FractionRevealed as FractionRevealed
 from amp_theory.ingredients.paths.schedules import Interpolant as Interpolant

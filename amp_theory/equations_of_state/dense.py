@@ -28,7 +28,8 @@ from amp_theory.equations_of_state.iteration_limit import Step, error_of_number
 from amp_theory.equations_of_state.recovery import Recovery
 from amp_theory.equations_of_state.surface import Errors, Surface
 from amp_theory.ingredients.couplings.base import CouplingPoint
-from amp_theory.ingredients.paths.base import Path, Response, as_path
+from amp_theory.ingredients.paths.base import Path, as_path
+from amp_theory.ingredients.paths.response import Response
 from amp_theory.models.base import LARGEST_SNR, Model
 from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import InputError

@@ -19,12 +19,13 @@ A new path is a subclass with the methods below; its `response` must increase wi
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from amp_theory.ingredients.paths.response import Response as Response
+from amp_theory.ingredients.paths.response import TwoStrengths
 from amp_theory.ingredients.paths.schedules import (
     Schedule,
 )
@@ -39,44 +40,6 @@ NEGLIGIBLE = 1e-280
 LARGEST = 1e12
 #: the largest modulus of a variable that is observed
 LARGEST_VALUE = 1e30
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What a path returns at a coordinate z and an (internal) strength s, as arrays of one shape.
-
-    Parameters
-    ----------
-    signal, signal_s
-        The snr x(z, s) from the other variables, and its derivative in s.
-    overlap, gap
-        G, in the units of s^2, and rho - G.
-    overlap_z, overlap_zz, overlap_s, overlap_zs
-        Partial derivatives of G.
-    free_entropy, free_entropy_s
-        Psi in nats, and its derivative in s at constant x.
-    relative_error
-        Bound on the relative errors of G, rho - G, dG/dz and Psi.
-    deficit
-        rho x/2 - Psi where that is known without cancellation, else None: the digits of Psi next to q = rho.
-
-    See Also
-    --------
-    Path.response : Which returns it, with an example.
-    """
-
-    signal: Array
-    signal_s: float
-    overlap: Array
-    gap: Array
-    overlap_z: Array
-    overlap_zz: Array
-    overlap_s: Array
-    overlap_zs: Array
-    free_entropy: Array
-    free_entropy_s: Array
-    relative_error: Array
-    deficit: Array | None = None
 
 
 class Path(ABC):
@@ -472,15 +435,6 @@ class Path(ABC):
         if not np.all(np.abs(s) <= LARGEST_VALUE):
             raise InputError(f"truth must be finite, of modulus up to {LARGEST_VALUE:g}, got {told(truth)}")
         return s, level
-
-
-class TwoStrengths(ABC):
-    """What has two strengths, and is no path of one."""
-
-    @property
-    @abstractmethod
-    def strengths(self) -> tuple[str, str]:
-        """The names of both strengths."""
 
 
 def as_path(path: object) -> Path:

@@ -1,7 +1,8 @@
 """The scalar Gaussian channel of atoms whose weights differ from row to row, and how it changes with the weights.
 
 What a path tells of a discrete variable leaves a law of its values a_k with weights w_k(t), which depend on the
-strength t and need not add up to one.  With f(y) = sum_k w_k phi(y - sqrt(x) a_k), W = sum_k w_k, and <.> the posterior at y,
+strength t and need not add up to one.  With f(y) = sum_k w_k phi(y - sqrt(x) a_k), W = sum_k w_k, and <.> the
+posterior at y,
 
     E = int f Var,   -dE/dx = int f Var^2,   -d2E/dx2 = int f (kappa_3^2 - 2 Var^3),
     dE/dt = int sum_k w_k' phi_k (a_k - <s>)^2,
@@ -117,7 +118,10 @@ class _Rows:
         """Return everything."""
         psi, overlap, gap, slope, curvature, _, apart, slope_growth, _, _, energy, _ = self.sums
         information = np.where(self.told > 0, self.told, 0.5 * self.square * self.snr - psi)
-        return HiddenValues(gap, overlap, slope, curvature, apart, slope_growth, psi, energy, information, self.error)
+        return HiddenValues(
+            gap=gap, overlap=overlap, slope=slope, curvature=curvature, gap_growth=apart, slope_growth=slope_growth,
+            free_entropy=psi, free_entropy_growth=energy, information=information, relative_error=self.error,
+        )  # fmt: skip
 
     def finished(self, which: Index, sums: Array, small: bool) -> Array:
         """Replace the first two integrals by Psi and the overlap."""

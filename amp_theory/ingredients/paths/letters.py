@@ -21,8 +21,9 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.ingredients.paths.base import Path, Response
+from amp_theory.ingredients.paths.base import Path
 from amp_theory.ingredients.paths.hidden_atoms import HiddenValues, hidden_atoms
+from amp_theory.ingredients.paths.response import Response
 from amp_theory.ingredients.paths.schedules import Schedule, StrengthAsTime
 from amp_theory.ingredients.paths.side_information import SideInformation
 from amp_theory.ingredients.priors.base import Prior, check_prior
@@ -100,7 +101,13 @@ class LetterPath(Path):
         """
 
     def response(self, prior: Prior, coordinate: Array, strength: Array, with_energy: bool = True) -> Response:
-        """Return averages over letters, z = x."""
+        """Return averages over letters, z = x.
+
+        Raises
+        ------
+        InputError
+            If the variable is not discrete.
+        """
         law = atoms_of(prior, f"the path {self.name}")
         z, s = np.broadcast_arrays(np.asarray(coordinate, dtype=float), np.asarray(strength, dtype=float))
         values = respond(law, z.ravel(), *self.letters(law.means, s.ravel()))

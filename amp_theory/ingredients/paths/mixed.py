@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.ingredients.paths.base import Path, Response, TwoStrengths, as_path
+from amp_theory.ingredients.paths.base import Path, as_path
 from amp_theory.ingredients.paths.letters import as_response, atoms_of, respond, told_by
+from amp_theory.ingredients.paths.response import Response, TwoStrengths
 from amp_theory.ingredients.paths.side_information import SideInformation
 from amp_theory.ingredients.priors.base import Prior
 from amp_theory.tools.arrays import Array

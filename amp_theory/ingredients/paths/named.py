@@ -8,7 +8,8 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.ingredients.paths.base import Path, Response
+from amp_theory.ingredients.paths.base import Path
+from amp_theory.ingredients.paths.response import Response
 from amp_theory.ingredients.paths.schedules import (
     FlipProbability,
     FractionRevealed,

@@ -35,8 +35,8 @@ from amp_theory.models.base import Model
 from amp_theory.models.own_names import at_control
 from amp_theory.phases.geometry.geometry import Coexistence
 from amp_theory.phases.optimal.two_strengths import (
+    Continued,
     CriticalPoint,
-    Line,
     checked_paths,
     critical_points,
     held_geometry,
@@ -365,7 +365,7 @@ class _Asked:
             low, high = (middle, high) if self.meets(moving, kept, middle) else (low, middle)
         if above is None:
             raise NumericalError(f"the end of the first-order surface next to {kept.strength} = {high:g} was lost")
-        line = Line(self.model, moving, kept, above)
+        line = Continued(self.model, moving, kept, above)
         level = brentq(lambda x: line.log_intensity(x) - goal, low, high, xtol=EPS * high, rtol=4 * EPS)
         return line.point(float(level), self.control)
 

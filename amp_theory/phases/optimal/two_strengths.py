@@ -45,12 +45,14 @@ class CriticalPoint(Located):
 
     Parameters
     ----------
+    control, overlap, errors, control_name, strength, strength_name, status, how, decimals, origin, lower_overlap
+        As those of `Located`.
     held, held_name
         The strength that was held, and its name.
 
     See Also
     --------
-    safe_order, critical_line : Which return it, with examples.
+    safe_order : Which returns it, with an example.
     """
 
     held: float = 0.0
@@ -111,7 +113,7 @@ def with_level(point: Located, kept: Path, level: float) -> CriticalPoint:
     )  # fmt: skip
 
 
-class Line:
+class Continued:
     """The critical line next to one of its points, with `kept` held."""
 
     def __init__(self, model: Model, moving: Path, kept: Path, cusp: Cusp) -> None:
@@ -260,8 +262,8 @@ def critical_line(model: Model, path1: Path, path2: Path, points: int = 17) -> C
     controls = np.diff([p.control for p in found])
     monotone = bool(np.all(controls > 0) or np.all(controls < 0)) if len(found) > 1 else None
     return CriticalLine(
-        model.name, (path1.name, path2.name), model.control, both.strengths, model.parameters, tuple(found), monotone,
-        reasons,
+        model.name, (path1.name, path2.name), model.control, both.strengths, parameters=model.parameters,
+        points=tuple(found), monotone=monotone, reasons=reasons,
     )  # fmt: skip
 
 
