@@ -574,7 +574,8 @@ def public_methods() -> set[tuple[str, str]]:
 #: what solvers call with numbers that they have checked, many times: a user's own model or path may have its own
 SOLVERS_OWN = {
     # paths
-    "response", "coordinate", "hidden", "internal", "public", "public_slope", "tilted_transform",
+    "response", "coordinate", "hidden", "internal", "public", "public_slope", "tilted_transform", "letters",
+    "weighted",
     # models and couplings
     "intensity", "from_intensity", "energy_unit", "at", "curvature", "fixed", "instability", "scaled", "scaled_ratios",
     "signal", "steepest", "value",

@@ -55,17 +55,21 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
+#: the lines of a surface
+LINES = ("informed_spinodal", "first_order", "uninformed_spinodal")
 #: halvings of an interval of levels until both ends have a critical point, and how far beyond one is looked again
 HALVINGS, BEYOND = 40, 1e-4
 EXACT, SEARCHED = "exact within replica symmetry", "exact within replica symmetry, at the levels searched"
 
 
 @dataclass(frozen=True, eq=False)
-class FirstOrderSurface:
+class FirstOrderSurface(Reported):
     """The first-order surface in the plane of two strengths at one control.
 
     Parameters
     ----------
+    strengths
+        The names of the strength that is raised first, and of the other.
     held
         Levels of the strength that is raised first, up to the critical point, shape (n,).
     informed_spinodal, first_order, uninformed_spinodal
@@ -77,10 +81,26 @@ class FirstOrderSurface:
     SafeOrder.surface : Which returns it.
     """
 
+    strengths: tuple[str, str]
     held: Array
     informed_spinodal: Array
     first_order: Array
     uninformed_spinodal: Array
+
+    def report(self) -> str:
+        """Return a readable text of all levels."""
+        table = self.table()
+        rows = [table.title, "  " + "  ".join(table.names)]
+        return "\n".join([*rows, *("  " + "  ".join(f"{x:.9g}" for x in row) for row in np.transpose(self._columns()))])
+
+    def _columns(self) -> list[Array]:
+        return [self.held, self.informed_spinodal, self.first_order, self.uninformed_spinodal]
+
+    def table(self) -> ResultTable:
+        """Return the levels as rows; cells without a number are empty."""
+        names = (self.strengths[0], *(f"{line}_{self.strengths[1]}" for line in LINES))
+        cells = ([float(x) if np.isfinite(x) else None for x in column] for column in self._columns())
+        return ResultTable("first-order surface", dict(zip(names, cells, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -387,4 +407,4 @@ class _Asked:
                 if len(at) == 3:
                     rows[:, k] = moving.public(np.array(at))
         rows[:, -1] = end.strength
-        return FirstOrderSurface(levels, *rows)
+        return FirstOrderSurface((kept.strength, moving.strength), levels, *rows)
