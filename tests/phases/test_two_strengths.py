@@ -204,6 +204,23 @@ def test_where_no_order_is_needed_or_none_works(control, says):
         found.plot()
 
 
+def test_mixtures_may_be_worse_than_either_path():
+    """Where the critical line turns round, both paths work alone, and together they meet a transition."""
+    model = at.SpikedTensor(4, at.SparseRademacher(0.15))
+    line = at.critical_line(model, FLOW, REVEAL, points=9)
+    noise = line["noise"]
+    assert not line.monotone
+    assert np.argmax(noise) == 6
+    control = 0.5 * (noise[6] + noise[-1])
+    found = at.safe_order(model, FLOW, REVEAL, control)
+    assert found.order is None
+    assert "raise one strength only" in found.reasons["order"]
+    both = at.Mixed(FLOW, REVEAL).held(snr=line["snr"][6])
+    assert len(at.path_transitions(model, both, control).first_order) == 1
+    for path in (FLOW, REVEAL):
+        assert len(at.path_transitions(model, path, control).first_order) == 0
+
+
 def test_transitions_just_before_and_beyond_the_end():
     """The geometry along the second path tells the same on both sides of the end of the surface."""
     found = order_of(ISING, FLOW, REVEAL, 0.75)

@@ -17,6 +17,9 @@ above, past the first-order line; and raised further alone, B meets M on its own
 M's end on the axis of A.  If at every such a there is a fold, M bars all of the strip, and no order works; if there is
 a gap, the order is to raise A into the gap, then B.  Whether there is one is looked at on a grid of levels.
 
+*If both work alone*, M may still lie between the axes, with two ends: where the critical line turns round, a mixture is
+worse than either path.  Then one strength only should be raised.
+
 Folds are those of the equation of state at a held strength, at all overlaps: between the points of its fold curve there
 are none (`phases.geometry`).  The end of M is solved for, and the axis beyond it looked at again.
 """
@@ -38,6 +41,7 @@ from amp_theory.phases.optimal.two_strengths import (
     Continued,
     CriticalPoint,
     checked_paths,
+    critical_line,
     critical_points,
     held_geometry,
     levels_of,
@@ -310,6 +314,15 @@ class _Asked:
         """Tell whether a path meets a second state at any strength, while the other strength is held."""
         return len(self.isotherm(moving, kept, level).branches[0]) > 1
 
+    def between(self) -> float | None:
+        """Return a level of the first path at which the second meets a transition, though neither does alone."""
+        first, second = self.both.paths
+        for point in critical_line(self.model, first, second):
+            easier = self.model.intensity(np.array(point.control)) < self.intensity[0]
+            if easier and self.meets(second, first, point.held):
+                return point.held
+        return None
+
     def started(self) -> bool:
         """Tell whether more than one state is stable without any information."""
         first, second = self.both.paths
@@ -324,6 +337,9 @@ class _Asked:
         if not any(fails.values()):
             text = f"either path alone works: neither meets a transition at this {self.model.control}"
             reasons |= {"order": text, "critical": "no path along an axis meets the surface"}
+            if (level := self.between()) is not None:
+                text += f"; both at once do, at {first.strength} = {level:.6g}: raise one strength only"
+                reasons |= {"order": text, "critical": "the surface has two ends, neither of them on an axis"}
         else:
             orders = [(first, second), (second, first)]
             for kept, moving in sorted(orders, key=lambda pair: fails[pair[0].name]):
