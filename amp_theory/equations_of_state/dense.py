@@ -68,6 +68,8 @@ class DenseEquationOfState(EquationOfState):
             )
         self.coupling = model.coupling
         as_path(path).check_prior(self.prior)
+        if path.informed and self.coupling.singularity is not None:
+            raise InputError(f"paths that start with something told are not solved for noiseless models, got {model!r}")
         self.check_scale()
 
     def check_scale(self) -> None:

@@ -162,6 +162,16 @@ def test_safe_order_of_the_spin_glass():
     assert found.certainty == "exact within replica symmetry"
 
 
+@pytest.mark.parametrize("control", [0.7587, 0.741])
+def test_orders_next_to_the_ends_of_the_line(control):
+    """There the end of the surface is next to an axis, and its folds are close to each other."""
+    found = order_of(ISING, FLOW, REVEAL, control)
+    assert found.order == ("flow", "autoregressive")
+    near = at.thresholds(ISING, REVEAL if control > 0.75 else FLOW).tricritical
+    assert abs(found.raise_to - (near.strength if near.strength_name == "snr" else 0)) < 4e-4
+    assert abs(found.critical.revealed - (near.strength if near.strength_name == "revealed" else 0)) < 4e-4
+
+
 def test_the_order_of_arguments_does_not_matter():
     one, two = order_of(ISING, FLOW, REVEAL, 0.75), order_of(ISING, REVEAL, FLOW, 0.75)
     assert one.order == two.order
@@ -342,6 +352,7 @@ REFUSED = [
     (lambda: at.safe_order(ISING, FLOW, BIRTH, 0.75), "no value of Rademacher"),
     (lambda: at.safe_order(at.XORSAT(3), FLOW, REVEAL, 0.8), "dense models"),
     (lambda: at.safe_order(ISING, FLOW, REVEAL), "control must be given"),
+    (lambda: at.thresholds(at.GLM(at.Gaussian(), at.AbsChannel()), at.Mixed(FLOW, REVEAL).held(snr=0.1)), "noiseless"),
     (lambda: at.safe_order(ISING, FLOW, REVEAL, -1.0), "temperature"),
     (lambda: at.critical_line(ISING, FLOW, REVEAL, points=1), "points"),
 ]

@@ -399,6 +399,8 @@ class _Asked:
                 break
             middle = 0.5 * (low + high)
             low, high = (middle, high) if self.meets(moving, kept, middle) else (low, middle)
+        if above is None:  # the line is between, and ends at the other axis
+            above = next((cusp for _, cusp in critical_points(self.model, moving, kept, low)), None)
         if above is None:
             raise NumericalError(f"the end of the first-order surface next to {kept.strength} = {high:g} was lost")
         line = Continued(self.model, moving, kept, above)
