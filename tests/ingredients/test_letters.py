@@ -101,6 +101,7 @@ def test_threshold_of_an_own_channel_is_that_of_the_named_one():
     assert abs(one.told - two.revealed) < 1e-11
 
 
+@pytest.mark.slow
 def test_birth_of_the_sparse_matrix():
     model = at.SpikedMatrix(at.SparseRademacher(0.08))
     point = at.thresholds(model, BIRTH).tricritical

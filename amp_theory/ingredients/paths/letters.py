@@ -209,11 +209,10 @@ class SideChannel(LetterPath):
 
     Examples
     --------
-    >>> from amp_theory import IsingPSpin, thresholds
-    >>> half = SideChannel("flips", lambda w: [[(1 + w) / 2, (1 - w) / 2], [(1 - w) / 2, (1 + w) / 2]])
-    >>> point = thresholds(IsingPSpin(3), half).tricritical  # as uniform discrete diffusion
-    >>> print(f"{point.temperature:.6f} {point.told:.6f}")
-    0.739200 0.384537
+    >>> from amp_theory import Rademacher
+    >>> flips = SideChannel("flips", lambda w: [[(1 + w) / 2, (1 - w) / 2], [(1 - w) / 2, (1 + w) / 2]])
+    >>> round(float(flips.information(Rademacher(), 0.5)), 9)  # as uniform discrete diffusion
+    0.130812036
     """
 
     name: str  # type: ignore[misc]
