@@ -208,7 +208,7 @@ class SafeOrder(Reported):
         >>> from amp_theory import Autoregressive, Flow, IsingPSpin
         >>> found = safe_order(IsingPSpin(p=3), Flow(), Autoregressive(), 0.75).surface(3)
         >>> found.first_order.round(6).tolist()
-        [0.132817, 0.104437, 0.076069]
+        [0.127829, 0.089233, 0.076167]
         """
         number = integer_between("points", points, 2, 1000)
         if self.critical is None or self.order is None:
@@ -283,7 +283,7 @@ def safe_order(model: Model, path1: Path, path2: Path, control: float | None = N
     >>> from amp_theory import Autoregressive, Flow, IsingPSpin
     >>> found = safe_order(IsingPSpin(p=3), Flow(), Autoregressive(), temperature=0.75)
     >>> found.order, round(found.raise_to, 10), round(found.critical.revealed, 9)
-    (('flow', 'autoregressive'), 0.0742357597, 0.076123862)
+    (('flow', 'autoregressive'), 0.0742357597, 0.076167207)
     """
     both = checked_paths(model, path1, path2)
     value = as_float(model.control, at_control(model, control, named))

@@ -242,7 +242,7 @@ def critical_line(model: Model, path1: Path, path2: Path, points: int = 17) -> C
     >>> from amp_theory import Autoregressive, Flow, IsingPSpin
     >>> line = critical_line(IsingPSpin(p=3), Flow(), Autoregressive(), points=3)
     >>> line["temperature"].round(6).tolist()
-    [0.758742, 0.749007, 0.740996]
+    [0.758742, 0.749015, 0.740996]
     """
     number = integer_between("points", points, 2, 1000)
     both = checked_paths(model, path1, path2)
