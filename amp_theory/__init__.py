@@ -97,6 +97,7 @@ _WHERE = {
     "phases.families.result": ["Sweep"],
     "phases.families.sweep": ["sweep"],
     "phases.optimal.best_path": ["BestPath", "best_path"],
+    "phases.optimal.marginal_lines": ["MarginalLine", "MarginalLines", "marginal_lines"],
     "phases.optimal.safe_order": ["FirstOrderSurface", "SafeOrder", "safe_order"],
     "phases.optimal.two_strengths": ["CriticalLine", "CriticalPoint", "critical_line"],
     "phases.points.expansion": ["Coefficient", "TricriticalExpansion", "tricritical_expansion"],

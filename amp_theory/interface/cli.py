@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Any, NoReturn
 
 from amp_theory import __version__
-from amp_theory.interface import commands, completion, families, listing
+from amp_theory.interface import commands, completion, families, listing, paths
 from amp_theory.tools.errors import AmpTheoryError, FileError, InputError, NumericalError, shown, unknown_name
 
 
@@ -311,9 +311,9 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
      (*ON_PATH, CONTROL, SCHEDULE, ALONG, *LOOK, *_output("also .csv"))),
     ("compare", commands.run_compare, "tell where each sampler succeeds, why, and how sure that is",
      "compare ising-p-spin --set p=3", (*MODEL, TARGET)),
-    ("best-path", commands.run_best_path, "find how far the best denoising path works, and how far any denoiser could",
-     "best-path ising-p-spin --set p=3", MODEL),
-    ("safe-order", commands.run_safe_order, "tell in which order to raise the strengths of two paths",
+    ("best-path", paths.run_best_path, "find how far the best denoising path works, and how far any denoiser could",
+     "best-path ising-p-spin --set p=3 -o lines.pdf -o lines.csv", (*MODEL, LOOK[0], LOOK[2], *_output("also .csv"))),
+    ("safe-order", paths.run_safe_order, "tell in which order to raise the strengths of two paths",
      "safe-order ising-p-spin --set p=3 --paths flow,autoregressive --control 0.75",
      (*MODEL, _option("--paths", "A,B", "two paths, separated by a comma", required=True), CONTROL,
       *LOOK, *_output("also .csv"))),

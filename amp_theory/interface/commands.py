@@ -358,33 +358,6 @@ def run_compare(options: argparse.Namespace) -> Result:
     return result.to_dict(), result.report()
 
 
-def run_best_path(options: argparse.Namespace) -> Result:
-    """Find the best path, and what no denoiser passes."""
-    from amp_theory.phases.optimal.best_path import best_path
-
-    result = best_path(_model(options))
-    return result.to_dict(), result.report()
-
-
-def run_safe_order(options: argparse.Namespace) -> Result:
-    """Tell in which order to raise two strengths."""
-    from amp_theory.models.catalogue import build_path
-    from amp_theory.phases.optimal.safe_order import safe_order
-
-    model, names = _model(options), options.paths.split(",")
-    if len(names) != 2:
-        raise InputError(f"--paths must be two paths, separated by a comma, got {options.paths!r}")
-    files, look = _outputs(options, (*PICTURES, ".csv")), _look(options)
-    first, second = (build_path(name.strip()) for name in names)
-    found = safe_order(model, first, second, _number(model.control, options.control))
-    for file in files:
-        if file.suffix.lower() == ".csv":
-            found.to_csv(file, overwrite=True)
-        else:
-            _save_picture(file, look, lambda axes, annotate, **more: found.plot(axes, **more))
-    return found.to_dict(), "\n".join([found.report(), *(f"written: {file}" for file in files)])
-
-
 def run_simulate(options: argparse.Namespace) -> Result:
     """Run samplers on finite instances."""
     from amp_theory.tools.workers import workers

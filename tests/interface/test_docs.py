@@ -197,7 +197,10 @@ CHECKS = {
 
 
 #: pages whose code takes many seconds
-LONG = ("docs/finite_instances.md", "docs/digits_and_proofs.md", "docs/command_line.md", "docs/two_strengths.md")
+LONG = (
+    "docs/finite_instances.md", "docs/digits_and_proofs.md", "docs/command_line.md", "docs/long_runs.md", "docs/best_path.md",
+    "docs/two_strengths.md",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, marks=pytest.mark.slow) if page in LONG else page for page in RUN])

@@ -259,6 +259,7 @@ def _theory(t: Things) -> Iterator[Call]:
                both | {"control": 0.7, "max_strength": None, "points": 5})  # fmt: skip
     yield Call("free_entropy_curve", at.free_entropy_curve, at_point | {"points": 5})
     yield Call("best_path", at.best_path, {"model": t.ising})
+    yield Call("marginal_lines", at.marginal_lines, {"model": t.ising, "points": 20})
     two = {"model": t.ising, "path1": t.flow, "path2": t.auto}
     yield Call("safe_order", at.safe_order, two | {"control": 0.75})
     yield Call("critical_line", at.critical_line, two | {"points": 2})

@@ -7,7 +7,8 @@ May import: tools, ingredients, models, equations_of_state, phases.geometry, pha
   reduced cost that proves it; `adaptive`: the least slope of any side information about spins.
 - `two_strengths`: where the first-order surface of two paths at once ends; `safe_order`: how to go around that end,
   with its `plane_picture`.
-- `marginal`: where such a slope is marginal first.
+- `marginal`: where such a slope is marginal first; `path_slopes`: the slope along one path; `marginal_lines`: all of
+  these by overlap, with their `marginal_picture`.
 - `programme`: the least slope for priors of two or three values; `posteriors`: its quadrature; `reduced_cost`: its
   certificate; `programme_margin`: where it is marginal first; `order`: whether its laws lie on one path.
 """
