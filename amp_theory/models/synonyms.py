@@ -32,6 +32,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     # classes in Python, where they are called otherwise
     "linearchannel": ("linear",), "signchannel": ("sign",), "probitchannel": ("probit",), "abschannel": ("abs",),
     "reluchannel": ("relu",), "doorchannel": ("door",), "uniformdiscretediffusion": ("uniform-diffusion",),
+    "strengthastime": ("strength-as-time",),
     "linearinterpolant": ("linear",), "trigonometricinterpolant": ("trigonometric",),
     "maskeddiffusion": ("masked",),
     # symbols of parameters, controls and their scalings
