@@ -29,7 +29,8 @@ from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import InputError, unknown_name
 
 #: orders of revealing: without looking, by the degree on a sparse graph, by what the denoiser knows already
-ORDERS = ("random", "highest-degree", "lowest-degree", "most-confident", "most-uncertain", "greedy-floor")
+CONFIDENCE_ORDERS = ("most-confident", "most-uncertain", "greedy-floor")
+ORDERS = ("random", "highest-degree", "lowest-degree", *CONFIDENCE_ORDERS)
 #: snr at which nothing is left to learn about a spin: rho - G has underflowed, and what flips tell is constant
 SATURATED = 1e4
 
