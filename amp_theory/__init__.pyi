@@ -122,6 +122,8 @@ from amp_theory.phases.families.result import Sweep as Sweep
 from amp_theory.phases.families.sweep import sweep as sweep
 from amp_theory.phases.optimal.best_path import BestPath as BestPath
 from amp_theory.phases.optimal.best_path import best_path as best_path
+from amp_theory.phases.optimal.revealing_curve import RevealingCurve as RevealingCurve
+from amp_theory.phases.optimal.revealing_curve import revealing_curve as revealing_curve
 from amp_theory.phases.points.expansion import Coefficient as Coefficient
 from amp_theory.phases.points.expansion import TricriticalExpansion as TricriticalExpansion
 from amp_theory.phases.points.expansion import tricritical_expansion as tricritical_expansion

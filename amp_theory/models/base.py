@@ -95,9 +95,10 @@ class Model(ABC):
     @property
     def orders(self) -> tuple[str, ...]:
         """The orders of revealing whose theory there is: those by confidence need unbiased +-1 variables."""
+        if self.coupling is None or not self.coupling.affine or self.coupling.singularity is not None:
+            return ("random",)
         spins = self.variable_prior.unbiased_sign and not self.spherical
-        known = spins and self.coupling is not None and self.coupling.affine
-        return ("random", *CONFIDENCE_ORDERS) if known else ("random",)
+        return ("random", *CONFIDENCE_ORDERS) if spins else ("random",)
 
     @property
     def spherical(self) -> bool:

@@ -182,6 +182,10 @@ class Autoregressive(Path):
 
     def observe(self, truth: Array, strength: float, rng: np.random.Generator) -> SideInformation:
         """Reveal every variable with probability theta."""
+        if self.order != "random":
+            raise InputError(
+                f"order = {self.order!r} depends on more than the configuration: `draw_samples` follows it"
+            )
         s, revealed = self._observed(truth, strength, rng)
         return SideInformation.from_known(rng.random(s.shape) < revealed, s)
 

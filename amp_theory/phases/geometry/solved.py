@@ -5,10 +5,9 @@ from __future__ import annotations
 from functools import lru_cache, singledispatch
 
 from amp_theory.equations_of_state.base import EquationOfState
-from amp_theory.equations_of_state.choose import equation_of_state_of
+from amp_theory.equations_of_state.choose import check_surface, equation_of_state_of
 from amp_theory.equations_of_state.sparse.regular_graphs import RegularEquationOfState
 from amp_theory.ingredients.paths.base import Path, as_path
-from amp_theory.ingredients.paths.named import CONFIDENCE_ORDERS
 from amp_theory.models.base import Model, as_model
 from amp_theory.phases.geometry.geometry import Geometry
 from amp_theory.phases.geometry.regular_graphs import RegularGeometry
@@ -39,11 +38,7 @@ def geometry_of(model: Model, path: Path) -> Geometry:
 def check_pair(model: object, path: object) -> None:
     """Raise an `InputError` unless given a model and a path that have an equation of state, both hashable."""
     check_order(model, path)
-    if as_path(path).order in CONFIDENCE_ORDERS:
-        raise InputError(
-            f"order = {as_path(path).order!r}: what is told depends on the way there, so that there is no equation of "
-            "state, only `thresholds` and, at one control, `revealing_curve`; order='random' has all the rest"
-        )
+    check_surface(as_path(path))
 
 
 def check_order(model: object, path: object) -> None:

@@ -1,7 +1,7 @@
 """Special points of orders of revealing that depend on what is known already.
 
-The tricritical point is the control beyond which the path stays stable at all overlaps: where the largest xi''(q) S along it
-is one (phases.revealing).  Points at zero strength have no order.
+The tricritical point is the control beyond which the path stays stable at all overlaps: where the largest xi''(q) S
+along it is one (phases.revealing).  Points at zero strength have no order.
 """
 
 from __future__ import annotations

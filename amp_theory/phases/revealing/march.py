@@ -1,8 +1,8 @@
 """From overlap to overlap at one intensity: what has been told, and whether the state is stable.
 
-The overlap is the coordinate, and x = xi'(q) the snr.  From q to the next the fields spread by the step of the snr, and
-then so much is told that the overlap is the next.  Where xi''(q) S > 1 less than nothing would have to be told: no fixed
-point is there, and the march goes on without telling.
+The overlap is the coordinate, and x = xi'(q) the snr.  From q to the next the fields spread by the step of the snr,
+and then so much is told that the overlap is the next.  Where xi''(q) S > 1 less than nothing would have to be told:
+no fixed point is there, and the march goes on without telling.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from amp_theory.ingredients.couplings.base import GeneralCoupling
 from amp_theory.ingredients.priors.base import Prior
 from amp_theory.phases.revealing.field_density import FieldDensity
-from amp_theory.phases.revealing.orders import CONFIDENCE, sech
+from amp_theory.phases.revealing.orders import RULES, sech
 from amp_theory.tools.arrays import Array
 
 #: where the first fixed point is looked for
@@ -27,7 +27,7 @@ LEAST_POWER, MOST_POWER = 0.2, 2.0
 class March:
     """What was found at the overlaps of a march: all arrays have one entry for an overlap.
 
-    feedback is xi''(q) S, hidden the fraction of hidden spins, entropy theirs, each by itself; edge is that of `orders`.
+    feedback is xi''(q) S, hidden the fraction of hidden spins, entropy theirs, each by itself; edge that of `orders`.
     """
 
     overlap: Array
@@ -40,7 +40,6 @@ class March:
 
 def first_overlap(coupling: GeneralCoupling, prior: Prior, intensity: float) -> float:
     """Return the overlap that the other variables provide if nothing is told, M(xi'(q)) = q: the least such q."""
-
     from scipy.optimize import brentq
 
     def ahead(overlap: float) -> float:
@@ -82,7 +81,7 @@ def march(coupling: GeneralCoupling, prior: Prior, intensity: float, order: str,
     edge = 0.0
     for k in range(1, len(overlaps)):
         step = float(snr[k]) - density.snr
-        density, edge = CONFIDENCE[order](density, step, float(gaps[k]), sech, edge)
+        density, edge = RULES[order](density, step, float(gaps[k]), sech, edge)
         rows.append((density.average(3), density.hidden, density.entropy(), edge))
     slope, hidden, entropy, edges = np.array(rows).T
     return March(overlaps, snr, curvature * slope, hidden, entropy, edges)

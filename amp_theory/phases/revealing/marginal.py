@@ -1,7 +1,7 @@
 """The intensity at which an order of revealing is marginal: where the largest xi''(q) S over its path is one.
 
-Errors of a march are a series in 1/steps with the powers 1, 3/2, 2, the second from the fields next to the edge, which spread
-like the root of a step.  Four numbers of steps remove them, and what the last removal changed bounds the error.
+Errors of a march are a series in 1/steps with the powers 1, 3/2, 2, the second from the fields next to the edge, which
+spread like the root of a step.  Four numbers of steps remove them, and what the last removal changed bounds the error.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class Peak:
 
 
 def extrapolated(values: Array) -> tuple[Array, Array]:
-    """Return the limit of rows for `STEPS`, and a bound on its error: what the last removal changed, and rounding."""
-    for power in POWERS:
+    """Return the limit of rows for steps that double, and a bound on its error: what the last removal changed."""
+    for power in POWERS[: len(values) - 1]:
         last = values[-1]
         values = values[1:] + (values[1:] - values[:-1]) / (2**power - 1)
     return values[-1], np.abs(values[-1] - last) + 1e-12
@@ -89,7 +89,7 @@ class Search:
     def bounds(self) -> tuple[float, float] | None:
         """Return intensities below which xi''(q) (1 - q) < 1 at all q, and above which xi''(q) (1 - q)^2 > 1 at one."""
         q = np.linspace(0, LAST, LOOKED_AT)[1:]
-        levels = np.linspace(*np.log(INTENSITIES), LOOKED_AT)
+        levels = np.log(np.geomspace(*INTENSITIES, LOOKED_AT))
         curvature = self.coupling.curvature(np.exp(levels)[:, None], q, 1 - q)
         above = [np.max(curvature * (1 - q) ** power, axis=1) > 1 for power in (1, 2)]
         if above[0][0] or not above[1][-1]:

@@ -6,23 +6,24 @@
   that leaves it tanh c or -tanh c, with probabilities (1 +- m/tanh c)/2: of all that leave |m| = tanh c surely the one
   that tells least.  The mean of m stays, hence so does the fraction P = int_{|h|<c} nu cosh of the lifted.
 
-At every overlap q the edge c is where 1 - q is left, with x = xi'(q): no more is told than keeps the state a fixed point.
+At every overlap q the edge c is where 1 - q is left, with x = xi'(q): no more is told than keeps the state a
+fixed point.
 
 The greedy floor has the least slope of all schemes that tell of single spins and may look at all that is known
-before, at the same control.  Let V = 1 - m^2, and compare a scheme A with the floor G at every overlap that A passes, where
-both have E V = 1 - q.  Claim: E_G (k - V)^+ <= E_A (k - V)^+ for all k.
+before, at the same control.  Let V = 1 - m^2, and compare a scheme A with the floor G at every overlap that A passes,
+where both have E V = 1 - q.  Claim: E_G (k - V)^+ <= E_A (k - V)^+ for all k.
 
-1. Between tellings V is a diffusion with the generator 2 V^2 (1 - V) d^2 - V^2 d.  It takes functions of V that fall and
-   are convex to such: the derivative v = u' of u_x = 2 V^2 (1 - V) u'' - V^2 u' obeys a linear equation without source
-   and stays <= 0; u'' obeys one with the source -2 v >= 0, and stays >= 0.  So it keeps the claim.
-2. To tell leaves E(V'|V) <= V, as m is a martingale, hence raises E_A (k - V)^+ by Jensen's inequality.  The floor V' =
-   min(V, v) leaves (k - V)^+ as it is for k <= v.  For k > v no V' exceeds k, and E_G (k - V')^+ = k - (1 - q), which is
-   E_A (k - V') <= E_A (k - V')^+.  With large k, before telling E_G V >= E_A V >= 1 - q: the floor exists.
+1. Between tellings V is a diffusion with the generator 2 V^2 (1 - V) d^2 - V^2 d.  It takes functions of V that fall
+   and are convex to such: the derivative of u_x = 2 V^2 (1 - V) u'' - V^2 u' is a linear equation for u' without a
+   source, which stays <= 0; that of u'' has the source -2 u' >= 0, and stays >= 0.  So the claim is kept.
+2. To tell leaves E(V'|V) <= V, as m is a martingale, hence raises E_A (k - V)^+ by Jensen's inequality.  The floor
+   V' = min(V, v) leaves (k - V)^+ as it is for k <= v.  For k > v no V' exceeds k, and E_G (k - V')^+ = k - (1 - q)
+   = E_A (k - V') <= E_A (k - V')^+.  With large k, before telling E_G V >= E_A V >= 1 - q: the floor exists.
 
 With equal means the claim says E_G f(V) <= E_A f(V) for every convex f, for E V^2 = S above all.  So where any scheme
-passes, the floor does, and its threshold is that of the best denoiser of single spins, the best product path
-included.  This is a theorem about the equations, which are themselves replica symmetric.  Finite steps, at whose end all is
-told at once, defer what A tells and only lower E_G (k - V)^+ further: their thresholds are bounds.
+passes, the floor does, and its threshold is that of the best denoiser of single spins, the best product path included.
+This is a theorem about the equations, which are themselves replica symmetric.  Finite steps, at whose end all is told
+at once, defer what A tells and only lower E_G (k - V)^+ further: their thresholds are bounds.
 """
 
 from __future__ import annotations
@@ -71,8 +72,15 @@ def _edge(
     return found, edge
 
 
-def _revealed(before: FieldDensity, step: float, target: float, weight: Weight) -> tuple[FieldDensity, float]:
-    """Return what is left where all fields are equal, so that any may be revealed."""
+def _any(before: FieldDensity, step: float, target: float, weight: Weight, last: float) -> tuple[FieldDensity, float]:
+    if step == 0:
+        return _revealed(before, target, weight)
+    fields, weights = panel(0.0, before.end(step), float(np.sqrt(step)))
+    return _revealed(FieldDensity(fields, weights * before.later(fields, step), before.snr + step), target, weight)
+
+
+def _revealed(before: FieldDensity, target: float, weight: Weight) -> tuple[FieldDensity, float]:
+    """Return what is left if any are revealed, as at the start, where all fields are equal."""
     part = target / float(before.masses @ weight(before.fields))
     return FieldDensity(before.fields, min(part, 1.0) * before.masses, before.snr, before.lifted), 0.0
 
@@ -81,7 +89,7 @@ def _most_confident(
     before: FieldDensity, step: float, target: float, weight: Weight, last: float
 ) -> tuple[FieldDensity, float]:
     if step == 0:
-        return _revealed(before, step, target, weight)
+        return _revealed(before, target, weight)
     width, top = float(np.sqrt(step)), before.end(step)
 
     def left(edge: float) -> tuple[float, float, FieldDensity]:
@@ -97,7 +105,7 @@ def _most_uncertain(
     before: FieldDensity, step: float, target: float, weight: Weight, last: float
 ) -> tuple[FieldDensity, float]:
     if step == 0:
-        return _revealed(before, step, target, weight)
+        return _revealed(before, target, weight)
     width, top = float(np.sqrt(step)), before.end(step)
 
     def left(edge: float) -> tuple[float, float, FieldDensity]:
@@ -133,7 +141,7 @@ def _greedy_floor(
     return _edge(left, last, highest)
 
 
-#: confidence orders by name
-CONFIDENCE: dict[str, Order] = {
-    "most-confident": _most_confident, "most-uncertain": _most_uncertain, "greedy-floor": _greedy_floor,
+#: orders by name
+RULES: dict[str, Order] = {
+    "random": _any, "most-confident": _most_confident, "most-uncertain": _most_uncertain, "greedy-floor": _greedy_floor,
 }  # fmt: skip
