@@ -93,6 +93,7 @@ _WHERE = {
     "phases.families.result": ["Sweep"],
     "phases.families.sweep": ["sweep"],
     "phases.optimal.best_path": ["BestPath", "best_path"],
+    "phases.optimal.marginal_lines": ["MarginalLine", "MarginalLines", "marginal_lines"],
     "phases.optimal.revealing_curve": ["RevealingCurve", "revealing_curve"],
     "phases.points.expansion": ["Coefficient", "TricriticalExpansion", "tricritical_expansion"],
     "phases.points.fixed_points": ["fixed_points", "informed_overlap", "uninformed_overlap"],

@@ -122,6 +122,9 @@ from amp_theory.phases.families.result import Sweep as Sweep
 from amp_theory.phases.families.sweep import sweep as sweep
 from amp_theory.phases.optimal.best_path import BestPath as BestPath
 from amp_theory.phases.optimal.best_path import best_path as best_path
+from amp_theory.phases.optimal.marginal_lines import MarginalLine as MarginalLine
+from amp_theory.phases.optimal.marginal_lines import MarginalLines as MarginalLines
+from amp_theory.phases.optimal.marginal_lines import marginal_lines as marginal_lines
 from amp_theory.phases.optimal.revealing_curve import RevealingCurve as RevealingCurve
 from amp_theory.phases.optimal.revealing_curve import revealing_curve as revealing_curve
 from amp_theory.phases.points.expansion import Coefficient as Coefficient

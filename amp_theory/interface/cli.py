@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Any, NoReturn
 
 from amp_theory import __version__
-from amp_theory.interface import commands, completion, families, listing
+from amp_theory.interface import commands, completion, families, listing, paths
 from amp_theory.tools.errors import AmpTheoryError, FileError, InputError, NumericalError, shown, unknown_name
 
 
@@ -311,8 +311,8 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
      (*ON_PATH, CONTROL, SCHEDULE, ALONG, *LOOK, *_output("also .csv"))),
     ("compare", commands.run_compare, "tell where each sampler succeeds, why, and how sure that is",
      "compare ising-p-spin --set p=3", (*MODEL, TARGET)),
-    ("best-path", commands.run_best_path, "find how far the best denoising path works, and how far any denoiser could",
-     "best-path ising-p-spin --set p=3", MODEL),
+    ("best-path", paths.run_best_path, "find how far the best denoising path works, and how far any denoiser could",
+     "best-path ising-p-spin --set p=3 -o lines.pdf -o lines.csv", (*MODEL, LOOK[0], LOOK[2], *_output("also .csv"))),
     ("simulate", commands.run_simulate, "run samplers on finite instances and judge them by exact samples",
      "simulate xorsat --set k=4 --set temperature=0.5 --control 0.6 --size 200 --instances 5 --seed 1 --batch 8 "
      "--steps 20 --sweeps 200",

@@ -42,7 +42,7 @@ def dense_results():
     return [
         checked, checked[0], checked[0].published, checked[0].published.source, at.fixed_points(MODEL, PATH, 0.6, 0.05, digits=20), at.closed_forms(at.SpikedMatrixTensor(3, 1.0), PATH),
         at.sweep([MODEL], temperature=[0.7, 0.8, -1], snr=0.1, quantities=["first_order", "region", "fixed_points"]),
-        at.best_path(MODEL), at.revealing_curve(MODEL, at.Autoregressive(), 0.8), special, special.dynamical, special["algorithmic"], at.thresholds(MODEL, PATH, digits=25), diagram,
+        at.best_path(MODEL), at.marginal_lines(MODEL, 20), at.marginal_lines(MODEL, 20)["flow"], at.revealing_curve(MODEL, at.Autoregressive(), 0.8), special, special.dynamical, special["algorithmic"], at.thresholds(MODEL, PATH, digits=25), diagram,
         diagram.line("first_order"), fixed, fixed[0], at.fixed_points(MODEL, PATH, 0.7, 0.12, digits=20),
         at.path_transitions(MODEL, PATH, 0.7), at.path_transitions(MODEL, PATH, 0.8), comparison, comparison["mcmc"],
         comparison["mcmc"].at(0.7), at.equation_of_state(MODEL, PATH, 0.7), scan, scan.cusp, expansion,

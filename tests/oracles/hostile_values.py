@@ -250,6 +250,7 @@ def _theory(t: Things) -> Iterator[Call]:
                both | {"control": 0.7, "max_strength": None, "points": 5})  # fmt: skip
     yield Call("free_entropy_curve", at.free_entropy_curve, at_point | {"points": 5})
     yield Call("best_path", at.best_path, {"model": t.ising})
+    yield Call("marginal_lines", at.marginal_lines, {"model": t.ising, "points": 20})
     yield Call("revealing_curve", at.revealing_curve, {"model": t.ising, "path": t.auto, "control": 0.8})
     yield Call("compare_samplers", at.compare_samplers, {"model": t.ising, "target": None})
     yield Call("show_progress", progress_shown, {"name": "work", "stream": None})

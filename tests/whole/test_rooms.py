@@ -28,8 +28,8 @@ exact.proofs
 phases.geometry
 phases.revealing
 phases.points
-phases.optimal
 phases.diagram phases.comparison
+phases.optimal
 phases.rules phases.families
 trials
 interface

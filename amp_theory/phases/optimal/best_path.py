@@ -210,6 +210,21 @@ def _solved(model: Model) -> BestPath:
         return _Bounds(model).result()
 
 
+def bounds_of(model: Model) -> dict[str, Margin]:
+    """Return the lines on which slopes are marginal: "best", "worst" where it is known, and "any_denoiser".
+
+    Raises
+    ------
+    InputError
+        If the model is sparse, or has other variables.
+    """
+    bounds = _Bounds(model)
+    lines = {"best": bounds.line(1.0)}
+    if bounds.probe.greatest is not None:
+        lines["worst"] = bounds.line(-1.0)
+    return lines | {"any_denoiser": bounds.any_line()}
+
+
 def _same_law(prior: Prior) -> Prior:
     """Return the named prior of the same law, if it is one whose optimum is known in closed form."""
     return Rademacher() if prior.unbiased_sign else Gaussian() if standard_normal(prior) else prior
@@ -298,6 +313,10 @@ class _Bounds:
         slopes = partial(least_slopes if sign > 0 else greatest_slopes, self.prior)
         return Margin(self.coupling, self.prior, slopes, self.error, self.known.highest)
 
+    def any_line(self) -> Margin:
+        """Return the marginal line of the bound for all denoisers."""
+        return Margin(self.coupling, self.prior, self.known.bound, self.error, self.known.highest)
+
     def located(self, name: str, line: Margin, how: str, certainty: str) -> tuple[Located | None, MarginalPoint | None]:
         """Return where a slope is marginal first; where there is no such point, say why."""
         found = line.first()
@@ -373,8 +392,7 @@ class _Bounds:
     def _any_denoiser(self, best: Located | None, dynamical: Located | None) -> Located | None:
         """Return the stronger of the two bounds, which is exact where the best path attains it."""
         how = f"largest xi''(q) S over q is one; {self.known.bound_how}"
-        bound = Margin(self.coupling, self.prior, self.known.bound, self.error, self.known.highest)
-        slope, _ = self.located("any_denoiser", bound, how, BOUND)
+        slope, _ = self.located("any_denoiser", self.any_line(), how, BOUND)
         found = [point for point in (slope, dynamical) if point is not None]
         if not found:
             return None

@@ -139,15 +139,12 @@ class RevealingCurve(Reported):
         --------
         revealing_curve : With an example.
         """
-        import matplotlib.axes
-        import matplotlib.pyplot as plt
+        from amp_theory.phases.diagram.styles import as_axes, canvas
 
-        if ax is not None and not isinstance(ax, matplotlib.axes.Axes):
-            raise InputError(f"ax must be matplotlib axes or None, got {ax!r}")
-        axes = plt.subplots()[1] if ax is None else ax
+        axes = canvas(as_axes(ax), None)
         axes.plot(self.overlap, self.margin, label=self.order)
         axes.axhline(0.0, color="gray", lw=0.8)
-        axes.set(xlabel="overlap q", ylabel="margin 1 - xi''(q) S")
+        axes.set(xlabel="overlap $q$", ylabel=r"margin $1 - \xi''(q)\, S$")
         axes.legend()
         return axes
 
