@@ -76,9 +76,10 @@ def march(coupling: GeneralCoupling, prior: Prior, intensity: float, order: str,
     gaps = 1 - overlaps
     snr = coupling.signal(np.array(intensity), overlaps, gaps)
     curvature = coupling.curvature(np.array(intensity), overlaps, gaps)
-    density = FieldDensity.before(float(snr[0]))
-    rows = [(density.average(3), density.hidden, density.entropy(), 0.0)]
-    edge = 0.0
+    start = FieldDensity.before(float(snr[0]))
+    rows = [(start.average(3), start.hidden, start.entropy(), 0.0)]
+    # nothing is told before the first step, whose kernel spreads one point
+    density, edge = FieldDensity.before(0.0), 0.0
     for k in range(1, len(overlaps)):
         step = float(snr[k]) - density.snr
         density, edge = RULES[order](density, step, float(gaps[k]), sech, edge)
