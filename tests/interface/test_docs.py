@@ -176,8 +176,21 @@ def best_of_sparse_spins(names):
         assert f"{float(point) / 0.08**2:.9f}" in shown
 
 
+def orders_by_confidence(names):
+    """The table's temperatures and fractions are those that come out, within the errors it states."""
+    shown = re.findall(
+        r"^\| `([a-z-]+)`.*\| (0\.7\d+) \| (\de-\d+) \| ([\d.]+) \|$", read("docs/confidence_orders.md"), re.M
+    )
+    assert len(shown) == 4
+    for order, temperature, error, revealed in shown:
+        point = at.thresholds(names["model"], at.Autoregressive(order=order)).tricritical
+        assert abs(point.temperature - float(temperature)) < float(error) >= point.error
+        assert abs(point.revealed - float(revealed)) < 1e-4
+
+
 #: what must hold of what a page defines
 CHECKS = {
+    "docs/confidence_orders.md": [orders_by_confidence],
     "docs/best_path.md": [best_of_all_paths, best_of_sparse_spins],
     "docs/accuracy.md": [at_most_one_strength],
     "docs/comparing_samplers.md": [verdict_of_the_flow],
@@ -187,7 +200,7 @@ CHECKS = {
 
 
 #: pages whose code takes many seconds
-LONG = ("docs/finite_instances.md", "docs/digits_and_proofs.md", "docs/command_line.md")
+LONG = ("docs/finite_instances.md", "docs/confidence_orders.md", "docs/digits_and_proofs.md", "docs/command_line.md")
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, marks=pytest.mark.slow) if page in LONG else page for page in RUN])
