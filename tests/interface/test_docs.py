@@ -200,7 +200,10 @@ CHECKS = {
 
 
 #: pages whose code takes many seconds
-LONG = ("docs/finite_instances.md", "docs/confidence_orders.md", "docs/digits_and_proofs.md", "docs/command_line.md")
+LONG = (
+    "docs/finite_instances.md", "docs/digits_and_proofs.md", "docs/command_line.md", "docs/long_runs.md", "docs/best_path.md",
+    "docs/confidence_orders.md",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, marks=pytest.mark.slow) if page in LONG else page for page in RUN])

@@ -40,10 +40,10 @@ def dense_results():
     numbers = KeyPoints(tuple(key_points(FIGURES[0], compute(FIGURES[0], 5))))
     checked = at.check(MODEL)
     return [
-        checked, checked[0], checked[0].published, checked[0].published.source, at.fixed_points(MODEL, PATH, 0.6, 0.05, digits=20), at.closed_forms(at.SpikedMatrixTensor(3, 1.0), PATH),
+        checked, checked[0], checked[0].published, checked[0].published.source, at.fixed_points(spherical, PATH, 0.6, 0.05, digits=20), at.closed_forms(at.SpikedMatrixTensor(3, 1.0), PATH),
         at.sweep([MODEL], temperature=[0.7, 0.8, -1], snr=0.1, quantities=["first_order", "region", "fixed_points"]),
-        at.best_path(MODEL), at.marginal_lines(MODEL, 20), at.marginal_lines(MODEL, 20)["flow"], at.revealing_curve(MODEL, at.Autoregressive(), 0.8), special, special.dynamical, special["algorithmic"], at.thresholds(MODEL, PATH, digits=25), diagram,
-        diagram.line("first_order"), fixed, fixed[0], at.fixed_points(MODEL, PATH, 0.7, 0.12, digits=20),
+        at.best_path(MODEL), at.marginal_lines(MODEL, 20), at.marginal_lines(MODEL, 20)["flow"], at.revealing_curve(MODEL, at.Autoregressive(), 0.8), special, special.dynamical, special["algorithmic"], at.thresholds(spherical, PATH, digits=25), diagram,
+        diagram.line("first_order"), fixed, fixed[0], at.fixed_points(spherical, PATH, 0.64, 0.1, digits=20),
         at.path_transitions(MODEL, PATH, 0.7), at.path_transitions(MODEL, PATH, 0.8), comparison, comparison["mcmc"],
         comparison["mcmc"].at(0.7), at.equation_of_state(MODEL, PATH, 0.7), scan, scan.cusp, expansion,
         expansion.overlap_opening, at.closed_forms(spherical, PATH), numbers, numbers[0],
@@ -180,7 +180,7 @@ def test_numbers_of_a_table_are_those_of_the_result():
         else:
             assert row["temperature"] == point.control
             assert row["error_of_temperature"] == point.error
-    sharp = at.thresholds(MODEL, PATH, digits=25)
+    sharp = at.thresholds(at.SphericalPSpin(3), PATH, digits=25)
     row = sharp.to_dataframe().set_index("point").loc["dynamical"]
     assert row["temperature"] == sharp.dynamical.decimals["temperature"]
     curve = at.equation_of_state(MODEL, PATH, 0.7)

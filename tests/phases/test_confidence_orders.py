@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import amp_theory as at
+from amp_theory.interface import cli
 from amp_theory.phases.optimal.adaptive import floor_slopes
 from amp_theory.phases.revealing.field_density import FieldDensity, panel
 from amp_theory.phases.revealing.march import first_overlap, march, overlaps_of
@@ -194,6 +195,20 @@ def test_every_public_function_of_a_path_is_known_here():
     taking = {n for n, f in functions.items() if {"path", "paths"} & set(inspect.signature(f).parameters)}
     files = {"load", "save_explorer"}  # whose path is a place
     assert {n for n in taking - otherwise - files if f"at.{n}," not in above} == set()
+
+
+def test_the_command_line_takes_orders_and_refuses_what_has_no_answer(capsys):
+    def run(*arguments):
+        code = cli.main([*arguments, "--set", "p=3", "--path", "autoregressive", "--order", "most-confident"])
+        return code, capsys.readouterr().err
+
+    for command, model, wrong in (
+        ("thresholds", "spherical-p-spin", "is not known for"), ("diagram", "ising-p-spin", "no equation of state"),
+        ("transitions", "ising-p-spin", "no equation of state"),
+    ):  # fmt: skip
+        code, error = run(command, model, *(("--control", "0.7") if command == "transitions" else ()))
+        assert code == 2
+        assert wrong in error
 
 
 def told_in_order(instance, order, counts):

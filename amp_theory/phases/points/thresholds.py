@@ -80,7 +80,6 @@ def thresholds(model: Model, path: Path, digits: int | None = None) -> Threshold
     >>> bool(abs(point.temperature - 2 / 3) <= point.error)
     True
     """
-    check_order(model, path)
     sharp = sharpener(model, path, digits)
     if sharp is not None:
         return sharp.thresholds(special_points(model, path))
@@ -109,6 +108,7 @@ def special_points(
     InputError
         If an executor or a checkpoint is given for a model that is solved at once.
     """
+    check_order(model, path)
     told = path.order in CONFIDENCE_ORDERS
     # zero strength has no order, and the random one an equation of state
     geo = geometry_of(model, Autoregressive() if told else path)
@@ -127,6 +127,8 @@ def _of_colours(
     progress: Callable[[int, int], None] | None = None,
 ) -> Thresholds:
     from amp_theory.phases.points.populations import population_thresholds
+
+    check_order(model, path)
 
     return population_thresholds(model, path, executor, checkpoint, progress)
 
