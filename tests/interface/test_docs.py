@@ -185,8 +185,21 @@ def orders_of_two_strengths(names):
         assert shown in text
 
 
+def orders_by_confidence(names):
+    """The table's temperatures and fractions are those that come out, within the errors it states."""
+    shown = re.findall(
+        r"^\| `([a-z-]+)`.*\| (0\.7\d+) \| (\de-\d+) \| ([\d.]+) \|$", read("docs/confidence_orders.md"), re.M
+    )
+    assert len(shown) == 4
+    for order, temperature, error, revealed in shown:
+        point = at.thresholds(names["model"], at.Autoregressive(order=order)).tricritical
+        assert abs(point.temperature - float(temperature)) < float(error) >= point.error
+        assert abs(point.revealed - float(revealed)) < 1e-4
+
+
 #: what must hold of what a page defines
 CHECKS = {
+    "docs/confidence_orders.md": [orders_by_confidence],
     "docs/best_path.md": [best_of_all_paths, best_of_sparse_spins],
     "docs/two_strengths.md": [orders_of_two_strengths],
     "docs/accuracy.md": [at_most_one_strength],
@@ -200,6 +213,7 @@ CHECKS = {
 LONG = (
     "docs/finite_instances.md", "docs/digits_and_proofs.md", "docs/command_line.md", "docs/long_runs.md", "docs/best_path.md",
     "docs/two_strengths.md",
+    "docs/confidence_orders.md",
 )  # fmt: skip
 
 

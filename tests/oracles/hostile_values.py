@@ -263,6 +263,7 @@ def _theory(t: Things) -> Iterator[Call]:
     two = {"model": t.ising, "path1": t.flow, "path2": t.auto}
     yield Call("safe_order", at.safe_order, two | {"control": 0.75})
     yield Call("critical_line", at.critical_line, two | {"points": 2})
+    yield Call("revealing_curve", at.revealing_curve, {"model": t.ising, "path": t.auto, "control": 0.8})
     yield Call("compare_samplers", at.compare_samplers, {"model": t.ising, "target": None})
     yield Call("show_progress", progress_shown, {"name": "work", "stream": None})
     yield Call("scan_threshold", at.scan_threshold, {

@@ -26,6 +26,7 @@ finite.samplers
 exact.digits exact.formulas
 exact.proofs
 phases.geometry
+phases.revealing
 phases.points
 phases.diagram phases.comparison
 phases.optimal

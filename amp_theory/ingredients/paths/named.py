@@ -30,7 +30,8 @@ from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import InputError, unknown_name
 
 #: orders of revealing: without looking, by the degree on a sparse graph, by what the denoiser knows already
-ORDERS = ("random", "highest-degree", "lowest-degree", "most-confident", "most-uncertain", "greedy-floor")
+CONFIDENCE_ORDERS = ("most-confident", "most-uncertain", "greedy-floor")
+ORDERS = ("random", "highest-degree", "lowest-degree", *CONFIDENCE_ORDERS)
 #: snr at which nothing is left to learn about a spin: rho - G has underflowed, and what flips tell is constant
 SATURATED = 1e4
 #: retention at which derivatives in its square are taken where it is smaller
@@ -184,6 +185,10 @@ class Autoregressive(Path):
 
     def observe(self, truth: Array, strength: float, rng: np.random.Generator) -> SideInformation:
         """Reveal every variable with probability theta."""
+        if self.order != "random":
+            raise InputError(
+                f"order = {self.order!r} depends on more than the configuration: `draw_samples` follows it"
+            )
         s, revealed = self._observed(truth, strength, rng)
         return SideInformation.from_known(rng.random(s.shape) < revealed, s)
 

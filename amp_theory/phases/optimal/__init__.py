@@ -1,6 +1,7 @@
 """Which path is best: bounds on all side information at once, at every overlap.
 
-May import: tools, ingredients, models, equations_of_state, phases.geometry, phases.points, phases.diagram.
+May import: tools, ingredients, models, equations_of_state, phases.geometry, phases.revealing, phases.points,
+phases.diagram.
 
 - `best_path`: the best path, the worst, and what no denoiser passes.
 - `known`: what is known of the least slope of each prior.
@@ -13,4 +14,5 @@ May import: tools, ingredients, models, equations_of_state, phases.geometry, pha
   these by overlap, with their `marginal_picture`.
 - `programme`: the least slope for priors of two to six values; `posteriors`: its quadrature; `reduced_cost`: its
   certificate; `programme_margin`: where it is marginal first; `order`: whether its laws lie on one path.
+- `revealing_curve`: how an order of revealing goes at one control, and whether it succeeds.
 """
