@@ -129,14 +129,14 @@ from amp_theory.phases.optimal.best_path import best_path as best_path
 from amp_theory.phases.optimal.marginal_lines import MarginalLine as MarginalLine
 from amp_theory.phases.optimal.marginal_lines import MarginalLines as MarginalLines
 from amp_theory.phases.optimal.marginal_lines import marginal_lines as marginal_lines
+from amp_theory.phases.optimal.revealing_curve import RevealingCurve as RevealingCurve
+from amp_theory.phases.optimal.revealing_curve import revealing_curve as revealing_curve
 from amp_theory.phases.optimal.safe_order import FirstOrderSurface as FirstOrderSurface
 from amp_theory.phases.optimal.safe_order import SafeOrder as SafeOrder
 from amp_theory.phases.optimal.safe_order import safe_order as safe_order
 from amp_theory.phases.optimal.two_strengths import CriticalLine as CriticalLine
 from amp_theory.phases.optimal.two_strengths import CriticalPoint as CriticalPoint
 from amp_theory.phases.optimal.two_strengths import critical_line as critical_line
-from amp_theory.phases.optimal.revealing_curve import RevealingCurve as RevealingCurve
-from amp_theory.phases.optimal.revealing_curve import revealing_curve as revealing_curve
 from amp_theory.phases.points.expansion import Coefficient as Coefficient
 from amp_theory.phases.points.expansion import TricriticalExpansion as TricriticalExpansion
 from amp_theory.phases.points.expansion import tricritical_expansion as tricritical_expansion

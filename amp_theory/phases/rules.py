@@ -29,7 +29,7 @@ from amp_theory.equations_of_state.base import EquationOfState
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDiscreteDiffusion
 from amp_theory.ingredients.priors.named import two_signs
-from amp_theory.models.base import Model, Target
+from amp_theory.models.base import Model, Target, as_model
 from amp_theory.phases.bounds import Failing, Interval, failures
 from amp_theory.phases.comparison import BOUNDS, Algorithm, Certainty, Comparison, SamplerVerdicts, Verdict
 from amp_theory.phases.geometry.geometry import Geometry
@@ -82,7 +82,7 @@ def compare_samplers(model: Model, target: Target | None = None) -> Comparison:
     >>> result["mcmc"].at(0.70).succeeds, result["flow"].at(0.70).succeeds
     (True, False)
     """
-    judge = _judge(model, model.check_target(target))
+    judge = _judge(model, as_model(model).check_target(target))
     paths: list[Path] = [Flow(), Autoregressive()]
     if judge.prior.unbiased_sign:
         paths.append(UniformDiscreteDiffusion())
