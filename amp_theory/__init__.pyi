@@ -44,10 +44,13 @@ from amp_theory.ingredients.outputs.named import ReLUChannel as ReLUChannel
 from amp_theory.ingredients.outputs.named import SignChannel as SignChannel
 from amp_theory.ingredients.outputs.named import SymmetricPerceptron as SymmetricPerceptron
 from amp_theory.ingredients.paths.base import Path as Path
-from amp_theory.ingredients.paths.base import Response as Response
+from amp_theory.ingredients.paths.letters import Birth as Birth
+from amp_theory.ingredients.paths.letters import SideChannel as SideChannel
+from amp_theory.ingredients.paths.mixed import Mixed as Mixed
 from amp_theory.ingredients.paths.named import Autoregressive as Autoregressive
 from amp_theory.ingredients.paths.named import Flow as Flow
 from amp_theory.ingredients.paths.named import UniformDiscreteDiffusion as UniformDiscreteDiffusion
+from amp_theory.ingredients.paths.response import Response as Response
 from amp_theory.ingredients.paths.schedules import FlipProbability as FlipProbability
 from amp_theory.ingredients.paths.schedules import FractionRevealed as FractionRevealed
 from amp_theory.ingredients.paths.schedules import Interpolant as Interpolant
@@ -56,6 +59,7 @@ from amp_theory.ingredients.paths.schedules import MaskedDiffusion as MaskedDiff
 from amp_theory.ingredients.paths.schedules import Retention as Retention
 from amp_theory.ingredients.paths.schedules import Schedule as Schedule
 from amp_theory.ingredients.paths.schedules import StochasticLocalization as StochasticLocalization
+from amp_theory.ingredients.paths.schedules import StrengthAsTime as StrengthAsTime
 from amp_theory.ingredients.paths.schedules import TrigonometricInterpolant as TrigonometricInterpolant
 from amp_theory.ingredients.paths.schedules import VarianceExploding as VarianceExploding
 from amp_theory.ingredients.paths.schedules import VariancePreserving as VariancePreserving
@@ -135,6 +139,14 @@ from amp_theory.phases.optimal.best_path import best_path as best_path
 from amp_theory.phases.optimal.marginal_lines import MarginalLine as MarginalLine
 from amp_theory.phases.optimal.marginal_lines import MarginalLines as MarginalLines
 from amp_theory.phases.optimal.marginal_lines import marginal_lines as marginal_lines
+from amp_theory.phases.optimal.revealing_curve import RevealingCurve as RevealingCurve
+from amp_theory.phases.optimal.revealing_curve import revealing_curve as revealing_curve
+from amp_theory.phases.optimal.safe_order import FirstOrderSurface as FirstOrderSurface
+from amp_theory.phases.optimal.safe_order import SafeOrder as SafeOrder
+from amp_theory.phases.optimal.safe_order import safe_order as safe_order
+from amp_theory.phases.optimal.two_strengths import CriticalLine as CriticalLine
+from amp_theory.phases.optimal.two_strengths import CriticalPoint as CriticalPoint
+from amp_theory.phases.optimal.two_strengths import critical_line as critical_line
 from amp_theory.phases.points.expansion import Coefficient as Coefficient
 from amp_theory.phases.points.expansion import TricriticalExpansion as TricriticalExpansion
 from amp_theory.phases.points.expansion import tricritical_expansion as tricritical_expansion

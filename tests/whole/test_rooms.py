@@ -26,9 +26,11 @@ finite.samplers
 exact.digits exact.formulas
 exact.proofs
 phases.geometry
+phases.revealing
 phases.points
 phases.diagram phases.comparison
 phases.optimal phases.accuracy
+phases.bounds
 phases.rules phases.families
 trials
 interface

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from amp_theory.equations_of_state.choose import check_surface
 from amp_theory.equations_of_state.populations.found import PopulationFixedPoint, PopulationPoint
 from amp_theory.ingredients.paths.base import Path, as_path
 from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDiscreteDiffusion
@@ -246,7 +247,7 @@ def check_coloring(model: object, path: object) -> None:
     """Raise an `InputError` unless given a colouring and a path."""
     if not isinstance(model, Coloring):
         raise InputError(f"population dynamics is for Coloring(q), got {told(model)}")
-    as_path(path)
+    check_surface(as_path(path))
 
 
 def population_isotherm(

@@ -6,7 +6,8 @@ With <s> the denoiser's posterior mean given the side information so far:
   gamma = b/a it reads du/dgamma = <s>, u(0) = z, whatever the interpolant, which only places the steps (midpoint rule);
 - diffusion: the reverse SDE, in the time of stochastic localization, dy = <s> dt + dB, t = snr (Euler-Maruyama);
 - autoregressive: variables are drawn one by one, in any order, from their own posterior given those before;
-- masked: every variable still masked is revealed with the probability that makes the fraction grow as scheduled;
+- masked: every variable still masked is revealed with the probability that makes the fraction grow as scheduled; by an
+  order of confidence so many as the fraction wants, those with the largest or smallest |<s>|;
 - uniform-diffusion: spins y that are s flipped with probability (1 - w)/2; from w to w' a spin is drawn from
   P(y'|y) = sum_s P(s|y) P(y'|s, w') P(y|y', w/w')/P(y|s, w), independently for all spins.
 
@@ -39,6 +40,8 @@ from amp_theory.tools.tables import ResultTable, of_grid
 
 #: the snr at which a flow or diffusion ends, in units of 1/(shortest distance of two values)^2, and retention
 LAST_SNR, LAST_RETENTION = 160.0, 1 - 1e-9
+#: orders of revealing that samplers follow
+SAMPLED_ORDERS = ("random", "most-confident", "most-uncertain")
 #: part of E s^2 that one step of a resolved path may learn at most
 COARSEST = 0.25
 
@@ -112,8 +115,10 @@ class Samples(Reported):
 class _Run:
     """The denoiser of a run, and a record of what it said."""
 
-    def __init__(self, instance: Instance, denoiser: Denoiser, batch: int, rng: np.random.Generator) -> None:
-        self.instance, self.denoiser, self.batch, self.rng = instance, denoiser, batch, rng
+    def __init__(
+        self, instance: Instance, denoiser: Denoiser, batch: int, rng: np.random.Generator, order: str = "random"
+    ) -> None:
+        self.instance, self.denoiser, self.batch, self.rng, self.order = instance, denoiser, batch, rng, order
         self.shape = (batch, instance.size)
         self.last: Array | None = None
         self.strength: list[float] = []
@@ -132,6 +137,16 @@ class _Run:
             self.planted.append(found.mean @ self.instance.planted / size)
         self.converged.append(found.converged)
         return found
+
+    def next(self, found: Denoised, known: Mask, here: float, there: float) -> Mask:
+        """Return which variables are revealed when the fraction grows: at random, or by how certain they are."""
+        if self.order == "random":
+            return ~known & (self.rng.random(self.shape) * (1 - here) < there - here)
+        certain = np.where(known, -1.0, np.abs(found.mean))
+        if self.order == "most-uncertain":
+            certain = np.where(known, -1.0, 2 - certain)
+        rank = np.argsort(np.argsort(-certain, axis=1, kind="stable"), axis=1)
+        return np.asarray(~known & (rank < round(there * self.shape[1]) - known.sum(axis=1, keepdims=True)))
 
     def draw(self, found: Denoised) -> Array:
         """Draw every variable from its own posterior."""
@@ -196,6 +211,9 @@ def _diffusion(run: _Run, strengths: Array, _order: Any) -> Array:
 
 
 def _autoregressive(run: _Run, strengths: Array, order: Array) -> Array:
+    if run.order != "random":
+        last = math.ceil(strengths[-1] * len(order))
+        return _masked(run, np.arange(last + 1) / len(order), order)
     known, values = np.zeros(run.shape, dtype=bool), np.zeros(run.shape)
     for step, i in enumerate(order[: math.ceil(strengths[-1] * len(order))]):
         found = run.denoise(SideInformation.from_known(known, values), step / len(order))
@@ -208,7 +226,7 @@ def _masked(run: _Run, strengths: Array, _order: Any) -> Array:
     known, values = np.zeros(run.shape, dtype=bool), np.zeros(run.shape)
     for here, there in itertools.pairwise(strengths):
         found = run.denoise(SideInformation.from_known(known, values), float(here))
-        reveal = ~known & (run.rng.random(run.shape) * (1 - here) < there - here)
+        reveal = run.next(found, known, float(here), float(there))
         values = np.where(reveal, run.draw(found), values)
         known = known | reveal
     return _rest(run, known, values)
@@ -286,7 +304,7 @@ def draw_samples(
         Steps, all but for the autoregressive sampler, which takes one for every variable.  A path's error shrinks with
         them: compare runs.
     path
-        The sampler's path with a schedule of one's own, which places the steps.
+        The sampler's path with a schedule of one's own, which places the steps, or with an order by confidence.
     end_strength
         Where the path ends and what is left is drawn from the posteriors of single variables.
     order
@@ -314,9 +332,9 @@ def draw_samples(
     chosen, way = SAMPLERS[sampler], _way(sampler, path, instance)
     number = integer_between("steps", steps, 1, 10**7)
     rng = np.random.Generator(np.random.PCG64(check_seed(seed)))
-    run = _Run(instance, as_denoiser(instance, denoiser), integer_between("batch", batch, 1, 10**7), rng)
+    run = _Run(instance, as_denoiser(instance, denoiser), integer_between("batch", batch, 1, 10**7), rng, way.order)
     strengths = strengths_of(way, number, _end(way, instance, end_strength, chosen.last))
-    drawn = _drawn(sampler, run, strengths, _order(order, sampler, instance.size, rng))
+    drawn = _drawn(sampler, run, strengths, _order(order, sampler, instance.size, rng, way.order != "random"))
     return run.result(sampler, chosen, drawn, float(strengths[-1]))
 
 
@@ -332,6 +350,9 @@ def _way(sampler: str, given: Path | None, instance: Instance) -> Path:
     if not isinstance(path, kind):
         raise InputError(f"the sampler {sampler!r} follows the path {kind.name!r}, got {told(given)}")
     path.check_prior(instance.model.variable_prior)
+    if path.order not in SAMPLED_ORDERS or path.order not in instance.model.orders:
+        known = [name for name in SAMPLED_ORDERS if name in instance.model.orders]
+        raise InputError(f"samplers of {instance.model!r} reveal in the order {' or '.join(known)}, not {path.order!r}")
     return path
 
 
@@ -348,7 +369,9 @@ def _end(path: Path, instance: Instance, given: float | None, last: float) -> fl
     return min(end, last)
 
 
-def _order(given: Sequence[int] | None, sampler: str, size: int, rng: np.random.Generator) -> Array:
+def _order(
+    given: Sequence[int] | None, sampler: str, size: int, rng: np.random.Generator, by_confidence: bool
+) -> Array:
     """Return the order of the variables, which one sampler alone takes."""
     if given is None:
         return np.asarray(rng.permutation(size))
@@ -357,6 +380,8 @@ def _order(given: Sequence[int] | None, sampler: str, size: int, rng: np.random.
             f"order is for the sampler 'autoregressive', which draws variables one by one; {sampler!r} has none: leave "
             "it out"
         )
+    if by_confidence:
+        raise InputError("order is for paths whose own order is 'random': leave one of the two out")
     order = as_array("order", given, f"a permutation of 0, ..., {size - 1}")
     if not np.array_equal(np.sort(order.ravel()), np.arange(size)) or order.ndim != 1:
         raise InputError(f"order must be a permutation of 0, ..., {size - 1}, got {told(given)}")

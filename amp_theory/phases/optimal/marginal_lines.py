@@ -15,16 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model, as_model
-from amp_theory.models.catalogue import PATHS
-from amp_theory.phases.geometry.solved import check_pair
+from amp_theory.phases.optimal.attained import named_paths
 from amp_theory.phases.optimal.best_path import BestPath, best_path, bounds_of
 from amp_theory.phases.optimal.marginal import LOWEST, Margin
 from amp_theory.phases.optimal.path_slopes import path_slopes
 from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.tools.arrays import EPS, Array
-from amp_theory.tools.errors import InputError, integer_between
+from amp_theory.tools.errors import integer_between
 from amp_theory.tools.progress import stage
 from amp_theory.tools.reports import Reported, plain
 from amp_theory.tools.results import Located, titled
@@ -223,11 +221,14 @@ def _solved(model: Model, points: int) -> MarginalLines:
     bounds = best_path(model)
     with stage("marginal lines of %r", model):
         margins = bounds_of(model)
-        place = _places(margins["best"], min(HIGHEST, *(m.highest for m in margins.values())), points)
+        coupling, prior = margins["any_denoiser"].coupling, margins["any_denoiser"].prior
+        paths = {
+            path: Margin(coupling, prior, partial(path_slopes, path, prior), 16 * EPS)
+            for path in named_paths(model.variable_prior)
+        }
+        place = _places(next(iter(paths.values())), min(HIGHEST, *(m.highest for m in margins.values())), points)
         lines = {}
-        for path in _allowed(model):
-            prior = margins["best"].prior
-            margin = Margin(margins["best"].coupling, prior, partial(path_slopes, path, prior), 16 * EPS)
+        for path, margin in paths.items():
             point = thresholds(model, path).tricritical
             lines[path.name] = _line(model, path.name, margin, place, point, "exact within replica symmetry")
         for name, margin in margins.items():
@@ -244,20 +245,6 @@ def _places(margin: Margin, highest: float, points: int) -> Array:
     excess = margin.last(grid)
     ends = margin.edges(grid, (excess[1:] > 0) != (excess[:-1] > 0))
     return np.sort(np.concatenate([grid, ends - INSIDE, ends + INSIDE]))
-
-
-def _allowed(model: Model) -> list[Path]:
-    """Return the paths with a name that are defined for the model's variables."""
-    found = []
-    for kind in PATHS.values():
-        path = kind()
-        try:
-            check_pair(model, path)
-            path.check_prior(model.variable_prior)
-        except InputError:
-            continue
-        found.append(path)
-    return found
 
 
 def _line(model: Model, name: str, margin: Margin, place: Array, point: Located | None, certainty: str) -> MarginalLine:
