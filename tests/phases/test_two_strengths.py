@@ -16,6 +16,13 @@ ISING, SPARSE = at.IsingPSpin(3), at.SpikedMatrix(at.SparseRademacher(0.08))
 UNIT = 0.08**2
 
 
+def one_sided(t):
+    return [[t, 1 - t], [0.0, 1.0]]
+
+
+ONE_SIDED = at.SideChannel("one-sided", one_sided)
+
+
 def coded(capsys, *arguments):
     code = main(arguments)
     return code, *capsys.readouterr()
@@ -344,7 +351,10 @@ def test_one_strength_is_not_enough():
 REFUSED = [
     (lambda: at.Mixed(FLOW, at.Flow()), "different strengths"),
     (lambda: at.Mixed(FLOW, "birth"), "path must be a path"),
-    (lambda: at.Mixed(FLOW, at.Mixed(FLOW, REVEAL)), "needs two strengths"),
+    (lambda: at.Mixed(FLOW, at.Mixed(FLOW, REVEAL)), "two paths of one strength each"),
+    (lambda: at.Mixed(at.Mixed(FLOW, REVEAL).held(revealed=0.1), UNIFORM), r"each, got Mixed\(.*held\(revealed=0.1"),
+    (lambda: at.Mixed(FLOW, at.SideChannel("flow", one_sided)), "different names, got two called 'flow'"),
+    (lambda: at.safe_order(ISING, ONE_SIDED, at.SideChannel("one-sided", one_sided, strength="u"), 0.75), "names"),
     (lambda: at.Mixed(FLOW, at.Autoregressive(order="most-confident")), "order of revealing"),
     (lambda: at.Mixed(FLOW, REVEAL).held(), "must be held"),
     (lambda: at.Mixed(FLOW, REVEAL).held(born=0.1), "born"),

@@ -38,7 +38,7 @@ class Mixed(TwoStrengths):
     Raises
     ------
     InputError
-        If one is no such path, or both have one strength.
+        If one is no such path, or both have one strength or one name.
 
     See Also
     --------
@@ -58,6 +58,8 @@ class Mixed(TwoStrengths):
 
     def __post_init__(self) -> None:
         for path in (self.first, self.second):
+            if isinstance(path, TwoStrengths | Held):
+                raise InputError(f"Mixed needs two paths of one strength each, got {path!r}")
             as_path(path)
             if not path.strength_is_snr and path.coordinate(np.ones(1), np.full(1, 0.1))[0] != 1:
                 raise InputError(f"Mixed needs paths that add to the snr or leave it as it is, got {path!r}")
@@ -65,6 +67,8 @@ class Mixed(TwoStrengths):
                 raise InputError(f"Mixed needs paths without memory, got an order of revealing: {path!r}")
         if self.first.strength == self.second.strength:
             raise InputError(f"Mixed needs two paths of different strengths, got two of {self.first.strength}")
+        if self.first.name == self.second.name:
+            raise InputError(f"Mixed needs two paths of different names, got two called {self.first.name!r}")
 
     @property
     def paths(self) -> tuple[Path, Path]:
@@ -184,6 +188,9 @@ class Held(Path):
         object.__setattr__(self, "name", f"{self.moving.name} with {self.kept.strength} = {self.level:.9g}")
         object.__setattr__(self, "explicit_folds", self.moving.strength_is_snr)
         object.__setattr__(self, "informed", self.level > 0)
+
+    def __repr__(self) -> str:
+        return f"Mixed({self.kept!r}, {self.moving!r}).held({self.kept.strength}={self.level:.9g})"
 
     @property
     def _level(self) -> Array:
