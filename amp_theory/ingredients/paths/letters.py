@@ -36,16 +36,17 @@ from amp_theory.tools.errors import InputError, answer_of, as_array, told
 SUM = 1e-9
 #: distance of the strengths from which derivatives of a channel of one's own are taken, and how many they are
 STEP, STENCIL = 1e-3, 7
-#: strengths at which a channel is looked at when it is made, and ratios of likelihoods at which its letters are told apart
+#: strengths at which a channel is looked at when it is made, and ratios of likelihoods of its letters that are compared
 LOOKS, RATIOS = 101, np.array([1.0, 0.5, 2.0, 0.2, 5.0, 0.05, 20.0])
 #: halvings of an interval in which a channel may jump, and below which a change has vanished
 HALVINGS, VANISHES = 30, 1e-6
 #: names that mean something else where strengths are named: controls of models, and what tables and results have
-TAKEN = frozenset(
-    ("temperature", "noise", "density", "sampling_ratio", "control", "strength", "overlap", "error", "errors", "value")
-    + ("status", "how", "point", "held", "held_name", "control_name", "strength_name", "decimals", "origin", "name")
-    + ("lower_overlap", "reason", "paths", "model", "parameters", "order", "critical", "region", "coordinates")
-)
+TAKEN = {
+    "temperature", "noise", "density", "sampling_ratio", "control", "strength", "overlap", "error", "errors", "value",
+    "values", "status", "how", "point", "held", "held_name", "control_name", "strength_name", "decimals", "origin",
+    "name", "lower_overlap", "reason", "paths", "model", "parameters", "order", "critical", "region", "coordinates",
+    "line",
+}  # fmt: skip
 #: the least strength at which the derivative in its square is taken
 LEAST = 1e-3
 

@@ -11,7 +11,8 @@ With one strength held, what is left is a path of one strength that starts with 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from amp_theory.ingredients.paths.letters import as_response, atoms_of, respond,
 from amp_theory.ingredients.paths.response import Response, TwoStrengths
 from amp_theory.ingredients.paths.side_information import SideInformation
 from amp_theory.ingredients.priors.base import Prior
-from amp_theory.tools.arrays import Array
+from amp_theory.tools.arrays import Array, Index
 from amp_theory.tools.errors import InputError, as_float, as_list, told, unknown_name
 
 
@@ -162,6 +163,12 @@ def partly_known(r: Response, fraction: Array, rho: float) -> Response:
     )  # fmt: skip
 
 
+def spread(r: Response, where: Index) -> Response:
+    """Return the entries `where` of a response."""
+    parts: dict[str, Any] = {f.name: getattr(r, f.name) for f in fields(r)}
+    return Response(**{name: part[where] if np.ndim(part) else part for name, part in parts.items()})
+
+
 @dataclass(frozen=True)
 class Held(Path):
     """A path of two strengths with one of them held: the path `moving`, on top of what `kept` tells at `level`.
@@ -209,7 +216,10 @@ class Held(Path):
         if self.kept.erases:
             return partly_known(self.moving.response(prior, z, s, with_energy), level, rho)
         if self.moving.erases:
-            return self._revealing(self.kept.response(prior, z, level, with_energy), s, rho)
+            # what is held does not depend on the strength: once for each coordinate
+            different, where = np.unique(z, return_inverse=True)
+            r = self.kept.response(prior, different, np.broadcast_to(self._level, different.shape), with_energy)
+            return self._revealing(spread(r, where.reshape(z.shape)), s, rho)
         law = atoms_of(prior, f"the path {self.name}")
         return as_response(respond(law, z.ravel(), *self._letters(law.means, s.ravel())), z, z.shape)
 
@@ -232,7 +242,7 @@ class Held(Path):
         """Return probabilities of pairs of letters, and their derivatives."""
         kept, _ = self.kept.letters(values, np.broadcast_to(self._level, strength.shape))
         moving, changes = self.moving.letters(values, strength)
-        shape = (-1, len(values), len(strength))
+        shape = (len(kept) * len(moving), len(values), len(strength))
         both, more = ((kept[:, None] * part).reshape(shape) for part in (moving, changes))
         return both, more
 
