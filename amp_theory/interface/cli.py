@@ -239,6 +239,7 @@ ON_PATH = (
     _option("--path", "PATH", "flow, autoregressive, uniform-diffusion or birth", default="flow"),
     _option("--order", "NAME", "which variables the autoregressive path reveals first: random, highest-degree, ..."),
 )
+TWO_PATHS = _option("--paths", "A,B", "two paths, separated by a comma", required=True)
 CONTROL = _option("--control", "C", "the model's control: temperature, noise, ...", required=True)
 DIGITS = _option("--digits", "N", "significant digits, 1 to 50, as decimal strings")
 TARGET = _option("--target", "T", "whose verdicts: planted or random")
@@ -323,8 +324,11 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
       *_output("", ".csv"))),
     ("safe-order", paths.run_safe_order, "tell in which order to raise the strengths of two paths",
      "safe-order ising-p-spin --set p=3 --paths flow,autoregressive --control 0.75",
-     (*MODEL, _option("--paths", "A,B", "two paths, separated by a comma", required=True), CONTROL,
-      *LOOK, *_output("also .csv"))),
+     (*MODEL, TWO_PATHS, CONTROL, *LOOK, *_output("also .csv"))),
+    ("critical-line", paths.run_critical_line, "follow where the first-order surface of two paths ends",
+     "critical-line ising-p-spin --set p=3 --paths flow,autoregressive --points 5 -o line.csv",
+     (*MODEL, TWO_PATHS, _option("--points", "N", "levels of the first strength (17)", default="17"),
+      *_output("", ".csv"))),
     ("simulate", commands.run_simulate, "run samplers on finite instances and judge them by exact samples",
      "simulate xorsat --set k=4 --set temperature=0.5 --control 0.6 --size 200 --instances 5 --seed 1 --batch 8 "
      "--steps 20 --sweeps 200",

@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 #: how far beyond the end of the surface the path turns, how far the axes reach, and where the arrow's head is
 TURN, REACH, HEAD = 1.2, 2.4, 0.93
 #: where the surface is shown again, measured from its first-order line, in parts of the axes
-INSET = (0.67, 0.58, 0.31, 0.34)
-#: room above what is drawn there, for its heading, in parts of its height
-ROOM = 0.45
+INSET = (0.62, 0.57, 0.34, 0.28)
 
 
 def plot_plane(
@@ -90,11 +88,9 @@ def _magnified(axes: Axes, line: Array, style: Style) -> None:
     _regions(inset, [away], style)
     _lines(inset, [away], style)
     inset.set_xlim(0, 1.15 * away[0, -1])
-    low, high = away[1:].min(), away[1:].max()
-    inset.set_ylim(low - 0.1 * (high - low), high + ROOM * (high - low))
     size = NOTES * float(style.font or 10)
-    inset.text(0.97, 0.95, "from the first-order line", fontsize=size, color=style.text, ha="right", va="top",
-               transform=inset.transAxes)  # fmt: skip
+    inset.set_xlabel("from the first-order line", fontsize=size, color=style.text, labelpad=1)
+    inset.locator_params(nbins=3)
     inset.tick_params(labelsize=size, colors=style.text)
     inset.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
     inset.yaxis.get_offset_text().set(fontsize=size, color=style.text)

@@ -6,22 +6,25 @@ q = G(xi'(q), a, b), so that db/da = -(dG/da)/(dG/db) < 0.  At given (q, a) ther
 
 *If A alone meets no transition and no fold lies at a = a*, "raise A to a*, then B" meets none.*  On the axis b = 0
 there is one state for each a, hence it is continuous in a.  At a = a* no overlap has xi''(q) dG/dx = 1, so b rises with
-q along the fixed points, and there is one state for each b, too.  Both pieces share the state at (a*, 0).  The least
-such a* is that of the end of M: the critical point (a*, b*), next to which M has shrunk to a point.
+q along the fixed points, and there is one state for each b, too.  Both pieces share the state at (a*, 0).  Every a
+beyond the last end of M is such an a*: the critical point at the largest a, next to which M has shrunk to a point.
 
-*The other order.*  M falls from the axis a = 0 to its end, its lowest place is b*.  With b held below b*, raising A
-crosses no part of it, as without B.  With b held above b* and below M, raising A enters M from below and leaves it
-above, past the first-order line; and raised further alone, B meets M on its own axis.
+*The other order.*  M may have several pieces.  Each falls from the axis a = 0 to an end (a_k, b_k), its lowest place.
+With b held below all b_k, raising A crosses no part of M, as without B.  With b held above b_k and below the piece on
+the axis, raising A enters the piece from below and leaves it above, past its first-order line; and raised further
+alone, B meets that line on its own axis.  So B may be raised to the least b_k.  Where a piece begins between the axes,
+that is known next to its end only.
 
 *If neither works alone*, M meets both axes.  A path from (0, 0) that stays out of M has to leave the strip of a below
-M's end on the axis of A.  If at every such a there is a fold, M bars all of the strip, and no order works; if there is
-a gap, the order is to raise A into the gap, then B.  Whether there is one is looked at on a grid of levels.
+the part of M on the axis of A.  If at every such a there is a fold, M bars all of the strip, and no order works; if
+there is a gap, the order is to raise A into the gap, then B.  A gap begins at the end of a piece: behind each it is
+looked for.
 
 *If both work alone*, M may still lie between the axes, with two ends: where the critical line turns round, a mixture is
 worse than either path.  Then one strength only should be raised.
 
 Folds are those of the equation of state at a held strength, at all overlaps: between the points of its fold curve there
-are none (`phases.geometry`).  The end of M is solved for, and the axis beyond it looked at again.
+are none (`phases.geometry`).  All ends of M are solved for (`surface_ends`), and what is beyond is looked at again.
 """
 
 from __future__ import annotations
