@@ -113,6 +113,10 @@ class EquationOfState(ABC):
     def search_grid(self) -> tuple[Array, Array]:
         """Return coordinates and internal strengths over which folds are looked for if they are not explicit."""
 
+    def folds_over(self, coordinate: Array, strength: Array) -> Array:
+        """Return F over a grid on which folds are looked for; its sign must be right next to where it changes."""
+        return self.surface(coordinate, strength, with_energy=False).fold
+
     @abstractmethod
     def coordinate_bounds(self, intensity: Array, strength: Array) -> tuple[Array, Array]:
         """Return coordinates that bracket every fixed point with q < rho at (intensity, strength)."""

@@ -38,10 +38,13 @@ def equation_of_state_of(model: Model, path: Path) -> EquationOfState:
 
 @equation_of_state_of.register(SparseModel)
 def _sparse(model: SparseModel, path: Path) -> EquationOfState:
+    from amp_theory.equations_of_state.sparse.degree_orders import DegreeOrderEquationOfState
     from amp_theory.equations_of_state.sparse.poisson_graphs import SparseEquationOfState
     from amp_theory.equations_of_state.sparse.regular_graphs import RegularEquationOfState
 
-    return RegularEquationOfState(model, path) if model.regular else SparseEquationOfState(model, path)
+    if model.regular:  # all degrees are equal, so that every order by degree is the random one
+        return RegularEquationOfState(model, path)
+    return SparseEquationOfState(model, path) if path.order == "random" else DegreeOrderEquationOfState(model, path)
 
 
 @equation_of_state_of.register(Coloring)

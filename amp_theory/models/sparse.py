@@ -73,6 +73,7 @@ class SparseModel(Model):
     accuracy: float = 1e-5
     control: ClassVar[str] = "density"
     control_symbol: ClassVar[str] = r"\alpha"
+    orders: ClassVar[tuple[str, ...]] = ("random", "highest-degree", "lowest-degree")
     easier: ClassVar[Literal["up", "down"]] = "up"
 
     def __post_init__(self) -> None:
