@@ -25,7 +25,7 @@ import numpy as np
 
 from amp_theory.equations_of_state.base import TINY, EquationOfState
 from amp_theory.equations_of_state.sparse.degree_laws import HIGHEST, OrderedEvolution, cutoff_degree, ordered_evolution
-from amp_theory.equations_of_state.sparse.density_evolution import Laws
+from amp_theory.equations_of_state.sparse.density_evolution import LOOSE, Laws
 from amp_theory.equations_of_state.sparse.erasure_orders import FORGOTTEN, ErasureOrder
 from amp_theory.equations_of_state.sparse.poisson_graphs import SparseEquationOfState
 from amp_theory.equations_of_state.surface import Errors, Surface
@@ -41,10 +41,10 @@ if TYPE_CHECKING:
 X0, S0, LARGEST, TOP = 0.05, 0.02, 12.0, 0.98
 #: the least x of density evolution: of laws of fields, and of erasures
 LEAST = (4e-3, 1e-5)
-#: size of a cell in t and v, and nodes in it: of laws of fields, and of erasures
-CELL, NODES = 0.25, ((6, 4), (12, 7))
-#: steps of the sketch in t and v, and F below which a point of it is computed
-STEP, CLOSE = 0.3, 0.2
+#: size of a cell in t and v, and nodes in it; half the size of a local one, and its nodes
+CELL, NODES, LOCAL, FINE = 0.25, (7, 5), 0.04, (8, 6)
+#: steps of the sketch in t and v; F below which it is computed from tables, the relative step of its differences
+STEP, CLOSE, DIFFERENCE = 0.3, 0.03, 0.01
 #: the x below which the fixed point counts as x = 0
 FAINT = 1e-11
 #: relative error of erasures' densities, by differences
@@ -60,7 +60,7 @@ CORRECTIONS = 8
 #: the least coordinate at which folds are looked for
 FIRST = 0.02
 #: points of the search for folds, in the coordinate and in the strength
-SEARCH = (72, 32)
+SEARCH = ((40, 18), (72, 32))
 
 
 def _level(revealed: Array | float) -> Array:
@@ -116,6 +116,8 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
     def __init__(self, model: SparseModel, path: Path) -> None:
         super().__init__(model, path)
         self.highest = path.order == HIGHEST
+        #: the point around which the one cell of a local equation of state lies, and its degree
+        self._centre: tuple[float, float, int] | None = None
         self._patches: dict[tuple[int, int, int], ChebyshevTable] = {}
         self._bounds: dict[tuple[int, int, int], Array] = {}
 
@@ -141,11 +143,12 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
         gap = (1 - theta) * np.exp(-x)
         side = np.repeat((1 - theta)[:, None], len(evolution.grid.frequency), axis=1)
         start, degree = evolution.start(2 * x, side, gap) if begin is None else begin
-        laws = evolution.at_overlap(side, gap, start, degree)
-        entropy, per_density, _ = evolution.entropies(side, laws)
-        gain = math.log(2) - evolution.partly_revealed(side, laws.degree, laws.loss) @ evolution.grid.entropy
-        density = np.log(laws.degree / self.factor.k)
-        return np.stack([density, entropy + theta * math.log(2), per_density, gain]), laws
+        laws = evolution.settled(side, gap, start, degree)
+        with np.errstate(all="ignore"):
+            entropy, per_density, _ = evolution.entropies(side, laws)
+            gain = math.log(2) - evolution.partly_revealed(side, laws.degree, laws.loss) @ evolution.grid.entropy
+            values = np.stack([np.log(laws.degree / self.factor.k), entropy + theta * math.log(2), per_density, gain])
+        return np.where(laws.residual < LOOSE, values, np.nan), laws
 
     @cached_property
     def sketch(self) -> Sketch:
@@ -161,8 +164,12 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
             w, degree = self._erased.solve(x, theta, None, None)
             transform = w[:, None]
         else:
-            _, laws = self._functions(x, theta, None)
-            degree, transform = laws.degree, laws.transform
+            values, laws = self._functions(x, theta, None)
+            good = np.flatnonzero(np.isfinite(values[0]))
+            # points that are not found begin where their neighbours are
+            near = np.abs(np.subtract.outer(tt, tt[good])) + np.abs(np.subtract.outer(vv, vv[good]))
+            nearest = good[near.argmin(axis=1)]
+            degree, transform = laws.degree[nearest], laws.transform[nearest]
             w = np.full_like(degree, 0.5)
         return Sketch(t, v, np.stack([np.log(degree), logit(w)]).reshape(2, len(t), len(v)), degree, transform)
 
@@ -182,7 +189,11 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
     ) -> tuple[tuple[float, float], tuple[float, float], Array, Array, int | None]:
         """Return the ranges, nodes and degree of a cell."""
         i, j, degree = key
-        number = NODES[self._erasures]
+        number = NODES
+        if self._centre is not None:
+            t, v, degree = self._centre
+            t_range, v_range = (t - LOCAL, t + LOCAL), (v - LOCAL, v + LOCAL)
+            return t_range, v_range, nodes(*t_range, FINE[0]), nodes(*v_range, FINE[1]), degree
         least = float(np.log1p(LEAST[self._erasures] / X0))
         t_range = max(i * CELL, least), (i + 1) * CELL
         if j < 0:
@@ -212,7 +223,7 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
             self._from_patches(result, t[rows], v[rows], s[rows], degree[rows], rows)
             c = self.factor.k * np.exp(result["f"][0, rows])
             new = cutoff_degree(self.highest, c, np.maximum(s[rows], 0))
-            changed = (new != degree[rows]) & (s[rows] != 0)
+            changed = (new != degree[rows]) & (s[rows] != 0) & (self._centre is None)
             degree[rows] = new
             rows = rows[changed]
             if not len(rows):
@@ -224,6 +235,8 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
 
     def _keys(self, t: Array, v: Array, s: Array, degree: Index) -> Index:
         """Return the cells of points, shape (n, 3)."""
+        if self._centre is not None:
+            return np.tile([0, 0, self._centre[2]], (len(t), 1))
         i = np.clip(np.floor(t / CELL), 0, math.ceil(np.log1p(self.farthest / X0) / CELL) - 1)
         first = math.floor(float(np.log1p(LEAST[self._erasures] / X0)) / CELL)
         j = np.where(s == 0, -1, np.clip(np.floor(v / CELL), 0, None))
@@ -332,8 +345,9 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
 
     def search_grid(self) -> tuple[Array, Array]:
         """Return z and theta over which folds are looked for."""
-        v = np.linspace(0, _level(TOP), SEARCH[1])
-        return self.grid[:: len(self.grid) // SEARCH[0]], _revealed(v)
+        number = SEARCH[self._erasures]
+        v = np.linspace(0, _level(TOP), number[1])
+        return self.grid[:: len(self.grid) // number[0]], _revealed(v)
 
     def folds_over(self, z: Array, s: Array) -> Array:
         """Return F from the sketch, computed where it is small."""
@@ -344,12 +358,18 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
             fold, there = np.ones_like(x), x > 0
             fold[there] = x[there] * self._erased.slope(x[there], (ss + 0 * x)[there], self.sketch.start(t[there], v[there]))
             return np.asarray(fold)
-        fold = x / (x + X0) * self.sketch.at(t.ravel(), v.ravel())[1][0].reshape(x.shape)
-        fold[x <= 0] = 1.0
+        fold, there = np.ones_like(x), np.flatnonzero(((x > LEAST[0]) & (ss > 0)).ravel())
+        xs, ts = x.ravel()[there], (ss + 0 * x).ravel()[there]
+        ends = []
+        for factor in (1 + DIFFERENCE, 1 - DIFFERENCE):
+            near = self.sketch.nearest(np.log1p(xs * factor / X0), _level(ts))
+            begin = self.sketch.transform[near], self.sketch.degree[near]
+            ends.append(self._functions(xs * factor, ts, None, begin)[0][0])
+        fold.ravel()[there] = (ends[0] - ends[1]) / (2 * DIFFERENCE)
+        fold[:, 0] = self.surface(zz[:, 0], ss[0, 0], with_energy=False).fold
         near = np.abs(fold) < CLOSE
-        near[:, 0] = True
-        fold[near] = self.surface(zz[near], ss[near], with_energy=False).fold
-        return np.asarray(fold)
+        fold[near] = self.surface(zz[near], (ss + 0 * zz)[near], with_energy=False).fold
+        return fold
 
     @property
     def farthest(self) -> float:
@@ -396,6 +416,13 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
         least = 2.5 * LEAST[self._erasures] - math.log1p(-strength)
         return -math.expm1(-least), -math.expm1(-self.farthest * (1 - 1e-9))
 
-    def localised(self, x: float, s: float) -> DegreeOrderEquationOfState:
-        """Return this equation of state: its cells are small."""
-        return self
+    def localised(self, coordinate: float, strength: float) -> DegreeOrderEquationOfState:
+        """Return the same equation of state with a small cell of its own next to a point, where its degree is kept."""
+        if self._erasures or strength <= 0:
+            return self
+        z, s = np.array([coordinate]), np.array([strength])
+        degree = cutoff_degree(self.highest, self.factor.k * self.surface(z, s).intensity, s)
+        local = copy.copy(self)
+        local._patches, local._bounds = {}, {}
+        local._centre = float(np.log1p((z + np.log1p(-s)) / X0)[0]), float(_level(s)[0]), int(degree[0])
+        return local

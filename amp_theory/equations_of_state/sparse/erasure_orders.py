@@ -26,7 +26,7 @@ STEP, SCALE = 2e-3, 0.02
 #: what the equations may be violated by
 GOOD = 1e-10
 #: part of what is revealed that is forgotten again: with the lowest degrees first all others may become known, q = 1
-FORGOTTEN = 1e-12
+FORGOTTEN = 1e-10
 #: the largest mean degree
 MOST = 1e9
 
