@@ -102,6 +102,10 @@ class EquationOfState(ABC):
         """Return the most accurate equation of state next to a point: this one, unless another is."""
         return self
 
+    def closed_cusp(self, f: Surface) -> tuple[float, float, float] | None:
+        """Return intensity, internal strength and overlap of the cusp next to f where they are known in closed form."""
+        return None
+
     # --- where to look ---
 
     @property

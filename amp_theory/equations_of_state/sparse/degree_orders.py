@@ -57,6 +57,8 @@ COARSENING = 1.3
 ROUGHNESS = 30.0
 #: corrections of the degree that is revealed in part
 CORRECTIONS = 8
+#: 1 - overlap below which a cusp is at q = 1
+FULL = 1e-5
 #: the least coordinate at which folds are looked for
 FIRST = 0.02
 #: points of the search for folds, in the coordinate and in the strength
@@ -370,6 +372,27 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
         near = np.abs(fold) < CLOSE
         fold[near] = self.surface(zz[near], (ss + 0 * zz)[near], with_energy=False).fold
         return fold
+
+    def closed_cusp(self, f: Surface) -> tuple[float, float, float] | None:
+        """Return the cusp of parity checks at T = 0 at q = 1, all degrees below two being revealed, if f is next to it.
+
+        With E = e_1 w + e_2 w^2 next to w = 0, e_1 = c e^(-c) (1 - theta_2) and e_2 = c^2 e^(-c)/2, the fixed point
+        q = 1 is marginal where (k - 1) e_1 = 1, and other fixed points leave it continuously as long as
+        c^2 e^(-c) < (k - 2)/(k - 1)^2.
+        """
+        if not self._erasures or self.highest or float(f.gap[0]) > FULL:
+            return None
+        k = self.factor.k
+
+        def excess(c: float) -> float:
+            return c * c * math.exp(-c) - (k - 2) / (k - 1) ** 2
+
+        from scipy.optimize import brentq
+
+        c = float(brentq(excess, 1e-3, 2.0, xtol=1e-16, rtol=4 * EPS))
+        hidden = math.exp(c) / ((k - 1) * c)
+        revealed = (1 + c) * math.exp(-c) + (1 - hidden) * c * c / 2 * math.exp(-c)
+        return c / k, revealed, 1.0
 
     @property
     def farthest(self) -> float:

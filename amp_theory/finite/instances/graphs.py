@@ -158,3 +158,13 @@ def draw_graph(
         spins[waiting[accepted]], signs[waiting[accepted]] = trial[accepted], sign[accepted]
         waiting = waiting[~accepted]
     return GraphInstance(model, control, n, truth if planted else None, spins, signs)
+
+
+def in_order(instance: Instance, order: str, variables: Index) -> Index:
+    """Return variables in an order: as they are if it is random, by their degrees on graphs, ties as they are."""
+    if order == "random":
+        return variables
+    if not isinstance(instance, GraphInstance) or order not in ("highest-degree", "lowest-degree"):
+        raise InputError(f"order = {order!r} is not known for {instance!r}: orders by degree are of sparse graphs")
+    degree = np.bincount(instance.spins.ravel(), minlength=instance.size)[variables]
+    return variables[np.argsort(-degree if order == "highest-degree" else degree, kind="stable")]

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from amp_theory.finite.instances.base import Instance, as_instance, check_seed
+from amp_theory.finite.instances.graphs import in_order
 from amp_theory.finite.samplers.denoisers import Denoised, Denoiser, as_denoiser
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDiscreteDiffusion
@@ -214,6 +215,18 @@ def _masked(run: _Run, strengths: Array, _order: Any) -> Array:
     return _rest(run, known, values)
 
 
+def _by_degree(run: _Run, strengths: Array, order: Array) -> Array:
+    """Reveal portions of the variables in an order."""
+    known, values = np.zeros(run.shape, dtype=bool), np.zeros(run.shape)
+    ends = np.round(strengths * len(order)).astype(np.intp)
+    for begin, end in itertools.pairwise(ends.tolist()):
+        found = run.denoise(SideInformation.from_known(known, values), begin / len(order))
+        portion = order[begin:end]
+        values[:, portion] = run.draw(found)[:, portion]
+        known[:, portion] = True
+    return _rest(run, known, values)
+
+
 def _rest(run: _Run, known: Mask, values: Array) -> Array:
     """Draw the variables that are not known yet, all at once."""
     if known.all():
@@ -238,7 +251,7 @@ class Sampler:
     """What runs a sampler, and the path whose strength grows along it.
 
     calls counts the denoiser's calls in a step; single tells whether variables are drawn one by one, in an order;
-    last is the largest strength, if not the path's limit.
+    last is the largest strength, if not the path's limit; ordered is what runs if the path has an order.
     """
 
     run: Callable[[_Run, Array, Array], Array]
@@ -246,6 +259,7 @@ class Sampler:
     calls: int = 1
     single: bool = False
     last: float = math.inf
+    ordered: Callable[[_Run, Array, Array], Array] | None = None
 
 
 #: samplers by name
@@ -253,7 +267,7 @@ SAMPLERS = {
     "flow": Sampler(_flow, Flow, calls=2),
     "diffusion": Sampler(_diffusion, Flow),
     "autoregressive": Sampler(_autoregressive, Autoregressive, single=True),
-    "masked": Sampler(_masked, Autoregressive),
+    "masked": Sampler(_masked, Autoregressive, ordered=_by_degree),
     "uniform-diffusion": Sampler(_uniform, UniformDiscreteDiffusion, last=LAST_RETENTION),
 }
 
@@ -290,7 +304,8 @@ def draw_samples(
     end_strength
         Where the path ends and what is left is drawn from the posteriors of single variables.
     order
-        Permutation of the variables for the autoregressive sampler, by default random; the others have no order.
+        Permutation of the variables for the autoregressive sampler, by default that of the path: random, or by degree
+        on graphs (path=Autoregressive(order="highest-degree")), which the masked sampler follows too.
 
     Returns
     -------
@@ -316,13 +331,14 @@ def draw_samples(
     rng = np.random.Generator(np.random.PCG64(check_seed(seed)))
     run = _Run(instance, as_denoiser(instance, denoiser), integer_between("batch", batch, 1, 10**7), rng)
     strengths = strengths_of(way, number, _end(way, instance, end_strength, chosen.last))
-    drawn = _drawn(sampler, run, strengths, _order(order, sampler, instance.size, rng))
+    drawn = _drawn(sampler, run, strengths, _order(order, sampler, instance, way, rng), way.order != "random")
     return run.result(sampler, chosen, drawn, float(strengths[-1]))
 
 
-def _drawn(sampler: str, run: _Run, strengths: Array, order: Array) -> Array:
+def _drawn(sampler: str, run: _Run, strengths: Array, order: Array, ordered: bool) -> Array:
+    chosen = SAMPLERS[sampler]
     with stage("sampler %s", sampler, level=logging.DEBUG):
-        return SAMPLERS[sampler].run(run, strengths, order)
+        return ((ordered and chosen.ordered) or chosen.run)(run, strengths, order)
 
 
 def _way(sampler: str, given: Path | None, instance: Instance) -> Path:
@@ -348,10 +364,15 @@ def _end(path: Path, instance: Instance, given: float | None, last: float) -> fl
     return min(end, last)
 
 
-def _order(given: Sequence[int] | None, sampler: str, size: int, rng: np.random.Generator) -> Array:
-    """Return the order of the variables, which one sampler alone takes."""
+def _order(
+    given: Sequence[int] | None, sampler: str, instance: Instance, path: Path, rng: np.random.Generator
+) -> Array:
+    """Return the order of the variables: one that is given, which one sampler alone takes, or the path's."""
+    size = instance.size
     if given is None:
-        return np.asarray(rng.permutation(size))
+        return in_order(instance, path.order, np.asarray(rng.permutation(size)))
+    if path.order != "random":
+        raise InputError(f"give either order or a path with an order of its own, got both, {path.order!r} of the path")
     if not SAMPLERS[sampler].single:
         raise InputError(
             f"order is for the sampler 'autoregressive', which draws variables one by one; {sampler!r} has none: leave "

@@ -180,7 +180,12 @@ class Autoregressive(Path):
         return np.multiply.outer(1 - strength, np.ones_like(frequency))
 
     def observe(self, truth: Array, strength: float, rng: np.random.Generator) -> SideInformation:
-        """Reveal every variable with probability theta."""
+        """Reveal every variable with probability theta; orders need the instance, and are followed by samplers."""
+        if self.order != "random":
+            raise InputError(
+                f"side information in the order {self.order!r} depends on the instance: draw_samples follows it; leave "
+                "out the order to reveal variables at random"
+            )
         s, revealed = self._observed(truth, strength, rng)
         return SideInformation.from_known(rng.random(s.shape) < revealed, s)
 
