@@ -215,7 +215,9 @@ class OrderedEvolution(DensityEvolution):
         return np.asarray((1 + loss) ** self._cutoff(side, degree[:, None]))
 
 
-def ordered_evolution(model: SparseModel, highest: bool, cutoff: int | None = None, coarsening: float = 1.0) -> OrderedEvolution:
+def ordered_evolution(
+    model: SparseModel, highest: bool, cutoff: int | None = None, coarsening: float = 1.0
+) -> OrderedEvolution:
     """Return density evolution on a model's grid, or on a coarser one, with a degree that is revealed in part."""
     base = evolution_of(model, coarsening)
     grid = ErasureGrid(base.grid.spacing, base.grid.half_width) if base.erasures else base.grid

@@ -1,24 +1,30 @@
 """The equation of state of a sparse model whose variables are revealed in the order of their degrees.
 
-The overlap is q = 1 - e^(-z) = 1 - (1 - theta) e^(-x): the coordinate z depends on it alone, so that the density falls
-with theta at constant z, and x = z + log(1 - theta) is what the factors provide to hidden variables.  At every (x, theta)
-density evolution at prescribed overlap (degree_laws.py) gives the density, alpha(x, theta), with log alpha = L,
+The overlap is q = 1 - e^(-z) = 1 - (1 - theta) e^(-x): the coordinate z depends on it alone, and x = z + log(1 - theta)
+is what the factors provide to hidden variables.  At every (x, theta) density evolution at prescribed overlap
+(degree_laws.py, erasure_orders.py) gives the density alpha(x, theta), and with L = log alpha
 
     F = x dL/dx at constant theta,    A' = x/alpha,    d phi/d theta = log 2 - E H(a hidden variable of degree D).
 
 D, the degree that is revealed in part, changes along lines in the plane on which these have kinks; F keeps its sign
-there, as the stability of a fixed point is continuous.  With D held fixed everything is analytic: it is tabulated cell by
-cell and degree by degree where it is asked for, after a sketch of the density over the whole plane, from which D is
-guessed.  At densities at which all that is hidden has no factor that tells anything, x = 0 is the fixed point; an x of
-order FAINT stands for it.
+there, as the stability of a fixed point is continuous.  With D held fixed everything is analytic: it is tabulated cell
+by cell and degree by degree where it is asked for, after a sketch of the plane from which D is guessed.  At densities
+at which nothing tells hidden variables anything x = 0 is the fixed point; an x of order FAINT stands for it.
+
+Highest degrees first is the best order, lowest first the worst, at given overlap e along edges and hidden part: with
+w = U at a parity check at T = 0, 1 - e = sum_j a_j h_j w^j and the slope of the iteration is (k - 1) e^(k-2) times
+sum_j a_j h_j j w^(j-1), where 0 <= h_j <= 1 is the hidden part of excess degree j.  Of all h with the same sum, one in
+which h_i < 1 and h_j > 0 for some i < j is not the least: moving d/(a_i w^i) into h_i and d/(a_j w^j) out of h_j keeps
+the sum and changes the slope by a multiple of d (i - j)/w < 0.  So the least slope hides all degrees below one and none
+above, and a state of overlap e is stable along some degree order if it is along this one (fractional knapsack).  This
+is a proof for erasures; for other factors it is a numerical observation.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +33,7 @@ from amp_theory.equations_of_state.base import TINY, EquationOfState
 from amp_theory.equations_of_state.sparse.degree_laws import HIGHEST, OrderedEvolution, cutoff_degree, ordered_evolution
 from amp_theory.equations_of_state.sparse.density_evolution import LOOSE, Laws
 from amp_theory.equations_of_state.sparse.erasure_orders import FORGOTTEN, ErasureOrder
+from amp_theory.equations_of_state.sparse.order_sketch import S0, Sketch, level_of, revealed_at
 from amp_theory.equations_of_state.sparse.poisson_graphs import SparseEquationOfState
 from amp_theory.equations_of_state.surface import Errors, Surface
 from amp_theory.tools.arrays import EPS, Array, Index
@@ -37,8 +44,8 @@ if TYPE_CHECKING:
     from amp_theory.ingredients.paths.base import Path
     from amp_theory.models.sparse import SparseModel
 
-#: scales of x and theta in the coordinates t = log(1 + x/X0), v = log(1 + theta/S0) - log(1 - theta) of cells; the largest x and theta
-X0, S0, LARGEST, TOP = 0.05, 0.02, 12.0, 0.98
+#: scale of x in t = log(1 + x/X0); the largest x, and theta of the sketch
+X0, LARGEST, TOP = 0.05, 12.0, 0.98
 #: the least x of density evolution: of laws of fields, and of erasures
 LEAST = (4e-3, 1e-5)
 #: size of a cell in t and v, and nodes in it; half the size of a local one, and its nodes
@@ -63,53 +70,6 @@ FULL = 1e-5
 FIRST = 0.02
 #: points of the search for folds, in the coordinate and in the strength
 SEARCH = ((40, 18), (72, 32))
-
-
-def _level(revealed: Array | float) -> Array:
-    """Return v at a revealed fraction."""
-    return np.asarray(np.log1p(np.divide(revealed, S0)) - np.log1p(np.negative(revealed)))
-
-
-def _revealed(level: Array) -> Array:
-    """Return the revealed fraction at v."""
-    return np.asarray(S0 * np.expm1(level) / (1 + S0 * np.exp(level)))
-
-
-def _between(points: Array, x: Array) -> tuple[Index, Array]:
-    """Return the number of the even interval in which x lies, or the nearest, and the part of it before x."""
-    position = np.clip((x - points[0]) / (points[1] - points[0]), 0, len(points) - 1)
-    first = np.minimum(position.astype(np.intp), len(points) - 2)
-    return first, position - first
-
-
-@dataclass(frozen=True, eq=False)
-class Sketch:
-    """Density evolution on a coarse grid: t, v, log of the mean degree and, of erasures, logit w; laws to start from."""
-
-    t: Array
-    v: Array
-    values: Array
-    degree: Array
-    transform: Array
-
-    def start(self, t: Array, v: Array) -> tuple[Array, Array]:
-        """Return w and the mean degree of erasures to start from."""
-        from scipy.special import expit
-
-        log_degree, unknown = self.at(t, v)[0]
-        return expit(unknown), np.exp(log_degree)
-
-    def at(self, t: Array, v: Array) -> tuple[Array, Array]:
-        """Return the values between the points, and their slopes in t, shape (2, n)."""
-        i, a = _between(self.t, t)
-        j, b = _between(self.v, v)
-        low, high = (self.values[:, k, j] * (1 - b) + self.values[:, k, j + 1] * b for k in (i, i + 1))
-        return low * (1 - a) + high * a, (high - low) / (self.t[1] - self.t[0])
-
-    def nearest(self, t: Array, v: Array) -> Index:
-        """Return the number of the grid's point next to each."""
-        i, j = (np.abs(np.subtract.outer(a, b)).argmin(axis=1) for a, b in ((t, self.t), (v, self.v)))
-        return np.asarray(i * len(self.v) + j)
 
 
 class DegreeOrderEquationOfState(SparseEquationOfState):
@@ -148,7 +108,7 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
         laws = evolution.settled(side, gap, start, degree)
         with np.errstate(all="ignore"):
             entropy, per_density, _ = evolution.entropies(side, laws)
-            gain = math.log(2) - evolution.partly_revealed(side, laws.degree, laws.loss) @ evolution.grid.entropy
+            gain = math.log(2) - evolution.partlyrevealed_at(side, laws.degree, laws.loss) @ evolution.grid.entropy
             values = np.stack([np.log(laws.degree / self.factor.k), entropy + theta * math.log(2), per_density, gain])
         return np.where(laws.residual < LOOSE, values, np.nan), laws
 
@@ -159,9 +119,9 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
 
         least = LEAST[self._erasures]
         t = np.linspace(np.log1p(least / X0), np.log1p(self.farthest / X0), int(np.log1p(self.farthest / X0) / STEP))
-        v = np.linspace(0, _level(TOP), int(_level(TOP) / STEP))
+        v = np.linspace(0, level_of(TOP), int(level_of(TOP) / STEP))
         tt, vv = (a.ravel() for a in np.meshgrid(t, v, indexing="ij"))
-        x, theta = X0 * np.expm1(tt), np.maximum(_revealed(vv), 1e-12)
+        x, theta = X0 * np.expm1(tt), np.maximum(revealed_at(vv), 1e-12)
         if self._erasures:
             w, degree = self._erased.solve(x, theta, None, None)
             transform = w[:, None]
@@ -205,7 +165,7 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
 
     def _at(self, t: Array, v: Array, degree: int | None, coarsening: float = 1.0) -> Array:
         """Return the functions at points of the coordinates t and v."""
-        sketch, theta = self.sketch, _revealed(v)
+        sketch, theta = self.sketch, revealed_at(v)
         near = sketch.nearest(t, v)
         begin = sketch.transform[near], sketch.degree[near]
         if coarsening != 1 and not self._erasures:
@@ -215,7 +175,7 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
 
     def _evaluate(self, x: Array, s: Array) -> dict[str, Array]:
         """Return L, phi, A/2 and d phi/d theta, and their derivatives in x and theta at constant x, shape (4, n)."""
-        t, v = np.log1p(x / X0), _level(np.maximum(s, -0.5 * S0))
+        t, v = np.log1p(x / X0), level_of(np.maximum(s, -0.5 * S0))
         if self._erasures:
             return self._erased.expanded(x, s, self.sketch.start(t, v))
         result = {name: np.full((4, len(x)), np.nan) for name in ("f", "x", "xx", "y", "xy")}
@@ -244,9 +204,7 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
         j = np.where(s == 0, -1, np.clip(np.floor(v / CELL), 0, None))
         return np.stack([np.maximum(i, first), j, np.where(s == 0, 0, degree)], axis=1).astype(np.intp)
 
-    def _from_patches(
-        self, result: dict[str, Array], t: Array, v: Array, s: Array, degree: Index, rows: Index
-    ) -> None:
+    def _from_patches(self, result: dict[str, Array], t: Array, v: Array, s: Array, degree: Index, rows: Index) -> None:
         """Put what the cells' tables say into rows of the result."""
         keys, which = np.unique(self._keys(t, v, s, degree), axis=0, return_inverse=True)
         which = which.ravel()
@@ -310,7 +268,7 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
                 f.intensity * e, f.signal * e, ROUGHNESS * e, ROUGHNESS**2 * e / f.coordinate, EPS * f.overlap, e
             )
         x = z + np.log1p(-s)
-        t, v = np.log1p(np.maximum(x, 0) / X0), _level(s)
+        t, v = np.log1p(np.maximum(x, 0) / X0), level_of(s)
         degree = cutoff_degree(self.highest, self.factor.k * np.maximum(f.intensity.ravel(), 1e-300), s)
         keys, which = np.unique(self._keys(t, v, s, degree), axis=0, return_inverse=True)
         bounds = np.stack([self._cell_errors(tuple(key)) for key in keys.tolist()])[which.ravel()]
@@ -348,23 +306,25 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
     def search_grid(self) -> tuple[Array, Array]:
         """Return z and theta over which folds are looked for."""
         number = SEARCH[self._erasures]
-        v = np.linspace(0, _level(TOP), number[1])
-        return self.grid[:: len(self.grid) // number[0]], _revealed(v)
+        v = np.linspace(0, level_of(TOP), number[1])
+        return self.grid[:: len(self.grid) // number[0]], revealed_at(v)
 
     def folds_over(self, z: Array, s: Array) -> Array:
         """Return F from the sketch, computed where it is small."""
         zz, ss = np.broadcast_arrays(z, s)
         x = zz + np.log1p(-ss)
-        t, v = np.log1p(np.maximum(x, 1e-12) / X0), _level(ss)
+        t, v = np.log1p(np.maximum(x, 1e-12) / X0), level_of(ss)
         if self._erasures:
             fold, there = np.ones_like(x), x > 0
-            fold[there] = x[there] * self._erased.slope(x[there], (ss + 0 * x)[there], self.sketch.start(t[there], v[there]))
+            fold[there] = x[there] * self._erased.slope(
+                x[there], (ss + 0 * x)[there], self.sketch.start(t[there], v[there])
+            )
             return np.asarray(fold)
         fold, there = np.ones_like(x), np.flatnonzero(((x > LEAST[0]) & (ss > 0)).ravel())
         xs, ts = x.ravel()[there], (ss + 0 * x).ravel()[there]
         ends = []
         for factor in (1 + DIFFERENCE, 1 - DIFFERENCE):
-            near = self.sketch.nearest(np.log1p(xs * factor / X0), _level(ts))
+            near = self.sketch.nearest(np.log1p(xs * factor / X0), level_of(ts))
             begin = self.sketch.transform[near], self.sketch.degree[near]
             ends.append(self._functions(xs * factor, ts, None, begin)[0][0])
         fold.ravel()[there] = (ends[0] - ends[1]) / (2 * DIFFERENCE)
@@ -447,5 +407,5 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
         degree = cutoff_degree(self.highest, self.factor.k * self.surface(z, s).intensity, s)
         local = copy.copy(self)
         local._patches, local._bounds = {}, {}
-        local._centre = float(np.log1p((z + np.log1p(-s)) / X0)[0]), float(_level(s)[0]), int(degree[0])
+        local._centre = float(np.log1p((z + np.log1p(-s)) / X0)[0]), float(level_of(s)[0]), int(degree[0])
         return local

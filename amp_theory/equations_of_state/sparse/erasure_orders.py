@@ -147,7 +147,10 @@ class ErasureOrder:
             d = self.cutoff(c, theta)
             v, e, *_ = self.laws(w, c, theta, d)
             wrong = np.flatnonzero(
-                (theta != 0) & ~((np.abs(np.log(v) + x - np.log1p(-theta)) < GOOD) & (np.abs(w - 1 + (1 - e) ** (self.k - 1)) < GOOD))
+                (theta != 0)
+                & ~(
+                    (np.abs(np.log(v) + x - np.log1p(-theta)) < GOOD) & (np.abs(w - 1 + (1 - e) ** (self.k - 1)) < GOOD)
+                )
             )
         if len(wrong):
             w[wrong], c[wrong] = self.solve(x[wrong], theta[wrong], None, None)

@@ -1,19 +1,21 @@
 """Unit propagation on parity checks at T = 0: the referee of orders of revealing at sizes of millions.
 
-A check all of whose variables but one are known tells the last one; nothing else is concluded.  Variables are revealed in
-an order, `steps` portions one after the other, and everything is concluded after each.  A check whose variables all
+A check all of whose variables but one are known tells the last one; nothing else is concluded.  Variables are revealed
+in an order, `steps` portions one after the other, and everything is concluded after each.  A check whose variables all
 become known before it told one is redundant: a sampler that guessed them violates it with probability 1/2, so that a
 finite fraction of redundant checks is failure, none success.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from amp_theory.finite.instances.base import check_seed
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, as_float, integer_between, one_of
 from amp_theory.tools.reports import Reported
@@ -59,9 +61,9 @@ class UnitPropagation(Reported):
     def report(self) -> str:
         """Return a readable text: guesses, redundant checks and the largest jump."""
         return (
-            f"unit propagation, order {self.order!r}: {self.guessed:.6g} of the variables guessed, {self.redundant:.3g} "
-            f"of the checks redundant, largest rise of the overlap in one of {len(self.revealed) - 1} steps "
-            f"{self.largest_jump:.3g}"
+            f"unit propagation, order {self.order!r}: {self.guessed:.6g} of the variables guessed, "
+            f"{self.redundant:.3g} of the checks redundant, largest rise of the overlap in one of "
+            f"{len(self.revealed) - 1} steps {self.largest_jump:.3g}"
         )
 
     def table(self) -> ResultTable:
@@ -116,17 +118,22 @@ def unit_propagation(
         raise InputError(f"density must lie in (0, {DENSEST:g}], got {density:g}")
     one_of("order", order, list(ORDERS))
     steps = integer_between("steps", steps, 1, min(size, MOST_STEPS))
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(None if seed is None else check_seed(seed))
     checks = _checks(round(density * size), k, size, rng)
+    return _propagated(checks, rng.permutation(size), order, steps)
+
+
+def _propagated(checks: Index, ranked: Index, order: str, steps: int) -> UnitPropagation:
+    """Reveal variables portion by portion."""
+    size = len(ranked)
     degree = np.bincount(checks.ravel(), minlength=size)
-    ranked = rng.permutation(size)
     if order != "random":
         key = degree[ranked] if order == "lowest-degree" else -degree[ranked]
         ranked = ranked[np.argsort(key, kind="stable")]
     state = _Peeling(checks, degree)
     overlap, guessed = [0.0], 0
     ends = np.linspace(0, size, steps + 1).round().astype(int)
-    for begin, end in zip(ends[:-1], ends[1:], strict=True):
+    for begin, end in itertools.pairwise(ends):
         portion = ranked[begin:end]
         portion = portion[~state.known[portion]]
         guessed += len(portion)

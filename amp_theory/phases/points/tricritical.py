@@ -47,7 +47,7 @@ def cusp_point(eos: EquationOfState, cusp: Cusp) -> Located:
     if closed is not None:
         how += ", which is at full recovery, in closed form"
         control, strength, overlap = float(eos.model.from_intensity(np.array(closed[0]))), *closed[1:]
-        strength, errors = float(eos.path.public(np.array(strength))), {name: 64 * EPS for name in errors}
+        strength, errors = float(eos.path.public(np.array(strength))), dict.fromkeys(errors, 64 * EPS)
     return Located(control, overlap, errors, eos.model.control, strength, eos.path.strength, how=how)
 
 
