@@ -26,4 +26,7 @@ def cusp(k, highest, degree, start):
 
     with mp.workdps(40):
         q, c, theta = mp.findroot(conditions, start)
+        below = mp.gammainc(degree, c, regularized=True)  # P(degree < D)
+        level = 1 - theta if highest else theta
+        assert below <= level <= mp.gammainc(degree + 1, c, regularized=True)
         return float(c / k), float(theta), float(q)

@@ -245,4 +245,4 @@ def cutoff_degree(highest: bool, degree: Array, revealed: Array) -> Index:
         down = ~up & (at > 0) & (pdtr(np.maximum(at - 1, 0), c) >= goal)
         d[active] = at + up - down
         active[active] = up | down
-    return np.maximum(d, 1 if highest else 0).astype(np.intp)
+    return np.asarray(np.maximum(d, 1 if highest else 0), dtype=np.intp)

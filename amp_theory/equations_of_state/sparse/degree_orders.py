@@ -96,7 +96,7 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
     def _with(self, cutoff: int | None, coarsening: float = 1.0) -> OrderedEvolution:
         return ordered_evolution(self.model, self.highest, cutoff, coarsening)
 
-    def _functions(
+    def _solved(
         self, x: Array, theta: Array, cutoff: int | None, begin: tuple[Array, Array] | None = None,
         coarsening: float = 1.0,
     ) -> tuple[Array, Laws]:  # fmt: skip
@@ -108,7 +108,7 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
         laws = evolution.settled(side, gap, start, degree)
         with np.errstate(all="ignore"):
             entropy, per_density, _ = evolution.entropies(side, laws)
-            gain = math.log(2) - evolution.partlyrevealed_at(side, laws.degree, laws.loss) @ evolution.grid.entropy
+            gain = math.log(2) - evolution.partly_revealed(side, laws.degree, laws.loss) @ evolution.grid.entropy
             values = np.stack([np.log(laws.degree / self.factor.k), entropy + theta * math.log(2), per_density, gain])
         return np.where(laws.residual < LOOSE, values, np.nan), laws
 
@@ -126,7 +126,7 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
             w, degree = self._erased.solve(x, theta, None, None)
             transform = w[:, None]
         else:
-            values, laws = self._functions(x, theta, None)
+            values, laws = self._solved(x, theta, None)
             good = np.flatnonzero(np.isfinite(values[0]))
             # points that are not found begin where their neighbours are
             near = np.abs(np.subtract.outer(tt, tt[good])) + np.abs(np.subtract.outer(vv, vv[good]))
@@ -171,7 +171,7 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
         if coarsening != 1 and not self._erasures:
             fine, coarse = self._with(degree), self._with(degree, coarsening)
             begin = fine.resampled(begin[0], coarse.grid.frequency), begin[1]
-        return self._functions(X0 * np.expm1(t), theta, degree, begin, coarsening)[0]
+        return self._solved(X0 * np.expm1(t), theta, degree, begin, coarsening)[0]
 
     def _evaluate(self, x: Array, s: Array) -> dict[str, Array]:
         """Return L, phi, A/2 and d phi/d theta, and their derivatives in x and theta at constant x, shape (4, n)."""
@@ -326,12 +326,12 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
         for factor in (1 + DIFFERENCE, 1 - DIFFERENCE):
             near = self.sketch.nearest(np.log1p(xs * factor / X0), level_of(ts))
             begin = self.sketch.transform[near], self.sketch.degree[near]
-            ends.append(self._functions(xs * factor, ts, None, begin)[0][0])
+            ends.append(self._solved(xs * factor, ts, None, begin)[0][0])
         fold.ravel()[there] = (ends[0] - ends[1]) / (2 * DIFFERENCE)
         fold[:, 0] = self.surface(zz[:, 0], ss[0, 0], with_energy=False).fold
         near = np.abs(fold) < CLOSE
         fold[near] = self.surface(zz[near], (ss + 0 * zz)[near], with_energy=False).fold
-        return fold
+        return np.asarray(fold)
 
     def closed_cusp(self, f: Surface) -> tuple[float, float, float] | None:
         """Return the cusp of parity checks at T = 0 at q = 1, all degrees below two being revealed, if f is next to it.

@@ -176,8 +176,8 @@ class ErasureOrder:
         steps = [(i, 0) for i in (-2, -1, 0, 1, 2)] + [(0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1)]
         xx, ss = (np.concatenate([a + n[axis] * b for n in steps]) for axis, (a, b) in enumerate(((x, h), (theta, t))))
         dd, begin = np.tile(d, len(steps)), (np.tile(w, len(steps)), np.tile(c, len(steps)))
-        f = self.functions(xx, ss, *self.solve(xx, ss, dd, begin), dd).reshape(4, len(steps), -1)
-        f = dict(zip(steps, f.transpose(1, 0, 2), strict=True))
+        found = self.functions(xx, ss, *self.solve(xx, ss, dd, begin), dd).reshape(4, len(steps), -1)
+        f = dict(zip(steps, found.transpose(1, 0, 2), strict=True))
         near, far = (f[1, 0], f[-1, 0]), (f[2, 0], f[-2, 0])
         first = (8 * (near[0] - near[1]) - (far[0] - far[1])) / (12 * h)
         first[0] = self.slope(x, theta, (w, c))

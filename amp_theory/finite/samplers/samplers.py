@@ -370,7 +370,7 @@ def _order(
     """Return the order of the variables: one that is given, which one sampler alone takes, or the path's."""
     size = instance.size
     if given is None:
-        return in_order(instance, path.order, np.asarray(rng.permutation(size)))
+        return np.asarray(in_order(instance, path.order, rng.permutation(size)))
     if path.order != "random":
         raise InputError(f"give either order or a path with an order of its own, got both, {path.order!r} of the path")
     if not SAMPLERS[sampler].single:
