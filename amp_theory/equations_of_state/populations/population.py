@@ -246,7 +246,12 @@ def check_coloring(model: object, path: object) -> None:
     """Raise an `InputError` unless given a colouring and a path."""
     if not isinstance(model, Coloring):
         raise InputError(f"population dynamics is for Coloring(q), got {told(model)}")
-    as_path(path)
+    order = as_path(path).order
+    if order not in model.orders:
+        raise InputError(
+            f"order = {order!r} is not known for {model!r}, by population dynamics variables are revealed in the order "
+            "'random': leave it out"
+        )
 
 
 def population_isotherm(

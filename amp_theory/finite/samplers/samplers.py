@@ -297,15 +297,14 @@ def draw_samples(
         None: AMP or belief propagation, whichever the instance takes; "exact": enumeration of a small instance; or
         a function of `SideInformation` that returns means of shape (batch, size), or `Denoised`.
     steps
-        Steps, all but for the autoregressive sampler, which takes one for every variable.  A path's error shrinks with
-        them: compare runs.
+        Steps, all but for the autoregressive sampler, which takes one for every variable; compare runs.
     path
         The sampler's path with a schedule of one's own, which places the steps.
     end_strength
         Where the path ends and what is left is drawn from the posteriors of single variables.
     order
-        Permutation of the variables for the autoregressive sampler, by default that of the path: random, or by degree
-        on graphs (path=Autoregressive(order="highest-degree")), which the masked sampler follows too.
+        Permutation of the variables for the autoregressive sampler, by default that of the path, which on graphs may be
+        by degree; the masked sampler follows it too.
 
     Returns
     -------
