@@ -234,7 +234,7 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
         """Return the surface from L, phi, A/2 and d phi/d theta."""
         f, (f_x, f_xx, f_s, f_xs) = values["f"], (values[n][0] for n in ("x", "xx", "y", "xy"))
         there = (x > 0) & (x <= self.farthest * 1.01)
-        least = np.where(there, x, 1.0)
+        least = np.where(there, np.maximum(x, 1e-150), 1.0)
         # x of order FAINT stands for x = 0 at all lower densities
         e = np.where(s > 0, FAINT, 0.0)
         shift, per_z = -np.log1p(e / least) - TILT * s, 1 / (1 - s)
