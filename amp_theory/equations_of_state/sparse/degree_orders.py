@@ -78,6 +78,11 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
     def __init__(self, model: SparseModel, path: Path) -> None:
         super().__init__(model, path)
         self.highest = path.order == HIGHEST
+        if not self.highest and not self._erasures:
+            raise InputError(
+                f"order = {path.order!r} is solved for parity checks at T = 0 only, not yet for {model!r}: take "
+                f"{HIGHEST!r} or 'random'"
+            )
         #: the point around which the one cell of a local equation of state lies, and its degree
         self._centre: tuple[float, float, int] | None = None
         self._patches: dict[tuple[int, int, int], ChebyshevTable] = {}
