@@ -6,9 +6,20 @@ from functools import singledispatch
 
 from amp_theory.equations_of_state.base import EquationOfState
 from amp_theory.ingredients.paths.base import Path
+from amp_theory.ingredients.paths.named import CONFIDENCE_ORDERS
 from amp_theory.models.base import Model
 from amp_theory.models.coloring import Coloring
 from amp_theory.models.sparse import SparseModel
+from amp_theory.tools.errors import InputError
+
+
+def check_surface(path: Path) -> None:
+    """Raise an `InputError` if what a path tells depends on the way there, so that there is no equation of state."""
+    if path.order in CONFIDENCE_ORDERS:
+        raise InputError(
+            f"order = {path.order!r}: what is told depends on the way there, so that there is no equation of state, "
+            "only `thresholds` and, at one control, `revealing_curve`; order='random' has all the rest"
+        )
 
 
 @singledispatch

@@ -28,7 +28,8 @@ from amp_theory.equations_of_state.iteration_limit import Step, error_of_number
 from amp_theory.equations_of_state.recovery import Recovery
 from amp_theory.equations_of_state.surface import Errors, Surface
 from amp_theory.ingredients.couplings.base import CouplingPoint
-from amp_theory.ingredients.paths.base import Path, Response, as_path
+from amp_theory.ingredients.paths.base import Path, as_path
+from amp_theory.ingredients.paths.response import Response
 from amp_theory.models.base import LARGEST_SNR, Model
 from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import InputError
@@ -67,6 +68,8 @@ class DenseEquationOfState(EquationOfState):
             )
         self.coupling = model.coupling
         as_path(path).check_prior(self.prior)
+        if path.informed and self.coupling.singularity is not None:
+            raise InputError(f"paths that start with something told are not solved for noiseless models, got {model!r}")
         self.check_scale()
 
     def check_scale(self) -> None:
@@ -378,7 +381,7 @@ class DenseEquationOfState(EquationOfState):
         """Whether q = 0 is a fixed point at zero strength."""
         zero, rho = np.zeros(1), np.full(1, self.prior.second_moment)
         no_field = bool(self.coupling.signal(np.ones(1), zero, rho)[0] == 0)
-        return self.prior.mean == 0 and no_field
+        return self.prior.mean == 0 and no_field and not self.path.informed
 
     @cached_property
     def grid(self) -> Array:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Any, NoReturn
 
 from amp_theory import __version__
-from amp_theory.interface import commands, completion, families, listing
+from amp_theory.interface import commands, completion, families, listing, paths
 from amp_theory.tools.errors import AmpTheoryError, FileError, InputError, NumericalError, shown, unknown_name
 
 
@@ -236,7 +236,7 @@ MODEL = (
 )
 ON_PATH = (
     *MODEL,
-    _option("--path", "PATH", "flow, autoregressive or uniform-diffusion", default="flow"),
+    _option("--path", "PATH", "flow, autoregressive, uniform-diffusion or birth", default="flow"),
     _option("--order", "NAME", "which variables the autoregressive path reveals first: random, highest-degree, ..."),
 )
 CONTROL = _option("--control", "C", "the model's control: temperature, noise, ...", required=True)
@@ -257,7 +257,7 @@ SCALING = _option("--scaling", "NAME", "scaling of the control on the horizontal
 #: quantities that an option gives under another name
 QUANTITIES = {
     "--control": {"temperature", "noise", "density", "sampling_ratio"},
-    "--strength": {"snr", "revealed", "retention"},
+    "--strength": {"snr", "revealed", "retention", "born"},
 }
 #: how long the example of a command takes, where that is more than twenty seconds
 SECONDS = {"reproduce": 60}
@@ -278,7 +278,7 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
      (*ON_PATH, DIGITS, _option("--checkpoint", "FILE", "of a long random run: saved here, and resumed from here"))),
     ("fixed-points", commands.run_fixed_points, "find every fixed point at one control and strength",
      "fixed-points ising-p-spin --set p=3 --path flow --control 0.70 --strength 0.12",
-     (*ON_PATH, CONTROL, _option("--strength", "S", "snr, revealed or retention", required=True), DIGITS)),
+     (*ON_PATH, CONTROL, _option("--strength", "S", "snr, revealed, retention or born", required=True), DIGITS)),
     ("transitions", commands.run_transitions, "find what the path meets at one control",
      "transitions ising-p-spin --set p=3 --path flow --control 0.70 --digits 30", (*ON_PATH, CONTROL, DIGITS)),
     ("certify", commands.run_certify, "prove a special point by interval arithmetic",
@@ -311,8 +311,12 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
      (*ON_PATH, CONTROL, SCHEDULE, ALONG, *LOOK, *_output("also .csv"))),
     ("compare", commands.run_compare, "tell where each sampler succeeds, why, and how sure that is",
      "compare ising-p-spin --set p=3", (*MODEL, TARGET)),
-    ("best-path", commands.run_best_path, "find how far the best denoising path works, and how far any denoiser could",
-     "best-path ising-p-spin --set p=3", MODEL),
+    ("best-path", paths.run_best_path, "find how far the best denoising path works, and how far any denoiser could",
+     "best-path ising-p-spin --set p=3 -o lines.pdf -o lines.csv", (*MODEL, LOOK[0], LOOK[2], *_output("also .csv"))),
+    ("safe-order", paths.run_safe_order, "tell in which order to raise the strengths of two paths",
+     "safe-order ising-p-spin --set p=3 --paths flow,autoregressive --control 0.75",
+     (*MODEL, _option("--paths", "A,B", "two paths, separated by a comma", required=True), CONTROL,
+      *LOOK, *_output("also .csv"))),
     ("simulate", commands.run_simulate, "run samplers on finite instances and judge them by exact samples",
      "simulate xorsat --set k=4 --set temperature=0.5 --control 0.6 --size 200 --instances 5 --seed 1 --batch 8 "
      "--steps 20 --sweeps 200",

@@ -358,14 +358,6 @@ def run_compare(options: argparse.Namespace) -> Result:
     return result.to_dict(), result.report()
 
 
-def run_best_path(options: argparse.Namespace) -> Result:
-    """Find the best path, and what no denoiser passes."""
-    from amp_theory.phases.optimal.best_path import best_path
-
-    result = best_path(_model(options))
-    return result.to_dict(), result.report()
-
-
 def run_simulate(options: argparse.Namespace) -> Result:
     """Run samplers on finite instances."""
     from amp_theory.tools.workers import workers

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from amp_theory.ingredients.couplings.base import GeneralCoupling, PolynomialCoupling
+from amp_theory.ingredients.paths.named import CONFIDENCE_ORDERS
 from amp_theory.ingredients.priors.base import Prior
 from amp_theory.models.synonyms import canonical
 from amp_theory.tools.arrays import Array
@@ -75,8 +76,6 @@ class Model(ABC):
     easier: ClassVar[Literal["up", "down"]] = "down"
     #: what is to be said about the values of the control that exist, if not all do
     control_note = ""
-    #: the orders of revealing whose theory there is
-    orders: ClassVar[tuple[str, ...]] = ("random",)
 
     @property
     @abstractmethod
@@ -92,6 +91,14 @@ class Model(ABC):
     def polynomial(self) -> PolynomialCoupling | None:
         """The coupling if it is a polynomial, else None."""
         return None if self.coupling is None else self.coupling.polynomial
+
+    @property
+    def orders(self) -> tuple[str, ...]:
+        """The orders of revealing whose theory there is: those by confidence need unbiased +-1 variables."""
+        if self.coupling is None or not self.coupling.affine or self.coupling.singularity is not None:
+            return ("random",)
+        spins = self.variable_prior.unbiased_sign and not self.spherical
+        return ("random", *CONFIDENCE_ORDERS) if spins else ("random",)
 
     @property
     def spherical(self) -> bool:

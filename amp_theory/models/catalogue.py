@@ -17,6 +17,7 @@ from amp_theory.ingredients.outputs.named import (
     SymmetricPerceptron,
 )
 from amp_theory.ingredients.paths.base import Path
+from amp_theory.ingredients.paths.letters import Birth
 from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDiscreteDiffusion
 from amp_theory.ingredients.paths.schedules import (
     FlipProbability,
@@ -26,6 +27,7 @@ from amp_theory.ingredients.paths.schedules import (
     Retention,
     Schedule,
     StochasticLocalization,
+    StrengthAsTime,
     TrigonometricInterpolant,
     VarianceExploding,
     VariancePreserving,
@@ -76,7 +78,7 @@ CHANNELS: dict[str, type[OutputChannel]] = {
 }
 #: parts of models, whose own parameters stand flat beside their name
 PARTS: dict[str, Mapping[str, type[Any]]] = {"prior": PRIORS, "channel": CHANNELS}
-PATHS: dict[str, type[Path]] = {p.name: p for p in (Flow, Autoregressive, UniformDiscreteDiffusion)}
+PATHS: dict[str, type[Path]] = {p.name: p for p in (Flow, Autoregressive, UniformDiscreteDiffusion, Birth)}
 SCHEDULES: dict[str, type[Schedule]] = {
     s.name: s
     for s in (
@@ -89,6 +91,7 @@ SCHEDULES: dict[str, type[Schedule]] = {
         MaskedDiffusion,
         Retention,
         FlipProbability,
+        StrengthAsTime,
     )
 }
 

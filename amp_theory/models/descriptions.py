@@ -16,6 +16,7 @@ from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Component, Model
 from amp_theory.models.catalogue import CHANNELS, MODELS, PARTS, PATHS, PRIORS, SCHEDULES, build_model
 from amp_theory.models.sparse import SparseModel
+from amp_theory.models.spin_glasses import IsingPSpin
 from amp_theory.tools.errors import InputError
 
 #: everything that has a name, by kind
@@ -134,13 +135,22 @@ def _required(kind: type[Any]) -> list[str]:
 def command_for(kind: str, name: str) -> str:
     """Return a command that uses what is named."""
     if kind == "paths":
-        return f"amp-theory thresholds ising-p-spin --set p=3 --path {name}"
+        return f"amp-theory thresholds {_model_for(PATHS[name])} --path {name}"
     if kind == "schedules":
-        path = next(p.name for p in PATHS.values() if SCHEDULES[name] in p.schedules)
-        return f"amp-theory diagram ising-p-spin --set p=3 --path {path} --schedule {name} --axis time -o {name}.pdf"
+        path = next(p for p in PATHS.values() if SCHEDULES[name] in p.schedules)
+        drawn = f"--path {path.name} --schedule {name} --axis time -o {name}.pdf"
+        return f"amp-theory diagram {_model_for(path)} {drawn}"
     settings = example_of(name, KINDS[kind][name])
     model = name if kind == "models" else "spiked-matrix" if kind == "priors" else "glm"
     return " ".join([f"amp-theory thresholds {model}", *(_setting(n, v) for n, v in settings.items())])
+
+
+def _model_for(path: type[Path]) -> str:
+    """Return a model with its settings that a path goes with."""
+    model: Model = IsingPSpin(p=3)
+    if _objection(path(), model) is None:
+        return "ising-p-spin --set p=3"
+    return "spiked-matrix --set prior=sparse-rademacher --set rho=0.08"
 
 
 def _setting(name: str, value: str) -> str:

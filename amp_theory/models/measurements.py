@@ -75,6 +75,11 @@ class GLM(Model):
         self.channel.check(self.prior.second_moment)
 
     @property
+    def orders(self) -> tuple[str, ...]:
+        """The random one: that GAMP's fields spread as AMP's do was not checked for channels."""
+        return ("random",)
+
+    @property
     def variable_prior(self) -> Prior:
         """The prior given."""
         return self.prior

@@ -23,6 +23,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "uniform-discrete-diffusion": ("uniform-diffusion",), "uniform": ("uniform-diffusion",),
     "mcmc": ("heat-bath",), "heat-bath": ("mcmc",), "gibbs": ("heat-bath", "mcmc"), "glauber": ("heat-bath", "mcmc"),
     "pt": ("parallel-tempering",), "replica-exchange": ("parallel-tempering",),
+    "any-product-path": ("any product path",), "any-denoiser": ("any denoiser (bound)",),
     # schedules
     "vp": ("variance-preserving",), "ou": ("variance-preserving",), "ornstein-uhlenbeck": ("variance-preserving",),
     "ve": ("variance-exploding",), "sl": ("stochastic-localization",), "ot": ("linear",),
@@ -31,6 +32,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     # classes in Python, where they are called otherwise
     "linearchannel": ("linear",), "signchannel": ("sign",), "probitchannel": ("probit",), "abschannel": ("abs",),
     "reluchannel": ("relu",), "doorchannel": ("door",), "uniformdiscretediffusion": ("uniform-diffusion",),
+    "strengthastime": ("strength-as-time",),
     "linearinterpolant": ("linear",), "trigonometricinterpolant": ("trigonometric",),
     "maskeddiffusion": ("masked",),
     # symbols of parameters, controls and their scalings

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +17,8 @@ from amp_theory.tools.reports import Reported
 from amp_theory.tools.tables import ResultTable, of_rows
 
 Certainty = Literal["theorem", "conjecture", "bound", "heuristic", "unknown"]
+#: what is judged beside samplers: paths of independent information of every kind, and denoisers of every kind
+BOUNDS = ("any product path", "any denoiser (bound)")
 Algorithm = Literal["message passing", "local moves"]
 
 
@@ -193,14 +196,16 @@ _FAVOUR = {None: 0, False: 1, True: 2}
 
 @dataclass(frozen=True)
 class Comparison(Reported):
-    """The verdicts on all samplers for one model; `comparison["mcmc"]` gives one of them.
+    """The verdicts on all samplers for one model; `comparison["mcmc"]` gives one of them, `samplers` all.
 
     Parameters
     ----------
     model, target
         The model, and whose verdicts these are: "planted" or "random".
-    samplers
+    judged
         Those of flow, autoregressive, uniform-diffusion, mcmc and langevin.
+    further
+        What returns the verdicts on any product path and on any denoiser, when they are asked for.
 
     See Also
     --------
@@ -209,11 +214,18 @@ class Comparison(Reported):
 
     model: Model
     target: Target
-    samplers: tuple[SamplerVerdicts, ...]
+    judged: tuple[SamplerVerdicts, ...]
+    further: Callable[[], tuple[SamplerVerdicts, ...]] = field(default=tuple, compare=False)
+
+    @cached_property
+    def samplers(self) -> tuple[SamplerVerdicts, ...]:
+        """The verdicts on all samplers, on any path of independent information, and on any denoiser."""
+        return (*self.judged, *self.further())
 
     def __getitem__(self, name: str) -> SamplerVerdicts:
-        found = {sampler.sampler: sampler for sampler in self.samplers}
-        return found[canonical("sampler", name, found)]
+        known = canonical("sampler", name, [*(sampler.sampler for sampler in self.judged), *BOUNDS])
+        rows = self.samplers if known in BOUNDS else self.judged
+        return {sampler.sampler: sampler for sampler in rows}[known]
 
     def __iter__(self) -> Iterator[SamplerVerdicts]:
         return iter(self.samplers)

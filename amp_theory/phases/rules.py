@@ -8,6 +8,7 @@
   matrix-tensor models) or may not; no theory tells, except for spherical mixed models, where two heuristics do
   (ageing.py).  Constraints that hold exactly stop single moves whatever the branches say.
 - langevin: as Monte Carlo, for continuous variables.
+- any product path, any denoiser (bound): what is possible and what is not, by `optimal` (module `bounds`).
 
 A verdict names its algorithm (message passing, local moves), and the other algorithms that are known to do better.
 How sure it is: `theorem` (proven, with the source in the reason), `conjecture` (AMP is the best polynomial-time
@@ -17,7 +18,8 @@ measure - equal law of the prior, equal coupling - get the same verdicts, whatev
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -27,16 +29,20 @@ from amp_theory.equations_of_state.base import EquationOfState
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDiscreteDiffusion
 from amp_theory.ingredients.priors.named import two_signs
-from amp_theory.models.base import Model, Target
-from amp_theory.phases.comparison import Algorithm, Certainty, Comparison, SamplerVerdicts, Verdict
+from amp_theory.models.base import Model, Target, as_model
+from amp_theory.phases.bounds import Failing, Interval, failures
+from amp_theory.phases.comparison import BOUNDS, Algorithm, Certainty, Comparison, SamplerVerdicts, Verdict
 from amp_theory.phases.geometry.geometry import Geometry
 from amp_theory.phases.geometry.solved import geometry_of
+from amp_theory.phases.optimal.attained import named_paths
+from amp_theory.phases.optimal.best_path import best_path
 from amp_theory.phases.points.targets import contiguous_up_to, described_up_to, frozen, known_exceptions
 from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.tools.arrays import EPS
+from amp_theory.tools.errors import InputError, NumericalError
 from amp_theory.tools.progress import tracked
 from amp_theory.tools.registration import ByClass
-from amp_theory.tools.results import Thresholds
+from amp_theory.tools.results import Located
 
 Answer = tuple[bool | None, Certainty, str]
 SAMPLERS = ("flow", "autoregressive", "uniform-diffusion", "mcmc", "langevin")
@@ -55,7 +61,8 @@ def compare_samplers(model: Model, target: Target | None = None) -> Comparison:
     Returns
     -------
     Comparison
-        For every sampler its verdicts by rising control.
+        For every sampler its verdicts by rising control, and those on any path of independent information ("any product
+        path") and on any denoiser ("any denoiser (bound)"), which are computed when they are asked for.
 
     Raises
     ------
@@ -75,8 +82,7 @@ def compare_samplers(model: Model, target: Target | None = None) -> Comparison:
     >>> result["mcmc"].at(0.70).succeeds, result["flow"].at(0.70).succeeds
     (True, False)
     """
-    geo = geometry_of(model, Flow())
-    judge = _Judge(model, model.check_target(target), geo)
+    judge = _judge(model, as_model(model).check_target(target))
     paths: list[Path] = [Flow(), Autoregressive()]
     if judge.prior.unbiased_sign:
         paths.append(UniformDiscreteDiffusion())
@@ -84,7 +90,17 @@ def compare_samplers(model: Model, target: Target | None = None) -> Comparison:
     if not judge.prior.unbiased_sign:
         rows.append(judge.not_binary())
     local = judge.monte_carlo()
-    return Comparison(model, judge.target, (*rows, local, judge.langevin(local)))
+    judged = (*rows, local, judge.langevin(local))
+    return Comparison(model, judge.target, judged, partial(_bounds, model, judge.target))
+
+
+def _judge(model: Model, target: Target) -> _Judge:
+    return _Judge(model, target, geometry_of(model, Flow()))
+
+
+def _bounds(model: Model, target: Target) -> tuple[SamplerVerdicts, ...]:
+    """Return the verdicts on any path of independent information, and on any denoiser."""
+    return _judge(model, target).bounds()
 
 
 _TRAPPED = (
@@ -116,7 +132,7 @@ class _Judge:
 
     def _verdicts(
         self, sampler: str, algorithm: Algorithm, cuts: list[float], judge: Callable[[float], Answer],
-        special: Thresholds,
+        special: Sequence[Located],
     ) -> SamplerVerdicts:  # fmt: skip
         """Judge the middle of every interval between the cuts, and join equal neighbours."""
         ends = [0.0]
@@ -155,19 +171,65 @@ class _Judge:
 
     def denoiser(self, path: Path) -> SamplerVerdicts:
         """Fail where the uninformed branch ends by a fold at positive strength."""
-        ends = [
-            (max(float(p.least), 0.0), p.limit)
-            for p in geometry_of(self.model, path).curve.pieces
-            if not p.appears and p.limit > 0
-        ]
+        ends = self._ends(path)
 
         def judge(intensity: float) -> Answer:
             if any(a <= intensity <= b for a, b in ends):
                 return False, "conjecture", f"the {path.name} path crosses a first-order transition"
             return True, *self._proof(path, intensity)
 
-        cuts = [x for pair in ends for x in pair] + [self.contiguous, *self.boundaries]
-        return self._verdicts(path.name, "message passing", cuts, judge, thresholds(self.model, path))
+        return self._verdicts(path.name, "message passing", self._cuts(ends), judge, _located(self.model, path))
+
+    def _ends(self, path: Path) -> list[Interval]:
+        """Return the intervals of the intensity in which the uninformed branch ends along a path."""
+        pieces = geometry_of(self.model, path).curve.pieces
+        return [(max(float(p.least), 0.0), p.limit) for p in pieces if not p.appears and p.limit > 0]
+
+    def _cuts(self, ends: Iterable[Interval]) -> list[float]:
+        return [x for pair in ends for x in pair] + [self.contiguous, *self.boundaries]
+
+    def bounds(self) -> tuple[SamplerVerdicts, ...]:
+        """Judge all paths of independent information at once, and all denoisers; where nothing is known, say why."""
+        try:
+            found = best_path(self.model)
+        except (InputError, NumericalError) as error:
+            return tuple(self._none(name, "message passing", str(error)) for name in BOUNDS)
+        # of several that work the best speaks, unless another is proven to
+        paths = sorted(named_paths(self.prior), key=lambda path: path.name != found.attained_by)
+        ends = {path.name: self._ends(path) for path in paths}
+        bounds = failures(self.model, found, ends, self._coexisting())
+        special = [p for p in (*found.points().values(), *found.paths.values()) if isinstance(p, Located)]
+        rows = []
+        for name, failing in zip(BOUNDS, (bounds.product, bounds.denoiser), strict=True):
+            cuts = self._cuts([*(pair for pairs in ends.values() for pair in pairs), *((f.lo, f.hi) for f in failing)])
+            judge = partial(self._bounded, paths, ends, failing, bounds.reached)
+            rows.append(self._verdicts(name, "message passing", [*cuts, bounds.reached], judge, special))
+        return tuple(rows)
+
+    def _coexisting(self) -> list[Interval]:
+        """Return the intervals of the intensity in which several branches exist at zero strength."""
+        cuts = sorted({x for b in self.geo.zero for x in (b.start, b.stop)})
+        return [(a, b) for a, b in pairwise(cuts) if sum(z.start <= a and b <= z.stop for z in self.geo.zero) > 1]
+
+    def _bounded(
+        self, paths: list[Path], ends: dict[str, list[Interval]], failing: Iterable[Failing], reached: float,
+        intensity: float,
+    ) -> Answer:  # fmt: skip
+        """Judge what one path can do by all that work, and what none can by the bounds."""
+        working = [path for path in paths if not any(a <= intensity <= b for a, b in ends[path.name])]
+        proofs = [self._proof(path, intensity) for path in working]
+        if proofs:
+            return True, *min(proofs, key=lambda proof: proof[0] != "theorem")
+        for here in failing:
+            if here.lo <= intensity <= here.hi:
+                return False, here.certainty, here.reason
+        if intensity < reached:
+            return (
+                True,
+                "heuristic",
+                "a path without a name goes through the optimal laws that were computed (best_path)",
+            )
+        return None, _UNKNOWN, "every path with a name crosses a transition here, and no bound excludes all others"
 
     def _proof(self, path: Path, intensity: float) -> tuple[Certainty, str]:
         free, source = f"the {path.name} path meets no first-order transition", theorem(path, self, intensity)
@@ -198,7 +260,7 @@ class _Judge:
         cuts = [x for b in self.geo.zero for x in (b.start, b.stop)] + [self.algorithmic, self.eos.start]
         cuts += self.boundaries
         cuts += [1 / (16 * self._pair_curvature)] if self.is_sherrington_kirkpatrick else []
-        return self._verdicts("mcmc", "local moves", cuts, self._dynamics, self.special)
+        return self._verdicts("mcmc", "local moves", cuts, self._dynamics, _located(self.model, Flow()))
 
     def langevin(self, local: SamplerVerdicts) -> SamplerVerdicts:
         """Judge Langevin dynamics as Monte Carlo, for continuous variables."""
@@ -268,8 +330,12 @@ def _localization(path: Flow, judge: _Judge, intensity: float) -> str:
 _UNKNOWN: Certainty = "unknown"
 
 
-def _resolution(control: float, special: Thresholds) -> float:
+def _located(model: Model, path: Path) -> list[Located]:
+    special = thresholds(model, path)
+    return [p for p in (*special.points().values(), *special.further_tricritical) if p is not None]
+
+
+def _resolution(control: float, special: Sequence[Located]) -> float:
     """Return how far from a boundary a control counts as on it: the error bound of the special point there."""
-    found = [*special.points().values(), *special.further_tricritical]
-    near = [p.error for p in found if p is not None and abs(p.control - control) <= p.error + 1e-9 * control]
+    near = [p.error for p in special if abs(p.control - control) <= p.error + 1e-9 * control]
     return max([*near, 4 * EPS * control])

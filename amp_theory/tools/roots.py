@@ -1,8 +1,9 @@
-"""Safeguarded Newton iteration, and bisection, on many brackets at once.
+"""Safeguarded Newton iteration, bisection, and a search without derivatives, on many brackets at once.
 
-scipy.optimize.elementwise.find_root also solves arrays of brackets, without derivatives; here the
+scipy.optimize.elementwise.find_root also solves arrays of brackets, without derivatives; mostly the
 derivative is at hand and one evaluation is a quadrature, so Newton steps inside the bracket need about a
-third of the evaluations (tests/benchmarks/test_roots.py measures both).
+third of the evaluations (tests/benchmarks/test_roots.py measures both).  Where it is not, `crossings` does
+what find_root does, without the third of a second that importing that takes.
 """
 
 from __future__ import annotations
@@ -33,6 +34,52 @@ def bisected(below: Callable[[Array], Bools], low: Array, high: Array, steps: in
         left = below(middle)
         low, high = np.where(left, middle, low), np.where(left, high, middle)
     return low, high
+
+
+def crossings(
+    function: Callable[[Array, Index], Array],
+    lower: Array,
+    upper: Array,
+    relative: float = 4 * EPS,
+    absolute: float = 0.0,
+) -> Array:
+    """Return where a function changes sign in every bracket, NaN where its ends have one sign or no value.
+
+    `function` is called with positions and the numbers of their brackets.  Steps are those of inverse quadratic
+    interpolation where that can be trusted, else of bisection (T. R. Chandrupatla, Adv. Eng. Softw. 28, 145, 1997).
+
+    Examples
+    --------
+    >>> crossings(lambda x, which: x * x - np.array([2.0, 9.0])[which], np.zeros(2), np.full(2, 2.0))
+    array([1.41421356,        nan])
+    """
+    every = np.arange(len(lower))
+    a, b, fa, fb = lower.copy(), upper.copy(), function(lower, every), function(upper, every)
+    c, fc, part = a.copy(), fa.copy(), np.full(len(lower), 0.5)
+    found = np.full(len(lower), np.nan)
+    active = np.flatnonzero(fa * fb <= 0)
+    for _ in range(ITERATIONS):
+        if not len(active):
+            return found
+        x = a[active] + part[active] * (b[active] - a[active])
+        value = function(x, active)
+        same = np.sign(value) == np.sign(fa[active])
+        c[active], fc[active] = np.where(same, a[active], b[active]), np.where(same, fa[active], fb[active])
+        swapped = active[~same]
+        b[swapped], fb[swapped] = a[swapped], fa[swapped]
+        a[active], fa[active] = x, value
+        f, g, h, p, q, r = (of[active] for of in (fa, fb, fc, a, b, c))
+        best = np.where(np.abs(f) < np.abs(g), p, q)
+        with np.errstate(all="ignore"):
+            least = (relative * np.abs(best) + absolute) / np.abs(q - p)
+            xi, phi = (p - q) / (r - q), (f - g) / (h - g)
+            trusted = (phi**2 < xi) & ((1 - phi) ** 2 < 1 - xi)
+            quadratic = f / (g - f) * h / (g - h) + (r - p) / (q - p) * f / (h - f) * g / (h - g)
+            part[active] = np.clip(np.where(trusted, quadratic, 0.5), least, 1 - least)
+        done = (least > 0.5) | (f == 0) | (g == 0)
+        found[active[done]] = best[done]
+        active = active[~done]
+    raise NumericalError(f"{len(active)} of {len(lower)} changes of sign were not found", partial=found)
 
 
 def solve_bracketed(

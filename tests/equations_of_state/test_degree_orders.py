@@ -129,7 +129,7 @@ def test_orders_by_degree_are_refused_where_there_are_no_degrees():
         at.Autoregressive(order="by-degree")
     with pytest.raises(InputError, match="solved for parity checks at T = 0 only"):
         at.thresholds(at.Bicoloring(4), LOWEST)
-    with pytest.raises(InputError, match="depends on the instance"):
+    with pytest.raises(InputError, match="depends on more than the configuration"):
         HIGHEST.observe(np.ones((1, 4)), 0.5, np.random.default_rng(0))
 
 

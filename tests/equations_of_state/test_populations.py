@@ -26,6 +26,7 @@ from amp_theory.equations_of_state.populations.population import (
     poisson,
     population_fixed_point,
 )
+from amp_theory.interface.cli import main
 from amp_theory.models.coloring import Coloring
 from amp_theory.phases.points import populations
 from amp_theory.phases.points.populations import fitted_cusp
@@ -234,7 +235,7 @@ OVERLAPS = [0.5, 0.8]
 SCRIPT = """
 import sys, json
 import amp_theory as at
-model = at.Coloring(4, population=1000, sweeps=400, runs=2, seed=7)
+model = at.Coloring(4, population=1000, sweeps=150, runs=2, seed=7)
 points = at.population_isotherm(model, at.Flow(), [0.5, 0.8], checkpoint=sys.argv[1])
 print(json.dumps([[p.density, p.free_entropy, p.density_error] for p in points]))
 """
@@ -289,8 +290,11 @@ def test_executors_and_interruptions_do_not_change_numbers(tmp_path):
 
 
 @pytest.mark.slow
-def test_stages_share_a_checkpoint(tmp_path):
-    """Interrupted in the last of its stages, a search for special points resumes with the same numbers."""
+def test_stages_share_a_checkpoint(tmp_path, capsys):
+    """Interrupted in the last of its stages, a search for special points resumes with the same numbers.
+
+    It is resumed on the command line, which finds all done when it is asked again.
+    """
     file = tmp_path / "run.npz"
     stages = []
 
@@ -299,13 +303,29 @@ def test_stages_share_a_checkpoint(tmp_path):
         if len(stages) == 3 and done == 5:
             raise KeyboardInterrupt
 
-    model = replace(SMALL, sweeps=10)
+    model = replace(SMALL, sweeps=8)
     alone = at.population_thresholds(model, at.Autoregressive())
     with pytest.raises(KeyboardInterrupt):
         at.population_thresholds(model, at.Autoregressive(), checkpoint=file, progress=stop)
+    arguments = ["thresholds", "coloring", "--path", "autoregressive", "--json", "--checkpoint", str(file)]
+    for setting in ("q=4", "population=1000", "sweeps=8", "runs=2", "seed=7"):
+        arguments += ["--set", setting]
+    for _ in range(2):
+        assert main(arguments) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert told == json.loads(json.dumps(alone.to_dict()))
+        assert told["weak_recovery"]["density"] == 4.5
     assert at.population_thresholds(model, at.Autoregressive(), checkpoint=file) == alone
     with pytest.raises(at.FileError, match="path is 'autoregressive' there, 'flow' here"):
         at.population_thresholds(model, at.Flow(), checkpoint=file)
+
+
+@pytest.fixture(scope="module")
+def solved(tmp_path_factory):
+    """Return the checkpoint of a problem that is solved."""
+    file = tmp_path_factory.mktemp("solved") / "run.npz"
+    at.population_isotherm(SMALL, at.Flow(), OVERLAPS, checkpoint=file)
+    return file
 
 
 @pytest.mark.parametrize(
@@ -319,11 +339,12 @@ def test_stages_share_a_checkpoint(tmp_path):
         ({"strength": 0.1}, r"strength is 0\.0 there, 0\.1 here"),
     ],
 )
-def test_changed_problems_are_not_resumed(change, what, tmp_path):
-    problem = {"model": SMALL, "path": at.Flow(), "overlaps": OVERLAPS, "checkpoint": tmp_path / "run.npz"}
-    at.population_isotherm(**problem)
+def test_changed_problems_are_not_resumed(change, what, solved):
+    problem = {"model": SMALL, "path": at.Flow(), "overlaps": OVERLAPS, "checkpoint": solved}
+    before = solved.read_bytes()
     with pytest.raises(at.FileError, match=what):
         at.population_isotherm(**problem | change)
+    assert solved.read_bytes() == before
 
 
 def test_damaged_checkpoints(tmp_path):
@@ -393,16 +414,6 @@ def test_bad_input(make, message):
         make()
 
 
-@pytest.mark.slow
-def test_command_line(tmp_path, capsys):
-    from amp_theory.interface.cli import main
-
-    arguments = ["thresholds", "coloring", "--set", "q=4", "--set", "population=1000", "--set", "sweeps=12", "--set",
-                 "runs=2", "--json", "--checkpoint", str(tmp_path / "run.npz")]  # fmt: skip
-    assert main(arguments) == 0
-    first = json.loads(capsys.readouterr().out)
-    assert first["weak_recovery"]["density"] == 4.5
-    assert main(arguments) == 0
-    assert json.loads(capsys.readouterr().out) == first
+def test_what_is_solved_at_once_has_no_checkpoint(tmp_path, capsys):
     assert main(["thresholds", "ising-p-spin", "--set", "p=3", "--checkpoint", str(tmp_path / "x.npz")]) == 2
     assert "no long runs" in capsys.readouterr().err

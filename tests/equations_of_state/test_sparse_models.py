@@ -320,6 +320,7 @@ def test_a_factor_of_ones_own():
 # --- regular graphs ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_regular_graphs():
     """More in test_regular_graphs.py."""
     found = at.thresholds(at.Bicoloring(4, degrees="regular"), at.Flow())

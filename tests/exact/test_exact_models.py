@@ -300,7 +300,7 @@ def test_rotational_thresholds():
 
 def test_spectral_fixed_points():
     model = at.SpectralSensing(at.SparseRademacher(0.1), [0.2, 0.4], [0.5, 0.5])
-    rough, fine = (at.fixed_points(model, FLOW, 0.05, 0.5, digits=d) for d in (None, 20))
+    rough, fine = (at.fixed_points(model, FLOW, 0.05, 0.5, digits=d) for d in (None, 12))
     for a, b in zip(rough, fine, strict=True):
         assert abs(a.overlap - b.overlap) <= a.errors["overlap"] + b.errors["overlap"]
         assert abs(a.free_entropy - b.free_entropy) <= a.errors["free_entropy"] + b.errors["free_entropy"]

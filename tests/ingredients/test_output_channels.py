@@ -548,7 +548,8 @@ def test_bad_input(make, message):
 
 
 @pytest.mark.parametrize("density", [
-    lambda y, z: np.exp(-abs(y - z) / 0.3) / 0.6, lambda y, z: 1.0 * (abs(y - z) < 0.5),
+    pytest.param(lambda y, z: np.exp(-abs(y - z) / 0.3) / 0.6, marks=pytest.mark.slow),
+    lambda y, z: 1.0 * (abs(y - z) < 0.5),
 ], ids=["laplace", "uniform"])  # fmt: skip
 def test_noise_whose_kinks_move_with_z_is_told_what_to_do(density):
     with pytest.raises(InputError, match=r"that move with z.* cannot be: smooth them") as told:

@@ -10,12 +10,17 @@ from hypothesis import strategies as st
 import amp_theory as at
 from amp_theory.models.catalogue import PATHS, SCHEDULES, build_path
 
+#: schedules whose strength grows with time
+RISING = {
+    "linear", "trigonometric", "stochastic-localization", "fraction-revealed", "retention", "strength-as-time",
+}  # fmt: skip
 PATHS_AND_PRIORS = [
     (at.Flow(), at.SparseRademacher(0.2)),
     (at.Flow(), at.Discrete([-1, 0.5, 2], [0.3, 0.5, 0.2])),
     (at.Autoregressive(), at.GaussBernoulli(0.3)),
     (at.Autoregressive(), at.Discrete([0, 1], [0.9, 0.1])),
     (at.UniformDiscreteDiffusion(), at.Rademacher()),
+    (at.Birth(), at.Discrete([-1, 0, 2], [0.3, 0.5, 0.2])),
 ]
 
 
@@ -103,7 +108,14 @@ def test_time_and_strength_are_inverse(name, part):
         schedule.strength(time),
         schedule.strength(time * 1.001 if np.isinf(hi) else time + 0.001 * (hi - lo)),
     )
-    rising = name in {"linear", "trigonometric", "stochastic-localization", "fraction-revealed", "retention"}
+    rising = name in {
+        "linear",
+        "trigonometric",
+        "stochastic-localization",
+        "fraction-revealed",
+        "retention",
+        "strength-as-time",
+    }
     assert (after > before) == rising
 
 
@@ -195,4 +207,4 @@ def test_schedules_belong_to_paths():
     with pytest.raises(at.UnknownNameError, match="did you mean 'flow'"):
         build_path("flwo")
     assert build_path("autoregressive", "masked") == at.Autoregressive(at.MaskedDiffusion())
-    assert {p.name for p in PATHS.values()} == {"flow", "autoregressive", "uniform-diffusion"}
+    assert {p.name for p in PATHS.values()} == {"flow", "autoregressive", "uniform-diffusion", "birth"}

@@ -176,9 +176,32 @@ def best_of_sparse_spins(names):
         assert f"{float(point) / 0.08**2:.9f}" in shown
 
 
+def orders_of_two_strengths(names):
+    """The numbers of the page are those that come out."""
+    text = read("docs/two_strengths.md")
+    found, mended = names["found"], names["mended"]
+    for shown in (f"{found.raise_to:.10f}", f"{found.critical.revealed:.10f}", f"{100 * mended.raise_to:.5f} %",
+                  f"{names['birth'].noise / 0.08**2:.9f}"):  # fmt: skip
+        assert shown in text
+
+
+def orders_by_confidence(names):
+    """The table's temperatures and fractions are those that come out, within the errors it states."""
+    shown = re.findall(
+        r"^\| `([a-z-]+)`.*\| (0\.7\d+) \| (\de-\d+) \| ([\d.]+) \|$", read("docs/confidence_orders.md"), re.M
+    )
+    assert len(shown) == 4
+    for order, temperature, error, revealed in shown:
+        point = at.thresholds(names["model"], at.Autoregressive(order=order)).tricritical
+        assert abs(point.temperature - float(temperature)) < float(error) >= point.error
+        assert abs(point.revealed - float(revealed)) < 1e-4
+
+
 #: what must hold of what a page defines
 CHECKS = {
+    "docs/confidence_orders.md": [orders_by_confidence],
     "docs/best_path.md": [best_of_all_paths, best_of_sparse_spins],
+    "docs/two_strengths.md": [orders_of_two_strengths],
     "docs/accuracy.md": [at_most_one_strength],
     "docs/comparing_samplers.md": [verdict_of_the_flow],
     "docs/long_runs.md": [resumed],
@@ -187,7 +210,11 @@ CHECKS = {
 
 
 #: pages whose code takes many seconds
-LONG = ("docs/finite_instances.md", "docs/digits_and_proofs.md", "docs/command_line.md")
+LONG = (
+    "docs/finite_instances.md", "docs/digits_and_proofs.md", "docs/command_line.md", "docs/long_runs.md", "docs/best_path.md",
+    "docs/two_strengths.md",
+    "docs/confidence_orders.md",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, marks=pytest.mark.slow) if page in LONG else page for page in RUN])
@@ -344,8 +371,8 @@ def test_table_of_commands():
     assert set(commands) == set(re.findall(r"^\| `([a-z-]+)` \|", text, re.M))
     every = [code for page in RUN for language, code in blocks(read(page)) if language == "sh"]
     assert set(re.findall(r"amp-theory ([a-z-]+)", "".join(every))) == set(commands)
-    assert len(commands) == 19
-    assert "There are nineteen commands" in line_of(read("README.md"))
+    assert len(commands) == 20
+    assert "There are twenty commands" in line_of(read("README.md"))
 
 
 def test_scalings_are_in_the_conventions():

@@ -242,7 +242,15 @@ def test_terminals_without_all_characters(tmp_path, encoding):
     assert run.stderr.count(b"\n") == 1
 
 
-@pytest.mark.parametrize("backend", ["bogus", "", "TkAgg", "module://nothing"])
+@pytest.mark.parametrize(
+    "backend",
+    [
+        "bogus",
+        pytest.param("", marks=pytest.mark.slow),
+        "TkAgg",
+        pytest.param("module://nothing", marks=pytest.mark.slow),
+    ],
+)
 def test_any_backend_of_matplotlib(tmp_path, backend):
     """No window is opened, so none of them matters."""
     run = shell(f"$A diagram spherical-p-spin --set p=3 --points 3 -o {tmp_path}/a.pdf", MPLBACKEND=backend)

@@ -40,10 +40,11 @@ def dense_results():
     numbers = KeyPoints(tuple(key_points(FIGURES[0], compute(FIGURES[0], 5))))
     checked = at.check(MODEL)
     return [
-        checked, checked[0], checked[0].published, checked[0].published.source, at.fixed_points(MODEL, PATH, 0.6, 0.05, digits=20), at.closed_forms(at.SpikedMatrixTensor(3, 1.0), PATH),
+        checked, checked[0], checked[0].published, checked[0].published.source, at.fixed_points(spherical, PATH, 0.6, 0.05, digits=20), at.closed_forms(at.SpikedMatrixTensor(3, 1.0), PATH),
         at.sweep([MODEL], temperature=[0.7, 0.8, -1], snr=0.1, quantities=["first_order", "region", "fixed_points"]),
-        at.best_path(MODEL), special, special.dynamical, special["algorithmic"], at.thresholds(MODEL, PATH, digits=25), diagram,
-        diagram.line("first_order"), fixed, fixed[0], at.fixed_points(MODEL, PATH, 0.7, 0.12, digits=20),
+        at.best_path(MODEL), at.safe_order(MODEL, PATH, at.Autoregressive(), 0.75), at.safe_order(MODEL, PATH, at.Autoregressive(), 0.75).surface(3), at.critical_line(MODEL, PATH, at.Autoregressive(), 3), at.critical_line(MODEL, PATH, at.Autoregressive(), 3).points[0],
+        at.marginal_lines(MODEL, 20), at.marginal_lines(MODEL, 20)["flow"], at.revealing_curve(MODEL, at.Autoregressive(), 0.8), special, special.dynamical, special["algorithmic"], at.thresholds(spherical, PATH, digits=25), diagram,
+        diagram.line("first_order"), fixed, fixed[0], at.fixed_points(spherical, PATH, 0.64, 0.1, digits=20),
         at.path_transitions(MODEL, PATH, 0.7), at.path_transitions(MODEL, PATH, 0.8), comparison, comparison["mcmc"],
         comparison["mcmc"].at(0.7), at.equation_of_state(MODEL, PATH, 0.7), scan, scan.cusp, expansion,
         expansion.overlap_opening, at.closed_forms(spherical, PATH), numbers, numbers[0],
@@ -91,7 +92,7 @@ def test_the_list_holds_every_kind_of_result(results):
     assert ours == {type(result) for result in results}
     public = {getattr(at, name) for name in at.__all__ if isinstance(getattr(at, name), type)}
     # what holds numbers and is not what a user gives
-    given = {"MessagePassingOptions", "SideInformation", "Response", "Factor", "ResultTable"}
+    given = {"MessagePassingOptions", "Mixed", "SideInformation", "Response", "Factor", "ResultTable"}
     data = {k for k in public if hasattr(k, "__dataclass_fields__") and k.__name__ not in given}
     parts = tuple(getattr(at, n) for n in ("Model", "Prior", "Path", "Schedule", "Channel", "Coupling", "Instance"))
     parts += (at.OutputChannel, at.MessagePassingDenoiser)
@@ -180,7 +181,7 @@ def test_numbers_of_a_table_are_those_of_the_result():
         else:
             assert row["temperature"] == point.control
             assert row["error_of_temperature"] == point.error
-    sharp = at.thresholds(MODEL, PATH, digits=25)
+    sharp = at.thresholds(at.SphericalPSpin(3), PATH, digits=25)
     row = sharp.to_dataframe().set_index("point").loc["dynamical"]
     assert row["temperature"] == sharp.dynamical.decimals["temperature"]
     curve = at.equation_of_state(MODEL, PATH, 0.7)

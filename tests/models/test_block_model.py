@@ -166,7 +166,9 @@ def unsubtracted(k: int, x: float) -> list[mpmath.mpf]:
         return [total[0] - t / (2 * k), m, unit * total[2], unit**2 * total[3], unit**3 * total[4]]
 
 
-@pytest.mark.parametrize(("k", "x"), [(5, 0.01), (5, 0.79), (5, 0.81), (100, 1.6), (1000, 0.5)])
+@pytest.mark.parametrize(
+    ("k", "x"), [(5, 0.01), (5, 0.79), (5, 0.81), pytest.param(100, 1.6, marks=pytest.mark.slow), (1000, 0.5)]
+)
 def test_thirty_digits(k, x):
     """On both sides of the change of formulas, with many groups."""
     ours = PottsPrior(k).channel(x)

@@ -92,6 +92,7 @@ def test_gaussian_variables(eigenvalues, weights, noise):
     assert point.mutual_information == pytest.approx(float(w @ np.log1p(t / noise)) / 2, rel=1e-10)
 
 
+@pytest.mark.slow
 def test_thresholds_of_independent_entries():
     """The noise at which a threshold in alpha lies is where the threshold in the noise lies at that alpha."""
     alpha = 0.57

@@ -41,6 +41,12 @@ def progress_shown(name: Any, stream: Any) -> None:
         pass
 
 
+def flips(retention: float) -> list[list[float]]:
+    """Return the probabilities of a spin that is flipped with probability (1 - retention)/2."""
+    kept, flipped = (1 + retention) / 2, (1 - retention) / 2
+    return [[kept, flipped], [flipped, kept]]
+
+
 def ragged() -> list[list[int]]:
     return [[1], [1, 2]]
 
@@ -202,6 +208,8 @@ class Things:
         self.forms = at.closed_forms(self.spherical, self.flow)
         self.expansion = at.tricritical_expansion(self.ising, self.flow)
         self.correlation = at.equilibrium_correlation(self.spherical, 0.8, end_time=10.0)
+        self.order = at.safe_order(self.ising, self.flow, self.auto, 0.75)
+        self.critical = at.critical_line(self.ising, self.flow, self.auto, points=2)
         self.enumeration = at.Enumeration(self.dense)
         self.denoiser = at.MessagePassingDenoiser(self.dense)
         self.coefficient = at.Coefficient(1.0, 0.1)
@@ -209,6 +217,7 @@ class Things:
         self.schedules = [kind() for kind in (
             at.LinearInterpolant, at.TrigonometricInterpolant, at.VariancePreserving, at.VarianceExploding,
             at.StochasticLocalization, at.FractionRevealed, at.MaskedDiffusion, at.FlipProbability, at.Retention,
+            at.StrengthAsTime,
         )]  # fmt: skip
         self.schedules.append(at.Interpolant(lambda t: 1 - t, lambda t: t))
         self.priors = [
@@ -250,6 +259,11 @@ def _theory(t: Things) -> Iterator[Call]:
                both | {"control": 0.7, "max_strength": None, "points": 5})  # fmt: skip
     yield Call("free_entropy_curve", at.free_entropy_curve, at_point | {"points": 5})
     yield Call("best_path", at.best_path, {"model": t.ising})
+    yield Call("marginal_lines", at.marginal_lines, {"model": t.ising, "points": 20})
+    two = {"model": t.ising, "path1": t.flow, "path2": t.auto}
+    yield Call("safe_order", at.safe_order, two | {"control": 0.75})
+    yield Call("critical_line", at.critical_line, two | {"points": 2})
+    yield Call("revealing_curve", at.revealing_curve, {"model": t.ising, "path": t.auto, "control": 0.8})
     yield Call("compare_samplers", at.compare_samplers, {"model": t.ising, "target": None})
     yield Call("show_progress", progress_shown, {"name": "work", "stream": None})
     yield Call("scan_threshold", at.scan_threshold, {
@@ -339,6 +353,10 @@ def _constructors(t: Things) -> Iterator[Call]:
     yield Call("Density", at.Density, {"function": lambda s: 0.5 + 0 * s, "support": (-1, 1)})
     for kind in (at.Flow, at.Autoregressive, at.UniformDiscreteDiffusion):
         yield Call(kind.__name__, kind, {"schedule": kind().schedule})
+    yield Call("Birth", at.Birth, {"schedule": at.Birth().schedule})
+    yield Call("Mixed", at.Mixed, {"first": t.flow, "second": t.auto})
+    yield Call("SideChannel", at.SideChannel, {"name": "flips", "matrix": flips, "schedule": at.StrengthAsTime(),
+                                               "strength": "told"})  # fmt: skip
     yield Call("Interpolant", at.Interpolant, {"noise": lambda t: 1 - t, "signal": lambda t: t})
     yield Call("PolynomialCoupling", at.PolynomialCoupling,
                {"scaled_terms": ((2, 0.5),), "fixed_terms": ((3, 0.1),)})  # fmt: skip
@@ -428,6 +446,18 @@ def _methods(t: Things) -> Iterator[Call]:
         yield of(path, "evidence", prior=at.Rademacher(), strength=0.1)
         yield of(path, "information", prior=at.Rademacher(), strength=0.1)
         yield of(path, "observe", truth=np.ones((2, 6)), strength=0.1, rng=np.random.default_rng(0))
+    for path in (at.Birth(), at.SideChannel("seen", lambda s: [[1, 0], [1 - s, s]])):
+        prior = at.Discrete([0, 1], [0.7, 0.3])
+        yield of(path, "check_prior", prior=prior)
+        yield of(path, "evidence", prior=prior, strength=0.1)
+        yield of(path, "information", prior=prior, strength=0.1)
+    yield of(at.Birth(), "observe", truth=np.ones((2, 6)), strength=0.1, rng=np.random.default_rng(0))
+    both = at.Mixed(t.flow, t.auto)
+    yield of(both, "observe", truth=np.ones((2, 6)), strengths=(0.1, 0.2), rng=np.random.default_rng(0))
+    yield of(both, "held", snr=0.1)
+    yield of(t.order, "surface", points=2)
+    yield of(t.order, "plot", ax=None, points=3, title=None, style=None)
+    yield Call("CriticalLine[...]", lambda name: t.critical[name], {"name": "overlap"})
     for channel in t.channels:
         yield of(channel, "functions", overlap=0.3, gap=0.7)
         for name in ("check", "free_entropy_at_zero", "table"):
@@ -548,7 +578,8 @@ def public_methods() -> set[tuple[str, str]]:
 #: what solvers call with numbers that they have checked, many times: a user's own model or path may have its own
 SOLVERS_OWN = {
     # paths
-    "response", "coordinate", "hidden", "internal", "public", "public_slope", "tilted_transform",
+    "response", "coordinate", "hidden", "internal", "public", "public_slope", "tilted_transform", "letters",
+    "weighted",
     # models and couplings
     "intensity", "from_intensity", "energy_unit", "at", "curvature", "fixed", "instability", "scaled", "scaled_ratios",
     "signal", "steepest", "value",

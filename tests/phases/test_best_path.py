@@ -75,6 +75,41 @@ def test_least_slope_of_spins_solves_the_programme_on_a_grid():
     assert most == pytest.approx(found.greatest, abs=1e-9)
 
 
+def columns(overlap, snr, start=(0.0, 1.0), rounds=30):
+    """Return the least slope by column generation: its own quadrature, two columns, and the cheapest posterior again."""
+    z, w = np.polynomial.hermite_e.hermegauss(80)
+    w = w / w.sum()
+
+    def moments_of(h):
+        scaled = np.exp(-np.logaddexp(h, -h) + np.log(2) - snr / 2)[:, None]
+        field = np.sqrt(snr) * z + h[:, None]
+        return [(scaled * np.cosh(field) ** -power) @ w for power in (1.0, 3.0)]
+
+    fields = np.linspace(0, 12, 2001)
+    every, chosen = moments_of(fields), [0, 2000]
+    for _ in range(rounds):
+        e, s = (m[chosen] for m in every)
+        found = linprog(s, A_eq=np.stack([e, np.ones(len(e))]), b_eq=[1 - overlap, 1])
+        b, a = found.eqlin.marginals
+        costs = every[1] - b * every[0] - a
+        if costs.min() > -1e-12:
+            break
+        chosen.append(int(costs.argmin()))
+    best = int(costs.argmin())
+    near = np.linspace(fields[max(best - 1, 0)], fields[min(best + 1, 2000)], 201)
+    e, s = moments_of(near)
+    return found.fun, float((s - b * e - a).min())
+
+
+@pytest.mark.parametrize(("overlap", "snr"), [(0.44, 0.3), (0.9, 1.5)])
+def test_column_generation_comes_to_the_closed_form(overlap, snr):
+    """From above to within the grid's error; its own dual, less the least cost between nodes, from below."""
+    found, cost = columns(overlap, snr)
+    exact = least_slope(SPINS, overlap, snr).slope
+    assert found + cost - 1e-9 <= exact <= found + 1e-9
+    assert found - exact < 1e-6
+
+
 def test_least_slope_of_gaussians_is_jensens():
     found = least_slope(GAUSS, 0.7, 0.5)
     ((_, (variance,)),) = found.law
@@ -173,6 +208,30 @@ def test_numbers_of_three_spins():
     assert found.attained_by == "uniform-diffusion"
     assert found.ordered is True
     assert found.certainty == {"best": EXACT, "worst": EXACT, "any_denoiser": "bound", "dynamical": "bound"}
+
+
+def test_every_path_with_a_name_falls_short_by_what_lies_between():
+    model = at.IsingPSpin(3)
+    found = at.best_path(model)
+    assert set(found.paths) == {"flow", "autoregressive", "uniform-diffusion"}
+    short = found.shortfalls()
+    assert short["uniform-diffusion"] == 0
+    assert short["flow"] == pytest.approx(0.740996240 - 0.739199979, abs=2e-9)
+    assert found.to_dict()["paths"]["flow"]["falls_short"] == short["flow"]
+    assert "short of the best" in found.report()
+    assert set(at.best_path(at.SphericalPSpin(3)).paths) == {"flow", "autoregressive"}
+    assert set(at.best_path(at.SherringtonKirkpatrick()).shortfalls().values()) == {None}
+
+
+@pytest.mark.parametrize("model", [at.SpikedMatrix(at.GaussBernoulli(0.1)), at.SpikedTensor(3, at.GaussBernoulli(0.3))])
+def test_variables_with_a_density_have_bounds_and_paths_only(model):
+    found = at.best_path(model)
+    assert found.best is found.worst is found.certificate is found.attained_by is found.ordered is None
+    assert "density" in found.reasons["best"]
+    assert found.certainty["any_denoiser"] == "bound"
+    assert found.any_denoiser.control >= found.dynamical.control
+    assert all(point.control > found.any_denoiser.control for point in found.paths.values())
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["paths"]["flow"]["falls_short"] is None
 
 
 def same(found, point):
@@ -315,9 +374,8 @@ def test_priors_of_one_law_have_one_answer():
     [
         (at.XORSAT(3), "dense models"),
         (at.Coloring(5), "dense models"),
-        (at.SpikedMatrix(at.GaussBernoulli(0.1)), "no optimum"),
-        (at.SpikedTensor(3, at.Discrete([-2, -1, 1, 2], [0.25] * 4)), "at most 3 values"),
-        (at.SpikedMatrix(at.PottsPrior(3)), "no optimum"),
+        (at.SpikedTensor(3, at.Discrete(range(7), [0.4, *[0.1] * 6])), "at most 6 values"),
+        (at.SpikedMatrix(at.PottsPrior(3)), "variables that are numbers"),
         (3, "model must be a model"),
     ],
     ids=repr,

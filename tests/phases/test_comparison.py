@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 import amp_theory as at
 from amp_theory.dynamics.ageing import Ageing, roots_in_unit_interval
+from amp_theory.phases import rules
+from amp_theory.phases.comparison import BOUNDS
 from amp_theory.phases.points.targets import frozen, known_exceptions
 from amp_theory.phases.rules import SAMPLERS
 
@@ -145,6 +147,91 @@ def test_all_roots_of_a_polynomial(hundredths):
     assert roots_in_unit_interval(terms) == pytest.approx([n / 100 for n in sorted(hundredths)], rel=1e-15)
 
 
+# --- any product path, any denoiser -------------------------------------------------------------------------
+
+#: models with every kind of bound, and with none
+BOUNDED = [
+    at.IsingPSpin(3), at.SphericalPSpin(3), at.SherringtonKirkpatrick(), at.SpikedMatrix(at.GaussBernoulli(0.1)),
+    at.SpikedMatrixTensor(3, 0.05), *(pytest.param(model, marks=pytest.mark.slow) for model in (
+        at.SpikedMatrix(at.SparseRademacher(0.08)), at.SpikedTensor(3, at.Discrete([-1, 1], [0.4, 0.6])),
+        at.GLM(at.Rademacher(), at.LinearChannel(0.1)), at.MixedPSpin("q**3/2 + 30*q**40"),
+    )),
+]  # fmt: skip
+
+
+def middles(*rows):
+    """Return a control inside every interval on which all rows have one verdict."""
+    ends = sorted({end for row in rows for v in row.verdicts for end in (v.lo, v.hi)})
+    return [0.5 * (a + b) if np.isfinite(b) else 2 * a + 1 for a, b in pairwise(ends)]
+
+
+def contradictions(comparison):
+    """Return where a path with a name works and none does, or none that is a product and yet any denoiser fails."""
+    product, denoiser = (comparison[name] for name in BOUNDS)
+    paths = [comparison[name] for name in ("flow", "autoregressive", "uniform-diffusion")]
+    found = []
+    for control in middles(product, denoiser, *paths):
+        works = [row.at(control).succeeds for row in (*paths, product, denoiser)]
+        if (True in works[:3] and works[3] is not True) or (works[3] is True and works[4] is not True):
+            found.append(control)
+    return found
+
+
+@pytest.mark.parametrize("model", BOUNDED, ids=repr)
+def test_bounds_and_paths_do_not_contradict_each_other(model):
+    for target in ("planted", "random") if model.random_counterpart else ("planted",):
+        comparison = at.compare_samplers(model, target)
+        assert contradictions(comparison) == []
+        for row in (comparison[name] for name in BOUNDS):
+            for verdict in row.verdicts:
+                assert (verdict.succeeds is None) == (verdict.certainty == "unknown")
+                assert verdict.certainty != "theorem" or verdict.succeeds
+        assert {v.certainty for v in comparison["any-denoiser"].verdicts if v.succeeds is False} <= {"bound"}
+
+
+def test_a_bound_that_is_too_strong_is_a_contradiction():
+    comparison = at.compare_samplers(at.IsingPSpin(3), "planted")
+    rows = list(comparison.samplers)
+    rows[[row.sampler for row in rows].index(BOUNDS[0])] = replace(comparison["autoregressive"], sampler=BOUNDS[0])
+    wrong = replace(comparison, further=lambda: tuple(rows[-2:]))
+    assert any(0.739 < control < 0.759 for control in contradictions(wrong))
+
+
+@pytest.mark.slow
+def test_bounds_end_where_best_path_says():
+    model = at.SpikedMatrix(at.SparseRademacher(0.08))
+    found, comparison = at.best_path(model), at.compare_samplers(model)
+    product, denoiser = (comparison[name] for name in BOUNDS)
+    assert product.fails[0][1] == pytest.approx(found.best.noise, rel=1e-12)
+    assert denoiser.fails[0][1] == pytest.approx(found.any_denoiser.noise, rel=1e-12)
+    assert product.fails[0][0] == denoiser.fails[0][0] == comparison["flow"].fails[0][0]
+    assert {v.certainty for v in product.verdicts if v.succeeds is False} == {"bound"}
+    between = 0.5 * (found.best.noise + found.paths["autoregressive"].noise)
+    assert product.at(between).succeeds is None
+    spins = at.compare_samplers(at.IsingPSpin(3), "planted")
+    assert spins["any-product-path"].fails == spins["uniform-diffusion"].fails
+    assert spins["any product path"].at(0.7).certainty == "conjecture"
+
+
+def test_bounds_are_computed_when_they_are_asked_for(monkeypatch):
+    asked = []
+    monkeypatch.setattr(rules, "best_path", lambda model: asked.append(model) or at.best_path(model))
+    comparison = at.compare_samplers(at.IsingPSpin(4))
+    assert comparison["masked"].sampler == "autoregressive"
+    assert asked == []
+    assert len(comparison) == len(SAMPLERS) + 2
+    assert comparison.samplers is comparison.samplers
+    assert len(asked) == 1
+
+
+def test_no_bound_has_its_reason():
+    comparison = at.compare_samplers(at.StochasticBlockModel(3))
+    for name in BOUNDS:
+        (verdict,) = comparison[name].verdicts
+        assert (verdict.succeeds, verdict.certainty) == (None, "unknown")
+        assert "variables that are numbers" in verdict.reason
+
+
 # --- the same measure under several names ------------------------------------------------------------------
 
 _SIGNS = at.Discrete([-1, 1], [0.5, 0.5])
@@ -249,7 +336,7 @@ def test_only_exact_constraints_stop_local_moves():
 def test_no_verdict_where_there_is_no_model(prior):
     """Rows are orthogonal for at most as many as columns."""
     model = at.RowOrthogonalSensing(prior, 1e-2)
-    for sampler in at.compare_samplers(model).samplers:
+    for sampler in at.compare_samplers(model).judged:
         assert all(v.succeeds is None for v in sampler.verdicts if v.lo >= 1)
     result = at.compare_samplers(model)["flow"]
     diagram = at.phase_diagram(model, at.Flow(), (0.2, 1.0), points=3)
@@ -320,7 +407,7 @@ def test_every_control_has_one_verdict(control):
 def test_plain_data_and_text():
     result = at.compare_samplers(at.SpikedMatrixTensor(3, 0.8))
     data = json.loads(json.dumps(result.to_dict(), allow_nan=False))
-    assert set(data["samplers"]) == set(SAMPLERS)
+    assert set(data["samplers"]) == {*SAMPLERS, *BOUNDS}
     assert data["samplers"]["flow"]["verdicts"][-1]["range"][1] is None
     assert str(result) == result.report()
     assert "heuristic" in result.report()

@@ -71,7 +71,7 @@ SCAN_MODELS = {
 
 
 @pytest.mark.parametrize("name", sorted(SCAN_MODELS))
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(a=st.floats(0, 1), b=st.floats(0.01, 1))
 def test_number_of_fixed_points_by_scanning(name, a, b):
     model, controls, strengths = SCAN_MODELS[name]

@@ -239,10 +239,75 @@ def test_a_law_is_a_degradation_of_one_that_splits_its_posteriors():
     fine = ((0.25, (0.2, 0.8)), (0.375, (0.5, 0.5)), (0.375, (0.7, 0.3)))
     assert degradation_gap(coarse, fine) < 1e-12
     assert degradation_gap(coarse, coarse) < 1e-12
-    # two probabilities of two posteriors are 0.1 from those of the coarse law
-    assert degradation_gap(fine, coarse) == pytest.approx(4 * 0.375 * 0.1, abs=1e-9)
+    # two probabilities of two posteriors are 0.1 from those of the coarse law, in units of the values' own, one half
+    assert degradation_gap(fine, coarse) == pytest.approx(4 * 0.375 * 0.1 / 0.5, abs=1e-9)
     assert ordered([coarse, fine])
     assert not ordered([coarse, fine, coarse])
+
+
+# --- four values and more -----------------------------------------------------------------------------------------
+
+EVEN, UNEVEN = at.Discrete([-2, -1, 1, 2], [0.25] * 4), at.Discrete([-1, 0, 1, 3], [0.1, 0.6, 0.2, 0.1])
+
+
+def hidden(prior, strength, part):
+    """Return an overlap and an snr, in units of the prior, at which a part of the uncertainty is left."""
+    snr = strength / prior.variance
+    return float(prior.second_moment - part * prior.mmse(snr)), snr
+
+
+@pytest.mark.parametrize("prior", [EVEN, UNEVEN], ids=repr)
+def test_four_values_have_a_law_that_no_random_posterior_improves(prior):
+    overlap, snr = hidden(prior, 0.3, 0.7)
+    found, gap = least_slope(prior, overlap, snr), prior.second_moment - overlap
+    weights, posteriors = (np.array(column) for column in zip(*found.law, strict=True))
+    assert weights @ posteriors == pytest.approx(prior.mixture.probabilities, abs=1e-9)
+    laws = [
+        (w, at.Discrete(prior.mixture.means, p / p.sum()))
+        for w, p in zip(weights, posteriors, strict=True)
+        if p.max() < 1
+    ]
+    assert sum(w * float(law.mmse(snr)) for w, law in laws) == pytest.approx(gap, rel=1e-8)
+    assert sum(w * float(law.channel(snr).overlap_slope) for w, law in laws) == pytest.approx(found.slope, rel=1e-8)
+    assert gap**2 <= found.slope - found.error < found.slope
+    revealed = float(prior.channel(snr).overlap_slope) * gap / float(prior.mmse(snr))
+    assert found.slope < 0.95 * revealed
+    assert found.greatest is None
+    charge, prices = found.multipliers[0], np.array(found.multipliers[1:])
+    rng = np.random.default_rng(6)
+    for weights in random_posteriors(rng, 300, 4):
+        law = at.Discrete(prior.mixture.means, np.maximum(weights, 1e-9) / np.maximum(weights, 1e-9).sum())
+        cost = float(law.channel(snr).overlap_slope) - charge * float(law.mmse(snr)) - weights @ prices
+        assert cost > max(found.reduced_cost, -1e-7 * found.slope) - 1e-8 * found.slope
+
+
+def test_the_worst_of_three_bodies_has_a_point_though_its_slope_is_constant_at_first():
+    """Next to q = 0 revealing zeros leaves xi'' S = 2 at every snr: the search for one stays in its range."""
+    found = at.best_path(at.SpikedTensor(3, at.SparseRademacher(0.3)))
+    flow = at.thresholds(at.SpikedTensor(3, at.SparseRademacher(0.3)), at.Flow()).tricritical
+    assert found.any_denoiser.control < found.best.control < flow.control < found.worst.control
+
+
+def test_what_is_not_bounded_on_the_simplex_is_no_proof():
+    proven = least_slope(EVEN, *hidden(EVEN, 0.3, 0.7))
+    assert proven.error < 1e-9 * proven.slope
+    open_ = least_slope(UNEVEN, *hidden(UNEVEN, 3.0, 0.7))
+    assert open_.reduced_cost < -1e-3 * open_.slope
+    assert open_.error > 1e-3 * open_.slope
+
+
+@pytest.mark.slow
+def test_best_path_of_four_values_says_what_it_is():
+    model = at.SpikedTensor(3, UNEVEN)
+    found = at.best_path(model)
+    assert found.certainty["best"] == "numerical"
+    assert "not bounded between nodes" in found.reasons["certificate"]
+    assert found.worst is None
+    assert "more than three values" in found.reasons["worst"]
+    assert found.any_denoiser.control < found.best.control < min(p.control for p in found.paths.values())
+    (verdict,) = (v for v in at.compare_samplers(model)["any product path"].verdicts if v.certainty == "heuristic")
+    assert verdict.succeeds is False
+    assert verdict.hi == pytest.approx(found.best.control, rel=1e-9)
 
 
 # --- refusals -----------------------------------------------------------------------------------------------------
@@ -251,7 +316,7 @@ def test_a_law_is_a_degradation_of_one_that_splits_its_posteriors():
 @pytest.mark.parametrize(("prior", "overlap", "snr", "words"), [
     (SPARSE, 0.01, 2.44, "overlap must lie between"), (SPARSE, 0.081, 2.44, "overlap must lie between"),
     (SPARSE, 0.05, 0.0, "snr must be positive"), (SPARSE, 0.05, 1e5, "at most 150"),
-    (at.Discrete([-2, -1, 1, 2], [0.25] * 4), 2.0, 0.1, "at most 3 values"),
+    (at.Discrete(range(7), [0.4, *[0.1] * 6]), 2.0, 0.1, "at most 6 values"),
     (at.GaussBernoulli(0.1), 0.05, 1.0, "Jensen"),
 ])  # fmt: skip
 def test_what_is_not_there_is_refused_in_one_line(prior, overlap, snr, words):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import sys
 import pytest
 
 import amp_theory as at
+from amp_theory.interface.cli import main
 from amp_theory.tools import files
 from amp_theory.tools.checkpoints import Checkpoint
 
@@ -204,22 +206,23 @@ def test_leftovers_of_killed_processes_are_removed(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ["pdf", "svg", "png", "json", "csv", "html", "gif"])
-def test_a_full_disk(tmp_path, ending):
+def test_a_full_disk(tmp_path, capsys, ending):
     """The disk is full after 3000 bytes: one line, exit code 2, and what was there is left."""
+    import matplotlib.font_manager  # noqa: F401  keeps its list of fonts in a file
+
     target = tmp_path / f"a.{ending}"
     target.write_text("old")
     command = ["animate", "--control", "0.7", "--frames", "2"] if ending == "gif" else ["diagram", "--points", "60"]
-    code = (
-        "import resource, sys\n"
-        "import matplotlib.font_manager  # keeps its list of fonts in a file\n"
-        "from amp_theory.interface.cli import main\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n"
-        "sys.exit(main(sys.argv[1:]))"
-    )
     arguments = [command[0], "ising-p-spin", "--set", "p=3", *command[1:], "-o", str(target), "--force"]
-    run = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
-    assert (run.returncode, run.stdout) == (2, "")
-    assert run.stderr.startswith(f"amp-theory: error: cannot write {str(target)!r}")
-    assert run.stderr.count("\n") == 1
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3000, before[1]))
+    try:
+        code = main(arguments)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    out, err = capsys.readouterr()
+    assert (code, out) == (2, "")
+    assert err.startswith(f"amp-theory: error: cannot write {str(target)!r}")
+    assert err.count("\n") == 1
     assert target.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == [target.name]

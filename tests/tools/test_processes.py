@@ -158,9 +158,9 @@ def test_two_processes_on_one_output(tmp_path):
 
 @pytest.mark.slow
 def test_kills_at_random_moments(tmp_path, expected):
-    """Twenty kills of runs with workers, each resumed where it was: the numbers of an undisturbed run."""
+    """Ten kills of runs with workers, each resumed where it was: the numbers of an undisturbed run."""
     rng = np.random.default_rng(0)
-    for n in range(4):
+    for n in range(2):
         folder = tmp_path / str(n)
         folder.mkdir()
         for _ in range(5):

@@ -259,7 +259,7 @@ def excess(judged: at.SamplerJudgement) -> tuple[float, float]:
 def test_flow_is_biased_where_heat_bath_works():
     """Noisy XORSAT, between the tricritical density 1.2689 and the dynamical one 1.6542; below, both work.
 
-    One size tells a bias, not a failure, and six instances do not always exclude one.
+    One size tells a bias, not a failure, and a few instances do not always exclude one.
     """
     tricritical = at.thresholds(XORSAT, at.Flow()).tricritical.density
     dynamical = at.thresholds(XORSAT, at.Flow()).dynamical.density
@@ -267,7 +267,7 @@ def test_flow_is_biased_where_heat_bath_works():
     assert below < tricritical < between < dynamical
     settings = {"size": 500, "instances": 6, "seed": 11, "batch": 8, "steps": 50, "sweeps": 1000}
     hard = at.simulate(XORSAT, between, **settings).samplers
-    easy = at.simulate(XORSAT, below, **settings).samplers
+    easy = at.simulate(XORSAT, below, **settings | {"instances": 3}).samplers
     assert hard["flow"].outcome == "biased"
     assert hard["heat-bath"].outcome in {"succeeds", "undecided"}
     assert excess(hard["flow"])[0] > 0.03
@@ -285,7 +285,7 @@ def test_heat_bath_is_slow_where_flow_works():
     """
     noise = 0.7 * 0.08**2
     assert noise < at.thresholds(MATRIX, at.Flow()).algorithmic.noise
-    found = at.simulate(MATRIX, noise, 2500, 2, 1, batch=8, steps=25, sweeps=100)
+    found = at.simulate(MATRIX, noise, 2500, 2, 1, batch=6, steps=25, sweeps=100)
     flow, chain = found.samplers["flow"], found.samplers["heat-bath"]
     assert abs(excess(flow)[0]) < 0.01
     assert excess(chain)[0] > 0.05

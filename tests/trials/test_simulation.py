@@ -431,6 +431,7 @@ def test_masked_and_autoregressive_and_discrete_diffusion():
     assert all(s.fraction[1] > 0.5 for s in found.samplers.values()), found.report()
 
 
+@pytest.mark.slow
 def test_langevin_is_the_chain_of_spherical_models():
     model = at.SphericalPSpin(3)
     assert list(at.simulate(model, 2.0, 30, 1, 2, steps=4, sweeps=2, batch=6).samplers) == ["flow", "langevin"]
@@ -446,7 +447,7 @@ def test_random_instances_are_judged_by_parallel_tempering():
 
 
 def test_parallel_tempering_that_drifts_is_no_reference():
-    found = at.simulate(ISING, 1.5, 30, 5, 5, ["heat-bath"], target="random", batch=6, sweeps=4, margin=1e-3)
+    found = at.simulate(ISING, 1.5, 30, 2, 5, ["heat-bath"], target="random", batch=6, sweeps=4, margin=1e-3)
     assert "parallel tempering, which stands in for exact samples of random instances, may still drift" in str(found)
     assert found.samplers["heat-bath"].outcome == "undecided"
 

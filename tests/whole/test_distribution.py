@@ -92,7 +92,7 @@ def test_the_source_distribution_holds_tests_notebooks_pages_and_figures(sdist):
 
 
 def test_tests_run_from_the_source_distribution(sdist):
-    """A part of them; `.ci/run` runs all of them from there, on the lowest versions."""
+    """A part of them; `.ci/run` runs many more from there, on the lowest versions."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     part = [
         "tests/interface/test_readme.py",

@@ -27,6 +27,8 @@ BASES = (at.Model, at.Path, at.Prior, at.OutputChannel, at.Coupling)
 SOURCE = re.compile(r"arXiv:|Phys\. |Lett\. |Statistical\s+Physics|Information, Physics")
 #: what needs no section though it seems so, with the reason
 EXCEPTIONS = {
+    ("Birth", "Source"): "its channel is derived in `letters` and `hidden_atoms`, after no publication",
+    ("SideChannel", "Source"): "as that of Birth",
     ("UniformDiscreteDiffusion", "Source"): "its scalar channel is derived in `uniform_channel`, after no publication",
 }
 #: the checks whose failure is an InputError, and those of modules that call them

@@ -18,6 +18,7 @@ import amp_theory as at
 from amp_theory.interface.cli import main
 from amp_theory.interface.explorer.data import highest_strength, verdicts
 from amp_theory.models.catalogue import build_model
+from amp_theory.phases.comparison import BOUNDS
 from amp_theory.phases.diagram.lines import LINES
 
 PATHS = (at.Flow(), at.Autoregressive(), at.UniformDiscreteDiffusion())
@@ -93,6 +94,8 @@ class Ways:
         targets = ["planted", "random"] if model.random_counterpart else ["planted"]
         self.diagrams = {t: at.phase_diagram(model, path, self.range, points=20, target=t) for t in targets}
         self.comparisons = {t: at.compare_samplers(model, t) for t in targets}
+        # the optimum for many values takes seconds
+        self.bounded = len(getattr(getattr(model.variable_prior, "mixture", None), "means", ())) <= 3
         self.pieces = {t: verdicts(d) for t, d in self.diagrams.items()}
 
     def controls(self, count: int) -> list[float]:
@@ -145,6 +148,12 @@ class Ways:
             assert set(answers.values()) == {succeeds if known else None}, (target, control, answers)
             assert diagram.first_failure_strength(control) == (failure if known else None)
             assert ("no verdict" in diagram.reason(control)) != known
+            if self.bounded:
+                # what a path does some path does, and some denoiser
+                bounds = [self.comparisons[target][name].at(control).succeeds for name in BOUNDS]
+                answered = self.comparisons[target][BOUNDS[0]].verdicts[0].hi < np.inf
+                assert all(bounds) or not (known and succeeds and answered), (target, control, bounds)
+                assert bounds != [True, False]
         if failure is None:
             assert "no first-order" in planted.reason(control)
         elif failure == 0:
@@ -280,7 +289,7 @@ class Ways:
         assert data == json.loads(json.dumps(at.path_transitions(self.model, self.path, control).to_dict()))
         data = ask("thresholds")
         assert data == json.loads(json.dumps(self.special.to_dict()))
-        for target, diagram in self.diagrams.items():
+        for target, diagram in self.diagrams.items() if self.bounded else ():
             data = ask("compare", "--target", target)["samplers"][self.path.name]["verdicts"]
             inside = [v for v in data if v["range"][0] <= control <= (v["range"][1] or np.inf)]
             assert {v["succeeds"] for v in inside} == {diagram.sampler_succeeds(control)}
@@ -329,7 +338,7 @@ def test_no_two_ways_contradict(model, path, capsys, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(40))
 def test_no_two_ways_contradict_on_random_models(seed, capsys, tmp_path):
     rng = np.random.default_rng(100_000 + seed)
     model = any_model(rng)

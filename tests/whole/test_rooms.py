@@ -26,9 +26,11 @@ finite.samplers
 exact.digits exact.formulas
 exact.proofs
 phases.geometry
+phases.revealing
 phases.points
-phases.optimal
 phases.diagram phases.comparison
+phases.optimal
+phases.bounds
 phases.rules phases.families
 trials
 interface

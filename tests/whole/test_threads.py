@@ -199,7 +199,7 @@ def test_digits_and_proofs_of_discrete_priors_together():
     rough = at.thresholds(ISING, FLOW)
     jobs = (
         lambda: decimals(20, ISING),
-        lambda: decimals(35, ISING),
+        lambda: decimals(28, ISING),
         lambda: at.verify(at.certify(rough.dynamical)).to_dict(),
         lambda: at.fixed_points(at.GLM(at.Rademacher(), at.AbsChannel()), FLOW, 1.1, 0.05, digits=12)[0].decimals,
         lambda: at.fixed_points(at.StochasticBlockModel(3), FLOW, 1.2, 0.05, digits=12)[0].decimals,

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from amp_theory.equations_of_state.choose import check_surface
 from amp_theory.equations_of_state.populations.found import PopulationFixedPoint, PopulationPoint
 from amp_theory.ingredients.paths.base import Path, as_path
 from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDiscreteDiffusion
@@ -246,12 +247,10 @@ def check_coloring(model: object, path: object) -> None:
     """Raise an `InputError` unless given a colouring and a path."""
     if not isinstance(model, Coloring):
         raise InputError(f"population dynamics is for Coloring(q), got {told(model)}")
-    order = as_path(path).order
-    if order not in model.orders:
-        raise InputError(
-            f"order = {order!r} is not known for {model!r}, by population dynamics variables are revealed in the order "
-            "'random': leave it out"
-        )
+    path = as_path(path)
+    check_surface(path)
+    if path.order not in model.orders:
+        raise InputError(f"order = {path.order!r} is not known for {model!r}: leave it out, or take 'random'")
 
 
 def population_isotherm(

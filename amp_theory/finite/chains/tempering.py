@@ -13,7 +13,7 @@ arXiv:1905.02939, section 5).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -222,7 +222,7 @@ def _check_softens(instance: Instance) -> None:
 def _own_factors(instance: Instance, side: SideInformation | None, rng: np.random.Generator) -> Array:
     """Return a ladder found with the side information of the first chain."""
     if side is not None:
-        side = SideInformation(side.field[:1], side.precision, side.known[:1], side.values[:1])
+        side = replace(side, field=side.field[:1], known=side.known[:1], values=side.values[:1])
     return automatic_factors(instance, side, rng)
 
 

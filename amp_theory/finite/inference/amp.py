@@ -69,8 +69,10 @@ def run_amp(
     """
     given, how = checked_side(instance, DenseInstance, side, "AMP"), checked_options(options)
     assert isinstance(instance, DenseInstance)
-    mixture = instance.model.variable_prior.resolved(
-        given.precision + float(instance.coupling(np.asarray(instance.variables.second_moment))[0])
+    mixture = given.weighted(
+        instance.model.variable_prior.resolved(
+            given.precision + float(instance.coupling(np.asarray(instance.variables.second_moment))[0])
+        )
     )
     mean = first_means(instance, given, start)
     record = Record(how, mean)

@@ -146,7 +146,7 @@ def _iterate(
             a = np.maximum(given.precision + onsager + shift, 0.0)
             good = run.usable(new_g, b, a)[:, None]
             b, a = np.where(good, b, run.b), np.where(good, a, run.a)
-            new, variance = posterior_moments(instance.model.prior.resolved(float(a.max())), b, a)
+            new, variance = posterior_moments(given.weighted(instance.model.prior.resolved(float(a.max()))), b, a)
             good = run.usable(new, variance)[:, None]
             new_v = np.where(good, np.where(given.known, 0.0, variance).mean(axis=1, keepdims=True), v)
         g, change = np.where(good, new_g, g), new_v - v

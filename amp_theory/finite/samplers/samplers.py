@@ -6,7 +6,8 @@ With <s> the denoiser's posterior mean given the side information so far:
   gamma = b/a it reads du/dgamma = <s>, u(0) = z, whatever the interpolant, which only places the steps (midpoint rule);
 - diffusion: the reverse SDE, in the time of stochastic localization, dy = <s> dt + dB, t = snr (Euler-Maruyama);
 - autoregressive: variables are drawn one by one, in any order, from their own posterior given those before;
-- masked: every variable still masked is revealed with the probability that makes the fraction grow as scheduled;
+- masked: every variable still masked is revealed with the probability that makes the fraction grow as scheduled; by an
+  order so many as the fraction wants: by degree, or those with the largest or smallest |<s>|;
 - uniform-diffusion: spins y that are s flipped with probability (1 - w)/2; from w to w' a spin is drawn from
   P(y'|y) = sum_s P(s|y) P(y'|s, w') P(y|y', w/w')/P(y|s, w), independently for all spins.
 
@@ -29,7 +30,13 @@ from amp_theory.finite.instances.base import Instance, as_instance, check_seed
 from amp_theory.finite.instances.graphs import in_order
 from amp_theory.finite.samplers.denoisers import Denoised, Denoiser, as_denoiser
 from amp_theory.ingredients.paths.base import Path
-from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDiscreteDiffusion
+from amp_theory.ingredients.paths.named import (
+    CONFIDENCE_ORDERS,
+    DEGREE_ORDERS,
+    Autoregressive,
+    Flow,
+    UniformDiscreteDiffusion,
+)
 from amp_theory.ingredients.paths.side_information import Mask, SideInformation
 from amp_theory.models.synonyms import canonical
 from amp_theory.tools.arrays import Array
@@ -40,6 +47,8 @@ from amp_theory.tools.tables import ResultTable, of_grid
 
 #: the snr at which a flow or diffusion ends, in units of 1/(shortest distance of two values)^2, and retention
 LAST_SNR, LAST_RETENTION = 160.0, 1 - 1e-9
+#: orders of revealing that samplers follow
+SAMPLED_ORDERS = ("random", *DEGREE_ORDERS, "most-confident", "most-uncertain")
 #: part of E s^2 that one step of a resolved path may learn at most
 COARSEST = 0.25
 
@@ -113,8 +122,10 @@ class Samples(Reported):
 class _Run:
     """The denoiser of a run, and a record of what it said."""
 
-    def __init__(self, instance: Instance, denoiser: Denoiser, batch: int, rng: np.random.Generator) -> None:
-        self.instance, self.denoiser, self.batch, self.rng = instance, denoiser, batch, rng
+    def __init__(
+        self, instance: Instance, denoiser: Denoiser, batch: int, rng: np.random.Generator, order: str = "random"
+    ) -> None:
+        self.instance, self.denoiser, self.batch, self.rng, self.order = instance, denoiser, batch, rng, order
         self.shape = (batch, instance.size)
         self.last: Array | None = None
         self.strength: list[float] = []
@@ -133,6 +144,19 @@ class _Run:
             self.planted.append(found.mean @ self.instance.planted / size)
         self.converged.append(found.converged)
         return found
+
+    def next(self, found: Denoised, known: Mask, here: float, there: float, order: Array) -> Mask:
+        """Return which variables are revealed when the fraction grows: at random, in an order, or by certainty."""
+        if self.order == "random":
+            return ~known & (self.rng.random(self.shape) * (1 - here) < there - here)
+        if self.order in DEGREE_ORDERS:
+            portion = np.isin(np.arange(self.shape[1]), order[: round(there * self.shape[1])])
+            return np.asarray(~known & portion)
+        certain = np.where(known, -1.0, np.abs(found.mean))
+        if self.order == "most-uncertain":
+            certain = np.where(known, -1.0, 2 - certain)
+        rank = np.argsort(np.argsort(-certain, axis=1, kind="stable"), axis=1)
+        return np.asarray(~known & (rank < round(there * self.shape[1]) - known.sum(axis=1, keepdims=True)))
 
     def draw(self, found: Denoised) -> Array:
         """Draw every variable from its own posterior."""
@@ -197,6 +221,9 @@ def _diffusion(run: _Run, strengths: Array, _order: Any) -> Array:
 
 
 def _autoregressive(run: _Run, strengths: Array, order: Array) -> Array:
+    if run.order in CONFIDENCE_ORDERS:
+        last = math.ceil(strengths[-1] * len(order))
+        return _masked(run, np.arange(last + 1) / len(order), order)
     known, values = np.zeros(run.shape, dtype=bool), np.zeros(run.shape)
     for step, i in enumerate(order[: math.ceil(strengths[-1] * len(order))]):
         found = run.denoise(SideInformation.from_known(known, values), step / len(order))
@@ -205,25 +232,13 @@ def _autoregressive(run: _Run, strengths: Array, order: Array) -> Array:
     return _rest(run, known, values)
 
 
-def _masked(run: _Run, strengths: Array, _order: Any) -> Array:
+def _masked(run: _Run, strengths: Array, order: Array) -> Array:
     known, values = np.zeros(run.shape, dtype=bool), np.zeros(run.shape)
     for here, there in itertools.pairwise(strengths):
         found = run.denoise(SideInformation.from_known(known, values), float(here))
-        reveal = ~known & (run.rng.random(run.shape) * (1 - here) < there - here)
+        reveal = run.next(found, known, float(here), float(there), order)
         values = np.where(reveal, run.draw(found), values)
         known = known | reveal
-    return _rest(run, known, values)
-
-
-def _by_degree(run: _Run, strengths: Array, order: Array) -> Array:
-    """Reveal portions of the variables in an order."""
-    known, values = np.zeros(run.shape, dtype=bool), np.zeros(run.shape)
-    ends = np.round(strengths * len(order)).astype(np.intp)
-    for begin, end in itertools.pairwise(ends.tolist()):
-        found = run.denoise(SideInformation.from_known(known, values), begin / len(order))
-        portion = order[begin:end]
-        values[:, portion] = run.draw(found)[:, portion]
-        known[:, portion] = True
     return _rest(run, known, values)
 
 
@@ -251,7 +266,7 @@ class Sampler:
     """What runs a sampler, and the path whose strength grows along it.
 
     calls counts the denoiser's calls in a step; single tells whether variables are drawn one by one, in an order;
-    last is the largest strength, if not the path's limit; ordered is what runs if the path has an order.
+    last is the largest strength, if not the path's limit.
     """
 
     run: Callable[[_Run, Array, Array], Array]
@@ -259,7 +274,6 @@ class Sampler:
     calls: int = 1
     single: bool = False
     last: float = math.inf
-    ordered: Callable[[_Run, Array, Array], Array] | None = None
 
 
 #: samplers by name
@@ -267,7 +281,7 @@ SAMPLERS = {
     "flow": Sampler(_flow, Flow, calls=2),
     "diffusion": Sampler(_diffusion, Flow),
     "autoregressive": Sampler(_autoregressive, Autoregressive, single=True),
-    "masked": Sampler(_masked, Autoregressive, ordered=_by_degree),
+    "masked": Sampler(_masked, Autoregressive),
     "uniform-diffusion": Sampler(_uniform, UniformDiscreteDiffusion, last=LAST_RETENTION),
 }
 
@@ -299,7 +313,7 @@ def draw_samples(
     steps
         Steps, all but for the autoregressive sampler, which takes one for every variable; compare runs.
     path
-        The sampler's path with a schedule of one's own, which places the steps.
+        The sampler's path with a schedule of one's own, which places the steps, or with an order of its own.
     end_strength
         Where the path ends and what is left is drawn from the posteriors of single variables.
     order
@@ -328,16 +342,15 @@ def draw_samples(
     chosen, way = SAMPLERS[sampler], _way(sampler, path, instance)
     number = integer_between("steps", steps, 1, 10**7)
     rng = np.random.Generator(np.random.PCG64(check_seed(seed)))
-    run = _Run(instance, as_denoiser(instance, denoiser), integer_between("batch", batch, 1, 10**7), rng)
+    run = _Run(instance, as_denoiser(instance, denoiser), integer_between("batch", batch, 1, 10**7), rng, way.order)
     strengths = strengths_of(way, number, _end(way, instance, end_strength, chosen.last))
-    drawn = _drawn(sampler, run, strengths, _order(order, sampler, instance, way, rng), way.order != "random")
+    drawn = _drawn(sampler, run, strengths, _order(order, sampler, instance, way, rng))
     return run.result(sampler, chosen, drawn, float(strengths[-1]))
 
 
-def _drawn(sampler: str, run: _Run, strengths: Array, order: Array, ordered: bool) -> Array:
-    chosen = SAMPLERS[sampler]
+def _drawn(sampler: str, run: _Run, strengths: Array, order: Array) -> Array:
     with stage("sampler %s", sampler, level=logging.DEBUG):
-        return ((ordered and chosen.ordered) or chosen.run)(run, strengths, order)
+        return SAMPLERS[sampler].run(run, strengths, order)
 
 
 def _way(sampler: str, given: Path | None, instance: Instance) -> Path:
@@ -347,6 +360,9 @@ def _way(sampler: str, given: Path | None, instance: Instance) -> Path:
     if not isinstance(path, kind):
         raise InputError(f"the sampler {sampler!r} follows the path {kind.name!r}, got {told(given)}")
     path.check_prior(instance.model.variable_prior)
+    if path.order not in SAMPLED_ORDERS or path.order not in instance.model.orders:
+        known = [name for name in SAMPLED_ORDERS if name in instance.model.orders]
+        raise InputError(f"samplers of {instance.model!r} reveal in the order {' or '.join(known)}, not {path.order!r}")
     return path
 
 
@@ -371,7 +387,7 @@ def _order(
     if given is None:
         return np.asarray(in_order(instance, path.order, rng.permutation(size)))
     if path.order != "random":
-        raise InputError(f"give either order or a path with an order of its own, got both, {path.order!r} of the path")
+        raise InputError("order is for paths whose own order is 'random': leave one of the two out")
     if not SAMPLERS[sampler].single:
         raise InputError(
             f"order is for the sampler 'autoregressive', which draws variables one by one; {sampler!r} has none: leave "

@@ -2,8 +2,10 @@
 
 May import: tools, ingredients.priors.
 
-- `base`: what a path is, and its response G(x, s), Psi(x, s); `named`: flow, autoregressive (with its spinodal),
+- `base`: what a path is, and its `response` G(x, s), Psi(x, s); `named`: flow, autoregressive (with its spinodal),
   uniform discrete diffusion; `schedules`: from the time of a sampler to a strength.
+- `letters`: paths that show a letter of discrete variables, births of non-zeros and channels of one's own;
+  `hidden_atoms`: the scalar channel they need; `mixed`: two paths at once.
 - `side_information`: what a path reveals about a configuration; `uniform_channel`: a spin seen through noise and
   a flip.
 """

@@ -19,12 +19,13 @@ A new path is a subclass with the methods below; its `response` must increase wi
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from amp_theory.ingredients.paths.response import Response as Response
+from amp_theory.ingredients.paths.response import TwoStrengths
 from amp_theory.ingredients.paths.schedules import (
     Schedule,
 )
@@ -39,44 +40,6 @@ NEGLIGIBLE = 1e-280
 LARGEST = 1e12
 #: the largest modulus of a variable that is observed
 LARGEST_VALUE = 1e30
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What a path returns at a coordinate z and an (internal) strength s, as arrays of one shape.
-
-    Parameters
-    ----------
-    signal, signal_s
-        The snr x(z, s) from the other variables, and its derivative in s.
-    overlap, gap
-        G, in the units of s^2, and rho - G.
-    overlap_z, overlap_zz, overlap_s, overlap_zs
-        Partial derivatives of G.
-    free_entropy, free_entropy_s
-        Psi in nats, and its derivative in s at constant x.
-    relative_error
-        Bound on the relative errors of G, rho - G, dG/dz and Psi.
-    deficit
-        rho x/2 - Psi where that is known without cancellation, else None: the digits of Psi next to q = rho.
-
-    See Also
-    --------
-    Path.response : Which returns it, with an example.
-    """
-
-    signal: Array
-    signal_s: float
-    overlap: Array
-    gap: Array
-    overlap_z: Array
-    overlap_zz: Array
-    overlap_s: Array
-    overlap_zs: Array
-    free_entropy: Array
-    free_entropy_s: Array
-    relative_error: Array
-    deficit: Array | None = None
 
 
 class Path(ABC):
@@ -109,6 +72,8 @@ class Path(ABC):
     erases: ClassVar[bool] = False
     #: whether the overlap depends on the coordinate alone
     explicit_folds: ClassVar[bool] = False
+    #: whether something is known at strength zero
+    informed: ClassVar[bool] = False
     schedule: Schedule
     #: the order in which variables are revealed, where there is a choice
     order: str = "random"
@@ -342,6 +307,36 @@ class Path(ABC):
         """
         raise InputError(f"{self!r} does not define `tilted_transform`, which models on sparse graphs need")
 
+    def letters(self, values: Array, strength: Array) -> tuple[Array, Array]:
+        """Return P(y|a) of the letters y that are seen of a discrete variable, and its derivative in the strength.
+
+        It is what paths of two strengths need of paths that are neither a flow nor reveal variables.
+
+        Parameters
+        ----------
+        values
+            The values a of the variable, ascending, shape (values,).
+        strength
+            Internal strengths, shape (n,).
+
+        Returns
+        -------
+        arrays
+            Both of shape (letters, values, n).
+
+        Raises
+        ------
+        InputError
+            If the path does not define it.
+
+        Examples
+        --------
+        >>> from amp_theory import Birth
+        >>> Birth().letters(np.array([0.0, 1.0]), np.array([0.25]))[0][:, :, 0].tolist()
+        [[1.0, 0.75], [0.0, 0.25]]
+        """
+        raise InputError(f"{self!r} does not define `letters`, which paths of two strengths need")
+
     def observe(self, truth: Array, strength: float, rng: np.random.Generator) -> SideInformation:
         """Draw side information of a strength about configurations of shape (batch, size), for finite instances.
 
@@ -444,6 +439,12 @@ class Path(ABC):
 
 def as_path(path: object) -> Path:
     """Return `path` if it is one, else raise an `InputError` that shows how to make one."""
+    if isinstance(path, TwoStrengths):
+        one, two = path.strengths
+        raise InputError(
+            f"{path!r} needs two strengths, {one} and {two}, where one is asked for: hold one of them, "
+            f".held({one}=...), or see safe_order"
+        )
     if not isinstance(path, Path):
         raise InputError(f"path must be a path such as Flow(), got {told(path)}")
     return path

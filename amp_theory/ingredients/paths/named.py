@@ -8,7 +8,8 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from amp_theory.ingredients.paths.base import Path, Response
+from amp_theory.ingredients.paths.base import Path
+from amp_theory.ingredients.paths.response import Response
 from amp_theory.ingredients.paths.schedules import (
     FlipProbability,
     FractionRevealed,
@@ -29,9 +30,13 @@ from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import InputError, unknown_name
 
 #: orders of revealing: without looking, by the degree on a sparse graph, by what the denoiser knows already
-ORDERS = ("random", "highest-degree", "lowest-degree", "most-confident", "most-uncertain", "greedy-floor")
+DEGREE_ORDERS = ("highest-degree", "lowest-degree")
+CONFIDENCE_ORDERS = ("most-confident", "most-uncertain", "greedy-floor")
+ORDERS = ("random", *DEGREE_ORDERS, *CONFIDENCE_ORDERS)
 #: snr at which nothing is left to learn about a spin: rho - G has underflowed, and what flips tell is constant
 SATURATED = 1e4
+#: retention at which derivatives in its square are taken where it is smaller
+SMALLEST = 1e-3
 
 
 @dataclass(frozen=True)
@@ -180,11 +185,10 @@ class Autoregressive(Path):
         return np.multiply.outer(1 - strength, np.ones_like(frequency))
 
     def observe(self, truth: Array, strength: float, rng: np.random.Generator) -> SideInformation:
-        """Reveal every variable with probability theta; orders need the instance, and are followed by samplers."""
+        """Reveal every variable with probability theta."""
         if self.order != "random":
             raise InputError(
-                f"side information in the order {self.order!r} depends on the instance: draw_samples follows it; leave "
-                "out the order to reveal variables at random"
+                f"order = {self.order!r} depends on more than the configuration: `draw_samples` follows it"
             )
         s, revealed = self._observed(truth, strength, rng)
         return SideInformation.from_known(rng.random(s.shape) < revealed, s)
@@ -273,6 +277,12 @@ class UniformDiscreteDiffusion(Path):
         """Return sqrt(1 - v) cos(w atanh sqrt v): h is +-atanh(retention), negative with probability epsilon."""
         v = np.asarray(strength)[..., None]
         return np.asarray(np.sqrt(1 - v) * np.cos(frequency * np.arctanh(np.sqrt(np.maximum(v, 0)))))
+
+    def letters(self, values: Array, strength: Array) -> tuple[Array, Array]:
+        """Return the probabilities (1 +- w)/2; their derivatives +-1/(4 w) in v, those at w = SMALLEST below that."""
+        sign = np.array([[[1.0], [-1.0]], [[-1.0], [1.0]]])
+        w = self.public(strength)
+        return 0.5 * (1 + sign * w), sign / (4 * np.maximum(w, SMALLEST))
 
     def observe(self, truth: Array, strength: float, rng: np.random.Generator) -> SideInformation:
         """Return the fields +-atanh(retention) of spins that were flipped with probability (1 - retention)/2."""

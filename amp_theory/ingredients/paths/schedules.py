@@ -298,6 +298,26 @@ class Retention(Schedule):
 
 
 @dataclass(frozen=True)
+class StrengthAsTime(Schedule):
+    """Time is the strength itself, from 0 to 1: the fraction of non-zeros that are born, how much a channel tells.
+
+    Examples
+    --------
+    >>> float(StrengthAsTime().strength(0.3))
+    0.3
+    """
+
+    name: ClassVar[str] = "strength-as-time"
+    strengths: ClassVar[tuple[float, float]] = (0.0, 1.0)
+
+    def _strength(self, time: Array) -> Array:
+        return time
+
+    def _time(self, strength: Array) -> Array:
+        return strength
+
+
+@dataclass(frozen=True)
 class Interpolant(Schedule):
     """A user's own interpolant x_t = noise(t) z + signal(t) s, t in [0, 1]: snr = (signal/noise)^2.
 

@@ -2,7 +2,9 @@
 
 Given side information the weight of a configuration s is multiplied by
 
-    prod_i exp(field_i s_i - precision s_i^2/2),    and s_i = value_i where variable i is known.
+    prod_i exp(field_i s_i - precision s_i^2/2),    and s_i = value_i where variable i is known,
+
+and by exp(zero) for every zero among the others, where it tells something that a variable is not known.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from amp_theory.ingredients.priors.mixtures import Mixture
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, as_array, as_float, told
 
@@ -43,6 +46,8 @@ class SideInformation:
         Which variables are known exactly, shape (batch, size).
     values
         Their values, shape (batch, size); read where `known` only.
+    zero
+        Log weight in nats of a variable that is zero and not known, the same for all.
 
     Raises
     ------
@@ -67,10 +72,11 @@ class SideInformation:
     precision: float
     known: Mask
     values: Array
+    zero: float = 0.0
 
     def __post_init__(self) -> None:
         field, values = as_array("field", self.field, "finite"), as_array("values", self.values, "finite where known")
-        precision = as_float("precision", self.precision, ">= 0")
+        precision, zero = as_float("precision", self.precision, ">= 0"), as_float("zero", self.zero, "finite")
         known = _as_mask(self.known)
         if field.ndim != 2 or known.shape != field.shape or values.shape != field.shape:
             raise InputError(
@@ -81,7 +87,8 @@ class SideInformation:
             raise InputError("field and the values of known variables must be finite")
         if precision < 0:
             raise InputError(f"precision must be finite and >= 0, got {told(self.precision)}")
-        for name, value in (("field", field), ("precision", precision), ("known", known), ("values", values)):
+        for name, value in (("field", field), ("precision", precision), ("known", known), ("values", values),
+                            ("zero", zero)):  # fmt: skip
             object.__setattr__(self, name, value)
 
     @property
@@ -144,6 +151,31 @@ class SideInformation:
         visible = np.where(known, given, 0.0) if given.shape == known.shape else given
         return cls(np.zeros(known.shape), 0.0, known, visible)
 
+    def weighted(self, mixture: Mixture) -> Mixture:
+        """Return the prior of a variable that is not known, its zeros with their weight.
+
+        Parameters
+        ----------
+        mixture
+            The prior of one variable.
+
+        Returns
+        -------
+        Mixture
+            The prior as it is where `zero` = 0.
+
+        Examples
+        --------
+        >>> from amp_theory import SparseRademacher
+        >>> side = SideInformation(np.zeros((1, 1)), 0.0, np.zeros((1, 1), dtype=bool), np.zeros((1, 1)), np.log(2))
+        >>> side.weighted(SparseRademacher(0.5).mixture).probabilities.round(9).tolist()
+        [0.166666667, 0.666666667, 0.166666667]
+        """
+        if self.zero == 0:
+            return mixture
+        p = mixture.probabilities * np.exp(np.where((mixture.means == 0) & (mixture.variances == 0), self.zero, 0.0))
+        return Mixture(p / p.sum(), mixture.means, mixture.variances)
+
     def log_weight(self, configurations: Array) -> Array:
         """Return the logarithm of the factor, shape (batch, n), for configurations of shape (n, size).
 
@@ -168,6 +200,8 @@ class SideInformation:
         if s.ndim != 2 or s.shape[1] != self.size or not np.all(np.isfinite(s)):
             raise InputError(f"configurations must be finite, of shape (n, {self.size}), got shape {s.shape}")
         result = self.field @ s.T - 0.5 * self.precision * (s * s).sum(axis=1)
+        if self.zero:
+            result += self.zero * (~self.known @ (s == 0).T.astype(float))
         for row, (known, value) in enumerate(zip(self.known, self.values, strict=True)):
             wrong = np.any(s[:, known] != value[known], axis=1)
             result[row, wrong] = -np.inf

@@ -138,8 +138,10 @@ def _zero(mixture: Mixture, where: Index, result: dict[str, Array]) -> None:
 # --- windows -----------------------------------------------------------------------------------------------
 
 
-def _pair_intervals(mixture: Mixture, x: Array) -> tuple[Array, Array, Array]:
+def pair_intervals(mixture: Mixture, x: Array, weights: Array | None = None) -> tuple[Array, Array, Array]:
     """Where two components overlap: lower and upper ends, shape (pairs, n), and the highest log weight, (n,).
+
+    The components have the mixture's probabilities, or `weights` of shape (components, n), each x its own.
 
     Of each pair the smaller weight times a power of the distance bounds what it adds to the integrands: the zeroth to
     the label's entropy, the second to the mmse, ..., the sixth to M''.  An interval is where one of these bounds stays
@@ -149,7 +151,8 @@ def _pair_intervals(mixture: Mixture, x: Array) -> tuple[Array, Array, Array]:
     root = np.sqrt(x)
     centre = root * mixture.means[:, None]
     total = 1 + x * mixture.variances[:, None]
-    level = np.log(mixture.probabilities)[:, None] - 0.5 * np.log(total)
+    with np.errstate(divide="ignore"):
+        level = np.log(mixture.probabilities[:, None] if weights is None else weights) - 0.5 * np.log(total)
     # t is y from the first's top
     apart = root * (mixture.means[k] - mixture.means[j])[:, None]
     best = _highest_meeting(level[j], level[k], apart, None if mixture.atoms else (total[j], total[k]))
@@ -192,7 +195,7 @@ def _highest_meeting(first: Array, second: Array, apart: Array, totals: tuple[Ar
     return best
 
 
-def _rates(mixture: Mixture, x: Array, lower: Array, upper: Array) -> Array:
+def rates(mixture: Mixture, x: Array, lower: Array, upper: Array) -> Array:
     """How fast the phases of every pair of components part off the real axis, shape (pairs, n).
 
     At imaginary distance a from y the phases of components j and k differ by
@@ -213,7 +216,7 @@ def _rates(mixture: Mixture, x: Array, lower: Array, upper: Array) -> Array:
     return rate
 
 
-def _merged(mixture: Mixture, x: Array, lower: Array, upper: Array, rate: Array | None) -> tuple[Rows, Index, Array]:
+def merged(mixture: Mixture, x: Array, lower: Array, upper: Array, rate: Array | None) -> tuple[Rows, Index, Array]:
     """Merge intervals of y that meet (half the axis does for a symmetric prior): windows, owners, reference points.
 
     The intervals have shape (intervals, n); a window of y = sqrt(x) reference + t belongs to one x, its owner.
@@ -267,16 +270,16 @@ def _wide_rows(mixture: Mixture, x: Array) -> tuple[Rows, Index, Array]:
     reach = np.sqrt(2 * TAIL * (1 + x * mixture.variances[:, None])) + 0.5
     rate = None
     if len(mixture.means) <= MANY:
-        highest = _rates(mixture, x, *_pair_intervals(mixture, x)[:2]).max(axis=0)
+        highest = rates(mixture, x, *pair_intervals(mixture, x)[:2]).max(axis=0)
         rate = np.broadcast_to(highest, reach.shape)
-    return _merged(mixture, x, centre - reach, centre + reach, rate)
+    return merged(mixture, x, centre - reach, centre + reach, rate)
 
 
 def _overlap_rows(mixture: Mixture, x: Array) -> tuple[Rows, Index, Array, Array]:
     """Windows where components overlap, and the log scale of the integrands for every x."""
-    lower, upper, highest = _pair_intervals(mixture, x)
-    rate = _rates(mixture, x, lower, upper) if len(mixture.means) <= MANY else None
-    return (*_merged(mixture, x, lower, upper, rate), highest)
+    lower, upper, highest = pair_intervals(mixture, x)
+    rate = rates(mixture, x, lower, upper) if len(mixture.means) <= MANY else None
+    return (*merged(mixture, x, lower, upper, rate), highest)
 
 
 # --- the regimes -------------------------------------------------------------------------------------------

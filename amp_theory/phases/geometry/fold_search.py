@@ -18,6 +18,8 @@ LOG = logging.getLogger(__name__)
 HALVINGS = 40
 #: relative size of F below which it counts as rounding
 SURE = 1e-12
+#: step in log z for the derivative that only steers Newton's iteration at an extremum of F, and the accuracy there
+STEP, ACCURACY = 1e-5, 1e-11
 
 
 def explicit_curve(eos: EquationOfState) -> list[tuple[Array, Array]]:
@@ -47,6 +49,8 @@ def searched_curve(eos: EquationOfState) -> list[tuple[Array, Array]]:
     from contourpy import contour_generator
 
     z, s = eos.search_grid()
+    if eos.path.informed:  # what is told from the start may leave two folds between coordinates of the grid
+        z = np.union1d(z, fold_extrema(eos))
     # a change of sign hidden by rounding lies between the coordinates around it
     sure = sure_of_sign(eos.surface(z, 0.0, with_energy=False).fold)
     z = z[sure | (np.arange(len(z)) < np.argmax(sure))]
@@ -68,6 +72,25 @@ def searched_curve(eos: EquationOfState) -> list[tuple[Array, Array]]:
     LOG.debug("folds searched on a grid of %d coordinates and %d strengths", len(z), len(s))
     lines = contour_generator(z=np.ma.masked_invalid(fold.T)).lines(0.0)
     return [_refine(eos, z, s, fold, np.asarray(line)) for line in lines if len(line) > 1]
+
+
+def fold_extrema(eos: EquationOfState) -> Array:
+    """Return the coordinates, ascending, at which F has an extremum at zero strength."""
+    z = eos.grid
+    slope = eos.surface(z, 0.0, with_energy=False).fold_z
+    firm = np.flatnonzero(np.abs(z * slope) > SURE)
+    turns = np.sign(slope[firm[:-1]]) * np.sign(slope[firm[1:]]) < 0
+    k, after = firm[:-1][turns], firm[1:][turns]
+    if not len(k):
+        return np.zeros(0)
+
+    def slope_at_zero_strength(t: Array, _: Index) -> tuple[Array, Array]:
+        here, there = (eos.surface(np.exp(t + h), 0.0, with_energy=False).fold_z for h in (0.0, STEP))
+        return here, (there - here) / STEP
+
+    return np.exp(
+        solve_bracketed(slope_at_zero_strength, np.log(z[k]), np.log(z[after]), slope[k] < 0, absolute=ACCURACY)
+    )
 
 
 def _fold_table(eos: EquationOfState, z: Array, s: Array) -> Array:

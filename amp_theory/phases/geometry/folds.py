@@ -21,6 +21,7 @@ from amp_theory.phases.geometry.fold_search import (
     HALVINGS,
     SURE,
     explicit_curve,
+    fold_extrema,
     searched_curve,
     solve_coordinate,
     sure_of_sign,
@@ -353,19 +354,7 @@ def zero_strength_folds(eos: EquationOfState) -> Surface:
     The extrema of F are found first, so that two folds closer than the grid are not overlooked.
     """
     z = eos.grid
-    slope = eos.surface(z, 0.0, with_energy=False).fold_z
-    firm = np.flatnonzero(np.abs(z * slope) > SURE)
-    turns = np.sign(slope[firm[:-1]]) * np.sign(slope[firm[1:]]) < 0
-    k, after = firm[:-1][turns], firm[1:][turns]
-    if len(k):
-
-        def slope_at_zero_strength(t: Array, _: Index) -> tuple[Array, Array]:
-            here, there = (eos.surface(np.exp(t + h), 0.0, with_energy=False).fold_z for h in (0.0, H))
-            return here, (there - here) / H
-
-        lower, upper = np.log(z[k]), np.log(z[after])
-        extrema = solve_bracketed(slope_at_zero_strength, lower, upper, slope[k] < 0, absolute=CUSP_ACCURACY)
-        z = np.sort(np.concatenate([z, np.exp(extrema)]))
+    z = np.sort(np.concatenate([z, fold_extrema(eos)]))
     fold = eos.surface(z, 0.0, with_energy=False).fold
     z, fold = z[sure_of_sign(fold)], fold[sure_of_sign(fold)]
     k = np.flatnonzero(np.sign(fold[:-1]) * np.sign(fold[1:]) < 0)

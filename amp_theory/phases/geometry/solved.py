@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache, singledispatch
 
 from amp_theory.equations_of_state.base import EquationOfState
-from amp_theory.equations_of_state.choose import equation_of_state_of
+from amp_theory.equations_of_state.choose import check_surface, equation_of_state_of
 from amp_theory.equations_of_state.sparse.regular_graphs import RegularEquationOfState
 from amp_theory.ingredients.paths.base import Path, as_path
 from amp_theory.models.base import Model, as_model
@@ -36,6 +36,12 @@ def geometry_of(model: Model, path: Path) -> Geometry:
 
 
 def check_pair(model: object, path: object) -> None:
+    """Raise an `InputError` unless given a model and a path that have an equation of state, both hashable."""
+    check_order(model, path)
+    check_surface(as_path(path))
+
+
+def check_order(model: object, path: object) -> None:
     """Raise an `InputError` unless given a model and a path, both hashable, and an order that the model knows."""
     known, order = as_model(model).orders, as_path(path).order
     if order not in known:

@@ -19,6 +19,8 @@ from amp_theory.tools.roots import solve_bracketed
 
 #: nodes of a Gauss rule, enough for the poles of sech at i pi/2 beside a window of 25; e^-CUT is negligible
 NODES, CUT = 128, 38.0
+#: standard deviations beyond which a normal density is negligible
+FAR = 9.0
 
 _nodes, _weights = np.polynomial.legendre.leggauss(NODES)
 
@@ -40,11 +42,13 @@ def floor_slopes(gap: Array, snr: Array) -> Array:
 
 
 def _below(field: Array, snr: Array) -> Array:
-    """Return P(|h| < c)."""
-    from scipy.special import ndtr
-
-    root = np.sqrt(snr)
-    return np.asarray(ndtr((field - snr) / root) - ndtr((-field - snr) / root))
+    """Return P(|h| < c): by the same rule, as importing an error function would take longer than all the rest."""
+    far = FAR * np.sqrt(snr)
+    low, high = np.clip(snr - far, 0, field), np.minimum(snr + far, field)
+    half = 0.5 * (high - low)
+    h, x = low[:, None] + half[:, None] * (1 + _nodes), snr[:, None]
+    density = np.exp(-((h - x) ** 2) / (2 * x)) + np.exp(-((h + x) ** 2) / (2 * x))
+    return np.asarray(half * (density @ _weights) / np.sqrt(2 * np.pi * snr))
 
 
 def _above(field: Array, snr: Array, power: int) -> Array:

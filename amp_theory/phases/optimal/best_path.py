@@ -16,51 +16,37 @@ For Gaussian and spherical variables the flow attains Jensen's bound; arXiv:2404
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
-from amp_theory.ingredients.couplings.base import GeneralCoupling
 from amp_theory.ingredients.paths.named import Flow
-from amp_theory.ingredients.priors.base import Prior
-from amp_theory.ingredients.priors.named import (
-    Discrete,
-    Gaussian,
-    MixturePrior,
-    Rademacher,
-    SparseRademacher,
-    standard_normal,
-)
 from amp_theory.models.base import Model, as_model
 from amp_theory.phases.geometry.solved import check_pair
-from amp_theory.phases.optimal.adaptive import floor_slopes
+from amp_theory.phases.optimal.attained import first_transitions
 from amp_theory.phases.optimal.certificate import least_reduced_cost
+from amp_theory.phases.optimal.known import BOUND, EXACT, JENSEN, SEARCHED, known_of, same_law
 from amp_theory.phases.optimal.least_slope import LeastSlope, greatest_slopes, least_slope, least_slopes
-from amp_theory.phases.optimal.marginal import HIGHEST, Margin, MarginalPoint, Slopes
+from amp_theory.phases.optimal.marginal import Margin, MarginalPoint
 from amp_theory.phases.optimal.order import ordered
-from amp_theory.phases.optimal.programme_margin import ProgrammeMargin
+from amp_theory.phases.optimal.programme import PROVEN
 from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.phases.points.zero_strength import control_error
-from amp_theory.tools.arrays import EPS, Array
+from amp_theory.tools.arrays import EPS
 from amp_theory.tools.errors import InputError
 from amp_theory.tools.progress import stage
-from amp_theory.tools.registration import ByClass
 from amp_theory.tools.reports import Reported, plain
 from amp_theory.tools.results import Located, MissingPoint, points_table, titled
 from amp_theory.tools.tables import ResultTable
 
 #: what is located, in the order of reports
 NAMES = ("best", "worst", "any_denoiser", "dynamical")
-#: how near to E s^2 programmes are solved, as `HIGHEST`
-HIGHEST_PROGRAMMED = 7.0
 #: where around the best point the order of laws is looked at, as log (q - M(0))/(rho - q), if this much is told there
 AROUND, LEAST_TOLD = (-1.0, -0.5, 0.0, 0.5, 1.0), 1e-6
 #: error bounds in units of what the interpolants tell
 SAFETY = 4.0
-EXACT, BOUND = "exact within replica symmetry", "bound"
 
 
 @dataclass(frozen=True)
@@ -82,7 +68,9 @@ class BestPath(Reported):
     dynamical
         Where a second branch exists at zero strength, which no denoiser passes.
     attained_by
-        The path with the least slope at every overlap: "uniform-diffusion" or "flow"; None if none is known.
+        The path with a name that works as far as `best`, "uniform-diffusion" or "flow"; None if none is known.
+    paths
+        Where every path with a name that is defined for the prior meets a transition first; None if it meets none.
     certificate
         The least slope at `best`, with its multipliers and the least reduced cost over all posteriors.
     ordered
@@ -109,6 +97,7 @@ class BestPath(Reported):
     any_denoiser: Located | None
     dynamical: Located | None
     attained_by: str | None
+    paths: dict[str, Located | None] = field(hash=False)
     certificate: LeastSlope | None
     ordered: bool | None
     certainty: dict[str, str] = field(hash=False)
@@ -140,9 +129,33 @@ class BestPath(Reported):
         proof = None if self.certificate is None else plain(vars(self.certificate))
         return {
             "model": self.model, "parameters": plain(self.parameters), "control": self.control, **points,
-            "attained_by": self.attained_by, "ordered": self.ordered, "certificate": proof,
+            "attained_by": self.attained_by, "paths": self._paths(), "ordered": self.ordered, "certificate": proof,
             "certainty": dict(self.certainty), "reasons": dict(self.reasons),
         }  # fmt: skip
+
+    def shortfalls(self) -> dict[str, float | None]:
+        """Return by how much every path with a name falls short of `best`, in units of the control.
+
+        Returns
+        -------
+        dict
+            Zero where no difference is seen beyond the error bounds; None where one of the two points does not exist.
+
+        See Also
+        --------
+        BestPath : With an example.
+        """
+        return {name: self._shortfall(point) for name, point in self.paths.items()}
+
+    def _shortfall(self, point: Located | None) -> float | None:
+        if point is None or self.best is None:
+            return None
+        apart = abs(point.control - self.best.control)
+        return 0.0 if apart <= point.error + self.best.error else apart
+
+    def _paths(self) -> dict[str, Any]:
+        short = self.shortfalls()
+        return {n: None if p is None else p.to_dict() | {"falls_short": short[n]} for n, p in self.paths.items()}
 
     def report(self) -> str:
         """Return a readable text of all points, how sure they are, and why."""
@@ -150,7 +163,16 @@ class BestPath(Reported):
         if self.certificate is not None:
             c = self.certificate
             lines.append(f"  least reduced cost over all posteriors at the best point: {c.reduced_cost:.1g}")
+        lines += [f"  path {name:<17} {self._far(name, point)}" for name, point in self.paths.items()]
         return "\n".join([*lines, *(f"  {name}: {text}" for name, text in self.reasons.items())])
+
+    def _far(self, name: str, point: Located | None) -> str:
+        if point is None:
+            return "meets no transition"
+        short = self.shortfalls()[name]
+        if short is None:
+            return f"{point}"
+        return f"{point}, {f'{short:.6g} short of the best' if short else 'the best'}"
 
     def _summary(self) -> str:
         lines = [self.title]
@@ -175,7 +197,8 @@ def best_path(model: Model) -> BestPath:
     Parameters
     ----------
     model
-        A dense model of discrete variables of two or three values, or of Gaussian or spherical variables.
+        A dense model of discrete variables of two to six values, or of Gaussian or spherical variables; of variables
+        with a density only the bound for all denoisers is known.
 
     Returns
     -------
@@ -210,69 +233,19 @@ def _solved(model: Model) -> BestPath:
         return _Bounds(model).result()
 
 
-def _same_law(prior: Prior) -> Prior:
-    """Return the named prior of the same law, if it is one whose optimum is known in closed form."""
-    return Rademacher() if prior.unbiased_sign else Gaussian() if standard_normal(prior) else prior
+def bounds_of(model: Model) -> dict[str, Margin]:
+    """Return the lines on which slopes are marginal: "best" and "worst" where they are known, and "any_denoiser".
 
-
-@dataclass(frozen=True)
-class _Known:
-    """What is known of the optimum of a prior, and the least slope of information of any kind."""
-
-    certainty: str
-    how: str
-    attained_by: str | None
-    ordered: bool | None
-    bound: Slopes
-    bound_how: str
-    reasons: dict[str, str]
-    highest: float = HIGHEST
-    line: Callable[[GeneralCoupling, float, float], Margin] | None = None
-
-
-def _jensen(gap: Array, snr: Array) -> Array:
-    return gap**2
-
-
-_JENSEN = "E Var^2 >= (rho - q)^2 (Jensen)"
-
-
-@ByClass
-def _known(prior: Prior) -> _Known:
-    return _PROGRAMMED
-
-
-_PROGRAMMED = _Known(
-    "numerical optimum", "least slope by linear programming", None, None, _jensen, _JENSEN,
-    {"attained_by": "no path with a name has the optimal law of posteriors at every overlap",
-     "ordered": "not decided for this prior: the best point is a bound, which a path attains only if each optimal "
-                "law is a degradation of the next"},
-    highest=HIGHEST_PROGRAMMED,
-)  # fmt: skip
-
-
-@_known.register(Discrete)
-@_known.register(SparseRademacher)
-def _of_atoms(prior: MixturePrior) -> _Known:
-    def line(coupling: GeneralCoupling, sign: float, error: float) -> Margin:
-        return ProgrammeMargin(coupling, prior, sign, error, HIGHEST_PROGRAMMED)
-
-    return replace(_PROGRAMMED, line=line)
-
-
-@_known.register(Rademacher)
-def _of_spins(prior: Rademacher) -> _Known:
-    return _Known(
-        EXACT, "the least slope is that of one flip probability, as s(e) is convex (proven in `least_slope`)",
-        "uniform-diffusion", True, floor_slopes, "E Var^2 with the largest variances lowered to a common one", {},
-    )  # fmt: skip
-
-
-@_known.register(Gaussian)
-def _of_gaussians(prior: Gaussian) -> _Known:
-    unknown = "the largest slope is not known for Gaussian variables; of flow and autoregressive the latter stops first"
-    return _Known(EXACT, f"{_JENSEN}, attained by the flow", "flow", True, _jensen, _JENSEN,
-                  {"worst": unknown})  # fmt: skip
+    Raises
+    ------
+    InputError
+        If the model is sparse, or has other variables.
+    """
+    bounds = _Bounds(model)
+    lines = {"best": bounds.line(1.0)} if bounds.known.solved else {}
+    if "worst" not in bounds.known.reasons:
+        lines["worst"] = bounds.line(-1.0)
+    return lines | {"any_denoiser": bounds.any_line()}
 
 
 class _Bounds:
@@ -281,22 +254,22 @@ class _Bounds:
     def __init__(self, model: Model) -> None:
         if model.coupling is None:
             raise InputError(f"best_path is there for dense models, with a coupling xi(q); {model!r} has none")
-        self.model, self.coupling, self.prior = model, model.coupling, _same_law(model.variable_prior)
-        gap = np.array([self.prior.variance / 2])
-        snr = Margin(self.coupling, self.prior, partial(least_slopes, self.prior), 0.0).largest_snr(gap) / 2
-        # also refuses priors
-        self.probe = least_slope(self.prior, float(self.prior.second_moment - gap[0]), float(snr[0]))
-        self.error = self.probe.error / self.probe.slope
-        self.known = _known(self.prior)
+        self.model, self.coupling, self.prior = model, model.coupling, same_law(model.variable_prior)
+        self.known = known_of(self.prior)
+        self.searched = False
         self.certainty: dict[str, str] = {}
         self.reasons = dict(self.known.reasons)
 
     def line(self, sign: float) -> Margin:
         """Return the marginal line of the least slope (sign 1) or of the largest (-1)."""
         if self.known.line is not None:
-            return self.known.line(self.coupling, sign, self.error)
+            return self.known.line(self.coupling, sign, self.known.error)
         slopes = partial(least_slopes if sign > 0 else greatest_slopes, self.prior)
-        return Margin(self.coupling, self.prior, slopes, self.error, self.known.highest)
+        return Margin(self.coupling, self.prior, slopes, self.known.error, self.known.highest)
+
+    def any_line(self) -> Margin:
+        """Return the marginal line of the bound for all denoisers."""
+        return Margin(self.coupling, self.prior, self.known.bound, self.known.error, self.known.highest)
 
     def located(self, name: str, line: Margin, how: str, certainty: str) -> tuple[Located | None, MarginalPoint | None]:
         """Return where a slope is marginal first; where there is no such point, say why."""
@@ -314,49 +287,67 @@ class _Bounds:
 
     def result(self) -> BestPath:
         """Return everything."""
-        known = self.known
-        how = f"largest xi''(q) S* over q is one; {known.how}"
-        best, place = self.located("best", self.line(1.0), how, known.certainty)
-        worst, dynamical = self._worst(), self._dynamical()
-        certificate = None
-        if place is None:
-            self.reasons["certificate"] = self.reasons["best"]
-        else:
-            found = least_slope(self.prior, place.overlap, place.snr)
-            certificate = replace(found, reduced_cost=least_reduced_cost(self.prior, found))
-        return BestPath(
+        known, best, place, worst = self.known, None, None, None
+        if known.solved:
+            how = f"largest xi''(q) S* over q is one; {known.how}"
+            best, place = self.located("best", self.line(1.0), how, known.certainty)
+            worst = self._worst()
+        paths, dynamical = first_transitions(self.model), self._dynamical()
+        found = BestPath(
             self.model.name, self.model.control, self.model.parameters, best=best, worst=worst,
             any_denoiser=self._any_denoiser(best, dynamical), dynamical=dynamical, attained_by=known.attained_by,
-            certificate=certificate, ordered=self._ordered(place), certainty=self.certainty, reasons=self.reasons,
+            paths=paths, certificate=self._certificate(place), ordered=self._ordered(place), certainty=self.certainty,
+            reasons=self.reasons,
         )  # fmt: skip
+        if known.line is None or best is None:
+            return found
+        equal = [name for name, short in found.shortfalls().items() if short == 0]
+        if not equal:
+            self.reasons["attained_by"] = "no path with a name has the optimal law of posteriors at the best point"
+            return found
+        self.certainty["best"] = SEARCHED if self.searched else known.certainty
+        return replace(found, attained_by=equal[0])
+
+    def _certificate(self, best: MarginalPoint | None) -> LeastSlope | None:
+        if best is None:
+            self.reasons.setdefault("certificate", self.reasons["best"])
+            return None
+        found = least_slope(self.prior, best.overlap, best.snr)
+        if self.known.line is not None:
+            if found.error > PROVEN * found.slope:
+                self.searched = True
+                self.reasons["certificate"] = (
+                    "the reduced cost is not bounded between nodes: no better posterior was found, and the least slope "
+                    f"lies between {found.slope - found.error:.6g} and {found.slope:.6g}, at the best point"
+                )
+            return found
+        return replace(found, reduced_cost=least_reduced_cost(self.prior, found))
 
     def _ordered(self, best: MarginalPoint | None) -> bool | None:
         """Tell whether the optimal laws are ordered; for programmes it is computed around the best point."""
         if best is None or self.known.line is None:
             return self.known.ordered
+        line = self.known.line(self.coupling, 1.0, self.known.error)
         gap = self.prior.second_moment - best.overlap
-        overlaps, gaps = self.line(1.0).overlaps(np.log(self.prior.variance / gap - 1) + np.array(AROUND))
+        overlaps, gaps = line.overlaps(np.log(self.prior.variance / gap - 1) + np.array(AROUND))
         snrs = self.coupling.signal(np.array(best.intensity), overlaps, gaps)
         there = gaps < np.asarray(self.prior.mmse(snrs)) * (1 - LEAST_TOLD)
-        laws = [
-            least_slope(self.prior, q, x).law
-            for q, x in zip(*(a[there].tolist() for a in (overlaps, snrs)), strict=True)
-        ]
-        found = ordered(laws)
+        found = ordered(line.laws(overlaps[there], snrs[there]))
         says = (
             "each optimal law is a degradation of the next, so that a path passes through them"
             if found
             else "not each optimal law is a degradation of the next; the best point is a bound that no path need attain"
         )
-        where = f"computed at {len(laws)} overlaps from {overlaps[there][0]:.4g} to {overlaps[there][-1]:.4g}"
+        where = f"computed at {there.sum()} overlaps from {overlaps[there][0]:.4g} to {overlaps[there][-1]:.4g}"
         self.reasons["ordered"] = f"{where} at the best point's control: {says}"
         self.certainty["best"] = self.known.certainty if found else BOUND
+        if self.searched:
+            self.certainty["best"] = SEARCHED
         return found
 
     def _worst(self) -> Located | None:
         """Return where the largest slope is marginal first, if it is known."""
-        if self.probe.greatest is None:
-            self.reasons.setdefault("worst", "the largest slope is not known for this prior")
+        if "worst" in self.reasons:
             return None
         told = "by linear programming" if self.known.line else "variables are revealed, or nothing is told of them"
         how = f"largest xi''(q) S over q is one, S the largest slope: {told}"
@@ -373,14 +364,13 @@ class _Bounds:
     def _any_denoiser(self, best: Located | None, dynamical: Located | None) -> Located | None:
         """Return the stronger of the two bounds, which is exact where the best path attains it."""
         how = f"largest xi''(q) S over q is one; {self.known.bound_how}"
-        bound = Margin(self.coupling, self.prior, self.known.bound, self.error, self.known.highest)
-        slope, _ = self.located("any_denoiser", bound, how, BOUND)
+        slope, _ = self.located("any_denoiser", self.any_line(), how, BOUND)
         found = [point for point in (slope, dynamical) if point is not None]
         if not found:
             return None
         self.reasons.pop("any_denoiser", None)
         intensity = [float(self.model.intensity(np.array(point.control))) for point in found]
         stronger = found[int(np.argmin(intensity))]
-        attained = best is not None and self.known.bound_how == _JENSEN and self.known.attained_by is not None
+        attained = best is not None and self.known.bound_how == JENSEN and self.known.attained_by is not None
         self.certainty["any_denoiser"] = EXACT if attained else BOUND
         return stronger

@@ -67,7 +67,7 @@ def least_slope(prior: Prior, overlap: float, snr: float) -> LeastSlope:
         If no optimum is known for the prior.
     """
     raise InputError(
-        f"best_path has no optimum over side information about {prior!r}: it is there for two or three values and for "
+        f"best_path has no optimum over side information about {prior!r}: it is there for two to six values and for "
         "standard Gaussian variables; for any prior xi''(q) (rho - q)^2 < 1 is necessary (Jensen)"
     )
 

@@ -19,7 +19,7 @@ from amp_theory.ingredients.couplings.base import GeneralCoupling
 from amp_theory.ingredients.priors.base import Prior
 from amp_theory.tools.arrays import EPS, Array, Bools, Index
 from amp_theory.tools.chebyshev import analysis, nodes
-from amp_theory.tools.roots import solve_bracketed
+from amp_theory.tools.roots import crossings, solve_bracketed
 
 #: S at uncertainties rho - q and snrs x of one shape
 Slopes = Callable[[Array, Array], Array]
@@ -78,12 +78,9 @@ class Margin:
 
     def snrs(self, place: Array) -> Array:
         """Return the snr of the line at every place, NaN where there is none."""
-        from scipy.optimize.elementwise import find_root
-
         overlap, gap = self.overlaps(place)
         most = self.largest_snr(gap) * (1 - 1e-9)
-        found = find_root(self.stability, (1e-6 * most, most), args=(overlap, gap), tolerances={"xrtol": 4 * EPS})
-        return np.where(found.success, found.x, np.nan)
+        return crossings(lambda snr, which: self.stability(snr, overlap[which], gap[which]), 1e-6 * most, most)
 
     def intensities(self, place: Array) -> Array:
         """Return the intensity of the line at every place, NaN where there is none."""
@@ -100,15 +97,12 @@ class Margin:
 
     def edges(self, place: Array, ends: Bools) -> Array:
         """Return where the line begins or ends between places: xi''(q) S = 1 at the largest snr."""
-        from scipy.optimize.elementwise import find_root
-
-        found = find_root(self.last, (place[:-1][ends], place[1:][ends]), tolerances={"xatol": 1e-6})
-        return np.asarray(found.x)
+        return crossings(lambda where, which: self.last(where), place[:-1][ends], place[1:][ends], absolute=1e-6)
 
     def first(self) -> MarginalPoint | str:
         """Return the point of least intensity, or why there is none."""
         grid = np.arange(LOWEST, self.highest + SPACING / 2, SPACING)
-        exists = np.isfinite(self.snrs(grid))
+        exists = self.last(grid) > 0
         edges = self.edges(grid, exists[1:] != exists[:-1])
         # the line may turn just before it ends
         place = np.sort(np.concatenate([grid, *(edges + d for d in (-0.25, -0.1, -2e-6, 2e-6, 0.1, 0.25))]))

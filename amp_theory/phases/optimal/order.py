@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-from scipy.optimize import linprog
 
 from amp_theory.tools.errors import NumericalError
 
@@ -21,17 +20,22 @@ NOTHING = 1e-9
 
 
 def degradation_gap(coarse: Law, fine: Law) -> float:
-    """Return by how much a law is no degradation of a finer one: the least sum of |misses| of its posteriors."""
+    """Return by how much a law is no degradation of a finer one: the least sum of relative misses of its posteriors."""
+    from scipy.optimize import linprog
+
     (weights, places), (others, ends) = ([np.array(x) for x in zip(*law, strict=True)] for law in (coarse, fine))
     here, there, values = len(weights), len(others), places.shape[1]
-    moved = np.kron(np.eye(here), ends.T)  # where what leaves each posterior comes to, on the average
+    # what goes from each posterior is a share of it, and misses are parts of the rare values' own probabilities
+    unit = (weights[:, None] / (weights @ places)).ravel()
+    moved = unit[:, None] * np.kron(np.eye(here), ends.T)  # where it comes to, on the average
     misses = np.eye(here * values)
+    arrives = np.kron(weights, np.eye(there)) * (others.sum() / (others * weights.sum()))[:, None]
     rows = np.block([
         [np.kron(np.eye(here), np.ones(there)), np.zeros((here, 2 * here * values))],
-        [np.kron(np.ones(here), np.eye(there)), np.zeros((there, 2 * here * values))],
+        [arrives, np.zeros((there, 2 * here * values))],
         [moved, misses, -misses],
     ])  # fmt: skip
-    sides = np.concatenate([weights, others * (weights.sum() / others.sum()), (weights[:, None] * places).ravel()])
+    sides = np.concatenate([np.ones(here + there), unit * places.ravel()])
     cost = np.concatenate([np.zeros(here * there), np.ones(2 * here * values)])
     found = linprog(cost, A_eq=rows, b_eq=sides, options={"primal_feasibility_tolerance": 1e-10})
     if found.x is None:

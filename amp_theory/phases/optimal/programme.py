@@ -1,4 +1,4 @@
-"""The least slope that memoryless side information can leave, for a prior of two or three values: a linear programme.
+"""The least slope that memoryless side information can leave, for a prior of few values: a linear programme.
 
 A law mu of posteriors pi with E pi = P0 and E e(pi) = rho - q has the slope S = E s(pi), with e and s of `posteriors`.
 As these are homogeneous, sums v of posteriors times their weights do, and the programme reads
@@ -16,21 +16,23 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
-from scipy.optimize import linprog
 
 from amp_theory.ingredients.priors.named import Discrete, MixturePrior, SparseRademacher
 from amp_theory.phases.optimal.certificate import least_reduced_cost
 from amp_theory.phases.optimal.least_slope import LeastSlope, least_slope
+from amp_theory.phases.optimal.order import Law
 from amp_theory.phases.optimal.posteriors import PosteriorChannel
-from amp_theory.phases.optimal.reduced_cost import ReducedCost
+from amp_theory.phases.optimal.reduced_cost import MOST_PLACES, ReducedCost, as_posteriors
 from amp_theory.tools.arrays import EPS, Array, Index
 from amp_theory.tools.errors import InputError, NumericalError
 
 #: log-odds of the outermost posteriors of the grid that are not certain, and their number in a direction
 FAR, NUMBER = 16.0, 33
+#: their number where what a known optimum becomes is looked at
+FEWER = 17
 #: relative weight below which the programme's solution has no posterior; rounds of adding posteriors to the grid
 LIGHT, ROUNDS, ZOOM = 1e-12, 10, 4.0
 #: how far below zero the reduced cost may be bounded, in units of the slope, and of the prior's, and on the grid
@@ -40,11 +42,32 @@ ACCURACIES = (1e-10, 1e-7)
 #: how near to the prior's own uncertainty the programme is solved, in units of it; beyond it is followed by its tangent
 NEAREST = 1e-5
 #: Newton's steps, and the residual in units of the largest term at which they end
-STEPS, RESIDUAL, WORST_CONDITION = 40, 1e-13, 1e13
+STEPS, RESIDUAL, WORST_CONDITION, ROUNDING = 40, 1e-13, 1e13, 16 * EPS
 #: the largest snr in units of 4/(distance of the outermost atoms)^2, for what the channel tells to be in doubles' range
 LARGEST_SNR = 150.0
+#: the most atoms for which the simplex is searched by a grid in all directions, and places of the bound for all others
+FEW_ATOMS, FEWER_PLACES, FEWEST_PLACES = 3, 10_000, 100
+#: the relative gap of an optimum that is proven
+PROVEN = 1e-6
 #: the most atoms of a prior; by how much relatively the uncertainty may be above that of the prior
-MOST_ATOMS, MARGIN = 3, 1e-12
+MOST_ATOMS, MARGIN = 6, 1e-12
+
+
+def symmetric(atoms: Array, prior: Array) -> bool:
+    """Tell whether s and -s have the same law."""
+    return np.array_equal(atoms, -atoms[::-1]) and np.array_equal(prior, prior[::-1])
+
+
+@lru_cache(maxsize=16)
+def _shares(corners: int, number: int) -> Array:
+    """Return the shares of corners in the posteriors of a grid, shape (n, corners)."""
+    odds = 1 / (1 + np.exp(-np.linspace(-FAR, FAR, number)))
+    t = np.concatenate([odds, np.linspace(0, 1, number // 2)])
+    shares = np.stack([1 - t, t], axis=1)
+    for _ in range(corners - 2):
+        first, rest = np.repeat(t, len(shares))[:, None], np.tile(shares, (len(t), 1))
+        shares = np.unique(np.concatenate([1 - first, first * rest], axis=1), axis=0)
+    return shares
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +84,11 @@ class Optimum:
     slope: float
     bound: float
     error: float
+
+    @property
+    def proven(self) -> bool:
+        """Whether the bound on all posteriors leaves the slope no gap to speak of."""
+        return self.error <= PROVEN * self.slope
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +112,7 @@ class Programme:
     @cached_property
     def symmetric(self) -> bool:
         """Whether s and -s have the same law."""
-        atoms = self.channel.atoms
-        return np.array_equal(atoms, -atoms[::-1]) and np.array_equal(self.prior, self.prior[::-1])
+        return symmetric(self.channel.atoms, self.prior)
 
     @cached_property
     def orbits(self) -> Array:
@@ -100,23 +127,29 @@ class Programme:
     def corners(self) -> Array:
         """The corners of the simplex, or of the half of it that its mirror image completes."""
         unit = np.eye(len(self.prior))
-        if not self.symmetric:
+        if not self.symmetric or len(unit) > FEW_ATOMS:
             return unit
         return np.concatenate([unit[len(unit) // 2 :], (unit[:1] + unit[-1:]) / 2])
 
-    @cached_property
-    def grid(self) -> Array:
-        """Posteriors to start from: log-odds at equal distances, and the prior itself."""
-        odds = 1 / (1 + np.exp(-np.linspace(-FAR, FAR, NUMBER)))
-        t = np.concatenate([odds, np.linspace(0, 1, NUMBER // 2)])
-        shares = np.stack([1 - t, t], axis=1)
-        for _ in range(len(self.corners) - 2):
-            first, rest = np.repeat(t, len(shares))[:, None], np.tile(shares, (len(t), 1))
-            shares = np.unique(np.concatenate([1 - first, first * rest], axis=1), axis=0)
-        return np.concatenate([shares @ self.corners, self.prior[None]])
+    def grid(self, number: int = NUMBER) -> Array:
+        """Return posteriors to start from: log-odds at equal distances, and the prior itself."""
+        if len(self.prior) <= FEW_ATOMS:
+            return np.concatenate([_shares(len(self.corners), number) @ self.corners, self.prior[None]])
+        atoms = self.channel.atoms
+        # between two values, between three, and what Gaussian fields and precisions of every strength leave
+        parts = [self.prior[None]]
+        for few, fine in ((2, number), (3, number // 4)):
+            for some in itertools.combinations(range(len(atoms)), few):
+                parts.append(_shares(few, fine) @ np.eye(len(atoms))[list(some)])
+        field, precision = np.meshgrid(FAR * np.linspace(-1, 1, number), np.append(0, 2.0 ** np.arange(-4, 6)))
+        tilt = np.log(self.prior) + field.reshape(-1, 1) * atoms - precision.reshape(-1, 1) * atoms**2 / 2
+        parts.append(as_posteriors(np.exp(tilt - tilt.max(axis=1, keepdims=True))))
+        return np.concatenate(parts)
 
     def _on_grid(self, grid: Array, uncertainty: float) -> tuple[Array, ReducedCost]:
         """Solve the programme for posteriors of a grid: those that carry weight, times it, and the multipliers."""
+        from scipy.optimize import linprog
+
         e, s = self.channel.values(grid)
         masses = self.orbits @ self.prior
         rows = np.vstack([(self.orbits @ grid.T) / masses[:, None], e / uncertainty])
@@ -200,29 +233,50 @@ class Programme:
             matrix[unknown:-1, here], matrix[-1, here] = self.orbits @ point, of_point @ point
         masses, total = self.orbits @ self.prior, (vectors * e).sum()
         missing = self.orbits @ vectors.sum(axis=0) - masses
-        first = np.abs(vectors * slopes)[np.concatenate([a.any(axis=1) for a in along]).reshape(vectors.shape)]
+        # for rare values the terms are much larger than the slope, and so is their rounding
+        rounding = ROUNDING * (np.abs(s) + np.abs(cost.charge * e) + np.abs(cost.prices))
+        first = (vectors * (np.abs(slopes) - rounding))[np.array([a.any(axis=1) for a in along])]
         miss = max(first.max() / self.unit, np.abs(missing / masses).max(), abs(total / uncertainty - 1))
         return matrix, np.concatenate([*blocks, missing, [total - uncertainty]]), float(miss)
 
-    def solve(self, uncertainty: float, near: Optimum | None = None) -> Optimum:
+    def followed(self, uncertainty: float, near: Optimum | None) -> Optimum:
+        """Return what an optimum `near` becomes at an uncertainty rho - q, or the grid's own, polished.
+
+        Either is looked at on a grid only; where that finds it wanting the programme is solved in full.
+        """
+        inside, grid = min(uncertainty, (1 - NEAREST) * self.most), self.grid(FEWER)
+        for attempt in range(2):
+            if attempt:
+                parts, cost = self._on_grid(self.grid(), inside)
+                found = self._polished(self._merged(parts, cost), cost, inside)
+            else:
+                found = None if near is None else self._polished(list(near.parts), near.cost, inside)
+            if found is None or (bound := found[1].values(grid).min()) <= -NOTHING * self.unit - 8 * EPS:
+                continue
+            if len(self.prior) <= FEW_ATOMS or not len(found[1].descended(grid, NOTHING * self.unit, FEWER)):
+                return self._between(*found, float(bound), uncertainty)
+        return self.solve(uncertainty, FEWEST_PLACES)
+
+    def solve(self, uncertainty: float, places: int = FEWER_PLACES) -> Optimum:
         """Return the optimum at an uncertainty rho - q, with its certificate on the whole simplex.
 
-        With an optimum `near` it what that becomes is tried first, and is looked at on the grid only.  Where many laws
-        are equally good, as they are at small snr, Newton's method has no one law to polish; the programme's own is
-        then returned, on a grid that gets finer around it, with the larger gap it leaves.
+        With more than three values the certificate is that of a number of places, and need not be a proof.
+
+        Where many laws are equally good, as they are at small snr, Newton's method has no one law to polish; the
+        programme's own is then returned, on a grid that gets finer around it, with the larger gap it leaves.
         """
         inside = min(uncertainty, (1 - NEAREST) * self.most)
-        if near is not None:
-            followed = self._polished(list(near.parts), near.cost, inside)
-            if followed is not None and (bound := followed[1].values(self.grid).min()) > -NOTHING * self.unit - 8 * EPS:
-                return self._between(*followed, float(bound), uncertainty)
-        grid, distance = self.grid, 2 * FAR / NUMBER
-        for _ in range(ROUNDS):
+        grid, distance, few = self.grid(), 2 * FAR / NUMBER, len(self.prior) <= FEW_ATOMS
+        for left in reversed(range(ROUNDS)):
             parts, cost = self._on_grid(grid, inside)
             polished = self._polished(self._merged(parts, cost), cost, inside)
             for law, own in [(parts, cost)] if polished is None else [polished, (parts, cost)]:
                 dual = own.charge * inside + float(own.prices @ self.prior)
-                bound, found = own.least(self.corners, max(TOLERANCE * abs(dual), SMALLEST * self.unit))
+                tolerance = max(TOLERANCE * abs(dual), SMALLEST * self.unit)
+                if left and not few and len(found := own.descended(grid, tolerance)):
+                    grid = np.concatenate([grid, found])
+                    break
+                bound, found = own.least(self.corners, tolerance, MOST_PLACES if few else places)
                 optimum = self._between(law, own, bound, uncertainty)
                 if not len(found):
                     return optimum
@@ -238,14 +292,16 @@ class Programme:
         slope = (1 - share) * s + share * self.unit
         charges = np.append(cost.charge * uncertainty, cost.prices * self.prior)
         rounding = RESIDUAL * float(np.abs(charges).sum() + slope)
-        gap = self.sign * slope - float(charges.sum()) - min(bound, 0.0)
-        return Optimum(parts, share, cost, slope, bound - rounding, abs(gap) + rounding)
+        gap = abs(self.sign * slope - float(charges.sum()) - min(bound, 0.0))
+        if self.sign > 0:
+            gap = min(gap, slope - uncertainty**2)  # Jensen
+        return Optimum(parts, share, cost, slope, bound - rounding, gap + rounding)
 
     def _neighbours(self, part: Array, distance: float) -> Array:
         """Return a posterior and those whose log-odds differ by a distance in one direction."""
         ways = self._directions(part).T * distance
         near = part * np.exp(np.concatenate([0 * ways[:1], ways, -ways]))
-        return np.asarray(near / near.sum(axis=1, keepdims=True))
+        return as_posteriors(near)
 
 
 @dataclass(frozen=True, eq=False)
@@ -294,25 +350,39 @@ class Atoms:
         return tuple(ordered.tolist())
 
 
+@lru_cache(maxsize=16)
+def optimum(prior: MixturePrior, gap: float, snr: float, sign: float) -> Optimum:
+    """Return the optimum with its certificate, in units of the atoms: a threshold and its certificate ask for one."""
+    atoms = Atoms.of(prior)
+    return atoms.programme(snr, sign).solve(gap / atoms.unit**2)
+
+
+def law_of(atoms: Atoms, found: Optimum) -> Law:
+    """Return the law of an optimum: weights and posteriors, in the order of the prior's values."""
+    law, parts = [], [(1 - found.share) * part for part in found.parts]
+    mirrored = symmetric(atoms.places, atoms.probabilities)
+    for part in [*parts, *([found.share * atoms.probabilities] if found.share else [])]:
+        images = [part] if np.array_equal(part, part[::-1]) or not mirrored else [part / 2, part[::-1] / 2]
+        law += [(float(v.sum()), atoms.back(v / v.sum())) for v in images]
+    return tuple(law)
+
+
 @least_slope.register(Discrete)
 @least_slope.register(SparseRademacher)
 def _of_atoms(prior: MixturePrior, overlap: float, snr: float) -> LeastSlope:
-    atoms = Atoms.of(prior)
-    least, greatest = (atoms.programme(snr, sign) for sign in (1.0, -1.0))
-    uncertainty = (prior.second_moment - overlap) / atoms.unit**2
-    if not 0 < uncertainty <= least.most * (1 + MARGIN):
-        lowest = prior.second_moment - least.most * atoms.unit**2
+    atoms, gap = Atoms.of(prior), prior.second_moment - overlap
+    most = atoms.programme(snr, 1.0).most * atoms.unit**2
+    if not 0 < gap <= most * (1 + MARGIN):
         raise InputError(
-            f"overlap must lie between M(x) = {lowest:.9g} and {prior.second_moment:.9g}, got {overlap:.9g}"
+            f"overlap must lie between M(x) = {prior.second_moment - most:.9g} and {prior.second_moment:.9g}, "
+            f"got {overlap:.9g}"
         )
-    best, worst = least.solve(uncertainty), greatest.solve(uncertainty)
-    law = []
-    for part in [*((1 - best.share) * best.parts), *([best.share * atoms.probabilities] if best.share else [])]:
-        images = [part] if np.array_equal(part, part[::-1]) or not least.symmetric else [part / 2, part[::-1] / 2]
-        law += [(float(v.sum()), atoms.back(v / v.sum())) for v in images]
-    size = atoms.unit**4
+    best, size = optimum(prior, gap, snr, 1.0), atoms.unit**4
+    greatest = None
+    if len(atoms.places) <= FEW_ATOMS:
+        greatest = size * atoms.programme(snr, -1.0).followed(gap / atoms.unit**2, None).slope
     return LeastSlope(
-        overlap, snr, best.slope * size, greatest=worst.slope * size, law=tuple(law),
+        overlap, snr, best.slope * size, greatest=greatest, law=law_of(atoms, best),
         multipliers=(best.cost.charge * atoms.unit**2, *(size * x for x in atoms.back(best.cost.prices))),
         reduced_cost=best.bound * size, error=best.error * size,
     )  # fmt: skip

@@ -13,12 +13,15 @@ import numpy as np
 from amp_theory.ingredients.couplings.base import GeneralCoupling
 from amp_theory.ingredients.priors.named import MixturePrior
 from amp_theory.phases.optimal.marginal import Margin, MarginalPoint
-from amp_theory.phases.optimal.programme import Atoms, Optimum
+from amp_theory.phases.optimal.order import Law
+from amp_theory.phases.optimal.programme import Atoms, Optimum, law_of, optimum
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import NumericalError
 
 #: steps of the secant method, and the accuracy of the logarithm of the snr
 STEPS, ACCURACY = 50, 1e-12
+#: its longest step: where the worst path reveals zeros only, xi'' S = p - 1 at q -> 0, whatever the snr is
+LONGEST = 1.0
 
 
 class ProgrammeMargin(Margin):
@@ -27,7 +30,7 @@ class ProgrammeMargin(Margin):
     def __init__(
         self, coupling: GeneralCoupling, prior: MixturePrior, sign: float, error: float, highest: float
     ) -> None:
-        self.atoms, self.sign = Atoms.of(prior), sign
+        self.mixture, self.atoms, self.sign = prior, Atoms.of(prior), sign
         least = float(prior.mmse(self.atoms.largest_snr))
         super().__init__(coupling, prior, self._slopes, error, min(highest, np.log(prior.variance / least - 1)))
         self.near: Optimum | None = None
@@ -39,7 +42,7 @@ class ProgrammeMargin(Margin):
 
     def _slope(self, gap: float, snr: float) -> float:
         unit = self.atoms.unit
-        self.near = self.atoms.programme(snr, self.sign).solve(gap / unit**2, self.near)
+        self.near = self.atoms.programme(snr, self.sign).followed(gap / unit**2, self.near)
         self.gap = self.near.error * unit**4
         return self.near.slope * unit**4
 
@@ -48,15 +51,25 @@ class ProgrammeMargin(Margin):
         found = super().first()
         if isinstance(found, str):
             return found
-        self.near = None
         overlap, gap, snr = found.overlap, self.rho - found.overlap, found.snr
-        slope = self._slope(gap, snr)
+        proven, size = optimum(self.mixture, gap, snr, self.sign), self.atoms.unit**4
+        slope = proven.slope * size
+        self.gap = proven.error * size if proven.proven else 0.0
         curvature = float(self.coupling.at(*np.array([overlap, gap, snr])).curvature)
         missed = abs(curvature * slope - 1) + self.gap / slope
         factor = 1 + missed * found.intensity / found.intensity_error
         return replace(
             found, intensity_error=factor * found.intensity_error, overlap_error=factor * found.overlap_error
         )
+
+    def laws(self, overlaps: Array, snrs: Array) -> list[Law]:
+        """Return the optimal laws at overlaps, each followed from the one before."""
+        laws = []
+        for gap, snr in zip((self.rho - overlaps).tolist(), snrs.tolist(), strict=True):
+            self._slope(gap, snr)
+            assert self.near is not None
+            laws.append(law_of(self.atoms, self.near))
+        return laws
 
     def last(self, place: Array) -> Array:
         """Return xi''(q) S - 1 at the largest snr, at which only the prior itself leaves the uncertainty."""
@@ -90,7 +103,7 @@ class ProgrammeMargin(Margin):
             if abs(step) < ACCURACY:
                 self.level = level
                 return most * float(np.exp(level))
-            aim = level + step
+            aim = level + float(np.clip(step, -LONGEST, LONGEST))
             if not low < aim < high:
                 aim = 0.5 * (low + high) if np.isfinite(low) else 2 * level
             before, value, level = level, now, aim

@@ -31,6 +31,15 @@ MOST_PLACES, MOST_FOUND = 40_000, 20
 ENOUGH = 1.2
 
 
+#: starts and steps of descents; the first step, in units of one over the cost, and the longest of a logarithm
+STARTS, DESCENT, FIRST_STEP, LONGEST = 24, 60, 1.0, 4.0
+
+
+def as_posteriors(weights: Array) -> Array:
+    """Return posteriors whose weights add up to one, shape (n, atoms)."""
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+
 @dataclass(frozen=True, eq=False)
 class ReducedCost:
     """The reduced cost sign s - alpha e - lambda.pi of posteriors pi of a channel's atoms.
@@ -56,11 +65,34 @@ class ReducedCost:
             concave = concave + 2 * self.channel.uncertainty(weights, self.channel.atoms**2)
         return self.sign * s - self.charge * e - self.prices - concave, concave
 
-    def least(self, corners: Array, tolerance: float) -> tuple[float, Array]:
+    def descended(self, starts: Array, tolerance: float, number: int = STARTS) -> Array:
+        """Return posteriors at which R < -10 tolerance, next to local minima: the prices of column generation.
+
+        Weights are multiplied by e^(-step dR/dv) from the lowest of the starts and from the mean of each with the rest,
+        in steps that grow as long as R falls.
+        """
+        lowest = starts[np.argsort(self.values(starts))[:number]]
+        v = as_posteriors(lowest + 1e-3 * starts.mean(axis=0))
+        slope, step = sum(self.parts(v)), np.full((len(v), 1), FIRST_STEP)
+        cost = (v * slope).sum(axis=1, keepdims=True)
+        for _ in range(DESCENT):
+            new = as_posteriors(v * np.exp(np.clip(-step * (slope - cost), -LONGEST, LONGEST)))
+            new_slope = sum(self.parts(new))
+            new_cost = (new * new_slope).sum(axis=1, keepdims=True)
+            better = new_cost < cost
+            v, slope, cost = (
+                np.where(better, new, v),
+                np.where(better, new_slope, slope),
+                np.where(better, new_cost, cost),
+            )
+            step = np.where(better, 2 * step, step / 4)
+        return np.asarray(v[cost[:, 0] < -10 * tolerance])
+
+    def least(self, corners: Array, tolerance: float, most: int = MOST_PLACES) -> tuple[float, Array]:
         """Return a lower bound of R on the simplex of `corners`, and posteriors at which R < -10 tolerance.
 
-        The bound is at least -tolerance where R >= 0, and else within ENOUGH of the least R, unless it takes too many
-        cells.
+        The bound is at least -tolerance where R >= 0, and else within ENOUGH of the least R, unless that takes more
+        than `most` cells: then it is lower, as with four values and more it often is.
         """
         convex, concave = self.parts(corners)
         cells = _Cells(corners[None], convex[None], concave[None])
@@ -68,7 +100,7 @@ class ReducedCost:
         while True:
             low = cells.bounds()
             keep = low < min(-tolerance, ENOUGH * costs.min())
-            if not keep.any() or len(places) > MOST_PLACES:
+            if not keep.any() or len(places) > most:
                 break
             bound = min(bound, low[~keep].min(initial=np.inf))
             cells = cells.kept(keep)

@@ -11,11 +11,13 @@ from functools import singledispatch
 from typing import TYPE_CHECKING
 
 from amp_theory.ingredients.paths.base import Path
+from amp_theory.ingredients.paths.named import CONFIDENCE_ORDERS, Autoregressive
 from amp_theory.models.base import Model
 from amp_theory.models.coloring import Coloring
 from amp_theory.phases.geometry.geometry import Geometry
 from amp_theory.phases.geometry.regular_graphs import RegularGeometry
-from amp_theory.phases.geometry.solved import check_pair, geometry_of
+from amp_theory.phases.geometry.solved import check_order, check_pair, geometry_of
+from amp_theory.phases.points.confidence import by_confidence
 from amp_theory.phases.points.regular_graphs import regular_thresholds
 from amp_theory.phases.points.tricritical import no_cusp, sorted_cusps
 from amp_theory.phases.points.zero_strength import algorithmic, condensation, dynamical, weak_recovery
@@ -106,11 +108,14 @@ def special_points(
     InputError
         If an executor or a checkpoint is given for a model that is solved at once.
     """
-    geo = geometry_of(model, path)
+    check_order(model, path)
+    told = path.order in CONFIDENCE_ORDERS
+    # zero strength has no order, and the random one an equation of state
+    geo = geometry_of(model, Autoregressive() if told else path)
     if executor is not None or checkpoint is not None:
         raise InputError(f"{model!r} is solved at once: it has no long runs to checkpoint or to distribute")
     with stage("special points of %r along %r", model, path):
-        return located_points(geo)
+        return by_confidence(model, path, located_points(geo)) if told else located_points(geo)
 
 
 @special_points.register(Coloring)
@@ -122,6 +127,8 @@ def _of_colours(
     progress: Callable[[int, int], None] | None = None,
 ) -> Thresholds:
     from amp_theory.phases.points.populations import population_thresholds
+
+    check_order(model, path)
 
     return population_thresholds(model, path, executor, checkpoint, progress)
 

@@ -1,0 +1,54 @@
+"""The commands about kinds of side information: which path is best, and in which order to go two."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from amp_theory.interface.commands import PICTURES, Result, _look, _model, _number, _outputs, _save_picture
+from amp_theory.tools.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def run_best_path(options: argparse.Namespace) -> Result:
+    """Find the best path, and what no denoiser passes; write the marginal controls by overlap."""
+    from amp_theory.phases.optimal.best_path import best_path
+    from amp_theory.phases.optimal.marginal_lines import marginal_lines
+
+    model, files = _model(options), _outputs(options, (*PICTURES, ".csv"))
+    options.annotate = True  # lines are named beside them
+    look = _look(options)
+    result = best_path(model)
+    if files:
+        lines = marginal_lines(model)
+
+    def plot(axes: Axes, **looks: Any) -> Axes:
+        return lines.plot(axes, **looks)
+
+    for file in files:
+        if file.suffix.lower() == ".csv":
+            lines.to_csv(file, overwrite=True)
+        else:
+            _save_picture(file, look, plot)
+    return result.to_dict(), "\n".join([result.report(), *(f"written: {file}" for file in files)])
+
+
+def run_safe_order(options: argparse.Namespace) -> Result:
+    """Tell in which order to raise two strengths."""
+    from amp_theory.models.catalogue import build_path
+    from amp_theory.phases.optimal.safe_order import safe_order
+
+    model, names = _model(options), options.paths.split(",")
+    if len(names) != 2:
+        raise InputError(f"--paths must be two paths, separated by a comma, got {options.paths!r}")
+    files, look = _outputs(options, (*PICTURES, ".csv")), _look(options)
+    first, second = (build_path(name.strip()) for name in names)
+    found = safe_order(model, first, second, _number(model.control, options.control))
+    for file in files:
+        if file.suffix.lower() == ".csv":
+            found.to_csv(file, overwrite=True)
+        else:
+            _save_picture(file, look, lambda axes, annotate, **more: found.plot(axes, **more))
+    return found.to_dict(), "\n".join([found.report(), *(f"written: {file}" for file in files)])
