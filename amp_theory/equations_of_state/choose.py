@@ -22,6 +22,16 @@ def check_surface(path: Path) -> None:
         )
 
 
+def check_random_order(path: Path) -> None:
+    """Raise an `InputError` unless variables are revealed at random, of which formulas, many digits and proofs are."""
+    check_surface(path)
+    if path.order != "random":
+        raise InputError(
+            f"order = {path.order!r}: formulas, many digits and proofs are of order='random' only; `thresholds` has "
+            "doubles with error bounds"
+        )
+
+
 @singledispatch
 def equation_of_state_of(model: Model, path: Path) -> EquationOfState:
     """Return the equation of state of a model along a path: that of dense models, unless another kind is registered.

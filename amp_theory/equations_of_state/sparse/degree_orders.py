@@ -41,6 +41,8 @@ from amp_theory.tools.chebyshev import ChebyshevTable, nodes
 from amp_theory.tools.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from amp_theory.ingredients.paths.base import Path
     from amp_theory.models.sparse import SparseModel
 
@@ -93,6 +95,11 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
     @cached_property
     def _erasures(self) -> bool:
         return self._with(None).erasures
+
+    @cached_property
+    def evolution(self) -> OrderedEvolution:
+        """Density evolution on the model's grid."""
+        return self._with(None)
 
     @cached_property
     def _erased(self) -> ErasureOrder:
@@ -393,6 +400,14 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
     def difference_error(self, b: Surface, c: Surface) -> Array:
         """Bound the error of `free_entropy_difference`."""
         return EquationOfState.difference_error(self, b, c)
+
+    def error_of_last(
+        self, intensity: float, strength: float, overlap: Sequence[float], gap: Sequence[float], tolerance: float
+    ) -> float:
+        """Bound the distance as for other paths, once edges too have moved: their overlap is another."""
+        if len(overlap) < 4:
+            return math.inf
+        return super().error_of_last(intensity, strength, overlap, gap, tolerance)
 
     def signal_at(self, overlap: Array, strength: float) -> Array:
         """Return the coordinate z with this overlap, NaN outside the range."""

@@ -25,6 +25,8 @@ HALVINGS, STEPS, ACCURATE = 22, 30, 1e-12
 STEP, SCALE = 2e-3, 0.02
 #: what the equations may be violated by
 GOOD = 1e-10
+#: relative change of the mean degree at which it is found well enough to halve on
+NEARLY = 1e-6
 #: part of what is revealed that is forgotten again: with the lowest degrees first all others may become known, q = 1
 FORGOTTEN = 1e-10
 #: the largest mean degree
@@ -115,18 +117,21 @@ class ErasureOrder:
 
     def _degree(self, w: Array, c: Array, gap: Array, theta: Array) -> Array:
         """Return c with V = gap at given w: V falls with c."""
-        low, high = np.zeros_like(c), np.full_like(c, np.inf)
+        c, low, high, active = c.copy(), np.zeros_like(c), np.full_like(c, np.inf), np.arange(len(c))
         for _ in range(60):
-            v, _, v_c, *_ = self.laws(w, c, theta, self.cutoff(c, theta))
-            excess = np.log(v / gap)
+            at, t = c[active], theta[active]
+            v, _, v_c, *_ = self.laws(w[active], at, t, self.cutoff(at, t))
+            excess = np.log(v / gap[active])
             above = ~(excess < 0)
-            low, high = np.where(above, c, low), np.where(above, high, c)
-            new = c - excess * v / v_c
-            bad = ~((new > low) & (new < high) & (new < 4 * c + 1))
-            new = np.where(bad, np.where(np.isfinite(high), 0.5 * (low + high), np.minimum(3 * c + 0.1, MOST)), new)
-            if np.all(np.abs(new - c) <= 1e-6 * c):
-                return new
-            c = new
+            low[active] = below = np.where(above, at, low[active])
+            high[active] = top = np.where(above, high[active], at)
+            new = at - excess * v / v_c
+            bad = ~((new > below) & (new < top) & (new < 4 * at + 1))
+            new = np.where(bad, np.where(np.isfinite(top), 0.5 * (below + top), np.minimum(3 * at + 0.1, MOST)), new)
+            c[active] = new
+            active = active[np.abs(new - at) > NEARLY * at]
+            if not len(active):
+                break
         return c
 
     def functions(self, x: Array, theta: Array, w: Array, c: Array, d: Index) -> Array:
