@@ -68,10 +68,10 @@ ROUGHNESS = 30.0
 CORRECTIONS = 8
 #: 1 - overlap below which a cusp is at q = 1
 FULL = 1e-5
-#: the least coordinate at which folds are looked for
-FIRST = 0.02
+#: coordinates between which lies the first one at which folds are looked for
+FIRST, LATEST = 0.02, 3.0
 #: points of the search for folds, in the coordinate and in the strength
-SEARCH = ((40, 18), (72, 32))
+SEARCH = ((40, 18), (48, 24))
 
 
 class DegreeOrderEquationOfState(SparseEquationOfState):
@@ -309,9 +309,9 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
     @cached_property
     def grid(self) -> Array:
         """Coordinates z, ascending."""
-        z = np.geomspace(FIRST, 1.0, 200)
-        dense = self.surface(z, 0.0, with_energy=False).intensity * self.factor.k > 2 * self._with(None).dense[0]
-        first = z[np.argmin(dense)] if dense[0] else FIRST
+        z = np.geomspace(FIRST, LATEST, 240)
+        told = self.surface(z, 0.0, with_energy=False).intensity * self.factor.k <= 2 * self._with(None).dense[0]
+        first = z[np.argmax(told)]
         t = np.linspace(np.log1p(first / X0), np.log1p(self.farthest / X0), 160)
         return np.asarray(X0 * np.expm1(t))
 
