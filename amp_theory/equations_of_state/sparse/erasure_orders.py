@@ -90,14 +90,14 @@ class ErasureOrder:
                 v, e, v_c, e_w, e_c = self.laws(w[active], c[active], theta[active], at)
                 known = (1 - e) ** (self.k - 2)
                 # log V = log gap and w = 1 - (1 - E)^(k-1), in w and log c
-                r = np.log(v / gap[active]), w[active] - 1 + known * (1 - e)
+                r = np.log(v / gap[active]), w[active] + np.expm1((self.k - 1) * np.log1p(-e))
                 a, b = c[active] * e / v, c[active] * v_c / v
                 f, g = 1 - (self.k - 1) * known * e_w, -(self.k - 1) * known * e_c * c[active]
                 det = a * g - b * f
                 dw, dc = (b * r[1] - g * r[0]) / det, (f * r[0] - a * r[1]) / det
                 w[active] += np.clip(dw, -0.5 * w[active], 0.5 * (1 - w[active]))
                 c[active] *= np.exp(np.clip(dc, -0.5, 0.5))
-                small = (np.abs(dw) < ACCURATE) & (np.abs(dc) < ACCURATE)
+                small = (np.abs(dw) < ACCURATE * w[active]) & (np.abs(dc) < ACCURATE)
                 active = active[~small]
                 if not len(active):
                     break
@@ -175,7 +175,8 @@ class ErasureOrder:
         v, e, v_c, e_w, e_c = self.laws(w, c, theta, d)
         known = (self.k - 1) * (1 - e) ** (self.k - 2)
         f = 1 - known * e_w
-        return np.asarray(np.copysign(f / (c * e / v * known * e_c * c + c * v_c / v * f), f))
+        with np.errstate(divide="ignore", invalid="ignore"):  # infinite where no density answers to x
+            return np.asarray(np.copysign(f / (c * e / v * known * e_c * c + c * v_c / v * f), f))
 
     def expanded(self, x: Array, theta: Array, start: tuple[Array, Array]) -> dict[str, Array]:
         """Return the functions and their derivatives in x and theta, with the degree held fixed, by differences."""
