@@ -29,8 +29,8 @@ GOOD = 1e-10
 NEARLY = 1e-6
 #: part of what is revealed that is forgotten again: with the lowest degrees first all others may become known, q = 1
 FORGOTTEN = 1e-10
-#: the largest mean degree
-MOST = 1e9
+#: the largest mean degree, and one at which digits get lost
+MOST, LARGE = 1e9, 20.0
 
 
 @dataclass(frozen=True)
@@ -186,13 +186,18 @@ class ErasureOrder:
         steps = [(i, 0) for i in (-2, -1, 0, 1, 2)] + [(0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1)]
         xx, ss = (np.concatenate([a + n[axis] * b for n in steps]) for axis, (a, b) in enumerate(((x, h), (theta, t))))
         dd, begin = np.tile(d, len(steps)), (np.tile(w, len(steps)), np.tile(c, len(steps)))
-        found = self.functions(xx, ss, *self.solve(xx, ss, dd, begin), dd).reshape(4, len(steps), -1)
+        pair = self.solve(xx, ss, dd, begin)
+        found = self.functions(xx, ss, *pair, dd).reshape(4, len(steps), -1)
+        slopes = dict(zip(steps, self._slope(ss, *pair, dd).reshape(len(steps), -1), strict=True))
         f = dict(zip(steps, found.transpose(1, 0, 2), strict=True))
         near, far = (f[1, 0], f[-1, 0]), (f[2, 0], f[-2, 0])
         first = (8 * (near[0] - near[1]) - (far[0] - far[1])) / (12 * h)
         first[0] = self._slope(theta, w, c, d)
-        return {
-            "f": f[0, 0], "x": first,
-            "xx": (16 * (near[0] + near[1]) - (far[0] + far[1]) - 30 * f[0, 0]) / (12 * h**2),
-            "y": (f[0, 1] - f[0, -1]) / (2 * t), "xy": (f[1, 1] - f[1, -1] - f[-1, 1] + f[-1, -1]) / (4 * h * t),
-        }  # fmt: skip
+        second = (16 * (near[0] + near[1]) - (far[0] + far[1]) - 30 * f[0, 0]) / (12 * h**2)
+        mixed = (f[1, 1] - f[1, -1] - f[-1, 1] + f[-1, -1]) / (4 * h * t)
+        # at large degrees first derivatives keep digits that differences have lost
+        large = c > LARGE
+        along = (8 * (slopes[1, 0] - slopes[-1, 0]) - (slopes[2, 0] - slopes[-2, 0])) / (12 * h)
+        second[0] = np.where(large, along, second[0])
+        mixed[0] = np.where(large, (slopes[0, 1] - slopes[0, -1]) / (2 * t), mixed[0])
+        return {"f": f[0, 0], "x": first, "xx": second, "y": (f[0, 1] - f[0, -1]) / (2 * t), "xy": mixed}
