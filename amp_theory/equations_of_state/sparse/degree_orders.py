@@ -310,7 +310,7 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
     def grid(self) -> Array:
         """Coordinates z, ascending."""
         z = np.geomspace(FIRST, LATEST, 240)
-        told = self.surface(z, 0.0, with_energy=False).intensity * self.factor.k <= 2 * self._with(None).dense[0]
+        told = self.sketch.start(np.log1p(z / X0), np.zeros_like(z))[1] <= 2 * self._with(None).dense[0]
         first = z[np.argmax(told)]
         t = np.linspace(np.log1p(first / X0), np.log1p(self.farthest / X0), 160)
         return np.asarray(X0 * np.expm1(t))
