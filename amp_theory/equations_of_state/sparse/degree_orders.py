@@ -409,15 +409,12 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
             return math.inf
         return super().error_of_last(intensity, strength, overlap, gap, tolerance)
 
-    def signal_at(self, overlap: Array, strength: float) -> Array:
-        """Return the coordinate z with this overlap, NaN outside the range."""
-        z = -np.log1p(-overlap)
-        return np.where((z > -math.log1p(-strength)) & (z < self.farthest), z, np.nan)
-
     def overlap_range(self, strength: float) -> tuple[float, float]:
-        """Return the overlaps between which `potential` is known."""
-        least = 2.5 * LEAST[self._erasures] - math.log1p(-strength)
-        return -math.expm1(-least), -math.expm1(-self.farthest * (1 - 1e-9))
+        """Refuse: the potential of other paths has steps here, where another degree begins to be revealed."""
+        raise InputError(
+            f"order = {self.path.order!r}: as a function of the overlap the free entropy has steps where another degree "
+            "begins to be revealed; `fixed_points` has that of fixed points, order='random' the curve"
+        )
 
     def localised(self, coordinate: float, strength: float) -> DegreeOrderEquationOfState:
         """Return the same equation of state with a small cell of its own next to a point, where its degree is kept."""
