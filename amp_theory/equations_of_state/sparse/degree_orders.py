@@ -412,7 +412,7 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
     def overlap_range(self, strength: float) -> tuple[float, float]:
         """Refuse: the potential of other paths has steps here, where another degree begins to be revealed."""
         raise InputError(
-            f"order = {self.path.order!r}: as a function of the overlap the free entropy has steps where another degree "
+            f"order = {self.path.order!r}: the free entropy over the overlap has steps where another degree "
             "begins to be revealed; `fixed_points` has that of fixed points, order='random' the curve"
         )
 
