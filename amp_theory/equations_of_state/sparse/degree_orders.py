@@ -17,7 +17,7 @@ sum_j a_j h_j j w^(j-1), where 0 <= h_j <= 1 is the hidden part of excess degree
 which h_i < 1 and h_j > 0 for some i < j is not the least: moving d/(a_i w^i) into h_i and d/(a_j w^j) out of h_j keeps
 the sum and changes the slope by a multiple of d (i - j)/w < 0.  So the least slope hides all degrees below one and none
 above, and a state of overlap e is stable along some degree order if it is along this one (fractional knapsack).  This
-is a proof for erasures; for other factors it is a numerical observation.
+is a proof for erasures; for other factors it is not known.
 """
 
 from __future__ import annotations
