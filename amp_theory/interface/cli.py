@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Any, NoReturn
 
 from amp_theory import __version__
-from amp_theory.interface import commands, completion, families, listing, paths
+from amp_theory.interface import accuracy, commands, completion, families, listing, paths
 from amp_theory.tools.errors import AmpTheoryError, FileError, InputError, NumericalError, shown, unknown_name
 
 
@@ -313,6 +313,14 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
      "compare ising-p-spin --set p=3", (*MODEL, TARGET)),
     ("best-path", paths.run_best_path, "find how far the best denoising path works, and how far any denoiser could",
      "best-path ising-p-spin --set p=3 -o lines.pdf -o lines.csv", (*MODEL, LOOK[0], LOOK[2], *_output("also .csv"))),
+    ("error", accuracy.run_error, "tell how many nats per variable a denoising sampler is wrong by",
+     "error ising-p-spin --set p=3 --path flow --control 0.70",
+     (*ON_PATH, CONTROL, _option("--iterations", "L", "of message passing at every call of the denoiser"),
+      _option("--steps", "K", "calls of the denoiser"), TARGET, *_output("", ".csv"))),
+    ("schedule", accuracy.run_schedule, "find where a number of steps had best be, as strengths and times",
+     "schedule ising-p-spin --set p=3 --path autoregressive --control 1 --steps 8",
+     (*ON_PATH, CONTROL, _option("--steps", "K", "calls of the denoiser", required=True), SCHEDULE, TARGET,
+      *_output("", ".csv"))),
     ("safe-order", paths.run_safe_order, "tell in which order to raise the strengths of two paths",
      "safe-order ising-p-spin --set p=3 --paths flow,autoregressive --control 0.75",
      (*MODEL, _option("--paths", "A,B", "two paths, separated by a comma", required=True), CONTROL,

@@ -89,7 +89,7 @@ def test_transitions_of_bicoloring_are_those_of_plain_iterations():
     assert point.density == pytest.approx(8.563557, abs=1e-5)
     density = 1.01 * point.density
     spinodal = at.path_transitions(model, HIGHEST, density).uninformed_spinodal[0]
-    runs = [at.state_evolution(model, HIGHEST, density, spinodal.revealed + e, max_steps=5000) for e in (-3e-5, 3e-5)]
+    runs = [at.state_evolution(model, HIGHEST, density, spinodal.revealed + e, max_steps=8000) for e in (-3e-5, 3e-5)]
     assert all(run.converged for run in runs)
     assert runs[0].overlap[-1] < spinodal.overlap < 0.79 < runs[1].overlap[-1]
 
