@@ -24,7 +24,7 @@ def tricritical(model, path):
     ("k", "path", "degree", "start"),
     [
         (3, HIGHEST, 5, (0.555, 2.366, 0.0853)),
-        (3, LOWEST, 1, (0.7, 1.36, 0.546)),
+        pytest.param(3, LOWEST, 1, (0.7, 1.36, 0.546), marks=pytest.mark.slow),
         pytest.param(4, HIGHEST, 4, (0.71, 2.96, 0.215), marks=pytest.mark.slow),
         pytest.param(5, HIGHEST, 4, (0.79, 3.35, 0.32), marks=pytest.mark.slow),
     ],

@@ -13,7 +13,8 @@ from tests.oracles.degree_order_slopes import iterated, slopes
 HIGHEST, LOWEST = (at.Autoregressive(order=f"{which}-degree") for which in ("highest", "lowest"))
 MODEL = at.XORSAT(3)
 #: a control and a strength at which there is one fixed point
-PLACES = [(HIGHEST, 0.75, 0.05), (HIGHEST, 0.8, 0.3), (LOWEST, 0.5, 0.3)]
+PLACES = [(HIGHEST, 0.75, 0.05), (HIGHEST, 0.8, 0.3)]
+PLACES += [pytest.param(LOWEST, 0.5, 0.3, marks=pytest.mark.slow)]
 
 
 @pytest.mark.parametrize(("path", "density", "theta"), PLACES)
@@ -103,6 +104,14 @@ def test_formulas_digits_and_proofs_are_refused(path):
     ):  # fmt: skip
         with pytest.raises(at.InputError, match="order='random' only"):
             function(MODEL, path, **others)
+
+
+def test_errors_of_samplers_are_refused():
+    calls = [(at.sampling_error, {"control": 0.7}), (at.depth_for, {"control": 0.7}), (at.error_curve, {})]
+    calls += [(at.optimal_schedule, {"control": 0.7}), (at.leading_error, {})]
+    for function, others in calls:
+        with pytest.raises(at.InputError, match="in random order"):
+            function(MODEL, HIGHEST, **others)
 
 
 def test_proofs_of_points_are_refused():
