@@ -67,7 +67,7 @@ def test_lowest_first_is_marginal_at_full_recovery_alone(k):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("k", "path"), [(6, HIGHEST), (12, HIGHEST), (4, LOWEST), (5, LOWEST), (12, LOWEST)])
+@pytest.mark.parametrize(("k", "path"), [(12, HIGHEST), (4, LOWEST), (12, LOWEST)])
 def test_thresholds_of_all_parity_checks(k, path):
     """The largest slope over all states is one."""
     w = np.linspace(1e-3, 0.999, 4000)
@@ -90,7 +90,7 @@ def test_transitions_of_bicoloring_are_those_of_plain_iterations():
     assert point.density == pytest.approx(8.563557, abs=1e-5)
     density = 1.01 * point.density
     spinodal = at.path_transitions(model, HIGHEST, density).uninformed_spinodal[0]
-    runs = [at.state_evolution(model, HIGHEST, density, spinodal.revealed + e, max_steps=8000) for e in (-3e-5, 3e-5)]
+    runs = [at.state_evolution(model, HIGHEST, density, spinodal.revealed + e, max_steps=8000) for e in (-1e-4, 1e-4)]
     assert all(run.converged for run in runs)
     assert runs[0].overlap[-1] < spinodal.overlap < 0.79 < runs[1].overlap[-1]
 
