@@ -108,13 +108,6 @@ def test_lowest_first_has_its_tricritical_point_at_full_recovery_from_four_spins
 
 
 @pytest.mark.slow
-def test_highest_first_in_bicoloring():
-    best = tricritical(at.Bicoloring(5), HIGHEST)
-    assert best.errors["density"] < 1e-5
-    assert best.density == pytest.approx(8.563557, abs=1e-5)
-
-
-@pytest.mark.slow
 def test_regular_graphs_have_one_degree_so_that_every_order_is_the_random_one():
     model = at.XORSAT(3, degrees="regular")
     found = [at.fixed_points(model, p, control=1.0, strength=0.1)[0].overlap for p in (at.Autoregressive(), HIGHEST)]

@@ -14,6 +14,7 @@ def test_unit_propagation_concludes_what_single_checks_tell():
     assert np.all(random.overlap >= random.revealed - 1e-12)
     assert random.redundant == pytest.approx((round(0.5 * 3000) - 3000 * (1 - random.guessed)) / 1500)
     assert random.redundant >= 0
+    assert len(at.unit_propagation(3, 0.5, 40, seed=1).overlap) == 41  # no more portions than variables
 
 
 @pytest.mark.slow

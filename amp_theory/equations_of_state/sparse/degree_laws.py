@@ -125,16 +125,36 @@ class OrderedEvolution(DensityEvolution):
 
     def _below(self, d: Index, degree: Array, loss: Array) -> Array:
         """Return B for cutoffs and mean degrees of shape (n, 1), block by block."""
-        total = np.ones_like(loss)
+        total = np.empty_like(loss)
         for begin in range(0, len(loss), BLOCK):
             rows = slice(begin, begin + BLOCK)
-            part, law, top = total[rows], 1 + loss[rows], np.where(degree[rows] < self.dense[1], d[rows], 0)
-            for m in range(int(top.max()) - 1, 0, -1):
+            part, law = total[rows], 1 + loss[rows]
+            laws = _degrees_below(np.where(degree[rows] < self.dense[1], d[rows], 0), degree[rows])
+            part[:] = laws[:, -1:]
+            for m in range(laws.shape[1] - 2, -1, -1):
                 part *= law
-                part *= degree[rows] * (m < top) / m
-                part += 1
-        total *= np.exp(-degree) * (d > 0)
+                part += laws[:, m : m + 1]
         return total
+
+    def solve_degree(self, side: Array, gap: Array, loss: Array, degree: Array) -> Array:
+        """Solve as for other side information; where the degree is held fixed from moments, which are few."""
+        if self.cutoff is not None and self.highest and not self.erasures:
+            given = (self.factor, self.degrees, self.grid, self.base, self.highest, self.cutoff)
+            found = _OfMoments(*given).solve_degree(side, gap, self._moments(loss), degree)
+            if np.all(found <= self.dense[0]):
+                return found
+        return super().solve_degree(side, gap, loss, degree)
+
+    def _moments(self, loss: Array) -> Array:
+        """Return what U^m leaves unknown of a spin, m = 0, ..., D."""
+        result = np.empty((len(loss), (self.cutoff or 0) + 1))
+        for begin in range(0, len(loss), BLOCK):
+            law = 1 + loss[begin : begin + BLOCK]
+            power = np.ones_like(law)
+            for m in range(result.shape[1]):
+                result[begin : begin + BLOCK, m] = power @ self.grid.gap
+                power *= law
+        return result
 
     def variable(self, side: Array, degree: Array, loss: Array) -> tuple[Array, Array]:
         """Return E and V from the hidden fraction `side`, the mean degree, shape (n, 1), and U - 1."""
@@ -213,6 +233,30 @@ class OrderedEvolution(DensityEvolution):
     def partly_revealed(self, side: Array, degree: Array, loss: Array) -> Array:
         """Return U^D, the law of a variable of the degree that is revealed in part: -dV/d theta."""
         return np.asarray((1 + loss) ** self._cutoff(side, degree[:, None]))
+
+
+class _OfMoments(OrderedEvolution):
+    """The same with moments of U, up to the degree that is held fixed, in the place of U - 1."""
+
+    def solve_degree(self, side: Array, gap: Array, loss: Array, degree: Array) -> Array:
+        return DensityEvolution.solve_degree(self, side, gap, loss, degree)
+
+    def _left_over(self, side: Array, degree: Array, loss: Array) -> tuple[Array, Array]:
+        from scipy.special import pdtr
+
+        d = loss.shape[1] - 1
+        laws = _degrees_below(np.full(degree.shape, d), degree)
+        known = pdtr(d - 1, degree[:, 0])
+        value = np.sum(laws * loss[:, :-1], axis=1) + (side[:, 0] - known) * loss[:, -1]
+        return np.sum(laws * np.diff(loss, axis=1), axis=1), value
+
+
+def _degrees_below(d: Index, degree: Array) -> Array:
+    """Return the law of degrees m = 0, 1, ..., zero from d on; d and mean degrees of shape (n, 1)."""
+    from scipy.special import gammaln
+
+    m = np.arange(max(int(d.max()), 1))
+    return np.asarray(np.exp(m * np.log(degree) - degree - gammaln(m + 1)) * (m < d))
 
 
 def ordered_evolution(

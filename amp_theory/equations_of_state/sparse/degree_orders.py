@@ -17,7 +17,7 @@ sum_j a_j h_j j w^(j-1), where 0 <= h_j <= 1 is the hidden part of excess degree
 which h_i < 1 and h_j > 0 for some i < j is not the least: moving d/(a_i w^i) into h_i and d/(a_j w^j) out of h_j keeps
 the sum and changes the slope by a multiple of d (i - j)/w < 0.  So the least slope hides all degrees below one and none
 above, and a state of overlap e is stable along some degree order if it is along this one (fractional knapsack).  This
-is a proof for erasures; for other factors it is a numerical observation.
+is a proof for erasures; for other factors it is not known.
 """
 
 from __future__ import annotations
@@ -68,10 +68,10 @@ ROUGHNESS = 30.0
 CORRECTIONS = 8
 #: 1 - overlap below which a cusp is at q = 1
 FULL = 1e-5
-#: the least coordinate at which folds are looked for
-FIRST = 0.02
+#: coordinates between which lies the first one at which folds are looked for
+FIRST, LATEST = 0.02, 3.0
 #: points of the search for folds, in the coordinate and in the strength
-SEARCH = ((40, 18), (72, 32))
+SEARCH = ((40, 18), (48, 24))
 
 
 class DegreeOrderEquationOfState(SparseEquationOfState):
@@ -309,9 +309,9 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
     @cached_property
     def grid(self) -> Array:
         """Coordinates z, ascending."""
-        z = np.geomspace(FIRST, 1.0, 200)
-        dense = self.surface(z, 0.0, with_energy=False).intensity * self.factor.k > 2 * self._with(None).dense[0]
-        first = z[np.argmin(dense)] if dense[0] else FIRST
+        z = np.geomspace(FIRST, LATEST, 240)
+        told = self.sketch.start(np.log1p(z / X0), np.zeros_like(z))[1] <= 2 * self._with(None).dense[0]
+        first = z[np.argmax(told)]
         t = np.linspace(np.log1p(first / X0), np.log1p(self.farthest / X0), 160)
         return np.asarray(X0 * np.expm1(t))
 
@@ -409,15 +409,12 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
             return math.inf
         return super().error_of_last(intensity, strength, overlap, gap, tolerance)
 
-    def signal_at(self, overlap: Array, strength: float) -> Array:
-        """Return the coordinate z with this overlap, NaN outside the range."""
-        z = -np.log1p(-overlap)
-        return np.where((z > -math.log1p(-strength)) & (z < self.farthest), z, np.nan)
-
     def overlap_range(self, strength: float) -> tuple[float, float]:
-        """Return the overlaps between which `potential` is known."""
-        least = 2.5 * LEAST[self._erasures] - math.log1p(-strength)
-        return -math.expm1(-least), -math.expm1(-self.farthest * (1 - 1e-9))
+        """Refuse: the potential of other paths has steps here, where another degree begins to be revealed."""
+        raise InputError(
+            f"order = {self.path.order!r}: the free entropy over the overlap has steps where another degree "
+            "begins to be revealed; `fixed_points` has that of fixed points, order='random' the curve"
+        )
 
     def localised(self, coordinate: float, strength: float) -> DegreeOrderEquationOfState:
         """Return the same equation of state with a small cell of its own next to a point, where its degree is kept."""

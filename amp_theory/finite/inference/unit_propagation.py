@@ -87,7 +87,7 @@ def unit_propagation(
     order
         "random", "highest-degree" or "lowest-degree"; ties are random.
     steps
-        Portions in which variables are revealed, up to `size`.
+        Portions in which variables are revealed, 1 to 10^6; as many as there are variables, if these are fewer.
     seed
         Seed of the random numbers.
 
@@ -117,7 +117,7 @@ def unit_propagation(
     if not 0 < density <= DENSEST:
         raise InputError(f"density must lie in (0, {DENSEST:g}], got {density:g}")
     one_of("order", order, list(ORDERS))
-    steps = integer_between("steps", steps, 1, min(size, MOST_STEPS))
+    steps = min(integer_between("steps", steps, 1, MOST_STEPS), size)
     rng = np.random.default_rng(None if seed is None else check_seed(seed))
     checks = _checks(round(density * size), k, size, rng)
     return _propagated(checks, rng.permutation(size), order, steps)
