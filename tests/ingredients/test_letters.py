@@ -213,12 +213,17 @@ def test_every_question_about_an_own_channel_is_answered(ask):
 
 
 def test_strengths_are_not_called_like_controls_or_columns():
-    from amp_theory.ingredients.paths.letters import TAKEN
     from amp_theory.models.catalogue import MODELS
 
-    controls = {model.control for model in MODELS.values()}
-    columns = at.thresholds(at.IsingPSpin(3), at.Flow()).table().names
-    assert controls | {name for name in columns if "_of_" not in name} - {"snr"} <= TAKEN
+    model, path = at.IsingPSpin(3), at.Flow()
+    found = (
+        at.thresholds(model, path), at.fixed_points(model, path, 0.7, 0.1), at.path_transitions(model, path, 0.7),
+        at.state_evolution(model, path, 0.7, 0.1), at.phase_diagram(model, path, points=5),
+    )  # fmt: skip
+    columns = {name for result in found for name in result.table().names if "_of_" not in name} - {"snr"}
+    for name in columns | {model.control for model in MODELS.values()} | {"errors", "report", "held"}:
+        with pytest.raises(at.InputError, match=f"name of its own, got '{name}'"):
+            at.SideChannel("own", flips, strength=name)
 
 
 REFUSED = [

@@ -31,6 +31,7 @@ from amp_theory.ingredients.priors.mixtures import Mixture
 from amp_theory.ingredients.priors.named import MixturePrior
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, answer_of, as_array, told
+from amp_theory.tools.results import Located
 
 #: how far the sum of probabilities may be from one
 SUM = 1e-9
@@ -40,12 +41,11 @@ STEP, STENCIL = 1e-3, 7
 LOOKS, RATIOS = 101, np.array([1.0, 0.5, 2.0, 0.2, 5.0, 0.05, 20.0])
 #: halvings of an interval in which a channel may jump, and below which a change has vanished
 HALVINGS, VANISHES = 30, 1e-6
-#: names that mean something else where strengths are named: controls of models, and what tables and results have
+#: names that mean something else beside strengths: controls of models, and columns of tables
 TAKEN = {
-    "temperature", "noise", "density", "sampling_ratio", "control", "strength", "overlap", "error", "errors", "value",
-    "values", "status", "how", "point", "held", "held_name", "control_name", "strength_name", "decimals", "origin",
-    "name", "lower_overlap", "reason", "paths", "model", "parameters", "order", "critical", "region", "coordinates",
-    "line",
+    "temperature", "noise", "density", "sampling_ratio", "held", "held_name", "point", "reason", "line", "segment",
+    "kind", "mmse", "free_entropy", "free_entropy_nats", "mutual_information", "mutual_information_nats", "stable",
+    "step", "quantity", "target", "certainty", "verdict", "sampler", "time", "information", "path", "model", "region",
 }  # fmt: skip
 #: the least strength at which the derivative in its square is taken
 LEAST = 1e-3
@@ -238,7 +238,7 @@ class SideChannel(LetterPath):
             given = getattr(self, what)
             if not isinstance(given, str) or not given.replace("-", "_").isidentifier():
                 raise InputError(f"{what} must be a word, got {told(given)}")
-        if self.strength in TAKEN:
+        if self.strength in TAKEN or self.strength in Located.__dataclass_fields__ or hasattr(Located, self.strength):
             raise InputError(f"strength must be a name of its own, got {self.strength!r}, which means something else")
         if not callable(self.matrix):
             raise InputError(f"matrix must be a function of the strength, got {told(self.matrix)}")

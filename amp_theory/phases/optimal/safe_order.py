@@ -188,7 +188,7 @@ class SafeOrder(Reported):
         return points_table(self.title, [{"point": name} for name, _ in rows], [point for _, point in rows])
 
     def surface(self, points: int = 25) -> FirstOrderSurface | None:
-        """Return the first-order surface in the plane of strengths, from the axis to its end.
+        """Return the first-order surface in the plane of strengths: each line, from the axis to its end.
 
         Parameters
         ----------
@@ -203,7 +203,7 @@ class SafeOrder(Reported):
         Raises
         ------
         InputError
-            If `points` is out of range.
+            If `points` is out of range, or a part of the surface ends between the axes.
 
         Examples
         --------
