@@ -74,6 +74,7 @@ _WHERE = {
     "interface.explorer.animation": ["Animation", "animate"],
     "interface.explorer.page": ["explorer_html", "save_explorer"],
     "interface.plots": ["plot_free_entropy", "plot_overlap", "plot_paths"],
+    "interface.sizes": ["controls_of_sizes", "plot_sizes"],
     "interface.studies.checking": ["CheckedValue", "CheckedValues", "check"],
     "interface.studies.literature": ["PublishedSource", "PublishedValue", "published_values"],
     "interface.studies.reproduction": ["KeyPoint", "KeyPoints", "reproduce"],

@@ -80,6 +80,8 @@ from amp_theory.interface.explorer.page import save_explorer as save_explorer
 from amp_theory.interface.plots import plot_free_entropy as plot_free_entropy
 from amp_theory.interface.plots import plot_overlap as plot_overlap
 from amp_theory.interface.plots import plot_paths as plot_paths
+from amp_theory.interface.sizes import controls_of_sizes as controls_of_sizes
+from amp_theory.interface.sizes import plot_sizes as plot_sizes
 from amp_theory.interface.studies.checking import CheckedValue as CheckedValue
 from amp_theory.interface.studies.checking import CheckedValues as CheckedValues
 from amp_theory.interface.studies.checking import check as check

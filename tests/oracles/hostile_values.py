@@ -321,6 +321,8 @@ def _pictures(t: Things) -> Iterator[Call]:
                looks | {"diagram": t.diagram, "ax": None, "axis": "strength", "scaling": None, "limit": None})  # fmt: skip
     yield Call("plot_free_entropy", at.plot_free_entropy, both | {"control": 0.7, "strengths": [0.1], "axes": None})
     yield Call("plot_overlap", at.plot_overlap, both | {"control": 0.7, "axes": None, "axis": "strength"})
+    yield Call("controls_of_sizes", at.controls_of_sizes, {"diagram": t.diagram})
+    yield Call("plot_sizes", at.plot_sizes, {"diagram": t.diagram, "axes": None, "axis": "strength"})
     yield Call("plot_paths", at.plot_paths, {"diagrams": [t.diagram], "axes": None})
     yield Call("print_figure", at.print_figure, {"columns": 1, "panels": 1, "style": "print"})
     yield Call("animate", at.animate, both | {
