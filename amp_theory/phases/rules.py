@@ -96,6 +96,11 @@ def compare_samplers(model: Model, target: Target | None = None) -> Comparison:
     return Comparison(model, judge.target, judged, partial(_bounds, model, judge.target))
 
 
+def dynamics_verdicts(model: Model, target: Target) -> SamplerVerdicts:
+    """Return the verdicts on local moves alone: Monte Carlo, and Langevin dynamics where variables are continuous."""
+    return _judge(model, target).monte_carlo()
+
+
 def _judge(model: Model, target: Target) -> _Judge:
     return _Judge(model, target, geometry_of(model, Flow()))
 

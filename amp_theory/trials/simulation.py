@@ -41,18 +41,16 @@ from amp_theory.tools.files import as_file, check_place
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.runs import run_tasks
 from amp_theory.tools.tables import ResultTable
+from amp_theory.trials.differences import POWER, Difference, rank_sum_score, two_sample_p_value
+from amp_theory.trials.expected import Theory
 from amp_theory.trials.judging import (
     FEWEST,
     LEVEL,
     MARGIN,
-    POWER,
-    Difference,
     InstanceJudgement,
     SamplerJudgement,
     Terms,
     judgements_table,
-    rank_sum_score,
-    two_sample_p_value,
 )
 
 #: length of a Langevin step in units of 1/T
@@ -337,7 +335,13 @@ def _terms(plan: Plan, results: Sequence[Result], margin: float) -> dict[str, Te
     """Return what every sampler is held to."""
     overlap_margin = MARGIN * (1.0 if plan.model.spherical else float(plan.model.variable_prior.second_moment))
     doubt = _doubt(plan, results, margin)
-    return {n: Terms(margin, overlap_margin, plan.size, plan.effort(n), n in CHAINS, doubt) for n in plan.samplers}
+    return {
+        n: Terms(
+            margin, overlap_margin, plan.size, plan.effort(n), n in CHAINS, doubt,
+            theory=Theory(plan.model, plan.control, n, plan.target),
+        )
+        for n in plan.samplers
+    }  # fmt: skip
 
 
 @overload
@@ -388,7 +392,8 @@ def simulate(
     Simulation
         For every sampler an outcome with its reason: "biased" at significance 0.01; "succeeds" if a failure by the
         margin is excluded at power 0.95, which takes at least 5 instances; "fails" for a chain whose excess is above
-        the margin and stays while the sweeps quadruple; else "undecided".  None of them speaks of size -> infinity.
+        the margin and stays while the sweeps quadruple; "too small to tell" where theory says that it fails as the size
+        grows and this run cannot show it; else "undecided".  What theory says of size -> infinity stands beside it.
 
     Raises
     ------
