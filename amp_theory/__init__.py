@@ -119,6 +119,7 @@ _WHERE = {
     "tools.tables": ["ResultTable"],
     "trials.amp_against_theory": ["AmpComparison", "amp_against_state_evolution"],
     "trials.judging": ["SamplerJudgement"],
+    "trials.planning": ["SimulationPlan", "plan_simulation"],
     "trials.simulation": ["Simulation", "simulate"],
 }
 _MODULE = {name: module for module, names in _WHERE.items() for name in names}

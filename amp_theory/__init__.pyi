@@ -176,6 +176,8 @@ from amp_theory.tools.tables import ResultTable as ResultTable
 from amp_theory.trials.amp_against_theory import AmpComparison as AmpComparison
 from amp_theory.trials.amp_against_theory import amp_against_state_evolution as amp_against_state_evolution
 from amp_theory.trials.judging import SamplerJudgement as SamplerJudgement
+from amp_theory.trials.planning import SimulationPlan as SimulationPlan
+from amp_theory.trials.planning import plan_simulation as plan_simulation
 from amp_theory.trials.simulation import Simulation as Simulation
 from amp_theory.trials.simulation import simulate as simulate
 

@@ -330,9 +330,10 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
     ("simulate", commands.run_simulate, "run samplers on finite instances and judge them by exact samples",
      "simulate xorsat --set k=4 --set temperature=0.5 --control 0.6 --size 200 --instances 5 --seed 1 --batch 8 "
      "--steps 20 --sweeps 200",
-     (*ON_PATH, CONTROL, _option("--size", "N", "number of variables", required=True),
-      _option("--instances", "K", "number of instances", required=True),
-      _option("--seed", "S", "an integer >= 0: the same seed, the same numbers", required=True),
+     (*ON_PATH, CONTROL, _option("--size", "N", "number of variables"),
+      _option("--instances", "K", "number of instances"),
+      _option("--seed", "S", "an integer >= 0: the same seed, the same numbers"),
+      _flag("--plan", "run nothing: tell which size, how many instances, and how much time and memory it takes"),
       _option("--samplers", "A,B", "others than the path's and a Markov chain: flow, diffusion, autoregressive, "
               "masked, uniform-diffusion, heat-bath, parallel-tempering, langevin"),
       _option("--batch", "N", "configurations per sampler and instance (16)", default="16"),

@@ -372,17 +372,29 @@ def run_compare(options: argparse.Namespace) -> Result:
 def run_simulate(options: argparse.Namespace) -> Result:
     """Run samplers on finite instances."""
     from amp_theory.tools.workers import workers
+    from amp_theory.trials.planning import plan_simulation
     from amp_theory.trials.simulation import baseline, simulate
 
     model, path = _model(options), _path(options)
+    names = ("size", "instances", "seed")
+    missing = [f"--{name}" for name in names if getattr(options, name) is None]
+    if missing and not options.plan:
+        raise InputError(f"simulate needs {', '.join(missing)}; --plan tells which size and how many instances")
     whole: dict[str, Any] = {
-        n: _whole(n, getattr(options, n)) for n in ("size", "instances", "seed", "batch", "steps", "sweeps")
+        n: _whole(n, getattr(options, n))
+        for n in (*names, "batch", "steps", "sweeps")
+        if getattr(options, n) is not None
     }
     samplers = (
         [path.name, baseline(model)]
         if options.samplers is None
         else [name.strip() for name in options.samplers.split(",")]
     )
+    if options.plan:
+        whole.pop("instances", None)
+        control = _number(model.control, options.control)
+        plan = plan_simulation(model, control, samplers[0], target=options.target, **whole)
+        return plan.to_dict(), plan.report()
     number = integer_between("--workers", options.workers, 1, 1024)
     with workers(number) as executor:
         found = simulate(

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDiscreteDiffusion
@@ -24,7 +24,7 @@ from amp_theory.phases.rules import dynamics_verdicts
 from amp_theory.tools.errors import InputError, NumericalError
 from amp_theory.tools.reports import plain
 
-TOO_SMALL = "too small to tell"
+TOO_SMALL: Literal["too small to tell"] = "too small to tell"
 #: the path that a denoising sampler follows
 PATHS: dict[str, type[Path]] = {
     "flow": Flow, "diffusion": Flow, "autoregressive": Autoregressive, "masked": Autoregressive,
@@ -121,6 +121,7 @@ class Theory:
         nats = found.nats_per_variable
         data = {
             "succeeds": found.succeeds, "certainty": found.certainty, "reason": found.reason,
-            "nats_per_variable": nats, "nats": None if nats is None else size * nats, "visible_size": found.visible_size,
+            "nats_per_variable": nats, "nats": None if nats is None else size * nats,
+            "visible_size": found.visible_size,
         }  # fmt: skip
         return {name: plain(value) for name, value in data.items()}

@@ -235,6 +235,8 @@ class SamplerJudgement(Reported):
             return tested
         hidden = theory.hidden(tested[0], self.terms.size)
         said = f"theory: {theory.told(self.terms.size)}"
+        if tested[0] == "biased" and theory.answer.succeeds:
+            said += ", by which this is an effect of the size, steps or sweeps"
         return (TOO_SMALL, f"{said}, but {hidden} ({tested[1]})") if hidden else (tested[0], f"{tested[1]}; {said}")
 
     @cached_property
@@ -357,7 +359,9 @@ def judgements_table(title: str, judgements: Sequence[SamplerJudgement]) -> Resu
     for j in judgements:
         measured = (*j.energy_difference, *j.overlap_difference, *j.fraction, j.p_value, j.shift_p_value)
         expected = (None, None) if j.terms.theory is None else j.terms.theory.sizes
-        rows.append((j.sampler, j.outcome, len(j.instances), j.terms.size, *measured, j.terms.effort, j.reason, *expected))
+        rows.append(
+            (j.sampler, j.outcome, len(j.instances), j.terms.size, *measured, j.terms.effort, j.reason, *expected)
+        )
     names = ["sampler", "outcome", "instances", "size"]
     names += [f"{prefix}{what}_difference" for what in ("energy", "overlap") for prefix in ("", "error_of_")]
     names += ["agreeing", "agreeing_from", "agreeing_to", "p_value", "shift_p_value", "effort", "reason"]

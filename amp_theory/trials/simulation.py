@@ -321,7 +321,7 @@ def _doubt(plan: Plan, results: Sequence[Result], margin: float) -> str:
     )
 
 
-def _random_energy(instance: Instance, seed: int) -> float:
+def random_energy(instance: Instance, seed: int) -> float:
     """Return the mean energy per variable of configurations drawn from the prior."""
     rng = np.random.Generator(np.random.PCG64(seed))
     # one at a time: many of them together may not fit into memory
@@ -413,10 +413,10 @@ def simulate(
     wanted = None if margin is None else positive("margin", margin)
     if checkpoint is not None:  # noticed before any work
         check_place(as_file(checkpoint))
-    random_energy = _random_energy(plan.check(master), master)
+    random = random_energy(plan.check(master), master)
     results = run_tasks([plan] * number, master, plan.problem, executor, checkpoint, progress)
     if wanted is None:
-        wanted = MARGIN * abs(random_energy - float(np.mean([r[f"{REFERENCE} energy"] for r in results])))
+        wanted = MARGIN * abs(random - float(np.mean([r[f"{REFERENCE} energy"] for r in results])))
     judged = {name: judge(name, results, terms) for name, terms in _terms(plan, results, wanted).items()}
     return Simulation(plan, master, judged, results)
 

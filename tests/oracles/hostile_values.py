@@ -417,6 +417,9 @@ def _instances(t: Things) -> Iterator[Call]:
         yield Call(function.__name__, function,
                    {"instance": instance, "side": t.side, "start": "uninformed",
                     "options": at.MessagePassingOptions(max_iterations=5)})  # fmt: skip
+    yield Call("plan_simulation", at.plan_simulation,
+               {"model": t.ising, "control": 0.7, "sampler": "flow", "power": 0.9, "size": 8, "batch": 6, "steps": 2,
+                "sweeps": 2, "target": None, "seed": 0})  # fmt: skip
     yield Call(
         "simulate",
         at.simulate,
