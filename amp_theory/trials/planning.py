@@ -36,7 +36,7 @@ from amp_theory.trials.judging import FEWEST, FEWEST_INSTANCES, LEVEL, MARGIN
 from amp_theory.trials.simulation import CHAINS, Plan, baseline, random_energy
 
 #: bytes, variables and configurations of the small instances at most, how many of them tell the scatter of energies
-PILOT_BYTES, PILOT_SIZE, PILOT_BATCH, PILOTS = 1e7, 300, 64, 32
+PILOT_BYTES, PILOT_SIZE, PILOT_BATCH, PILOTS = 4e6, 300, 64, 32
 #: variables of an instance that tells what is wrong with a model
 LEAST = 12
 #: steps or sweeps, whichever are fewer, for which the small instance is timed
