@@ -35,7 +35,7 @@ LOCAL = ("heat-bath", "langevin")
 
 
 @dataclass(frozen=True)
-class Answer:
+class Said:
     """What theory says: whether a sampler succeeds as the size grows, how sure that is, and the size of its failure."""
 
     succeeds: bool | None
@@ -63,27 +63,27 @@ class Theory:
     target: Target
 
     @cached_property
-    def answer(self) -> Answer:
+    def answer(self) -> Said:
         """Whether it succeeds as the size grows; None, with the reason, where theory does not tell."""
         try:
             if self.sampler in PATHS:
                 return self._of_denoiser()
             if self.sampler in LOCAL:
                 verdict = dynamics_verdicts(self.model, self.target).at(self.control)
-                return Answer(verdict.succeeds, verdict.certainty, verdict.reason)
+                return Said(verdict.succeeds, verdict.certainty, verdict.reason)
         except (InputError, NumericalError) as error:
-            return Answer(None, "unknown", str(error))
-        return Answer(None, "unknown", f"no theory of {self.sampler}")
+            return Said(None, "unknown", str(error))
+        return Said(None, "unknown", f"no theory of {self.sampler}")
 
-    def _of_denoiser(self) -> Answer:
+    def _of_denoiser(self) -> Said:
         found = sampling_error(self.model, PATHS[self.sampler](), self.control, target=self.target)
         nats = found.nats_per_variable
         if nats is None:
-            return Answer(None, found.certainty, found.reasons["nats_per_variable"])
+            return Said(None, found.certainty, found.reasons["nats_per_variable"])
         if 0 < nats <= found.errors["nats_per_variable"]:
-            return Answer(None, "unknown", "whether it fails is not told within the error bound")
+            return Said(None, "unknown", "whether it fails is not told within the error bound")
         reason = "the path meets no transition" if nats == 0 else "the path crosses a first-order transition"
-        return Answer(nats == 0, found.certainty, reason, nats, found.visible_size)
+        return Said(nats == 0, found.certainty, reason, nats, found.visible_size)
 
     @property
     def sizes(self) -> tuple[float | None, float | None]:

@@ -28,12 +28,12 @@ from amp_theory.finite.instances.graphs import BYTES
 from amp_theory.models.base import Model, Target
 from amp_theory.models.own_names import at_control
 from amp_theory.models.sparse import SparseModel
-from amp_theory.tools.errors import InputError, as_float, integer_between, one_of
+from amp_theory.tools.errors import InputError, as_float, integer_between
 from amp_theory.tools.reports import Reported, plain
 from amp_theory.tools.tables import ResultTable, of_rows
-from amp_theory.trials.expected import PATHS, Theory
-from amp_theory.trials.judging import FEWEST, FEWEST_INSTANCES, LEVEL, MARGIN
-from amp_theory.trials.simulation import CHAINS, Plan, baseline, random_energy
+from amp_theory.trials.expected import Said, Theory
+from amp_theory.trials.judging import FEWEST_INSTANCES, LEVEL, MARGIN
+from amp_theory.trials.simulation import CHAINS, Plan, baseline, checked_plan, random_energy
 
 #: bytes, variables and configurations of the small instances at most, how many of them tell the scatter of energies
 PILOT_BYTES, PILOT_SIZE, PILOT_BATCH, PILOTS = 4e6, 300, 64, 32
@@ -175,37 +175,33 @@ def plan_simulation(
     >>> found.size, found.instances >= 5
     (1442, True)
     """
-    value = float(model.check_control(as_float(model.control, at_control(model, control, named))))
-    name = one_of("sampler", sampler, [*PATHS, *CHAINS])
     chance = as_float("power", power)
     if not 0.5 < chance < 1:
         raise InputError(f"power must lie between 0.5 and 1, got {power!r}")
-    own = None if size is None else integer_between("size", size, 2, LARGEST_SIZE)
-    plan = Plan(
-        model, value, 1, _samplers(model, name), integer_between("batch", batch, FEWEST, 10**6),
-        steps=integer_between("steps", steps, 1, 10**7), sweeps=integer_between("sweeps", sweeps, 1, 10**7),
-        target=model.check_target("planted" if target is None else target),
-    )  # fmt: skip
+    given = at_control(model, control, named)
+    plan = checked_plan(model, given, 1 if size is None else size, [sampler], (batch, steps, sweeps), target)
     pilot = _Pilot(plan, integer_between("seed", seed, 0, 2**63 - 1))
-    answer = Theory(model, value, name, plan.target).answer
-    wanted, reason = (own, "") if own is not None else _size(answer.nats_per_variable, chance, answer.reason)
+    answer = Theory(model, plan.control, plan.samplers[0], plan.target).answer
+    return SimulationPlan(
+        model=model.name, parameters=model.parameters, control=plan.control, control_name=model.control,
+        target=plan.target, sampler=plan.samplers[0], power=chance, batch=plan.batch, steps=plan.steps,
+        sweeps=plan.sweeps, nats_per_variable=answer.nats_per_variable, visible_size=answer.visible_size,
+        **_numbers(pilot, answer, None if size is None else plan.size, chance),
+    )  # fmt: skip
+
+
+def _numbers(pilot: _Pilot, answer: Said, own: int | None, power: float) -> dict[str, Any]:
+    """Return what a simulation takes, of a size of the user's own or of the least that shows a failure."""
+    nats, visible = answer.nats_per_variable, answer.visible_size
+    wanted, reason = (own, "") if own is not None else _size(nats, power, answer.reason)
     numbers: dict[str, Any] = {"reasons": dict.fromkeys(("size", "instances", "seconds", "bytes"), reason)}
     if wanted is not None:
-        numbers = pilot.numbers(pilot.allowed(wanted), chance)
-        if answer.visible_size is not None and wanted < answer.visible_size:
+        numbers = pilot.numbers(pilot.allowed(wanted), power)
+        if visible is not None and wanted < visible:
             numbers["reasons"]["size"] = "below the visible size: whatever is seen there may be an effect of the size"
-    if answer.nats_per_variable is None:
+    if nats is None:
         numbers["reasons"]["nats_per_variable"] = answer.reason
-    return SimulationPlan(
-        model=model.name, parameters=model.parameters, control=value, control_name=model.control, target=plan.target,
-        sampler=name, power=chance, batch=plan.batch, steps=plan.steps, sweeps=plan.sweeps,
-        nats_per_variable=answer.nats_per_variable, visible_size=answer.visible_size, **numbers,
-    )  # fmt: skip
-
-
-def _samplers(model: Model, name: str) -> tuple[str, ...]:
-    """Return the sampler, and the model's chain beside it."""
-    return (name,) if name in CHAINS else (name, baseline(model))
+    return numbers
 
 
 def _size(nats: float | None, power: float, reason: str) -> tuple[int | None, str]:
@@ -241,7 +237,8 @@ class _Pilot:
     """Small instances, on which the scatter of energies, the margin and the time are measured."""
 
     def __init__(self, plan: Plan, seed: int) -> None:
-        self.plan, self.seed = plan, seed
+        name, chain = plan.samplers[0], baseline(plan.model)
+        self.plan, self.seed = replace(plan, samplers=(name,) if name in CHAINS else (name, chain)), seed
         self.bodies: list[int] = []
         if not isinstance(plan.model, SparseModel):
             if plan.model.polynomial is None:

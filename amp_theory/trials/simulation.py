@@ -391,9 +391,8 @@ def simulate(
     -------
     Simulation
         For every sampler an outcome with its reason: "biased" at significance 0.01; "succeeds" if a failure by the
-        margin is excluded at power 0.95, which takes at least 5 instances; "fails" for a chain whose excess is above
-        the margin and stays while the sweeps quadruple; "too small to tell" where theory says that it fails as the size
-        grows and this run cannot show it; else "undecided".  What theory says of size -> infinity stands beside it.
+        margin is excluded at power 0.95, from 5 instances on; "fails" for a chain whose excess is above it and stays
+        while sweeps quadruple; "too small to tell" if that cannot show what theory says beside it; else "undecided".
 
     Raises
     ------
@@ -408,7 +407,7 @@ def simulate(
     >>> sorted(found.samplers)
     ['flow', 'heat-bath']
     """
-    plan = _plan(model, at_control(model, control, named), size, samplers, (batch, steps, sweeps), target)
+    plan = checked_plan(model, at_control(model, control, named), size, samplers, (batch, steps, sweeps), target)
     number, master = integer_between("instances", instances, 1, 10**6), check_master_seed(seed)
     wanted = None if margin is None else positive("margin", margin)
     if checkpoint is not None:  # noticed before any work
@@ -426,7 +425,7 @@ def _named(samplers: Sequence[str]) -> tuple[str, ...]:
     return tuple(canonical("sampler", name, [*SAMPLERS, *CHAINS]) for name in as_list("samplers", samplers, "names"))
 
 
-def _plan(
+def checked_plan(
     model: Model, control: Any, size: int, samplers: Sequence[str] | None, effort: tuple[int, int, int],
     target: Target | None,
 ) -> Plan:  # fmt: skip

@@ -12,7 +12,7 @@ from scipy.stats import nct, norm, t
 
 import amp_theory as at
 from amp_theory.interface.cli import main
-from amp_theory.trials.expected import TOO_SMALL, Answer, Theory
+from amp_theory.trials.expected import TOO_SMALL, Said, Theory
 from amp_theory.trials.judging import FEWEST_INSTANCES, LEVEL, InstanceJudgement, SamplerJudgement, Terms
 from amp_theory.trials.planning import _Pilot, instances_needed
 from amp_theory.trials.simulation import Plan
@@ -22,17 +22,17 @@ MATRIX = at.SpikedMatrix(at.SparseRademacher(0.08))
 NOISE = np.array([0.01, -0.01, 0.02, -0.02, 0.015, -0.015, 0.005, -0.005])
 
 
-def told(answer: Answer) -> Theory:
+def told(answer: Said) -> Theory:
     """Return a theory with an answer of ours."""
     theory = Theory(ISING, 0.7, "flow", "planted")
     theory.__dict__["answer"] = answer
     return theory
 
 
-WORKS = told(Answer(True, "conjecture", "", 0.0, math.inf))
-SMALL, LARGE = (told(Answer(False, "conjecture", "", nats, 1 / nats)) for nats in (1e-3, 1e-2))
-CHAIN_WORKS, CHAIN_FAILS = (told(Answer(x, "conjecture", "")) for x in (True, False))
-SILENT = told(Answer(None, "unknown", ""))
+WORKS = told(Said(True, "conjecture", "", 0.0, math.inf))
+SMALL, LARGE = (told(Said(False, "conjecture", "", nats, 1 / nats)) for nats in (1e-3, 1e-2))
+CHAIN_WORKS, CHAIN_FAILS = (told(Said(x, "conjecture", "")) for x in (True, False))
+SILENT = told(Said(None, "unknown", ""))
 
 
 def outcome(excess, theory, early=None, size=500):
@@ -166,7 +166,7 @@ def test_sizes_of_regular_graphs_exist():
 
 
 @pytest.mark.parametrize(("given", "message"), [
-    ({"power": 0.4}, "power"), ({"power": 1.0}, "power"), ({"size": 1}, "size"), ({"sampler": "flaw"}, "flow"),
+    ({"power": 0.4}, "power"), ({"power": 1.0}, "power"), ({"size": 0}, "size"), ({"size": 2}, "size"), ({"sampler": "flaw"}, "flow"),
     ({"batch": 2}, "batch"), ({"sampler": "langevin", "size": 10}, "heat-bath"), ({"seed": -1}, "seed"),
 ])  # fmt: skip
 def test_bad_plans(given, message):
