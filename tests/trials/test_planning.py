@@ -95,7 +95,7 @@ def test_two_instances_of_the_3_spin_model():
 
 #: controls where the flow works, and where it fails: the tricritical points are 1.2689, 0.7410 and 0.0069 (from 0.0063)
 PLANTED = [
-    (XORSAT, 0.6, 1.6, (60, 120)), (ISING, 1.1, 0.68, (20, 40)), (MATRIX, 0.7 * 0.0064, 1.05 * 0.0064, (100, 200)),
+    (XORSAT, 0.6, 1.6, (40, 80)), (ISING, 1.1, 0.68, (16, 32)), (MATRIX, 0.7 * 0.0064, 1.05 * 0.0064, (50, 100)),
 ]  # fmt: skip
 
 
@@ -104,9 +104,9 @@ PLANTED = [
 def test_no_verdict_is_wrong(model, easy, hard, sizes):
     """What is known: the flow works at one control, fails at the other; a bias speaks of its size only."""
     for size in sizes:
-        settings = {"samplers": ["flow"], "batch": 8, "steps": 15, "sweeps": 20}
-        works = at.simulate(model, easy, size, 6, 1, **settings).samplers["flow"]
-        fails = at.simulate(model, hard, size, 6, 1, **settings).samplers["flow"]
+        settings = {"samplers": ["flow"], "batch": 6, "steps": 8, "sweeps": 10}
+        works = at.simulate(model, easy, size, 5, 1, **settings).samplers["flow"]
+        fails = at.simulate(model, hard, size, 5, 1, **settings).samplers["flow"]
         assert works.outcome in {"succeeds", "undecided", "biased"}, works.report()
         assert fails.outcome in {"biased", TOO_SMALL}, fails.report()
         assert "theory: works as the size grows" in works.reason
