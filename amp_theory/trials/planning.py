@@ -233,6 +233,11 @@ def instances_needed(ratio: float, power: float) -> int:
     return number
 
 
+def memory() -> int:
+    """Return the bytes of memory that this machine has."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 class _Pilot:
     """Small instances, on which the scatter of energies, the margin and the time are measured."""
 
@@ -264,11 +269,11 @@ class _Pilot:
         scatter *= math.sqrt(2 * small / (size * self.plan.batch))
         number = instances_needed(margin / scatter, power) if scatter else FEWEST_INSTANCES
         each = self._seconds(small, size)
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        available = memory()
         needed = math.ceil(self.arrays(size))
         reasons = {}
-        if needed > USABLE * memory:
-            reasons["bytes"] = f"more than this machine has, {memory:.4g}: choose a smaller size, or another control"
+        if needed > USABLE * available:
+            reasons["bytes"] = f"more than this machine has, {available:.4g}: choose a smaller size, or another control"
         return {
             "size": size, "instances": number, "seconds": number * each, "bytes": needed, "margin": margin,
             "reasons": reasons,
