@@ -21,7 +21,8 @@ from amp_theory.interface import cli
 from amp_theory.interface.studies.published import FIGURES
 from amp_theory.interface.studies.reproduction import compute, key_points
 from amp_theory.models import catalogue
-from amp_theory.trials.judging import FEWEST_INSTANCES, KEPT, LEVEL, MARGIN, POWER
+from amp_theory.trials.differences import POWER
+from amp_theory.trials.judging import FEWEST_INSTANCES, KEPT, LEVEL, MARGIN
 
 ROOT = Path(at.__file__).parent.parent
 DOCS = ROOT / "docs"
