@@ -105,6 +105,16 @@ from amp_theory.models.spin_glasses import IsingPSpin as IsingPSpin
 from amp_theory.models.spin_glasses import MixedPSpin as MixedPSpin
 from amp_theory.models.spin_glasses import SherringtonKirkpatrick as SherringtonKirkpatrick
 from amp_theory.models.spin_glasses import SphericalPSpin as SphericalPSpin
+from amp_theory.phases.accuracy.error_curve import ErrorCurve as ErrorCurve
+from amp_theory.phases.accuracy.error_curve import error_curve as error_curve
+from amp_theory.phases.accuracy.leading_power import LeadingError as LeadingError
+from amp_theory.phases.accuracy.leading_power import leading_error as leading_error
+from amp_theory.phases.accuracy.needed_depth import NeededDepth as NeededDepth
+from amp_theory.phases.accuracy.needed_depth import depth_for as depth_for
+from amp_theory.phases.accuracy.optimal_schedule import OptimalSchedule as OptimalSchedule
+from amp_theory.phases.accuracy.optimal_schedule import optimal_schedule as optimal_schedule
+from amp_theory.phases.accuracy.sampling_error import SamplingError as SamplingError
+from amp_theory.phases.accuracy.sampling_error import sampling_error as sampling_error
 from amp_theory.phases.comparison import Comparison as Comparison
 from amp_theory.phases.comparison import SamplerVerdicts as SamplerVerdicts
 from amp_theory.phases.comparison import Verdict as Verdict

@@ -33,7 +33,7 @@ SECTIONS = {
         "tools.fixed_points",
     ],
     "Diagrams": ["phases.diagram"],
-    "Comparing samplers": ["phases.comparison", "phases.rules", "phases.optimal"],
+    "Comparing samplers": ["phases.comparison", "phases.rules", "phases.optimal", "phases.accuracy"],
     "Pictures": ["interface.plots", "interface.explorer"],
     "Published values and ours": ["interface.studies"],
     "Many digits, proofs and formulas": ["exact"],

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Any, NoReturn
 
 from amp_theory import __version__
-from amp_theory.interface import commands, completion, families, listing, paths
+from amp_theory.interface import accuracy, commands, completion, families, listing, paths
 from amp_theory.tools.errors import AmpTheoryError, FileError, InputError, NumericalError, shown, unknown_name
 
 
@@ -317,6 +317,14 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
      "safe-order ising-p-spin --set p=3 --paths flow,autoregressive --control 0.75",
      (*MODEL, _option("--paths", "A,B", "two paths, separated by a comma", required=True), CONTROL,
       *LOOK, *_output("also .csv"))),
+    ("error", accuracy.run_error, "tell how many nats per variable a denoising sampler is wrong by",
+     "error ising-p-spin --set p=3 --path flow --control 0.70",
+     (*ON_PATH, CONTROL, _option("--iterations", "L", "of message passing at every call of the denoiser"),
+      _option("--steps", "K", "calls of the denoiser"), TARGET, *_output("", ".csv"))),
+    ("schedule", accuracy.run_schedule, "find where a number of steps had best be, as strengths and times",
+     "schedule ising-p-spin --set p=3 --path autoregressive --control 1 --steps 8",
+     (*ON_PATH, CONTROL, _option("--steps", "K", "calls of the denoiser", required=True), SCHEDULE, TARGET,
+      *_output("", ".csv"))),
     ("simulate", commands.run_simulate, "run samplers on finite instances and judge them by exact samples",
      "simulate xorsat --set k=4 --set temperature=0.5 --control 0.6 --size 200 --instances 5 --seed 1 --batch 8 "
      "--steps 20 --sweeps 200",

@@ -259,6 +259,15 @@ def _theory(t: Things) -> Iterator[Call]:
                both | {"control": 0.7, "max_strength": None, "points": 5})  # fmt: skip
     yield Call("free_entropy_curve", at.free_entropy_curve, at_point | {"points": 5})
     yield Call("best_path", at.best_path, {"model": t.ising})
+    yield Call("sampling_error", at.sampling_error,
+               both | {"control": 0.7, "iterations": None, "steps": 3, "target": None})  # fmt: skip
+    yield Call("error_curve", at.error_curve, both | {"control_range": (0.6, 0.8), "points": 3, "target": None})
+    yield Call("leading_error", at.leading_error, both | {"number": 0})
+    yield Call("LeadingError.nats_per_variable", at.leading_error(t.ising, t.flow).nats_per_variable, {"control": 0.7})
+    yield Call("SamplingError.revealed_at_once", at.sampling_error(t.ising, t.flow, 1.0, steps=2).revealed_at_once,
+               {"nats": 1.0})  # fmt: skip
+    yield Call("depth_for", at.depth_for, both | {"control": 1.0, "size": 50, "nats": 1.0, "target": None})
+    yield Call("optimal_schedule", at.optimal_schedule, both | {"control": 1.0, "steps": 3, "target": None})
     yield Call("marginal_lines", at.marginal_lines, {"model": t.ising, "points": 20})
     two = {"model": t.ising, "path1": t.flow, "path2": t.auto}
     yield Call("safe_order", at.safe_order, two | {"control": 0.75})

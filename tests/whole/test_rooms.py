@@ -29,7 +29,7 @@ phases.geometry
 phases.revealing
 phases.points
 phases.diagram phases.comparison
-phases.optimal
+phases.optimal phases.accuracy
 phases.bounds
 phases.rules phases.families
 trials

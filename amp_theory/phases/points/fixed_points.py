@@ -95,12 +95,12 @@ def fixed_coordinates(geo: Geometry, intensity: Array, strength: Array) -> Array
         end_most = np.flatnonzero(last[between])
         if len(end_most) and eos.open_ended:
             j = i[end_most]
-            upper[end_most] = _far_enough(eos, intensity[j], strength[j], upper[end_most], rising[end_most])
+            upper[end_most] = far_enough(eos, intensity[j], strength[j], upper[end_most], rising[end_most])
         result[i, k] = follow(eos, intensity[i], strength[i], lower, upper, rising=rising)
     return np.sort(result, axis=1)
 
 
-def _far_enough(eos: EquationOfState, intensity: Array, strength: Array, upper: Array, rising: Bools) -> Array:
+def far_enough(eos: EquationOfState, intensity: Array, strength: Array, upper: Array, rising: Bools) -> Array:
     """Return upper ends of brackets, beyond the grid where a root is next to q = rho."""
     upper = upper.copy()
     while True:
