@@ -85,6 +85,7 @@ _WHERE = {
     "models.spiked": ["SpikedMatrix", "SpikedMatrixTensor", "SpikedTensor"],
     "models.spin_glasses": ["IsingPSpin", "MixedPSpin", "SherringtonKirkpatrick", "SphericalPSpin"],
     "phases.accuracy.error_curve": ["ErrorCurve", "error_curve"],
+    "phases.accuracy.mismatched_error": ["MismatchedError", "mismatched_error"],
     "phases.accuracy.leading_power": ["LeadingError", "leading_error"],
     "phases.accuracy.needed_depth": ["NeededDepth", "depth_for"],
     "phases.accuracy.optimal_schedule": ["OptimalSchedule", "optimal_schedule"],
@@ -117,6 +118,7 @@ _WHERE = {
     "tools.results": ["Located", "MissingPoint", "MissingPointError", "Thresholds"],
     "tools.tables": ["ResultTable"],
     "trials.amp_against_theory": ["AmpComparison", "amp_against_state_evolution"],
+    "trials.judge_denoiser": ["DenoiserJudgement", "judge_denoiser"],
     "trials.judging": ["SamplerJudgement"],
     "trials.simulation": ["Simulation", "simulate"],
 }
