@@ -118,7 +118,8 @@ _WHERE = {
     "tools.results": ["Located", "MissingPoint", "MissingPointError", "Thresholds"],
     "tools.tables": ["ResultTable"],
     "trials.amp_against_theory": ["AmpComparison", "amp_against_state_evolution"],
-    "trials.judge_denoiser": ["DenoiserJudgement", "judge_denoiser"],
+    "trials.denoiser_judgement": ["DenoiserJudgement"],
+    "trials.judge_denoiser": ["judge_denoiser"],
     "trials.judging": ["SamplerJudgement"],
     "trials.simulation": ["Simulation", "simulate"],
 }

@@ -18,6 +18,7 @@ from amp_theory.finite.inference.base import MessagePassingOptions
 from amp_theory.finite.instances.base import LARGEST_SIZE, Instance, as_instance, check_master_seed
 from amp_theory.finite.instances.draw import draw_instance
 from amp_theory.finite.instances.enumeration import MOST_CONFIGURATIONS, MOST_VARIABLES, Enumeration
+from amp_theory.finite.instances.scalar_posterior import posterior_moments
 from amp_theory.finite.samplers.denoisers import (
     CheckedDenoiser,
     Denoised,
@@ -52,6 +53,9 @@ from amp_theory.trials.denoiser_judgement import PARTS, Curves, DenoiserJudgemen
 OPTIONS = MessagePassingOptions(tolerance=1e-5, max_iterations=500)
 #: factors of log probabilities that are tried, the first 1
 FACTORS = np.concatenate([[1.0], np.geomspace(1 / 8, 8, 49)])
+#: -log of the squared error of discrete variables below which nothing is left to learn; snr times variance between which
+#: strengths are chosen by rules of their own
+NOTHING, BETWEEN = 30.0, (1.0, 4.0)
 #: what a user's denoiser is given
 Question = Callable[[Instance, SideInformation, float], Any]
 
@@ -125,7 +129,7 @@ def judge_denoiser(
     number = integer_between("batch", batch, 1, 10**6)
     met = Met.at(model, path, value)
     curves = _curves(met, end_strength)
-    task = _Trial(path, curves, denoiser, _reference(reference, drawn), number, seed)
+    task = _Trial(path, curves, denoiser, _reference(reference, drawn), number, seed, end_strength is None)
     found: list[list[Array]] = []
     with stage("judging %s on %d instances", task.name, len(drawn), total=len(drawn)) as here:
         for k, instance in enumerate(drawn):
@@ -152,6 +156,7 @@ class _Trial:
     reference: str
     batch: int
     seed: int
+    complete: bool
 
     @property
     def name(self) -> str:
@@ -210,7 +215,11 @@ def _as_numpy(answer: Any) -> object:
 def _told(
     instance: Instance, side: SideInformation, truth: Array, answer: Denoised, exact: Denoised | None, masks: bool
 ) -> tuple[float, float, float, Array]:
-    """Return m, r, q of the exact posterior if it is known, and the surprise for every factor."""
+    """Return m, r, q of the exact posterior if it is known, and the surprise for every factor.
+
+    Where the exact posterior is not known, what the side information of every variable tells on its own stands beside:
+    both of its overlaps are known, so that their fluctuations, which the denoiser's share, are taken off.
+    """
     mean = np.where(side.known, side.values, answer.mean)
     known = truth if exact is None else np.where(side.known, side.values, exact.mean)
     q = float("nan") if exact is None else float((known * known).mean())
@@ -225,7 +234,12 @@ def _told(
         surprise = np.array([_cross_entropy(sure, factor * log) for factor in FACTORS])
         if exact is not None:
             surprise -= _cross_entropy(sure, _log_marginals(instance, exact)[hidden])
-    return float((known * mean).mean()), float((mean * mean).mean()), q, surprise
+    m, r = float((known * mean).mean()), float((mean * mean).mean())
+    if exact is None and not masks:
+        alone = posterior_moments(instance.variables, side.field, side.precision)[0]
+        overlap = float(instance.model.variable_prior.overlap(side.precision))
+        m, r = m + overlap - float((known * alone).mean()), r + overlap - float((alone * alone).mean())
+    return m, r, q, surprise
 
 
 def _marginals(instance: Instance, answer: Denoised) -> Array:
@@ -293,13 +307,17 @@ def _reference(given: str | None, instances: Sequence[Instance]) -> str:
 def _curves(met: Met, end_strength: float | None) -> Curves:
     """Return strengths, their weights, and what theory says there."""
     path = met.eos.path
-    end = float(path.internal(np.asarray(path.limit)))
+    end, variables = float(path.internal(np.asarray(path.limit))), met.eos.prior.resolved(0.0)
+    if np.isinf(end) and np.isfinite(met.eos.prior.entropy):
+        end = 8 * NOTHING / float(np.diff(np.sort(variables.means)).min()) ** 2
     if end_strength is not None:
         end = float(path.internal(path.check_strength(as_float("end_strength", end_strength, "> 0"))))
         if end <= 0:
             raise InputError(f"end_strength must be > 0, got {told(end_strength)}")
-    cuts = {x for pair in apart(met.uninformed, met.equilibrium) for x in pair if 0 < x < end}
-    places = sorted({0.0, end, *cuts})
+    cuts = {x for pair in apart(met.uninformed, met.equilibrium) for x in pair}
+    if path.strength_is_snr:
+        cuts |= {x / variables.variance for x in BETWEEN}
+    places = sorted({0.0, end, *(x for x in cuts if 0 < x < end)})
     strength, weight = [], []
     for start, stop in zip(places[:-1], places[1:], strict=True):
         part = Stay(met.equilibrium[0].branch, start, stop)
@@ -317,7 +335,9 @@ def _curves(met: Met, end_strength: float | None) -> Curves:
     return Curves(path.public(s), np.concatenate(weight), q, low, np.where(apart_here, loss, 0.0), entropy)
 
 
-def _judged(task: _Trial, instances: Sequence[Instance], met: Met, found: Sequence[Sequence[Array]]) -> DenoiserJudgement:
+def _judged(
+    task: _Trial, instances: Sequence[Instance], met: Met, found: Sequence[Sequence[Array]]
+) -> DenoiserJudgement:
     """Return the judgement; errors are those of the jackknife over instances."""
     curves, masks, many = task.curves, task.path.erases, len(found)
     if masks and task.reference == "enumeration":
@@ -337,8 +357,7 @@ def _judged(task: _Trial, instances: Sequence[Instance], met: Met, found: Sequen
     names = ("nats_per_variable", *PARTS)
     gap = float(met.gap()[0])
     errors = dict(zip(names, spread.tolist(), strict=True))
-    full = np.isclose(curves.strength.max(), task.path.limit) or np.isinf(task.path.limit)
-    errors["quadrature"] = abs(float(curves.loss @ curves.weight) - gap) if full else 0.0
+    errors["quadrature"] = abs(float(curves.loss @ curves.weight) - gap) if task.complete else 0.0
     first = instances[0]
     return DenoiserJudgement(
         model=first.model, path=task.path, control=first.control, size=first.size, instances=many,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from amp_theory.trials.denoiser_judgement import DenoiserJudgement
 
 #: the part of the largest overlap up to which strengths are shown
-SHOWN = 0.98
+SHOWN = 0.9
 
 
 def plot_judgement(
@@ -30,7 +30,9 @@ def plot_judgement(
     looks = look(legend, title, False, style, given)
     axes = canvas(given, style)
     sized = paint(axes, looks)
-    curve = equation_of_state(found.model, found.path, found.control)
+    reached = found.strength[found.equilibrium > SHOWN * found.equilibrium.max()]
+    end = float(reached.min()) if len(reached) else float(found.strength.max())
+    curve = equation_of_state(found.model, found.path, found.control, max_strength=end)
     width, size = sized.line_width or 1.6, 0.6 * (sized.mark_size or 7)
     stable = np.where(curve.stable, curve.overlap, np.nan)
     rest = np.where(curve.stable, np.nan, curve.overlap)
@@ -44,8 +46,7 @@ def plot_judgement(
         colour = sized.series[k]
         handles.append(axes.errorbar(found.strength, value, np.nan_to_num(error), fmt=mark, ms=size, color=colour,
                                      mfc="none" if k else colour, label=label))  # fmt: skip
-    reached = found.strength[found.equilibrium > SHOWN * found.equilibrium.max()]
-    axes.set_xlim(0, reached.min() if len(reached) else None)
+    axes.set_xlim(0, end)
     axes.set_xlabel(found.path.strength)
     axes.set_ylabel("overlap")
     set_title(axes, looks, found.title)

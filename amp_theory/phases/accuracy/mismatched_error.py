@@ -25,6 +25,7 @@ from amp_theory.models.own_names import at_control
 from amp_theory.phases.accuracy.along import integral, mapped
 from amp_theory.phases.accuracy.branch_jumps import jumps
 from amp_theory.phases.accuracy.met import Met, beyond_target
+from amp_theory.phases.accuracy.reading import read
 from amp_theory.phases.accuracy.sampling_error import LAW, MOST_ITERATIONS, PATHS
 from amp_theory.phases.accuracy.stays import Stay, points_on
 from amp_theory.phases.accuracy.wrong_measure import Beliefs, Overlaps, overlaps
@@ -174,7 +175,9 @@ def mismatched_error(
     """
     check_pair(model, path)
     if not (path.strength_is_snr or path.erases):
-        raise InputError(f"denoisers with wrong beliefs are solved for flows and the autoregressive path, not {path.name}")
+        raise InputError(
+            f"denoisers with wrong beliefs are solved for flows and the autoregressive path, not {path.name}"
+        )
     true = float(model.check_control(as_float(model.control, at_control(model, control, named))))
     believed = true if assumed is None else float(model.check_control(as_float("assumed", assumed, "> 0")))
     depth = None if iterations is None else integer_between("iterations", iterations, 1, MOST_ITERATIONS)
@@ -197,7 +200,9 @@ def mismatched_error(
     )  # fmt: skip
     if reason or endless:
         names = ["nats_per_variable", "visible_size"]
-        return replace(nothing, reasons=dict.fromkeys(names, reason or endless), certainty="conjecture" if endless else "unknown")
+        return replace(
+            nothing, reasons=dict.fromkeys(names, reason or endless), certainty="conjecture" if endless else "unknown"
+        )
     nats, bound = along.nats()
     return replace(nothing, **_numbers(nats, bound, answers, depth))
 
@@ -213,7 +218,13 @@ def _numbers(nats: float, bound: float, answers: Overlaps, depth: int | None) ->
     if depth is None and float(answers.stability.max()) >= 1:
         certainty = "heuristic"
         reasons["certainty"] = "the fixed point of state evolution is unstable: message passing does not converge to it"
-    return {"nats_per_variable": nats, "visible_size": size, "errors": errors, "certainty": certainty, "reasons": reasons}
+    return {
+        "nats_per_variable": nats,
+        "visible_size": size,
+        "errors": errors,
+        "certainty": certainty,
+        "reasons": reasons,
+    }
 
 
 def _checked_prior(model: Model, prior: Prior) -> Prior:
@@ -279,19 +290,16 @@ class _Along:
 
     def equilibrium(self, strength: Array) -> Array:
         """Return q of the true posterior."""
-        result = np.zeros_like(strength)
-        for stay in self.met.equilibrium:
-            here = (strength >= stay.start) & (strength < stay.stop)
-            if here.any():
-                result[here] = points_on(self.met.eos, stay.branch, self.met.intensity, strength[here]).overlap
-        return result
+        return read(self.met, self.met.equilibrium, strength, "overlap")[0]
 
-    def missing(self, f: Surface) -> Array:
-        """Return what is lost per strength at points in equilibrium."""
+    def unknown(self, f: Surface) -> Array:
+        """Return what the denoiser does not know, per strength."""
         found = self.answers(f.strength)
-        if self.beliefs.masks:
-            return np.asarray(found.surprise - self.met.eos.prior.entropy + f.free_entropy_s)
-        return np.asarray((found.miss - f.gap) / 2)
+        return np.asarray(found.surprise if self.beliefs.masks else found.miss / 2)
+
+    def unknowable(self, f: Surface) -> Array:
+        """Return what nobody knows, at points in equilibrium."""
+        return np.asarray(self.met.eos.prior.entropy - f.free_entropy_s if self.beliefs.masks else f.gap / 2)
 
     def nats(self) -> tuple[float, float]:
         """Return KL/N and a bound on its error."""
@@ -303,13 +311,15 @@ class _Along:
             for low, high in [*(e for e in ends if start < e[1] and e[0] < last), (last, last)]:
                 if start < min(low, last):
                     part = Stay(stay.branch, start, min(low, last))
-                    more, bound = integral(self.met.eos, self.met.intensity, part, self.missing, ACCURACY)
-                    value, error = value + more, error + bound
+                    # one by one, as their difference may be nothing but rounding, which no integral resolves
+                    for sign, integrand in ((1, self.unknown), (-1, self.unknowable)):
+                        more, bound = integral(self.met.eos, self.met.intensity, part, integrand, ACCURACY)
+                        value, error = value + sign * more, error + bound
                 if low < last:
                     error += (min(high, last) - low) * max(rho, self.beliefs.assumed.second_moment)
                 start = max(start, high)
         if self.tail:
             last = points_on(self.met.eos, self.met.equilibrium[-1].branch, self.met.intensity, np.array([self.end]))
-            value, error = value + self.end * float(self.missing(last)[0]), error + 10 / ENOUGH**2
+            value, error = value + self.end * float((self.unknown(last) - self.unknowable(last))[0]), error + 10 / ENOUGH**2
         strength, found = self.curve(POINTS)
         return max(value, 0.0), error + float(np.trapezoid(found.error, strength))

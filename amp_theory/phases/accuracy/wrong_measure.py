@@ -30,10 +30,12 @@ from amp_theory.tools.errors import InputError, NumericalError
 WINDOW, STEP, FINE = 8.2, 0.45, 0.75
 #: iterations at most, those between two steps of Newton's, the rate from which on these help, how far they go at most
 MOST, EVERY, SLOW, FAR = 5_000, 5, 0.3, 1000.0
+#: changes that are rounding, in the same units
+ROUNDING = 2e-15
 #: differences in which slopes are taken
 NEAR = 1e-7
 #: distance from a fixed point that is close enough, in units of E s^2
-CLOSE = 1e-13
+CLOSE = 1e-12
 #: poles of high order multiply the squared error of a sum of twice the step by up to this
 POLES = 32.0
 
@@ -174,7 +176,9 @@ def overlaps(beliefs: Beliefs, strength: Array, iterations: int | None = None) -
         If it does not converge, or the measure that is assumed does not exist.
     """
     prior = beliefs.assumed
-    state = np.tile(np.array([[prior.mean * beliefs.truth.mean], [prior.mean**2], [prior.second_moment]]), len(strength))
+    state = np.tile(
+        np.array([[prior.mean * beliefs.truth.mean], [prior.mean**2], [prior.second_moment]]), len(strength)
+    )
     left = np.full(len(strength), np.inf)
     if iterations is None:
         state, left = _fixed(beliefs, state, strength)
@@ -212,7 +216,7 @@ def _fixed(beliefs: Beliefs, state: Array, strength: Array) -> tuple[Array, Arra
         with np.errstate(invalid="ignore", divide="ignore"):
             rate = np.where(np.isfinite(size[busy]), change / size[busy], np.inf)
             away = np.where(rate < 1, change * rate / (1 - rate), np.inf)
-        left[busy], size[busy] = np.where(change <= CLOSE * scale * 1e-2, change, away), change
+        left[busy], size[busy] = np.where(change <= ROUNDING * scale, change, away), change
         state[:, busy] = new
         slow = busy[(rate > SLOW) & (left[busy] > CLOSE * scale)]
         if count % EVERY == EVERY - 1 and len(slow):
