@@ -1,8 +1,8 @@
 """What a denoiser is worth: its relative entropy along planted trajectories, and where that comes from.
 
-Every strength of a path has a loss l per variable, whose integral is KL/N: (q - 2 m + r)/2 for a flow, with m = E[s* <s>],
-r = E[<s>^2] and q the overlap of the exact posterior; h - h_eq where variables are revealed, h = -E log P(s*) of a hidden
-one.  It is split, at every strength and without a rest:
+Every strength of a path has a loss l per variable, whose integral is KL/N: (q - 2 m + r)/2 for a flow, with
+m = E[s* <s>], r = E[<s>^2] and q the overlap of the exact posterior; h - h_eq where variables are revealed,
+h = -E log P(s*) of a hidden one.  It is split, at every strength and without a rest:
 
 - miscalibrated: what a common factor would gain, of the answers, (m - r)^2/(2 r) at the best one, m/r; of the log
   probabilities where variables are revealed (temperature scaling), the best from 1/8 to 8.  It is never negative;
@@ -53,8 +53,8 @@ class Curves:
 class Measured:
     """What the denoiser did on instances: shape (instances, strengths), and (instances, strengths, factors).
 
-    exact is q of the exact posterior, NaN where it is not known; surprise -log P(s*) of a hidden variable for every factor
-    of the log probabilities, the first of which is 1, less that of the exact posterior where it is known.
+    exact is q of the exact posterior, NaN where it is not known; surprise -log P(s*) of a hidden variable for every
+    factor of the log probabilities, the first of which is 1, less that of the exact posterior where it is known.
     """
 
     planted: Array
@@ -107,8 +107,8 @@ class DenoiserJudgement(Reported):
     wrong_branch, too_shallow, miscalibrated
         The parts of KL/N, which sum to it.
     errors
-        Standard errors of these over instances; NaN for one instance.  `quadrature` is by how much the sum over strengths
-        misses `expected`.
+        Standard errors of these over instances; NaN for one instance.  `quadrature` is by how much the sum over
+        strengths misses `expected`.
     certainty
         "theorem" (Girsanov's, or the chain rule) with enumeration, else "conjecture": the replica-symmetric equations.
     caveats

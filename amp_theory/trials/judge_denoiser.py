@@ -1,12 +1,13 @@
 """Judging denoisers: any function that answers side information, on planted trajectories, against theory.
 
-At every strength of a path side information about the planted configurations of instances is drawn, the denoiser is asked,
-and what it answers becomes the loss of denoiser_judgement.py.  Strengths are the nodes of a Kronrod rule between the
-places where equilibrium and uninformed branch part or meet.
+At every strength of a path side information about the planted configurations of instances is drawn, the denoiser is
+asked, and what it answers becomes the loss of denoiser_judgement.py.  Strengths are the nodes of a Kronrod rule between
+the places where equilibrium and uninformed branch part or meet.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -53,8 +54,8 @@ from amp_theory.trials.denoiser_judgement import PARTS, Curves, DenoiserJudgemen
 OPTIONS = MessagePassingOptions(tolerance=1e-5, max_iterations=500)
 #: factors of log probabilities that are tried, the first 1
 FACTORS = np.concatenate([[1.0], np.geomspace(1 / 8, 8, 49)])
-#: -log of the squared error of discrete variables below which nothing is left to learn; snr times variance between which
-#: strengths are chosen by rules of their own
+#: -log of the squared error of discrete variables below which nothing is left to learn; snr times variance between
+#: which strengths are chosen by rules of their own
 NOTHING, BETWEEN = 30.0, (1.0, 4.0)
 #: what a user's denoiser is given
 Question = Callable[[Instance, SideInformation, float], Any]
@@ -78,8 +79,8 @@ def judge_denoiser(
     denoiser
         None or "amp": message passing; "exact": enumeration of small instances; or a function of an `Instance`,
         `SideInformation` (field, precision, known, values, all of shape (batch, size) but for the precision) and the
-        strength.  It returns posterior means of shape (batch, size) in anything that numpy takes (tensors of torch too),
-        or `Denoised` with marginals, which variables of more than two values need if they are revealed one by one.
+        strength.  It returns posterior means of shape (batch, size) in anything that numpy takes (tensors of torch
+        too), or `Denoised` with marginals, which variables of more than two values need if they are revealed one by one.
     size, instances
         Of instances that are drawn: the number of variables, and how many, by default 8.
     seed
@@ -259,11 +260,11 @@ def _log_marginals(instance: Instance, answer: Denoised) -> Array:
         if len(values) != 2:
             raise InputError("means tell no probabilities of more than two values: return Denoised with marginals")
         share = np.clip((answer.mean - values[0]) / (values[1] - values[0]), 0.0, 1.0)
-        return np.log(np.stack([1 - share, share], axis=-1))
+        return np.asarray(np.log(np.stack([1 - share, share], axis=-1)))
 
 
 def _cross_entropy(sure: Array, log: Array) -> float:
-    """Return -E log P of hidden variables, P normalised from its logarithms, infinite where what is there is excluded."""
+    """Return -E log P of hidden variables, normalised, infinite where what is there is excluded."""
     log = log - np.logaddexp.reduce(log, axis=-1, keepdims=True)
     with np.errstate(invalid="ignore"):
         return float(-np.where(sure > 0, sure * log, 0.0).sum(axis=-1).mean())
@@ -319,7 +320,7 @@ def _curves(met: Met, end_strength: float | None) -> Curves:
         cuts |= {x / variables.variance for x in BETWEEN}
     places = sorted({0.0, end, *(x for x in cuts if 0 < x < end)})
     strength, weight = [], []
-    for start, stop in zip(places[:-1], places[1:], strict=True):
+    for start, stop in itertools.pairwise(places):
         part = Stay(met.equilibrium[0].branch, start, stop)
         s, speed = mapped(met.eos, part, 0.5 + 0.5 * NODES)
         strength.append(s)

@@ -36,7 +36,7 @@ def plot_judgement(
     width, size = sized.line_width or 1.6, 0.6 * (sized.mark_size or 7)
     stable = np.where(curve.stable, curve.overlap, np.nan)
     rest = np.where(curve.stable, np.nan, curve.overlap)
-    handles = axes.plot(curve.strength, stable, color=sized.text, lw=width, label="equation of state")
+    handles: list[Any] = axes.plot(curve.strength, stable, color=sized.text, lw=width, label="equation of state")
     axes.plot(curve.strength, rest, color=sized.text, lw=width, ls=":")
     marks = (
         ("overlap with the truth, m", found.planted_overlap, found.planted_overlap_error, "o"),

@@ -150,7 +150,8 @@ def test_the_command_takes_a_function_of_a_file(tmp_path, capsys):
 
     file = tmp_path / "mine.py"
     file.write_text("import numpy as np\n\ndef mine(instance, side, strength):\n    return np.tanh(side.field)\n")
-    words = "judge ising-p-spin --set p=3 --control 1 --size 8 --instances 2 --json --denoiser".split()
+    words = ["judge", "ising-p-spin", "--set", "p=3", "--control", "1", "--size", "8", "--instances", "2", "--json"]
+    words.append("--denoiser")
     assert main([*words, f"{file}:mine"]) == 0
     assert '"denoiser": "mine"' in capsys.readouterr().out
     for wrong in ("bayes", f"{file}:yours", f"{tmp_path / 'none.py'}:mine"):
@@ -166,13 +167,14 @@ def test_torch_is_not_imported():
 def peeling(instance, side, strength):
     """Unit propagation, what belief propagation does on XORSAT without noise."""
     known, value = side.known[0].copy(), np.where(side.known[0], side.values[0], 1.0)
+    parity = instance.signs.prod(axis=1) * (-1.0) ** (3 - int(np.argmax(instance.factor.weights)))
     while True:
         unknown = ~known[instance.spins]
         single = unknown.sum(axis=1) == 1
         if not single.any():
             return np.where(known, value, 0.0)[None]
         where = instance.spins[single][unknown[single]]
-        product = np.where(unknown, 1.0, value[instance.spins]).prod(axis=1) * instance.signs
+        product = np.where(unknown, 1.0, value[instance.spins]).prod(axis=1) * parity
         value[where], known[where] = product[single], True
 
 
@@ -191,8 +193,8 @@ def test_unit_propagation_loses_what_theory_says_on_both_sides_of_the_tricritica
 
 
 @pytest.mark.slow
-def test_amp_on_a_matrix_loses_nothing_and_with_the_wrong_noise_what_theory_says():
-    model, size = at.SherringtonKirkpatrick(), 500
+def test_amp_on_a_matrix_in_its_easy_phase_loses_nothing():
+    model, size = at.SherringtonKirkpatrick(), 300
     found = at.judge_denoiser(model, FLOW, 1.5, size=size, instances=8, batch=2)
     assert found.nats_per_variable == pytest.approx(0, abs=3 * found.errors["nats_per_variable"] + 3 / size)
     assert found.expected == 0

@@ -67,8 +67,8 @@ class MismatchedError(Reported):
         The factor by which differences between nearby iterates change in square, shape (n,): below one where message
         passing converges.
     nats_per_variable, visible_size
-        KL/N, nats, and the number of variables from which the sampler can be told from an exact one; None where infinite
-        or not told by the equations.
+        KL/N, nats, and the number of variables from which the sampler can be told from an exact one; None where
+        infinite or not told by the equations.
     relative_entropy_of
         Whether it is that of path measures, or of the law itself.
     errors
@@ -143,8 +143,8 @@ def mismatched_error(
         The control in which the denoiser believes, > 0; by default the true one.  A wrong temperature leaves the
         Hamiltonian as it is, a wrong noise what was measured.
     prior
-        The prior in which the denoiser believes; by default the true one.  `Gaussian` makes an estimate that is linear in
-        the side information, and for matrices the best such estimate.
+        The prior in which the denoiser believes; by default the true one.  `Gaussian` makes an estimate that is linear
+        in the side information, and for matrices the best such estimate.
     iterations
         Of message passing from zero at every call of the denoiser; by default as many as it takes.
     end_strength
@@ -319,7 +319,8 @@ class _Along:
                     error += (min(high, last) - low) * max(rho, self.beliefs.assumed.second_moment)
                 start = max(start, high)
         if self.tail:
-            last = points_on(self.met.eos, self.met.equilibrium[-1].branch, self.met.intensity, np.array([self.end]))
-            value, error = value + self.end * float((self.unknown(last) - self.unknowable(last))[0]), error + 10 / ENOUGH**2
+            f = points_on(self.met.eos, self.met.equilibrium[-1].branch, self.met.intensity, np.array([self.end]))
+            value += self.end * float((self.unknown(f) - self.unknowable(f))[0])
+            error += 10 / ENOUGH**2
         strength, found = self.curve(POINTS)
         return max(value, 0.0), error + float(np.trapezoid(found.error, strength))

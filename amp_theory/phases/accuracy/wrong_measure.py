@@ -1,18 +1,23 @@
 """The two overlaps of a denoiser that believes in another measure than the one its data come from.
 
-Data are T_p = lambda_p s*..s* + sqrt(lambda_p) W with lambda_p = p! c_p/N^{p-1}, xi(q) = sum_p c_p q^p; the denoiser takes
-the log weight sum_p [k_p T_p s..s/p! - (lambda_p d_p/2) e_p(s^2)] and the prior P'.  A cavity field is then Gaussian
+Data are T_p = lambda_p s*..s* + sqrt(lambda_p) W with lambda_p = p! c_p/N^{p-1}, xi(q) = sum_p c_p q^p; the denoiser
+takes the log weight sum_p [k_p T_p s..s/p! - (lambda_p d_p/2) e_p(s^2)] and the prior P'.  A cavity field is Gaussian
 with mean x_m s* and variance x_r, and what the field does not tell of the variables' squares stays as a precision A,
 
     x_m = sum_p k_p c_p p m^{p-1},    x_r = sum_p k_p^2 c_p p r^{p-1},
     A = x_r + sum_p (d_p - k_p^2) c_p p R^{p-1},
 
-with m = E[s* <s>], r = E[<s>^2] and R = E[<s^2>]; side information of snr s adds s to each of the three.  One iteration of
-message passing takes (m, r, R) to E[s* f], E[f^2], E[f^2 + v], f and v being mean and variance of P'(s) exp(B s - A s^2/2).
-Its differences between variables die out while sum_p k_p^2 c_p p (p-1) r^{p-2} E v^2 < 1; beyond, it finds no fixed point.
+with m = E[s* <s>], r = E[<s>^2] and R = E[<s^2>]; side information of snr s adds s to each of the three.  An iteration
+of message passing takes (m, r, R) to E[s* f], E[f^2], E[f^2 + v], f and v being the mean and the variance of
+P'(s) exp(B s - A s^2/2).  Differences between nearby iterates die out while
+sum_p k_p^2 c_p p (p-1) r^{p-2} E v^2 < 1; beyond, it finds no fixed point.
 
-A wrong temperature has k = T/T', d = k^2: x_m = (p/2) m^{p-1}/(T T'), x_r = (p/2) r^{p-1}/T'^2 for the p-spin.  A wrong noise
-has k = Delta/Delta', d = k.  On the sphere R = 1 holds exactly, and V = 1 - r follows from m^2 and x_r instead of A.
+The cavity field of variable i given the others, sum_p k_p T_p s..s/(p-1)!, has mean x_m s* and, over the disorder, the
+covariance x_r between replicas; within one replica it varies by sum_p k_p^2 c_p p (R^{p-1} - r^{p-1}), which multiplies
++s^2/2 in the exponent, against sum_p d_p c_p p R^{p-1} from e_p: A is what remains.
+
+A wrong temperature has k = T/T', d = k^2: x_m = (p/2) m^{p-1}/(T T') and x_r = (p/2) r^{p-1}/T'^2 for the p-spin.  A
+wrong noise has k = Delta/Delta', d = k.  On the sphere R = 1 holds exactly: V = 1 - r follows from m^2 and x_r, not A.
 """
 
 from __future__ import annotations
@@ -89,8 +94,8 @@ class Beliefs:
 class Overlaps:
     """What the denoiser answers at strengths, arrays of one shape.
 
-    planted, own, second are m, r, R of all variables; miss is E(s* - <s>)^2 and surprise -E log P'(s*) of those that are
-    not revealed (NaN for continuous priors); stability must be below one; error bounds that of miss and surprise.
+    planted, own, second are m, r, R of all variables; miss is E(s* - <s>)^2 and surprise -E log P'(s*) of those that
+    are not revealed (NaN for continuous priors); stability must be below one; error bounds that of miss and surprise.
     """
 
     planted: Array
@@ -125,19 +130,20 @@ def _windows(beliefs: Beliefs, mean: Array, variance: Array, precision: Array, s
     coarse = np.where(np.arange(len(z)) % 2 == 0, weight, 0.0)
     rules = np.stack([weight / weight.sum(), coarse / coarse.sum()], axis=1)
     total: Array = np.zeros((6, len(mean), 2))
-    for probability, place, width in zip(truth.probabilities, truth.means, truth.variances, strict=True):
-        square = mean**2 * width + variance
-        slope = np.divide(mean * width, square, out=np.zeros_like(mean), where=square > 0)[:, None]
+    for probability, place, breadth in zip(truth.probabilities, truth.means, truth.variances, strict=True):
+        square = mean**2 * breadth + variance
+        slope = np.divide(mean * breadth, square, out=np.zeros_like(mean), where=square > 0)[:, None]
         shift = np.sqrt(square)[:, None] * z
         first, spread, surprise = _posterior(assumed, (mean * place)[:, None] + shift, precision[:, None], place)
-        told, rest = place + slope * shift, width * (1 - mean[:, None] * slope)
+        told, rest = place + slope * shift, breadth * (1 - mean[:, None] * slope)
         rows = [told * first, first**2, first**2 + spread, (told - first) ** 2 + rest, spread**2, surprise]
         total += probability * (np.stack(rows) @ rules)
     if not np.all(np.isfinite(total[:5])):
         raise NumericalError("the measure that the denoiser assumes does not exist: its weights cannot be normalised",
                              "assume another control or prior")  # fmt: skip
     fine, half = total[..., 0], total[3, :, 1]
-    return np.concatenate([fine, (POLES * (fine[3] - half) ** 2 / truth.second_moment)[None]])
+    error: Array = POLES * (fine[3] - half) ** 2 / truth.second_moment
+    return np.concatenate([fine, error[None]])
 
 
 def _posterior(mixture: Mixture, field: Array, precision: Array, truth: float) -> tuple[Array, Array, Array]:
