@@ -3,7 +3,8 @@
     q_0 = 0,    x_L = xi'(q_{L-1}),    q_L = G(x_L, s),    KL(L)/N = int [d phi/ds - Psi_s(x_L, s)] ds
 
 along the equilibrium, Psi_s = dPsi/ds at constant x: 1/2 int (q - q_L) ds for a flow.  At L = 1 nothing is known but a
-variable's own side information, and KL = xi(rho)/2 - phi at zero strength, the total correlation of a paramagnet.
+variable's own side information, and KL = xi(rho)/2 - phi at zero strength if xi'(0) = 0, the total correlation of a
+paramagnet.
 Iterates come slowest where F = 1 - dq_{L+1}/dq_L is least along the path; KL - KL(infinity) falls like (1 - F)^L, at a
 tricritical point, where F = 0, like L^-2: near the strength s_c iterates go like dq/dL ~ -(q - q_c)^3, hence are L^-1/2
 away, in a window of strengths of width L^-3/2.

@@ -20,7 +20,7 @@ from amp_theory.phases.accuracy.steps import Answers, Stepping
 from amp_theory.tools.arrays import Array
 
 #: places of a stay at which int sqrt(g) ds is tabulated, up to which part of an endless one, and where that may be cut
-PLACES, FARTHEST, CUTS = 400, 0.98, 24
+PLACES, FARTHEST, CUTS = 200, 0.98, 24
 #: steps up to which schedules are improved, Newton steps, differences of strengths, and the gain that ends it, relative
 IMPROVED, NEWTON, DIFFERENCE, ENOUGH = 1000, 40, 1e-5, 1e-6
 #: schedules divided otherwise among the stays that are improved too: how many, and how much more they may lose before
@@ -37,7 +37,7 @@ class StepTables:
         self.rows: list[Array] = []
         self.lengths: list[Array] = []
         first = np.array([0.0])
-        for stay in stepping.stays:
+        for number, stay in enumerate(stepping.stays):
             top = FARTHEST if np.isinf(stepping.end(stay)) else 1.0
             t = top * (np.arange(PLACES) + 0.5) / PLACES
             s, speed = mapped(stepping.eos, stay, t)
@@ -46,6 +46,7 @@ class StepTables:
             self.rows.append(
                 np.column_stack([[getattr(start, name)[0] for name in Answers.__dataclass_fields__], told])
             )
+            stepping.known[number] = s, told[3]
             density = np.sqrt(np.maximum(told[6], 0.0)) * speed * top / PLACES
             self.lengths.append(np.concatenate([[0.0], np.cumsum(density) - density / 2]))
 

@@ -79,8 +79,10 @@ def apart(uninformed: list[Stay], equilibrium: list[Stay]) -> list[tuple[float, 
     return found
 
 
-def points_on(eos: EquationOfState, branch: Branch, intensity: float, strength: Array) -> Surface:
-    """Return the fixed points of a branch at strengths > 0 within its range, shape (n,)."""
+def points_on(
+    eos: EquationOfState, branch: Branch, intensity: float, strength: Array, guess: Array | None = None
+) -> Surface:
+    """Return the fixed points of a branch at strengths > 0 within its range, shape (n,), near guessed coordinates."""
     lam = np.full(strength.shape, intensity)
     if branch.recovered:
         return eos.recovered(lam, strength)
@@ -95,7 +97,7 @@ def points_on(eos: EquationOfState, branch: Branch, intensity: float, strength: 
     lower, upper = np.maximum(branch.lower, least), np.minimum(branch.upper, most)
     if np.isinf(branch.upper) and eos.open_ended:
         upper = far_enough(eos, lam, s, upper, np.ones(s.shape, dtype=bool))
-    z[inside] = follow(eos, lam, s, lower, upper)
+    z[inside] = follow(eos, lam, s, lower, upper, guess=None if guess is None else guess[inside])
     return eos.surface(z, strength)
 
 

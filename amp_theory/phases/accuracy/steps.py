@@ -55,6 +55,8 @@ class Stepping:
         """Take the branches that the sampler stays on, and by how much the equilibrium leads at zero strength."""
         self.eos, self.intensity, self.stays, self.lead = eos, intensity, list(stays), lead
         self.path, self.prior = eos.path, eos.prior
+        #: strengths and snrs x of stays by their number, where they have been tabulated: to start solvers from
+        self.known: dict[int, tuple[Array, Array]] = {}
         self.dense = eos.model.coupling is not None
         if not (self.dense or self.path.erases):
             raise InputError(
@@ -84,7 +86,11 @@ class Stepping:
             rows[1, nothing] = self.prior.second_moment
             here = np.setdiff1d(here, nothing)
             if len(here):
-                rows[:, here] = self.told(points_on(self.eos, stay.branch, self.intensity, s[here]))
+                guess = None
+                if number in self.known:
+                    signal = np.maximum(np.interp(s[here], *self.known[number]), TINY)
+                    guess = self.path.coordinate(signal, s[here])
+                rows[:, here] = self.told(points_on(self.eos, stay.branch, self.intensity, s[here], guess))
         return Answers(strength, *rows.reshape(7, *strength.shape))
 
     def told(self, f: Surface) -> list[Array]:
