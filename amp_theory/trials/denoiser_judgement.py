@@ -35,7 +35,7 @@ PARTS = ("wrong_branch", "too_shallow", "miscalibrated")
 
 
 @dataclass(frozen=True, eq=False)
-class Curves:
+class TheoryCurves:
     """What theory says along the path, and the weights of its strengths: arrays of shape (strengths,).
 
     loss is what the uninformed branch loses per strength, entropy h_eq where variables are revealed.
@@ -63,7 +63,7 @@ class Measured:
     surprise: Array
 
 
-def loss_and_parts(measured: Measured, curves: Curves, masks: bool) -> Array:
+def loss_and_parts(measured: Measured, curves: TheoryCurves, masks: bool) -> Array:
     """Return l and its parts in the order of `PARTS` from means over instances, shape (4, strengths)."""
     m, r = measured.planted.mean(axis=0), measured.own.mean(axis=0)
     if masks:

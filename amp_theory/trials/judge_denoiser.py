@@ -33,7 +33,7 @@ from amp_theory.models.base import Model
 from amp_theory.models.own_names import at_control
 from amp_theory.phases.accuracy.along import KRONROD, NODES, mapped
 from amp_theory.phases.accuracy.met import Met
-from amp_theory.phases.accuracy.reading import read
+from amp_theory.phases.accuracy.reading import along_stays
 from amp_theory.phases.accuracy.stays import Stay, apart
 from amp_theory.phases.geometry.solved import check_pair
 from amp_theory.tools.arrays import Array
@@ -48,7 +48,7 @@ from amp_theory.tools.errors import (
 )
 from amp_theory.tools.progress import stage
 from amp_theory.tools.runs import random_stream
-from amp_theory.trials.denoiser_judgement import PARTS, Curves, DenoiserJudgement, Measured, loss_and_parts
+from amp_theory.trials.denoiser_judgement import PARTS, TheoryCurves, DenoiserJudgement, Measured, loss_and_parts
 
 #: how message passing is run, which is slow next to transitions
 OPTIONS = MessagePassingOptions(tolerance=1e-5, max_iterations=500)
@@ -80,7 +80,7 @@ def judge_denoiser(
         None or "amp": message passing; "exact": enumeration of small instances; or a function of an `Instance`,
         `SideInformation` (field, precision, known, values, all of shape (batch, size) but for the precision) and the
         strength.  It returns posterior means of shape (batch, size) in anything that numpy takes (tensors of torch
-        too), or `Denoised` with marginals, which variables of more than two values need if they are revealed one by one.
+        too), or `Denoised`, with marginals where variables of more than two values are revealed.
     size, instances
         Of instances that are drawn: the number of variables, and how many, by default 8.
     seed
@@ -117,30 +117,38 @@ def judge_denoiser(
     >>> found = judge_denoiser(model, Flow(), 1.0, own_field_only, size=10, instances=3)
     >>> found.reference, found.nats_per_variable > 3 * found.errors["nats_per_variable"] > 0
     ('enumeration', True)
-    >>> round(judge_denoiser(model, Flow(), 1.0, "exact", size=10, instances=3).nats_per_variable, 12)
-    0.0
     """
     drawn = _instances(model_or_instances, control, size, instances, check_master_seed(seed), named)
-    model, value = drawn[0].model, drawn[0].control
-    check_pair(model, path)
+    met = _met(drawn[0], path)
+    task = _Trial(
+        path, _curves(met, end_strength), denoiser, _reference(reference, drawn),
+        integer_between("batch", batch, 1, 10**6), seed, end_strength is None,
+    )  # fmt: skip
+    return _run(task, drawn, met)
+
+
+def _met(instance: Instance, path: Path) -> Met:
+    """Return what theory says of an instance's model along a path for which this is derived."""
+    check_pair(instance.model, path)
     if not (path.strength_is_snr or path.erases):
         raise InputError(f"denoisers are judged along flows and the autoregressive path, not along {path.name}")
-    if path.erases and not drawn[0].variables.atoms:
+    if path.erases and not instance.variables.atoms:
         raise InputError("denoisers of continuous variables are judged along flows, which do not reveal them exactly")
-    number = integer_between("batch", batch, 1, 10**6)
-    met = Met.at(model, path, value)
-    curves = _curves(met, end_strength)
-    task = _Trial(path, curves, denoiser, _reference(reference, drawn), number, seed, end_strength is None)
+    return Met.at(instance.model, path, instance.control)
+
+
+def _run(task: _Trial, instances: Sequence[Instance], met: Met) -> DenoiserJudgement:
+    """Ask the denoiser on all instances; a failure keeps those before."""
     found: list[list[Array]] = []
-    with stage("judging %s on %d instances", task.name, len(drawn), total=len(drawn)) as here:
-        for k, instance in enumerate(drawn):
+    with stage("judging %s on %d instances", task.name, len(instances), total=len(instances)) as here:
+        for k, instance in enumerate(instances):
             try:
                 found.append(task.asked(instance, k))
             except _FailedError as failure:
-                before = _judged(task, drawn[:k], met, found) if found else None
+                before = _judged(task, instances[:k], met, found) if found else None
                 raise NumericalError(str(failure), "mend it; .partial has the instances before", before) from failure
             here.done = k + 1
-    return _judged(task, drawn, met, found)
+    return _judged(task, instances, met, found)
 
 
 class _FailedError(InputError):
@@ -152,7 +160,7 @@ class _Trial:
     """What is asked of a denoiser on every instance."""
 
     path: Path
-    curves: Curves
+    curves: TheoryCurves
     denoiser: str | Question | None
     reference: str
     batch: int
@@ -167,12 +175,12 @@ class _Trial:
         name = getattr(self.denoiser, "__name__", type(self.denoiser).__name__)
         return re.sub(r"[^\w.<>-]+", " ", str(name))[:60]
 
-    def ask(self, instance: Instance, strength: float) -> Denoiser:
+    def ask(self, instance: Instance, strength: float, exact: ExactDenoiser | None) -> Denoiser:
         """Return the denoiser of an instance at a strength."""
         if self.denoiser is None or self.denoiser == "amp":
             return MessagePassingDenoiser(instance, OPTIONS)
         if self.denoiser == "exact":
-            return ExactDenoiser(Enumeration(instance))
+            return ExactDenoiser(Enumeration(instance)) if exact is None else exact
         question = self.denoiser
         if isinstance(question, str) or not callable(question):
             raise InputError(
@@ -193,7 +201,7 @@ class _Trial:
         rows = []
         for strength in self.curves.strength:
             side = self.path.observe(truth, float(strength), rng)
-            denoiser = self.ask(instance, float(strength))
+            denoiser = self.ask(instance, float(strength), exact)
             try:
                 answer = denoiser(side)
             except InputError as error:
@@ -305,7 +313,7 @@ def _reference(given: str | None, instances: Sequence[Instance]) -> str:
     return name
 
 
-def _curves(met: Met, end_strength: float | None) -> Curves:
+def _curves(met: Met, end_strength: float | None) -> TheoryCurves:
     """Return strengths, their weights, and what theory says there."""
     path = met.eos.path
     end, variables = float(path.internal(np.asarray(path.limit))), met.eos.prior.resolved(0.0)
@@ -326,14 +334,14 @@ def _curves(met: Met, end_strength: float | None) -> Curves:
         strength.append(s)
         weight.append(0.5 * KRONROD * speed)
     s = np.concatenate(strength)
-    q, slope = read(met, met.equilibrium, s, "overlap", "free_entropy_s")
-    low, lower = read(met, met.uninformed, s, "overlap", "free_entropy_s")
+    q, slope = along_stays(met, met.equilibrium, s, "overlap", "free_entropy_s")
+    low, lower = along_stays(met, met.uninformed, s, "overlap", "free_entropy_s")
     loss = slope - lower if path.erases else (q - low) / 2
     apart_here = np.zeros(len(s), dtype=bool)
     for start, stop in apart(met.uninformed, met.equilibrium):
         apart_here |= (s >= start) & (s <= stop)
     entropy = met.eos.prior.entropy - slope if path.erases else np.zeros_like(s)
-    return Curves(path.public(s), np.concatenate(weight), q, low, np.where(apart_here, loss, 0.0), entropy)
+    return TheoryCurves(path.public(s), np.concatenate(weight), q, low, np.where(apart_here, loss, 0.0), entropy)
 
 
 def _judged(
@@ -342,7 +350,7 @@ def _judged(
     """Return the judgement; errors are those of the jackknife over instances."""
     curves, masks, many = task.curves, task.path.erases, len(found)
     if masks and task.reference == "enumeration":
-        curves = Curves(**{**vars(curves), "entropy": np.zeros_like(curves.entropy)})
+        curves = TheoryCurves(**{**vars(curves), "entropy": np.zeros_like(curves.entropy)})
     columns = [np.array([row[k] for row in found]) for k in range(4)]
     whole = loss_and_parts(Measured(*columns), curves, masks)
     sums = whole @ curves.weight

@@ -15,17 +15,15 @@ from amp_theory.phases.diagram.styles import as_axes, canvas, look, paint
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from amp_theory.trials.denoiser_judgement import DenoiserJudgement
-
 #: the part of the largest overlap up to which strengths are shown
 SHOWN = 0.9
 
 
 def plot_judgement(
-    found: DenoiserJudgement, ax: Axes | None, *, legend: bool | str, title: str | bool | None,
+    found: Any, ax: Axes | None, *, legend: bool | str, title: str | bool | None,
     style: str | Mapping[str, Any] | None,
 ) -> Axes:  # fmt: skip
-    """Draw a judgement; options are of `DenoiserJudgement.plot`."""
+    """Draw a `DenoiserJudgement`; options are of `DenoiserJudgement.plot`."""
     given = as_axes(ax)
     looks = look(legend, title, False, style, given)
     axes = canvas(given, style)

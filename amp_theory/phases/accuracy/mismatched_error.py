@@ -25,7 +25,7 @@ from amp_theory.models.own_names import at_control
 from amp_theory.phases.accuracy.along import integral, mapped
 from amp_theory.phases.accuracy.branch_jumps import jumps
 from amp_theory.phases.accuracy.met import Met, beyond_target
-from amp_theory.phases.accuracy.reading import read
+from amp_theory.phases.accuracy.reading import along_stays
 from amp_theory.phases.accuracy.sampling_error import LAW, MOST_ITERATIONS, PATHS
 from amp_theory.phases.accuracy.stays import Stay, points_on
 from amp_theory.phases.accuracy.wrong_measure import Beliefs, Overlaps, overlaps
@@ -182,27 +182,35 @@ def mismatched_error(
     believed = true if assumed is None else float(model.check_control(as_float("assumed", assumed, "> 0")))
     depth = None if iterations is None else integer_between("iterations", iterations, 1, MOST_ITERATIONS)
     chosen = model.check_target(target)
+    return _found(
+        model, path, control=true, assumed=believed, prior=prior, depth=depth, end=_end(path, end_strength),
+        target=chosen,
+    )  # fmt: skip
+
+
+def _found(
+    model: Model, path: Path, control: float, assumed: float, prior: Prior | None, depth: int | None,
+    end: float | None, target: Target,
+) -> MismatchedError:  # fmt: skip
+    """Return the result for checked arguments, `end` the internal strength."""
     own = model.variable_prior if prior is None else _checked_prior(model, check_prior(prior))
     _checked_prior(model, model.variable_prior)
-    beliefs = Beliefs.of(model, true, believed, own.resolved(0.0), path.erases)
-    met = Met.at(model, path, true)
-    end = _end(path, end_strength)
-    reason = beyond_target(model, path, met.eos, met.intensity, chosen)
+    beliefs = Beliefs.of(model, control, assumed, own.resolved(0.0), path.erases)
+    met = Met.at(model, path, control)
+    outside = beyond_target(model, path, met.eos, met.intensity, target)
     endless = _endless(beliefs) if end is None else ""
     along = _Along(met, beliefs, depth, end)
     strength, answers = along.curve(POINTS)
     nothing = MismatchedError(
-        model=model.name, path=path.name, parameters=model.parameters, control=true, control_name=model.control,
-        target=chosen, assumed=believed, prior=own.name, iterations=depth, strength=strength,
+        model=model.name, path=path.name, parameters=model.parameters, control=control, control_name=model.control,
+        target=target, assumed=assumed, prior=own.name, iterations=depth, strength=path.public(strength),
         equilibrium=along.equilibrium(strength), planted_overlap=answers.planted, self_overlap=answers.own,
         stability=answers.stability, nats_per_variable=None, visible_size=None,
-        relative_entropy_of=LAW if path.erases else PATHS, errors={}, certainty="unknown",
+        relative_entropy_of=LAW if path.erases else PATHS, errors={},
+        certainty="conjecture" if endless and not outside else "unknown",
     )  # fmt: skip
-    if reason or endless:
-        names = ["nats_per_variable", "visible_size"]
-        return replace(
-            nothing, reasons=dict.fromkeys(names, reason or endless), certainty="conjecture" if endless else "unknown"
-        )
+    if outside or endless:
+        return replace(nothing, reasons=dict.fromkeys(["nats_per_variable", "visible_size"], outside or endless))
     nats, bound = along.nats()
     return replace(nothing, **_numbers(nats, bound, answers, depth))
 
@@ -290,7 +298,7 @@ class _Along:
 
     def equilibrium(self, strength: Array) -> Array:
         """Return q of the true posterior."""
-        return read(self.met, self.met.equilibrium, strength, "overlap")[0]
+        return along_stays(self.met, self.met.equilibrium, strength, "overlap")[0]
 
     def unknown(self, f: Surface) -> Array:
         """Return what the denoiser does not know, per strength."""

@@ -11,7 +11,7 @@ from amp_theory.phases.accuracy.stays import Stay, points_on
 from amp_theory.tools.arrays import Array
 
 
-def read(met: Met, stays: Sequence[Stay], strength: Array, *names: str) -> list[Array]:
+def along_stays(met: Met, stays: Sequence[Stay], strength: Array, *names: str) -> list[Array]:
     """Return columns of the surface by name, such as "overlap", along stays at internal strengths > 0, shape (n,)."""
     columns = [np.zeros_like(strength) for _ in names]
     for stay in stays:

@@ -141,8 +141,8 @@ def _windows(beliefs: Beliefs, mean: Array, variance: Array, precision: Array, s
     if not np.all(np.isfinite(total[:5])):
         raise NumericalError("the measure that the denoiser assumes does not exist: its weights cannot be normalised",
                              "assume another control or prior")  # fmt: skip
-    fine, half = total[..., 0], total[3, :, 1]
-    error: Array = POLES * (fine[3] - half) ** 2 / truth.second_moment
+    fine, rough = total[..., 0], total[3, :, 1]
+    error: Array = POLES * (fine[3] - rough) ** 2 / truth.second_moment
     return np.concatenate([fine, error[None]])
 
 
