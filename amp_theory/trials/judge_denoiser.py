@@ -48,12 +48,12 @@ from amp_theory.tools.errors import (
 )
 from amp_theory.tools.progress import stage
 from amp_theory.tools.runs import random_stream
-from amp_theory.trials.denoiser_judgement import PARTS, TheoryCurves, DenoiserJudgement, Measured, loss_and_parts
+from amp_theory.trials.denoiser_judgement import PARTS, DenoiserJudgement, Measured, TheoryCurves, loss_and_parts
 
 #: how message passing is run, which is slow next to transitions
 OPTIONS = MessagePassingOptions(tolerance=1e-5, max_iterations=500)
 #: factors of log probabilities that are tried, the first 1
-FACTORS = np.concatenate([[1.0], np.geomspace(1 / 8, 8, 49)])
+FACTORS = np.concatenate([[1.0], np.geomspace(1 / 8, 8, 16)])
 #: -log of the squared error of discrete variables below which nothing is left to learn; snr times variance between
 #: which strengths are chosen by rules of their own
 NOTHING, BETWEEN = 30.0, (1.0, 4.0)
@@ -72,21 +72,16 @@ def judge_denoiser(
     ----------
     model_or_instances
         A model, of which instances are drawn, or planted instances of one model, control and size.
-    path
-        A flow, or the autoregressive path for discrete variables.
-    control
-        The control of instances that are drawn, > 0.
+    path, control
+        A flow, or the autoregressive path for discrete variables; the control of instances that are drawn, > 0.
     denoiser
         None or "amp": message passing; "exact": enumeration of small instances; or a function of an `Instance`,
         `SideInformation` (field, precision, known, values, all of shape (batch, size) but for the precision) and the
         strength.  It returns posterior means of shape (batch, size) in anything that numpy takes (tensors of torch
         too), or `Denoised`, with marginals where variables of more than two values are revealed.
-    size, instances
-        Of instances that are drawn: the number of variables, and how many, by default 8.
-    seed
-        An integer >= 0, of everything that is drawn.
-    batch
-        Side informations per instance and strength, which are independent.
+    size, instances, seed, batch
+        Of instances that are drawn: the number of variables, and how many, by default 8; an integer >= 0 for everything
+        that is drawn; side informations per instance and strength, which are independent.
     end_strength
         Where the path ends; by default with complete information.
     reference

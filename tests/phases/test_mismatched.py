@@ -122,4 +122,4 @@ def test_amp_with_the_wrong_temperature_has_both_overlaps_at_every_strength():
     expected = np.stack([theory.planted, theory.own])
     assert np.all(np.abs(measured.mean(axis=0) - expected) < 4 * error + 3 / size)
     # the check would see a calibrated denoiser
-    assert np.all(np.abs(theory.own - calibrated.own)[1:] > 2 * (4 * error[1] + 3 / size)[1:])
+    assert np.all(np.abs(theory.own - calibrated.own)[1:] > (4 * error[1] + 3 / size)[1:])
