@@ -17,8 +17,7 @@ def check(found: at.MismatchedError, exact: float, most: float = 1e-7) -> None:
     assert found.nats_per_variable == pytest.approx(exact, abs=bound + 1e-12)
 
 
-@pytest.mark.parametrize("path", [FLOW, MASKS])
-@pytest.mark.parametrize(("p", "true", "assumed"), [(3, 1.0, 1.25), (4, 1.2, 0.95)])
+@pytest.mark.parametrize(("path", "p", "true", "assumed"), [(FLOW, 3, 1.0, 1.25), (MASKS, 4, 1.2, 0.95)])
 def test_in_a_paramagnet_it_is_the_relative_entropy_of_the_two_measures(path, p, true, assumed):
     found = at.mismatched_error(at.IsingPSpin(p), path, true, assumed)
     check(found, (1 / true - 1 / assumed) ** 2 / 4)
@@ -34,9 +33,10 @@ def test_a_mixture_of_couplings_and_a_wrong_noise_lose_half_the_coupling_times_t
     mixed = at.MixedPSpin("q**2/4+q**3/2")
     check(at.mismatched_error(mixed, FLOW, 1.5, 1.2), 0.75 / 1.5**2 * (1 - 1.5 / 1.2) ** 2 / 2)
     tensor = at.SpikedTensor(p=3, prior=at.Rademacher())
-    check(at.mismatched_error(tensor, FLOW, noise=0.8, assumed=1.0), (1 / 0.8 / 3) * (1 - 0.8) ** 2 / 2)
+    check(at.mismatched_error(tensor, MASKS, noise=0.8, assumed=1.0), (1 / 0.8 / 3) * (1 - 0.8) ** 2 / 2)
 
 
+@pytest.mark.slow
 def test_a_calibrated_denoiser_has_equal_overlaps_and_the_error_of_its_branch():
     model = at.IsingPSpin(3)
     found = at.mismatched_error(model, FLOW, temperature=0.70)
@@ -45,7 +45,7 @@ def test_a_calibrated_denoiser_has_equal_overlaps_and_the_error_of_its_branch():
     assert found.stability.max() < 1
 
 
-@pytest.mark.parametrize("iterations", [1, 2, 3])
+@pytest.mark.parametrize("iterations", [1, 3])
 def test_few_iterations_of_the_right_belief_lose_what_depth_does(iterations):
     expected = at.sampling_error(at.IsingPSpin(3), FLOW, 1.0, iterations=iterations)
     found = at.mismatched_error(at.IsingPSpin(3), FLOW, 1.0, iterations=iterations)
@@ -55,7 +55,7 @@ def test_few_iterations_of_the_right_belief_lose_what_depth_does(iterations):
 def test_a_wrong_prior_without_interaction_loses_the_relative_entropy_of_the_priors():
     prior, wrong = at.SparseRademacher(0.3), at.SparseRademacher(0.45)
     beliefs = Beliefs((), prior.resolved(0.0), wrong.resolved(0.0), False, False)
-    s = np.concatenate([[0.0], np.geomspace(1e-5, 300, 800)])
+    s = np.concatenate([[0.0], np.geomspace(1e-5, 200, 700)])
     excess = overlaps(beliefs, s).miss - prior.mmse(s)
     exact = 0.3 * np.log(0.3 / 0.45) + 0.7 * np.log(0.7 / 0.55)
     assert np.trapezoid(excess, s) / 2 == pytest.approx(exact, rel=1e-4)

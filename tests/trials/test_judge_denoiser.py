@@ -1,6 +1,5 @@
 """Judged denoisers: both ends of the scale, what the parts are, theory on both sides of a transition, bad answers."""
 
-import subprocess
 import sys
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 import amp_theory as at
 
 MODEL, FLOW, MASKS = at.IsingPSpin(3), at.Flow(), at.Autoregressive()
-SMALL = {"size": 8, "instances": 3, "batch": 2}
+SMALL = {"size": 8, "instances": 2, "batch": 2}
 
 
 def own_field_only(instance, side, strength):
@@ -74,6 +73,7 @@ def test_tensors_are_taken_off_their_graph():
     found = at.judge_denoiser(MODEL, FLOW, 1.0, lambda i, side, s: Tensor(own_field_only(i, side, s)), **SMALL)
     expected = at.judge_denoiser(MODEL, FLOW, 1.0, own_field_only, **SMALL)
     assert found.nats_per_variable == pytest.approx(expected.nats_per_variable, rel=1e-5)
+    assert "torch" not in sys.modules
 
 
 def raises(instance, side, strength):
@@ -157,11 +157,6 @@ def test_the_command_takes_a_function_of_a_file(tmp_path, capsys):
     for wrong in ("bayes", f"{file}:yours", f"{tmp_path / 'none.py'}:mine"):
         assert main([*words, wrong]) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
-
-
-def test_torch_is_not_imported():
-    code = "import sys, amp_theory.trials.judge_denoiser; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def peeling(instance, side, strength):

@@ -13,6 +13,7 @@ sum_p c_p (1 - k_p)^2/2 at q = E s^2, which is (1/T - 1/T')^2/4 for the p-spin. 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -200,7 +201,7 @@ def _found(
     outside = beyond_target(model, path, met.eos, met.intensity, target)
     endless = _endless(beliefs) if end is None else ""
     along = _Along(met, beliefs, depth, end)
-    strength, answers = along.curve(POINTS)
+    strength, answers = along.curve
     nothing = MismatchedError(
         model=model.name, path=path.name, parameters=model.parameters, control=control, control_name=model.control,
         target=target, assumed=assumed, prior=own.name, iterations=depth, strength=path.public(strength),
@@ -291,9 +292,10 @@ class _Along:
         s = mapped(self.met.eos, Stay(self.met.equilibrium[0].branch, 0.0, float("inf")), t)[0]
         return np.asarray(s / (1 + s / self.end))
 
-    def curve(self, number: int) -> tuple[Array, Overlaps]:
-        """Return strengths and what the denoiser answers there."""
-        strength = self.places(number)
+    @cached_property
+    def curve(self) -> tuple[Array, Overlaps]:
+        """Strengths along the path and what the denoiser answers there."""
+        strength = self.places(POINTS)
         return strength, self.answers(strength)
 
     def equilibrium(self, strength: Array) -> Array:
@@ -330,5 +332,5 @@ class _Along:
             f = points_on(self.met.eos, self.met.equilibrium[-1].branch, self.met.intensity, np.array([self.end]))
             value += self.end * float((self.unknown(f) - self.unknowable(f))[0])
             error += 10 / ENOUGH**2
-        strength, found = self.curve(POINTS)
+        strength, found = self.curve
         return max(value, 0.0), error + float(np.trapezoid(found.error, strength))
