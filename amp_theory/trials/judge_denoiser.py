@@ -57,6 +57,8 @@ FACTORS = np.concatenate([[1.0], np.geomspace(1 / 8, 8, 16)])
 #: -log of the squared error of discrete variables below which nothing is left to learn; snr times variance between
 #: which strengths are chosen by rules of their own
 NOTHING, BETWEEN = 30.0, (1.0, 4.0)
+#: denoisers that have a name
+NAMED = ("amp", "exact")
 #: what a user's denoiser is given
 Question = Callable[[Instance, SideInformation, float], Any]
 
@@ -165,19 +167,19 @@ class _Trial:
     @property
     def name(self) -> str:
         """How the denoiser is called."""
-        if self.denoiser is None or isinstance(self.denoiser, str):
-            return self.denoiser or "amp"
+        if isinstance(self.denoiser, str | None):
+            return "amp" if self.denoiser is None else self.denoiser
         name = getattr(self.denoiser, "__name__", type(self.denoiser).__name__)
         return re.sub(r"[^\w.<>-]+", " ", str(name))[:60]
 
     def ask(self, instance: Instance, strength: float, exact: ExactDenoiser | None) -> Denoiser:
         """Return the denoiser of an instance at a strength."""
-        if self.denoiser is None or self.denoiser == "amp":
-            return MessagePassingDenoiser(instance, OPTIONS)
-        if self.denoiser == "exact":
-            return ExactDenoiser(Enumeration(instance)) if exact is None else exact
         question = self.denoiser
-        if isinstance(question, str) or not callable(question):
+        if isinstance(question, str | None) and self.name in NAMED:
+            if self.name == "amp":
+                return MessagePassingDenoiser(instance, OPTIONS)
+            return ExactDenoiser(Enumeration(instance)) if exact is None else exact
+        if isinstance(question, str | None) or not callable(question):
             raise InputError(
                 f"denoiser must be 'amp', 'exact' or a function of (instance, side, strength), got {told(question)}"
             )

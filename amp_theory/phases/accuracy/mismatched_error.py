@@ -269,7 +269,9 @@ class _Along:
 
     def __init__(self, met: Met, beliefs: Beliefs, iterations: int | None, end: float | None) -> None:
         self.met, self.beliefs, self.iterations = met, beliefs, iterations
-        self.end = self._complete() if end is None else end
+        discrete = beliefs.masks or (beliefs.truth.atoms and beliefs.assumed.atoms)
+        most = self._complete() if end is None or discrete else end
+        self.end = most if end is None else min(end, most)
         self.tail = end is None and not beliefs.masks and not beliefs.truth.atoms
 
     def _complete(self) -> float:
