@@ -29,6 +29,7 @@ _WHERE = {
     "finite.inference.base": ["Inference", "MessagePassingOptions"],
     "finite.inference.bp": ["run_bp"],
     "finite.inference.gamp": ["run_gamp"],
+    "finite.inference.unit_propagation": ["UnitPropagation", "unit_propagation"],
     "finite.instances.base": ["Instance"],
     "finite.instances.draw": ["draw_instance"],
     "finite.instances.enumeration": ["Enumeration"],

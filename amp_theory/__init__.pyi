@@ -23,6 +23,8 @@ from amp_theory.finite.inference.base import Inference as Inference
 from amp_theory.finite.inference.base import MessagePassingOptions as MessagePassingOptions
 from amp_theory.finite.inference.bp import run_bp as run_bp
 from amp_theory.finite.inference.gamp import run_gamp as run_gamp
+from amp_theory.finite.inference.unit_propagation import UnitPropagation as UnitPropagation
+from amp_theory.finite.inference.unit_propagation import unit_propagation as unit_propagation
 from amp_theory.finite.instances.base import Instance as Instance
 from amp_theory.finite.instances.draw import draw_instance as draw_instance
 from amp_theory.finite.instances.enumeration import Enumeration as Enumeration

@@ -408,6 +408,8 @@ def _instances(t: Things) -> Iterator[Call]:
         yield Call(f"draw_samples, {sampler}", at.draw_samples, draw | {"sampler": sampler})
     yield Call("draw_samples by a function", at.draw_samples,
                draw | {"sampler": "flow", "denoiser": lambda side: np.zeros((2, 6))})  # fmt: skip
+    yield Call("unit_propagation", at.unit_propagation,
+               {"k": 3, "density": 0.7, "size": 100, "order": "random", "steps": 5, "seed": 0})  # fmt: skip
     chain = {"instance": t.dense, "sweeps": 4, "seed": 0, "start": "random", "chains": 2, "side": None, "every": 1,
              "keep_samples": False}  # fmt: skip
     for function in (at.heat_bath, at.metropolis):
