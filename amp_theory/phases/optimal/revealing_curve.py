@@ -266,5 +266,7 @@ def _verdict(
             succeeds, reasons[None] = None, f"the control is within the error of {threshold}"
         elif succeeds is None:
             succeeds = bool(model.intensity(np.array(control)) < model.intensity(np.array(point.control)))
-            reasons[succeeds] = f"the control is {abs(beyond):.2g} {'easier' if succeeds else 'harder'} than {threshold}"
+            reasons[succeeds] = (
+                f"the control is {abs(beyond):.2g} {'easier' if succeeds else 'harder'} than {threshold}"
+            )
     return succeeds, reasons[succeeds], len(overlap) if succeeds else place + 1

@@ -78,7 +78,7 @@ def overlaps_of(coupling: GeneralCoupling, intensity: float, start: float, end: 
         middle = 0.5 * (low + high)
         below = coupling.signal(lam, middle, 1 - middle) < snr
         low, high = np.where(below, middle, low), np.where(below, high, middle)
-    overlaps = 0.5 * (low + high)
+    overlaps: Array = 0.5 * (low + high)
     overlaps[[0, -1]] = start, end
     return overlaps
 
