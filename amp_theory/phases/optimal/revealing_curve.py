@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 STEPS = (32, 64, 128, 256)
 #: no march goes on where xi'' S is so large
 LOST = 1.5
-#: a margin so small is compared with that of the threshold
-NEAR = 0.02
+#: a margin below so many of its errors is compared with the threshold, whose error is that of some
+NEAR = 50
 CERTAINTY = "exact within replica symmetry"
 
 
@@ -258,7 +258,7 @@ def _verdict(
         False: f"the state is unstable {here}: a first-order transition",
         None: f"the least margin, {here}, is smaller than its error",
     }
-    point = thresholds(model, path).tricritical if abs(margin[least]) < NEAR else None
+    point = thresholds(model, path).tricritical if abs(margin[least]) < NEAR * error[least] else None
     if point is not None:
         beyond = control - point.control
         threshold = f"the threshold {point.control:.10g} +- {point.error:.1g}"
