@@ -29,6 +29,7 @@ _WHERE = {
     "finite.inference.base": ["Inference", "MessagePassingOptions"],
     "finite.inference.bp": ["run_bp"],
     "finite.inference.gamp": ["run_gamp"],
+    "finite.inference.unit_propagation": ["UnitPropagation", "unit_propagation"],
     "finite.instances.base": ["Instance"],
     "finite.instances.draw": ["draw_instance"],
     "finite.instances.enumeration": ["Enumeration"],
@@ -74,6 +75,7 @@ _WHERE = {
     "interface.explorer.animation": ["Animation", "animate"],
     "interface.explorer.page": ["explorer_html", "save_explorer"],
     "interface.plots": ["plot_free_entropy", "plot_overlap", "plot_paths"],
+    "interface.sizes": ["controls_of_sizes", "plot_sizes"],
     "interface.studies.checking": ["CheckedValue", "CheckedValues", "check"],
     "interface.studies.literature": ["PublishedSource", "PublishedValue", "published_values"],
     "interface.studies.reproduction": ["KeyPoint", "KeyPoints", "reproduce"],
@@ -118,6 +120,7 @@ _WHERE = {
     "tools.tables": ["ResultTable"],
     "trials.amp_against_theory": ["AmpComparison", "amp_against_state_evolution"],
     "trials.judging": ["SamplerJudgement"],
+    "trials.planning": ["SimulationPlan", "plan_simulation"],
     "trials.simulation": ["Simulation", "simulate"],
 }
 _MODULE = {name: module for module, names in _WHERE.items() for name in names}

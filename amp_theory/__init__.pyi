@@ -23,6 +23,8 @@ from amp_theory.finite.inference.base import Inference as Inference
 from amp_theory.finite.inference.base import MessagePassingOptions as MessagePassingOptions
 from amp_theory.finite.inference.bp import run_bp as run_bp
 from amp_theory.finite.inference.gamp import run_gamp as run_gamp
+from amp_theory.finite.inference.unit_propagation import UnitPropagation as UnitPropagation
+from amp_theory.finite.inference.unit_propagation import unit_propagation as unit_propagation
 from amp_theory.finite.instances.base import Instance as Instance
 from amp_theory.finite.instances.draw import draw_instance as draw_instance
 from amp_theory.finite.instances.enumeration import Enumeration as Enumeration
@@ -80,6 +82,8 @@ from amp_theory.interface.explorer.page import save_explorer as save_explorer
 from amp_theory.interface.plots import plot_free_entropy as plot_free_entropy
 from amp_theory.interface.plots import plot_overlap as plot_overlap
 from amp_theory.interface.plots import plot_paths as plot_paths
+from amp_theory.interface.sizes import controls_of_sizes as controls_of_sizes
+from amp_theory.interface.sizes import plot_sizes as plot_sizes
 from amp_theory.interface.studies.checking import CheckedValue as CheckedValue
 from amp_theory.interface.studies.checking import CheckedValues as CheckedValues
 from amp_theory.interface.studies.checking import check as check
@@ -174,6 +178,8 @@ from amp_theory.tools.tables import ResultTable as ResultTable
 from amp_theory.trials.amp_against_theory import AmpComparison as AmpComparison
 from amp_theory.trials.amp_against_theory import amp_against_state_evolution as amp_against_state_evolution
 from amp_theory.trials.judging import SamplerJudgement as SamplerJudgement
+from amp_theory.trials.planning import SimulationPlan as SimulationPlan
+from amp_theory.trials.planning import plan_simulation as plan_simulation
 from amp_theory.trials.simulation import Simulation as Simulation
 from amp_theory.trials.simulation import simulate as simulate
 

@@ -102,6 +102,10 @@ class EquationOfState(ABC):
         """Return the most accurate equation of state next to a point: this one, unless another is."""
         return self
 
+    def closed_cusp(self, f: Surface) -> tuple[float, float, float] | None:
+        """Return intensity, internal strength and overlap of the cusp next to f where they are known in closed form."""
+        return None
+
     # --- where to look ---
 
     @property
@@ -112,6 +116,10 @@ class EquationOfState(ABC):
     @abstractmethod
     def search_grid(self) -> tuple[Array, Array]:
         """Return coordinates and internal strengths over which folds are looked for if they are not explicit."""
+
+    def folds_over(self, coordinate: Array, strength: Array) -> Array:
+        """Return F over a grid on which folds are looked for; its sign must be right next to where it changes."""
+        return self.surface(coordinate, strength, with_energy=False).fold
 
     @abstractmethod
     def coordinate_bounds(self, intensity: Array, strength: Array) -> tuple[Array, Array]:

@@ -22,6 +22,16 @@ def check_surface(path: Path) -> None:
         )
 
 
+def check_random_order(path: Path) -> None:
+    """Raise an `InputError` unless variables are revealed at random, of which formulas, many digits and proofs are."""
+    check_surface(path)
+    if path.order != "random":
+        raise InputError(
+            f"order = {path.order!r}: formulas, many digits and proofs are of order='random' only; `thresholds` has "
+            "doubles with error bounds"
+        )
+
+
 @singledispatch
 def equation_of_state_of(model: Model, path: Path) -> EquationOfState:
     """Return the equation of state of a model along a path: that of dense models, unless another kind is registered.
@@ -49,10 +59,13 @@ def equation_of_state_of(model: Model, path: Path) -> EquationOfState:
 
 @equation_of_state_of.register(SparseModel)
 def _sparse(model: SparseModel, path: Path) -> EquationOfState:
+    from amp_theory.equations_of_state.sparse.degree_orders import DegreeOrderEquationOfState
     from amp_theory.equations_of_state.sparse.poisson_graphs import SparseEquationOfState
     from amp_theory.equations_of_state.sparse.regular_graphs import RegularEquationOfState
 
-    return RegularEquationOfState(model, path) if model.regular else SparseEquationOfState(model, path)
+    if model.regular:  # all degrees are equal, so that every order by degree is the random one
+        return RegularEquationOfState(model, path)
+    return SparseEquationOfState(model, path) if path.order == "random" else DegreeOrderEquationOfState(model, path)
 
 
 @equation_of_state_of.register(Coloring)

@@ -239,6 +239,7 @@ ON_PATH = (
     _option("--path", "PATH", "flow, autoregressive, uniform-diffusion or birth", default="flow"),
     _option("--order", "NAME", "which variables the autoregressive path reveals first: random, highest-degree, ..."),
 )
+TWO_PATHS = _option("--paths", "A,B", "two paths, separated by a comma", required=True)
 CONTROL = _option("--control", "C", "the model's control: temperature, noise, ...", required=True)
 DIGITS = _option("--digits", "N", "significant digits, 1 to 50, as decimal strings")
 TARGET = _option("--target", "T", "whose verdicts: planted or random")
@@ -253,6 +254,7 @@ LOOK = (
     _option("--title", "TEXT", "a title for pictures; formulas as $...$"),
 )
 SCALING = _option("--scaling", "NAME", "scaling of the control on the horizontal axis")
+SIZES = _flag("--sizes", "mark in pictures from which size on the sampler's failure is seen")
 
 #: quantities that an option gives under another name
 QUANTITIES = {
@@ -292,10 +294,10 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
     ("diagram", commands.run_diagram, "compute the phase diagram; draw it, save it",
      "diagram spherical-p-spin --set p=3 --path flow -o diagram.pdf -o diagram.json",
      (*ON_PATH, ("--range", {"nargs": 2, "metavar": ("LO", "HI"), "help": "range of the control"}),
-      _option("--points", "N", "points per line (200)", default="200"), TARGET, SCHEDULE, AXIS, SCALING, *LOOK,
+      _option("--points", "N", "points per line (200)", default="200"), TARGET, SCHEDULE, AXIS, SCALING, SIZES, *LOOK,
       *_output("also .json, .csv, and .html to explore in a browser"))),
     ("draw", commands.run_draw, "draw a diagram saved as JSON again", "draw diagram.json -o diagram.svg",
-     (_option("file", "FILE", "a diagram written by 'amp-theory diagram -o FILE.json'"), AXIS, SCALING, *LOOK,
+     (_option("file", "FILE", "a diagram written by 'amp-theory diagram -o FILE.json'"), AXIS, SCALING, SIZES, *LOOK,
       *_output("also .csv, and .html to explore in a browser"))),
     ("animate", commands.run_animate, "animate the free entropy while the strength grows",
      "animate ising-p-spin --set p=3 --control 0.7 --frames 16 -o film.gif",
@@ -310,7 +312,8 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
      "overlap ising-p-spin --set p=3 --path flow --control 0.7 -o overlap.pdf -o overlap.csv",
      (*ON_PATH, CONTROL, SCHEDULE, ALONG, *LOOK, *_output("also .csv"))),
     ("compare", commands.run_compare, "tell where each sampler succeeds, why, and how sure that is",
-     "compare ising-p-spin --set p=3", (*MODEL, TARGET)),
+     "compare ising-p-spin --set p=3",
+     (*MODEL, TARGET, _option("--control", "C", "at one value of the control, with the size of failures"))),
     ("best-path", paths.run_best_path, "find how far the best denoising path works, and how far any denoiser could",
      "best-path ising-p-spin --set p=3 -o lines.pdf -o lines.csv", (*MODEL, LOOK[0], LOOK[2], *_output("also .csv"))),
     ("error", accuracy.run_error, "tell how many nats per variable a denoising sampler is wrong by",
@@ -323,8 +326,11 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
       *_output("", ".csv"))),
     ("safe-order", paths.run_safe_order, "tell in which order to raise the strengths of two paths",
      "safe-order ising-p-spin --set p=3 --paths flow,autoregressive --control 0.75",
-     (*MODEL, _option("--paths", "A,B", "two paths, separated by a comma", required=True), CONTROL,
-      *LOOK, *_output("also .csv"))),
+     (*MODEL, TWO_PATHS, CONTROL, *LOOK, *_output("also .csv"))),
+    ("critical-line", paths.run_critical_line, "follow where the first-order surface of two paths ends",
+     "critical-line ising-p-spin --set p=3 --paths flow,autoregressive --points 5 -o line.csv",
+     (*MODEL, TWO_PATHS, _option("--points", "N", "levels of the first strength (17)", default="17"),
+      *_output("", ".csv"))),
     ("revealing", paths.run_revealing, "tell whether an order of revealing succeeds at one control",
      "revealing ising-p-spin --set p=3 --order most-confident --control 0.762",
      (*MODEL, _option("--order", "NAME", "random, most-confident, most-uncertain or greedy-floor", required=True),
@@ -332,9 +338,10 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
     ("simulate", commands.run_simulate, "run samplers on finite instances and judge them by exact samples",
      "simulate xorsat --set k=4 --set temperature=0.5 --control 0.6 --size 200 --instances 5 --seed 1 --batch 8 "
      "--steps 20 --sweeps 200",
-     (*ON_PATH, CONTROL, _option("--size", "N", "number of variables", required=True),
-      _option("--instances", "K", "number of instances", required=True),
-      _option("--seed", "S", "an integer >= 0: the same seed, the same numbers", required=True),
+     (*ON_PATH, CONTROL, _option("--size", "N", "number of variables"),
+      _option("--instances", "K", "number of instances"),
+      _option("--seed", "S", "an integer >= 0: the same seed, the same numbers"),
+      _flag("--plan", "run nothing: tell which size, how many instances, and how much time and memory it takes"),
       _option("--samplers", "A,B", "others than the path's and a Markov chain: flow, diffusion, autoregressive, "
               "masked, uniform-diffusion, heat-bath, parallel-tempering, langevin"),
       _option("--batch", "N", "configurations per sampler and instance (16)", default="16"),

@@ -249,8 +249,10 @@ def _write_diagram(
 ) -> None:
     """Write a diagram in the format of every file's ending."""
     from amp_theory.interface.explorer.page import save_explorer
+    from amp_theory.interface.sizes import plot_sizes
     from amp_theory.phases.diagram.drawing import plot_diagram
 
+    plot = plot_sizes if options.sizes else plot_diagram
     for file in files:
         match file.suffix.lower():
             case ".json":
@@ -260,7 +262,7 @@ def _write_diagram(
             case ".html":
                 save_explorer(diagram, file, overwrite=True)
             case _:
-                _save_picture(file, look, plot_diagram, diagram, axis=options.axis, scaling=options.scaling)
+                _save_picture(file, look, plot, diagram, axis=options.axis, scaling=options.scaling)
 
 
 def run_draw(options: argparse.Namespace) -> Result:
@@ -354,24 +356,45 @@ def run_compare(options: argparse.Namespace) -> Result:
     """Compare samplers."""
     from amp_theory.phases.rules import compare_samplers
 
-    result = compare_samplers(_model(options), options.target)
-    return result.to_dict(), result.report()
+    model = _model(options)
+    control = None if options.control is None else _number(model.control, options.control)
+    result = compare_samplers(model, options.target)
+    if control is None:
+        return result.to_dict(), result.report()
+    verdicts = {row.sampler: row.at(control) for row in result}
+    data = result.to_dict() | {
+        model.control: control, "samplers": {name: verdict.to_dict() for name, verdict in verdicts.items()}
+    }  # fmt: skip
+    lines = [f"  {name}: {verdict.report()}" for name, verdict in verdicts.items()]
+    return data, "\n".join([f"{result.title}, at {control:g}", *lines])
 
 
 def run_simulate(options: argparse.Namespace) -> Result:
     """Run samplers on finite instances."""
     from amp_theory.tools.workers import workers
+    from amp_theory.trials.planning import plan_simulation
     from amp_theory.trials.simulation import baseline, simulate
 
     model, path = _model(options), _path(options)
+    names = ("size", "instances", "seed")
+    missing = [f"--{name}" for name in names if getattr(options, name) is None]
+    if missing and not options.plan:
+        raise InputError(f"simulate needs {', '.join(missing)}; --plan tells which size and how many instances")
     whole: dict[str, Any] = {
-        n: _whole(n, getattr(options, n)) for n in ("size", "instances", "seed", "batch", "steps", "sweeps")
+        n: _whole(n, getattr(options, n))
+        for n in (*names, "batch", "steps", "sweeps")
+        if getattr(options, n) is not None
     }
     samplers = (
         [path.name, baseline(model)]
         if options.samplers is None
         else [name.strip() for name in options.samplers.split(",")]
     )
+    if options.plan:
+        whole.pop("instances", None)
+        control = _number(model.control, options.control)
+        plan = plan_simulation(model, control, samplers[0], target=options.target, **whole)
+        return plan.to_dict(), plan.report()
     number = integer_between("--workers", options.workers, 1, 1024)
     with workers(number) as executor:
         found = simulate(

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from amp_theory.interface.accuracy import _written
 from amp_theory.interface.commands import PICTURES, Result, _look, _model, _number, _outputs, _save_picture
-from amp_theory.tools.errors import InputError
+from amp_theory.tools.errors import InputError, integer_between
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from amp_theory.ingredients.paths.base import Path
 
 
 def run_best_path(options: argparse.Namespace) -> Result:
@@ -37,14 +40,10 @@ def run_best_path(options: argparse.Namespace) -> Result:
 
 def run_safe_order(options: argparse.Namespace) -> Result:
     """Tell in which order to raise two strengths."""
-    from amp_theory.models.catalogue import build_path
     from amp_theory.phases.optimal.safe_order import safe_order
 
-    model, names = _model(options), options.paths.split(",")
-    if len(names) != 2:
-        raise InputError(f"--paths must be two paths, separated by a comma, got {options.paths!r}")
+    model, (first, second) = _model(options), _two_paths(options)
     files, look = _outputs(options, (*PICTURES, ".csv")), _look(options)
-    first, second = (build_path(name.strip()) for name in names)
     found = safe_order(model, first, second, _number(model.control, options.control))
     for file in files:
         if file.suffix.lower() == ".csv":
@@ -69,3 +68,22 @@ def run_revealing(options: argparse.Namespace) -> Result:
         else:
             _save_picture(file, look, lambda axes, **_: found.plot(axes))
     return found.to_dict(), "\n".join([found.report(), *(f"written: {file}" for file in files)])
+
+
+def run_critical_line(options: argparse.Namespace) -> Result:
+    """Follow the end of the first-order surface of two paths."""
+    from amp_theory.phases.optimal.two_strengths import critical_line
+
+    model, (first, second) = _model(options), _two_paths(options)
+    files = _outputs(options, (".csv",))
+    return _written(files, critical_line(model, first, second, integer_between("--points", options.points, 2, 1000)))
+
+
+def _two_paths(options: argparse.Namespace) -> tuple[Path, Path]:
+    """Return the paths of --paths."""
+    from amp_theory.models.catalogue import build_path
+
+    names = options.paths.split(",")
+    if len(names) != 2:
+        raise InputError(f"--paths must be two paths, separated by a comma, got {options.paths!r}")
+    return build_path(names[0].strip()), build_path(names[1].strip())

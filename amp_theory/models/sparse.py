@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from amp_theory.ingredients.factors.factors import AllEqual, Factor, Parity
+from amp_theory.ingredients.paths.named import DEGREE_ORDERS
 from amp_theory.ingredients.priors.base import Prior
 from amp_theory.ingredients.priors.named import Rademacher
 from amp_theory.models.base import Model
@@ -98,6 +99,11 @@ class SparseModel(Model):
     def random_counterpart(self) -> bool:
         """Whether a random instance is contiguous to the planted one up to condensation: by symmetry, always."""
         return True
+
+    @property
+    def orders(self) -> tuple[str, ...]:
+        """At random, or by degree."""
+        return ("random", *DEGREE_ORDERS)
 
     @property
     def regular(self) -> bool:

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from amp_theory.models.base import Model, Target
 from amp_theory.models.own_names import at_control
 from amp_theory.models.synonyms import canonical
-from amp_theory.tools.errors import as_float
-from amp_theory.tools.reports import Reported
+from amp_theory.tools.errors import InputError, NumericalError, as_float
+from amp_theory.tools.reports import Reported, plain
 from amp_theory.tools.tables import ResultTable, of_rows
 
 Certainty = Literal["theorem", "conjecture", "bound", "heuristic", "unknown"]
 #: what is judged beside samplers: paths of independent information of every kind, and denoisers of every kind
 BOUNDS = ("any product path", "any denoiser (bound)")
 Algorithm = Literal["message passing", "local moves"]
+
+
+class Sized(Protocol):
+    """What tells the size of a failure: `SamplingError`, from a room above."""
+
+    @property
+    def nats_per_variable(self) -> float | None: ...  # noqa: D102
+    @property
+    def visible_size(self) -> float | None: ...  # noqa: D102
+    @property
+    def errors(self) -> Mapping[str, float]: ...  # noqa: D102
+    @property
+    def reasons(self) -> Mapping[str, str]: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -42,6 +55,8 @@ class Verdict(Reported):
         "message passing" or "local moves"; "planted" or "random".
     exceptions
         Which other algorithms are known to do better, empty where none is known.
+    sized
+        What computes the size of a failure at one control; None for intervals, and where there is no such number.
 
     See Also
     --------
@@ -56,12 +71,45 @@ class Verdict(Reported):
     algorithm: Algorithm
     target: Target
     exceptions: str = ""
+    sized: Callable[[], Sized] | None = field(default=None, compare=False, repr=False)
+
+    @cached_property
+    def _found(self) -> tuple[Sized | None, str]:
+        """The size of the failure, and why there is none."""
+        if self.sized is None:
+            return None, "known of denoisers, where they fail at one control"
+        try:
+            found = self.sized()
+        except (InputError, NumericalError) as error:
+            return None, str(error)
+        return found, found.reasons.get("nats_per_variable", "")
+
+    @property
+    def nats_per_variable(self) -> float | None:
+        """The relative entropy per variable of a denoiser that fails at one control; None where it is not known."""
+        return None if self._found[0] is None else self._found[0].nats_per_variable
+
+    @property
+    def visible_size(self) -> float | None:
+        """The number of variables from which that failure can be seen; None where it is not known."""
+        return None if self._found[0] is None else self._found[0].visible_size
+
+    @property
+    def size(self) -> str:
+        """How large the failure is, in words; empty for intervals."""
+        if self.sized is None:
+            return ""
+        if self.nats_per_variable is None:
+            return f"of unknown size ({self._found[1]})"
+        if not self.nats_per_variable:
+            return "by nothing yet: this is where failure begins"
+        return f"by {self.nats_per_variable:.6g} nats per variable, seen from {self.visible_size:.4g} variables on"
 
     def report(self) -> str:
-        """Return a readable text: range, answer, how sure it is, and why."""
-        others = f"; {self.exceptions}" if self.exceptions else ""
+        """Return a readable text: range, answer, how sure it is, why, and how large a failure at one control is."""
+        more = "".join(f"; {text}" for text in (self.size, self.exceptions) if text)
         kind = f"{self.algorithm}, {self.target}, {self.certainty}"
-        return f"{self.lo:.10g} to {self.hi:.10g}: {WORDS[self.succeeds]} ({kind}): {self.reason}{others}"
+        return f"{self.lo:.10g} to {self.hi:.10g}: {WORDS[self.succeeds]} ({kind}): {self.reason}{more}"
 
     def table(self) -> ResultTable:
         """Return the verdict as one row."""
@@ -70,7 +118,15 @@ class Verdict(Reported):
     def to_dict(self) -> dict[str, Any]:
         """Return plain data; an infinite end of the range becomes None."""
         names = ("succeeds", "certainty", "reason", "algorithm", "target", "exceptions")
-        return {"range": _plain(self.lo, self.hi), **{name: getattr(self, name) for name in names}}
+        data = {"range": _plain(self.lo, self.hi), **{name: getattr(self, name) for name in names}}
+        if self.sized is None:
+            return data
+        found, reason = self._found
+        return data | {
+            "nats_per_variable": self.nats_per_variable, "visible_size": plain(self.visible_size),
+            "error": {} if found is None else plain(dict(found.errors)),
+            "reasons": {"visible_size": reason} if reason else {},
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -85,6 +141,8 @@ class SamplerVerdicts(Reported):
         One for every interval of the control.
     resolution
         For the end of every verdict but the last, how far from it a control counts as on it.
+    sized
+        What computes the size of a denoiser's failure at one control; None for all others.
 
     See Also
     --------
@@ -95,6 +153,7 @@ class SamplerVerdicts(Reported):
     model: Model
     verdicts: tuple[Verdict, ...]
     resolution: tuple[float, ...] = ()
+    sized: Callable[[float], Sized] | None = field(default=None, compare=False, repr=False)
 
     @property
     def succeeds(self) -> tuple[tuple[float, float], ...]:
@@ -127,7 +186,7 @@ class SamplerVerdicts(Reported):
         Returns
         -------
         Verdict
-            That of the interval in which it lies.
+            That of the interval in which it lies; where a denoiser fails, with the size from which that is seen.
 
         Raises
         ------
@@ -145,7 +204,10 @@ class SamplerVerdicts(Reported):
         here = [
             v for v, low, high in zip(self.verdicts, below, around, strict=False) if v.lo - low <= number <= v.hi + high
         ]
-        return min(here, key=lambda v: _FAVOUR[v.succeeds])
+        found = min(here, key=lambda v: _FAVOUR[v.succeeds])
+        if found.succeeds is not False or self.sized is None:
+            return found
+        return replace(found, sized=partial(self.sized, number))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data; an infinite end of an interval becomes None."""

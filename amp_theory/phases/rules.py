@@ -19,6 +19,7 @@ measure - equal law of the prior, equal coupling - get the same verdicts, whatev
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 
@@ -30,6 +31,7 @@ from amp_theory.ingredients.paths.base import Path
 from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDiscreteDiffusion
 from amp_theory.ingredients.priors.named import two_signs
 from amp_theory.models.base import Model, Target, as_model
+from amp_theory.phases.accuracy.sampling_error import SamplingError, sampling_error
 from amp_theory.phases.bounds import Failing, Interval, failures
 from amp_theory.phases.comparison import BOUNDS, Algorithm, Certainty, Comparison, SamplerVerdicts, Verdict
 from amp_theory.phases.geometry.geometry import Geometry
@@ -94,6 +96,11 @@ def compare_samplers(model: Model, target: Target | None = None) -> Comparison:
     return Comparison(model, judge.target, judged, partial(_bounds, model, judge.target))
 
 
+def dynamics_verdicts(model: Model, target: Target) -> SamplerVerdicts:
+    """Return the verdicts on local moves alone: Monte Carlo, and Langevin dynamics where variables are continuous."""
+    return _judge(model, target).monte_carlo()
+
+
 def _judge(model: Model, target: Target) -> _Judge:
     return _Judge(model, target, geometry_of(model, Flow()))
 
@@ -101,6 +108,11 @@ def _judge(model: Model, target: Target) -> _Judge:
 def _bounds(model: Model, target: Target) -> tuple[SamplerVerdicts, ...]:
     """Return the verdicts on any path of independent information, and on any denoiser."""
     return _judge(model, target).bounds()
+
+
+def _size(model: Model, path: Path, target: Target, control: float) -> SamplingError:
+    """Return how wrong a denoiser is at one control."""
+    return sampling_error(model, path, control, target=target)
 
 
 _TRAPPED = (
@@ -178,7 +190,8 @@ class _Judge:
                 return False, "conjecture", f"the {path.name} path crosses a first-order transition"
             return True, *self._proof(path, intensity)
 
-        return self._verdicts(path.name, "message passing", self._cuts(ends), judge, _located(self.model, path))
+        found = self._verdicts(path.name, "message passing", self._cuts(ends), judge, _located(self.model, path))
+        return replace(found, sized=partial(_size, self.model, path, self.target))
 
     def _ends(self, path: Path) -> list[Interval]:
         """Return the intervals of the intensity in which the uninformed branch ends along a path."""

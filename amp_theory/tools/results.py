@@ -291,6 +291,8 @@ class Thresholds(Reported, Mapping[str, "Located | MissingPoint"]):
         Tricritical points at harder controls.
     bounds
         Bounds on the control by name.
+    order
+        The order in which the path reveals variables.
 
     Examples
     --------
@@ -313,6 +315,7 @@ class Thresholds(Reported, Mapping[str, "Located | MissingPoint"]):
     reasons: dict[str, str] = field(hash=False)
     further_tricritical: tuple[Located, ...] = ()
     bounds: dict[str, float] = field(default_factory=dict, hash=False)
+    order: str = "random"
 
     @classmethod
     def of(
@@ -344,7 +347,7 @@ class Thresholds(Reported, Mapping[str, "Located | MissingPoint"]):
             model=model.name, path=path.name, control=model.control, strength=path.strength,
             parameters=model.parameters, **{name: points.get(name) for name in POINTS},
             reasons={n: p for n, p in found.items() if isinstance(p, str)}, further_tricritical=more,
-            bounds=model.bounds,
+            bounds=model.bounds, order=path.order,
         )  # fmt: skip
 
     @property
@@ -381,7 +384,8 @@ class Thresholds(Reported, Mapping[str, "Located | MissingPoint"]):
         points = {name: point.to_dict() if point else None for name, point in self.points().items()}
         more = [point.to_dict() for point in self.further_tricritical]
         return {
-            "model": self.model, "parameters": self.parameters, "path": self.path, "control": self.control,
+            "model": self.model, "parameters": self.parameters, "path": self.path,
+            **({} if self.order == "random" else {"order": self.order}), "control": self.control,
             "strength": self.strength, **points, **({"further_tricritical": more} if more else {}),
             **({"bounds": dict(self.bounds)} if self.bounds else {}), "reasons": dict(self.reasons),
         }  # fmt: skip

@@ -22,6 +22,8 @@ sample with itself: the weakest failures of noisy XORSAT beyond its thresholds (
   after a quarter of the sweeps: as far as tested, time does not help.  Denoisers err by finite size, which one size
   cannot show: for them there is no more than biased;
 - succeeds if no difference is seen, and a failure by the margin is excluded;
+- is too small to tell where theory says that it fails as the size grows and this run cannot show it, or that a chain
+  works which fails here: `expected` says how large a failure is, and from which size on it can be seen;
 - is undecided otherwise, and the reason says what is missing.
 
 Whether laws agree instance by instance is told, too: the two-sample test of Kolmogorov and Smirnov on both quantities
@@ -41,119 +43,25 @@ from typing import Any, Literal
 
 import numpy as np
 
-from amp_theory.tools.arrays import Array
-from amp_theory.tools.errors import InputError
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.tables import ResultTable, of_rows
+from amp_theory.trials.differences import POWER, Difference, mean_and_error
+from amp_theory.trials.expected import TOO_SMALL, Theory
 
 #: a test rejects below this p value: one exact sampler in a hundred
 LEVEL = 0.01
-#: probability that a sampler whose excess is the margin is not called successful
-POWER = 0.95
 #: the margin in units of what separates random from exact configurations
 MARGIN = 0.05
 #: an excess that time does not remove keeps more than this between a quarter of the sweeps and all
 KEPT = 0.75
 #: instances below which no sampler succeeds: half of all may fail, and none of these, with probability 1 - POWER
 FEWEST_INSTANCES = math.ceil(math.log(1 - POWER, 0.5))
-#: scatter of numbers which are equal, relative to them
-ROUNDING = 1e-12
 #: samples on both sides, below which no difference reaches the level: 2 times 2 n!^2/(2n)! <= LEVEL
 FEWEST = 6
 #: confidence of the interval for the fraction of instances on which a sampler agrees
 CONFIDENCE = 0.95
 
-Outcome = Literal["succeeds", "biased", "fails", "undecided"]
-
-
-def two_sample_p_value(first: Array, second: Array) -> float:
-    """Return the p value of the Kolmogorov-Smirnov test that two samples of numbers have one law.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> two_sample_p_value(rng.normal(size=100), rng.normal(2, 1, 100)) < 1e-6
-    True
-    """
-    from scipy.stats import ks_2samp
-
-    a, b = (np.ravel(np.asarray(x, dtype=float)) for x in (first, second))
-    if not len(a) or not len(b) or not (np.all(np.isfinite(a)) and np.all(np.isfinite(b))):
-        raise InputError("two samples of finite numbers are needed, neither of them empty")
-    return float(ks_2samp(a, b).pvalue)
-
-
-def rank_sum_score(first: Array, second: Array) -> float:
-    """Return the z score of the rank-sum test, positive if the first numbers are larger, 0 if all are equal.
-
-    Examples
-    --------
-    >>> round(rank_sum_score(np.array([3.0, 4.0, 5.0]), np.array([1.0, 2.0, 3.5])), 6)
-    1.527525
-    """
-    from scipy.stats import rankdata
-
-    n, m = len(first), len(second)
-    ranks = rankdata(np.concatenate([first, second]))
-    # variance of the sum of n ranks drawn without replacement, ties included
-    variance = n * m / (n + m) * float(np.var(ranks, ddof=1))
-    return float((ranks[:n].sum() - n * (n + m + 1) / 2) / math.sqrt(variance)) if variance else 0.0
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A difference whose mean over instances is tested.
-
-    Parameters
-    ----------
-    value, error
-        The mean, and the standard error that the tests use; infinite for one instance.
-    instances
-        How many.
-    """
-
-    value: float
-    error: float
-    instances: int
-
-    @classmethod
-    def of(cls, values: Sequence[float], sampling_errors: Sequence[float]) -> Difference:
-        """Return the mean with the larger of two errors: scatter over instances, and of the samples within them."""
-        mean, scatter = _mean(values)
-        if scatter <= ROUNDING * max(abs(v) for v in values):
-            scatter = 0.0
-        within = math.sqrt(float(np.mean(np.square(sampling_errors))) / len(values))
-        return cls(mean, max(scatter, within), len(values))
-
-    def _tail(self, distance: float) -> float:
-        """Return the probability that the mean is this far above what is expected; without scatter, that signs are."""
-        from scipy.special import stdtr
-
-        if self.error:
-            return float(stdtr(self.instances - 1, -distance / self.error))
-        chance = 0.5**self.instances
-        return chance if distance > 0 else 1 - chance if distance < 0 else 0.5
-
-    def above(self, bound: float) -> float:
-        """Return the p value of a mean <= bound, by Student's t; 1 for one instance."""
-        return self._tail(self.value - bound) if self.instances > 1 else 1.0
-
-    @property
-    def p_value(self) -> float:
-        """The two-sided p value of mean zero; 1 for one instance."""
-        return 2 * self._tail(abs(self.value)) if self.instances > 1 else 1.0
-
-    @property
-    def bound(self) -> float:
-        """What the mean's absolute value is below, with probability POWER; infinite for one instance."""
-        from scipy.special import stdtrit
-
-        if self.instances < 2:
-            return math.inf
-        return abs(self.value) + float(stdtrit(self.instances - 1, POWER)) * self.error
-
-    def __str__(self) -> str:
-        return f"{self.value:+.4g} +- {self.error:.2g}"
+Outcome = Literal["succeeds", "biased", "fails", "undecided", "too small to tell"]
 
 
 @dataclass(frozen=True)
@@ -214,6 +122,8 @@ class Terms:
         Whether it is a Markov chain.
     doubt
         Why the reference may not be exact; empty if it is.
+    theory
+        What theory says of the sampler as the size grows; None where nobody has asked.
     """
 
     margin: float
@@ -222,6 +132,7 @@ class Terms:
     effort: str
     chain: bool
     doubt: str = ""
+    theory: Theory | None = None
 
 
 @dataclass(frozen=True)
@@ -249,12 +160,12 @@ class SamplerJudgement(Reported):
     @property
     def energy_difference(self) -> tuple[float, float]:
         """Mean over instances of energy minus reference, and its standard error (infinite for one instance)."""
-        return _mean([i.energy - i.reference_energy for i in self.instances])
+        return mean_and_error([i.energy - i.reference_energy for i in self.instances])
 
     @property
     def overlap_difference(self) -> tuple[float, float]:
         """Mean over instances of overlap minus mutual overlap, and its standard error."""
-        return _mean([i.overlap - i.mutual_overlap for i in self.instances])
+        return mean_and_error([i.overlap - i.mutual_overlap for i in self.instances])
 
     @property
     def early_energy_difference(self) -> float | None:
@@ -318,7 +229,19 @@ class SamplerJudgement(Reported):
 
     @cached_property
     def _decision(self) -> tuple[Outcome, str]:
-        """The outcome and its reason."""
+        """The outcome and its reason, after what theory says of larger sizes."""
+        tested, theory = self._tested, self.terms.theory
+        if theory is None or not theory.told(self.terms.size):
+            return tested
+        hidden = theory.hidden(tested[0], self.terms.size)
+        said = f"theory: {theory.told(self.terms.size)}"
+        if tested[0] == "biased" and theory.answer.succeeds:
+            said += ", by which this is an effect of the size, steps or sweeps"
+        return (TOO_SMALL, f"{said}, but {hidden} ({tested[1]})") if hidden else (tested[0], f"{tested[1]}; {said}")
+
+    @cached_property
+    def _tested(self) -> tuple[Outcome, str]:
+        """The outcome of the tests alone, and its reason."""
         if self.p_value > LEVEL:
             missing = self._missing()
             if missing:
@@ -411,6 +334,7 @@ class SamplerJudgement(Reported):
             "reliable": float(np.mean([i.reliable for i in self.instances])),
             "shift_p_value": self.shift_p_value,
             "p_values": [i.p_value for i in self.instances],
+            "theory": None if self.terms.theory is None else self.terms.theory.to_dict(self.terms.size),
         }
 
     def report(self) -> str:
@@ -424,7 +348,7 @@ class SamplerJudgement(Reported):
     def __str__(self) -> str:
         (energy, error), (fraction, low, high) = self.energy_difference, self.fraction
         return (
-            f"{self.sampler:<20}{self.outcome:<11}agrees on {fraction:.0%} of {len(self.instances)} instances "
+            f"{self.sampler:<20}{self.outcome:<18}agrees on {fraction:.0%} of {len(self.instances)} instances "
             f"({low:.0%} to {high:.0%}), energy - exact = {energy:+.5f} +- {error:.1g}"
         )
 
@@ -434,14 +358,12 @@ def judgements_table(title: str, judgements: Sequence[SamplerJudgement]) -> Resu
     rows = []
     for j in judgements:
         measured = (*j.energy_difference, *j.overlap_difference, *j.fraction, j.p_value, j.shift_p_value)
-        rows.append((j.sampler, j.outcome, len(j.instances), j.terms.size, *measured, j.terms.effort, j.reason))
+        expected = (None, None) if j.terms.theory is None else j.terms.theory.sizes
+        rows.append(
+            (j.sampler, j.outcome, len(j.instances), j.terms.size, *measured, j.terms.effort, j.reason, *expected)
+        )
     names = ["sampler", "outcome", "instances", "size"]
     names += [f"{prefix}{what}_difference" for what in ("energy", "overlap") for prefix in ("", "error_of_")]
     names += ["agreeing", "agreeing_from", "agreeing_to", "p_value", "shift_p_value", "effort", "reason"]
+    names += ["nats_per_variable", "visible_size"]
     return of_rows(title, names, rows)
-
-
-def _mean(values: Sequence[float]) -> tuple[float, float]:
-    """Return mean and standard error, infinite for a single value."""
-    n = len(values)
-    return float(np.mean(values)), float(np.std(values, ddof=1) / math.sqrt(n)) if n > 1 else math.inf

@@ -41,18 +41,16 @@ from amp_theory.tools.files import as_file, check_place
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.runs import run_tasks
 from amp_theory.tools.tables import ResultTable
+from amp_theory.trials.differences import POWER, Difference, rank_sum_score, two_sample_p_value
+from amp_theory.trials.expected import Theory
 from amp_theory.trials.judging import (
     FEWEST,
     LEVEL,
     MARGIN,
-    POWER,
-    Difference,
     InstanceJudgement,
     SamplerJudgement,
     Terms,
     judgements_table,
-    rank_sum_score,
-    two_sample_p_value,
 )
 
 #: length of a Langevin step in units of 1/T
@@ -323,7 +321,7 @@ def _doubt(plan: Plan, results: Sequence[Result], margin: float) -> str:
     )
 
 
-def _random_energy(instance: Instance, seed: int) -> float:
+def random_energy(instance: Instance, seed: int) -> float:
     """Return the mean energy per variable of configurations drawn from the prior."""
     rng = np.random.Generator(np.random.PCG64(seed))
     # one at a time: many of them together may not fit into memory
@@ -337,7 +335,13 @@ def _terms(plan: Plan, results: Sequence[Result], margin: float) -> dict[str, Te
     """Return what every sampler is held to."""
     overlap_margin = MARGIN * (1.0 if plan.model.spherical else float(plan.model.variable_prior.second_moment))
     doubt = _doubt(plan, results, margin)
-    return {n: Terms(margin, overlap_margin, plan.size, plan.effort(n), n in CHAINS, doubt) for n in plan.samplers}
+    return {
+        n: Terms(
+            margin, overlap_margin, plan.size, plan.effort(n), n in CHAINS, doubt,
+            theory=Theory(plan.model, plan.control, n, plan.target),
+        )
+        for n in plan.samplers
+    }  # fmt: skip
 
 
 @overload
@@ -387,8 +391,8 @@ def simulate(
     -------
     Simulation
         For every sampler an outcome with its reason: "biased" at significance 0.01; "succeeds" if a failure by the
-        margin is excluded at power 0.95, which takes at least 5 instances; "fails" for a chain whose excess is above
-        the margin and stays while the sweeps quadruple; else "undecided".  None of them speaks of size -> infinity.
+        margin is excluded at power 0.95, from 5 instances on; "fails" for a chain whose excess is above it and stays
+        while sweeps quadruple; "too small to tell" if that cannot show what theory says beside it; else "undecided".
 
     Raises
     ------
@@ -403,15 +407,15 @@ def simulate(
     >>> sorted(found.samplers)
     ['flow', 'heat-bath']
     """
-    plan = _plan(model, at_control(model, control, named), size, samplers, (batch, steps, sweeps), target)
+    plan = checked_plan(model, at_control(model, control, named), size, samplers, (batch, steps, sweeps), target)
     number, master = integer_between("instances", instances, 1, 10**6), check_master_seed(seed)
     wanted = None if margin is None else positive("margin", margin)
     if checkpoint is not None:  # noticed before any work
         check_place(as_file(checkpoint))
-    random_energy = _random_energy(plan.check(master), master)
+    random = random_energy(plan.check(master), master)
     results = run_tasks([plan] * number, master, plan.problem, executor, checkpoint, progress)
     if wanted is None:
-        wanted = MARGIN * abs(random_energy - float(np.mean([r[f"{REFERENCE} energy"] for r in results])))
+        wanted = MARGIN * abs(random - float(np.mean([r[f"{REFERENCE} energy"] for r in results])))
     judged = {name: judge(name, results, terms) for name, terms in _terms(plan, results, wanted).items()}
     return Simulation(plan, master, judged, results)
 
@@ -421,7 +425,7 @@ def _named(samplers: Sequence[str]) -> tuple[str, ...]:
     return tuple(canonical("sampler", name, [*SAMPLERS, *CHAINS]) for name in as_list("samplers", samplers, "names"))
 
 
-def _plan(
+def checked_plan(
     model: Model, control: Any, size: int, samplers: Sequence[str] | None, effort: tuple[int, int, int],
     target: Target | None,
 ) -> Plan:  # fmt: skip

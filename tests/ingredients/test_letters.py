@@ -23,6 +23,9 @@ def erasures(t):
     return [[t, 1 - t, 0], [0, 1 - t, t]]
 
 
+ONE_SIDED = at.SideChannel("one-sided", lambda t: [[t, 1 - t], [0.0, 1.0]])
+
+
 @pytest.mark.parametrize("rho", [0.05, 0.5])
 def test_birth_leaves_a_sparser_spin(rho):
     """G = t rho + (1 - rho t) M_w(x) with w = rho (1 - t)/(1 - rho t), at snrs of both regimes and far beyond."""
@@ -193,6 +196,36 @@ def test_amp_reaches_the_overlap_of_the_theory():
     assert abs(own[0]) < 0.004 < 0.02 < own[1]
 
 
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda m, p: at.path_transitions(m, p, 0.76).first_order,
+        lambda m, p: at.fixed_points(m, p, 0.76, 0.1),
+        lambda m, p: at.uninformed_overlap(m, p, 0.76, 0.1),
+        lambda m, p: at.state_evolution(m, p, 0.76, 0.1),
+        lambda m, p: at.phase_diagram(m, p, points=5),
+        lambda m, p: at.thresholds(at.SherringtonKirkpatrick(), at.Mixed(at.Flow(), p).held(told=0.3)),
+    ],
+)
+def test_every_question_about_an_own_channel_is_answered(ask):
+    """Also where no strength is left to ask for, or nothing is found."""
+    ask(at.IsingPSpin(3), ONE_SIDED)
+
+
+def test_strengths_are_not_called_like_controls_or_columns():
+    from amp_theory.models.catalogue import MODELS
+
+    model, path = at.IsingPSpin(3), at.Flow()
+    found = (
+        at.thresholds(model, path), at.fixed_points(model, path, 0.7, 0.1), at.path_transitions(model, path, 0.7),
+        at.state_evolution(model, path, 0.7, 0.1), at.phase_diagram(model, path, points=5),
+    )  # fmt: skip
+    columns = {name for result in found for name in result.table().names if "_of_" not in name} - {"snr"}
+    for name in columns | {model.control for model in MODELS.values()} | {"errors", "report", "held"}:
+        with pytest.raises(at.InputError, match=f"name of its own, got '{name}'"):
+            at.SideChannel("own", flips, strength=name)
+
+
 REFUSED = [
     (lambda: at.thresholds(at.IsingPSpin(3), BIRTH), "no value of Rademacher"),
     (lambda: BIRTH.check_prior(at.SparseRademacher(1.0)), "no value"),
@@ -206,6 +239,11 @@ REFUSED = [
     (lambda: at.SideChannel("own", lambda t: [[1.0, 0.0], [0.0, 1.0]]), "at strength 0 nothing is told"),
     (lambda: at.SideChannel("own", lambda t: flips(t / 2)), "at strength 1 everything is told"),
     (lambda: at.SideChannel("own", lambda t: 1 / 0), "ZeroDivisionError"),
+    (lambda: at.SideChannel("own", lambda t: flips(t + 0.25 * np.sin(2 * np.pi * t))), "tells less at strength 0.37"),
+    (lambda: at.SideChannel("own", lambda t: flips(np.interp(t, [0, 0.3, 0.7, 1], [0, 0.3, 0.3, 1]))), "tells no more"),
+    (lambda: at.SideChannel("own", lambda t: flips(0.999 * t + 0.001 * (t > 0.503))), "jumps .* at strength 0.503"),
+    (lambda: at.SideChannel("own", flips, strength="temperature"), "name of its own, got 'temperature'"),
+    (lambda: at.SideChannel("own", flips, strength="overlap"), "name of its own"),
     (
         lambda: at.thresholds(at.IsingPSpin(3), at.SideChannel("own", lambda t: t * np.eye(3) + (1 - t) / 3)),
         "one row for",

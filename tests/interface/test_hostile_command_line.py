@@ -179,7 +179,7 @@ def test_a_checkpoint_without_a_folder_is_noticed_before_the_work(capsys, monkey
     def work(*_):
         raise AssertionError
 
-    monkeypatch.setattr(simulation, "_random_energy", work)
+    monkeypatch.setattr(simulation, "random_energy", work)
     for place in ("none/run.npz", "/dev/full", "/"):
         assert main([*SIMULATE, "--size", "12", "--checkpoint", place]) == 2
         assert "cannot write" in capsys.readouterr().err

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from pathlib import Path as FilePath
 
 import pytest
 from matplotlib.figure import Figure
@@ -107,13 +106,13 @@ def test_nothing_is_written_when_a_file_exists(tmp_path):
 
 
 @pytest.mark.parametrize("figure", [FIGURES[0], FIGURES[5]], ids=lambda figure: figure.name)
-def test_what_is_published_is_drawn(figure, monkeypatch):
+def test_what_is_published_is_drawn(figure, monkeypatch, tmp_path):
     """On the axis, on the lines and at the end point: each within the grid of the paper of what we find."""
     drawn = []
     monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: drawn.append(self))
     diagram = compute(figure, 60)
     places = published_places(figure, diagram)
-    draw(figure, diagram, FilePath("nowhere.png"))
+    draw(figure, diagram, tmp_path / "figure.png")
     (marks,) = [line for line in drawn[0].axes[0].get_lines() if line.get_gid() == "published"]
     left, right = drawn[0].axes[0].get_xlim()
     assert [tuple(p) for p in marks.get_xydata()] == [p for p in places if left <= p[0] <= right]

@@ -22,6 +22,7 @@ NAMES = [
     "03_the_paper_reproduced",
     "04_your_own_model",
     "05_comparing_samplers",
+    "06_which_path_is_best",
 ]
 pytestmark = pytest.mark.skipif(not FOLDER.exists(), reason="installed without the repository")
 
@@ -85,6 +86,19 @@ CLAIMS = {
         "abs(special.algorithmic.noise / 0.08**2 - 0.980792) < 1e-6",
         "np.abs(flow_overlap - theory).max() < 0.15 * theory",
         "abs(energy.mean() - wanted) < 5 * energy.std() / 20",
+    ],
+    "06_which_path_is_best": [
+        "list(stops.values()) == sorted(stops.values(), reverse=True)",
+        "abs(found.best.temperature - 0.7391999793) < 1e-10 and abs(found.any_denoiser.temperature - 0.705922487) < 1e-9",
+        "abs(stops['most confident first'] - 0.7651) < 1e-5 and abs(greedy.temperature - 0.735795) < 5e-6",
+        "abs(best.best.noise / unit - 1.065505509) < 1e-9 and abs(best.paths['birth'].noise / unit - 1.065683282) < 1e-9",
+        "all(one.dynamical.temperature < one.any_denoiser.temperature < one.best.temperature for one in spins)",
+        "all(one.paths['flow'].noise > one.paths['autoregressive'].noise > one.best.noise for one in matrices)",
+        "abs(safe.raise_to - 0.0742357597) < 1e-10 and list(safe.order) == ['flow', 'autoregressive']",
+        "abs(by_degree['highest-degree'] - 0.788681657) < 1e-9 and abs(by_degree['random'] - 2 / 3) < 1e-9",
+        "limits['masked'] < 0.95 < limits['flow'] < limits['uniform-diffusion']",
+        "(excess['masked'] > excess['flow']).all() and excess['flow'][-1] < 0.6 * excess['flow'][0]",
+        "not at.revealing_curve(model, at.Autoregressive(order='most-confident'), 0.762).succeeds",
     ],
 }
 
@@ -219,7 +233,8 @@ def test_runs_and_says_what_it_finds(name, tmp_path, monkeypatch):
     work = tmp_path / "notebooks"
     work.mkdir()
     (tmp_path / "figures").mkdir()
-    shutil.copy(ROOT / "figures" / "referee_xorsat.csv", tmp_path / "figures")
+    for numbers in ("referee_xorsat", "paths_on_instances"):
+        shutil.copy(ROOT / "figures" / f"{numbers}.csv", tmp_path / "figures")
     notebook = stored(name)
     cells, panels, held = execute(notebook, work, CLAIMS[name], kept=name)
     assert not list(work.iterdir()), "a notebook leaves files behind"

@@ -321,6 +321,8 @@ def _pictures(t: Things) -> Iterator[Call]:
                looks | {"diagram": t.diagram, "ax": None, "axis": "strength", "scaling": None, "limit": None})  # fmt: skip
     yield Call("plot_free_entropy", at.plot_free_entropy, both | {"control": 0.7, "strengths": [0.1], "axes": None})
     yield Call("plot_overlap", at.plot_overlap, both | {"control": 0.7, "axes": None, "axis": "strength"})
+    yield Call("controls_of_sizes", at.controls_of_sizes, {"diagram": t.diagram})
+    yield Call("plot_sizes", at.plot_sizes, {"diagram": t.diagram, "axes": None, "axis": "strength"})
     yield Call("plot_paths", at.plot_paths, {"diagrams": [t.diagram], "axes": None})
     yield Call("print_figure", at.print_figure, {"columns": 1, "panels": 1, "style": "print"})
     yield Call("animate", at.animate, both | {
@@ -402,6 +404,8 @@ def _instances(t: Things) -> Iterator[Call]:
         yield Call(f"draw_samples, {sampler}", at.draw_samples, draw | {"sampler": sampler})
     yield Call("draw_samples by a function", at.draw_samples,
                draw | {"sampler": "flow", "denoiser": lambda side: np.zeros((2, 6))})  # fmt: skip
+    yield Call("unit_propagation", at.unit_propagation,
+               {"k": 3, "density": 0.7, "size": 100, "order": "random", "steps": 5, "seed": 0})  # fmt: skip
     chain = {"instance": t.dense, "sweeps": 4, "seed": 0, "start": "random", "chains": 2, "side": None, "every": 1,
              "keep_samples": False}  # fmt: skip
     for function in (at.heat_bath, at.metropolis):
@@ -415,6 +419,9 @@ def _instances(t: Things) -> Iterator[Call]:
         yield Call(function.__name__, function,
                    {"instance": instance, "side": t.side, "start": "uninformed",
                     "options": at.MessagePassingOptions(max_iterations=5)})  # fmt: skip
+    yield Call("plan_simulation", at.plan_simulation,
+               {"model": t.ising, "control": 0.7, "sampler": "flow", "power": 0.9, "size": 8, "batch": 6, "steps": 2,
+                "sweeps": 2, "target": None, "seed": 0})  # fmt: skip
     yield Call(
         "simulate",
         at.simulate,

@@ -254,7 +254,8 @@ def test_what_needs_the_whole_surface_is_refused(order):
         (at.path_transitions, {"control": 0.7}), (at.equation_of_state, {"control": 0.7}), (at.closed_forms, {}),
         (at.tricritical_expansion, {}), (at.animate, {"control": 0.7, "file": "film.gif"}),
         (at.plot_overlap, {"control": 0.7}), (at.plot_free_entropy, {"control": 0.7, "strengths": [0.1]}),
-        (at.thresholds, {"digits": 20}),
+        (at.thresholds, {"digits": 20}), (at.sampling_error, {"control": 0.7}), (at.depth_for, {"control": 0.7}),
+        (at.optimal_schedule, {"control": 0.7}), (at.error_curve, {}), (at.leading_error, {}),
         (at.amp_against_state_evolution, at_point | {"sizes": [10, 20, 40], "instances": 10}),
     ]  # fmt: skip
     for function, others in calls:

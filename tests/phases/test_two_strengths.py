@@ -16,6 +16,13 @@ ISING, SPARSE = at.IsingPSpin(3), at.SpikedMatrix(at.SparseRademacher(0.08))
 UNIT = 0.08**2
 
 
+def one_sided(t):
+    return [[t, 1 - t], [0.0, 1.0]]
+
+
+ONE_SIDED = at.SideChannel("one-sided", one_sided)
+
+
 def coded(capsys, *arguments):
     code = main(arguments)
     return code, *capsys.readouterr()
@@ -260,6 +267,84 @@ def test_surface_falls_to_its_end():
     assert np.all(surface.first_order[:-1] < surface.uninformed_spinodal[:-1])
 
 
+TWO_LINES = at.MixedPSpin("q**3/2 + 0.104*q**20")
+
+
+@pytest.mark.parametrize(
+    ("control", "raise_to", "most"),
+    [(0.7515883817, 0.102385, 0.087856), pytest.param(0.7458636138, 0.550012, 0.043352, marks=pytest.mark.slow)],
+)
+def test_a_surface_of_two_lines(control, raise_to, most):
+    """The first path must pass the last end; in the other order the least strength at any end counts."""
+    found = order_of(TWO_LINES, FLOW, REVEAL, control)
+    both = at.Mixed(FLOW, REVEAL)
+    assert found.order == ("flow", "autoregressive")
+    assert abs(found.raise_to - raise_to) < 1e-6
+    told = float(found.reasons["other_order"].split("revealed = ")[1].split()[0])
+    assert abs(told - most) < 1e-6
+    for held, met in (
+        ({"snr": raise_to * 0.98}, 1),
+        ({"snr": raise_to * 1.02}, 0),
+        ({"revealed": most * 0.98}, 0),
+        ({"revealed": most * 1.02}, 1),
+    ):
+        assert len(at.path_transitions(TWO_LINES, both.held(**held), control).first_order) == met
+    surface, alone = found.surface(7), at.path_transitions(TWO_LINES, REVEAL, control)
+    assert surface.line.tolist() == [0] * 7 + [1] * 7
+    starts = sorted(surface.first_order[[0, 7]])
+    assert np.allclose(starts, [point.revealed for point in alone.first_order], atol=1e-12)
+    for k in range(2):
+        rows = [
+            getattr(surface, name)[surface.line == k]
+            for name in ("informed_spinodal", "first_order", "uninformed_spinodal")
+        ]
+        assert np.all(np.diff(rows, axis=1) < 0)
+        assert np.all(np.diff(np.array(rows)[:, :-1], axis=0) > 0)
+
+
+def test_picture_of_a_surface_of_two_lines():
+    from matplotlib.figure import Figure
+
+    axes = order_of(TWO_LINES, FLOW, REVEAL, 0.7515883817).plot(Figure().add_subplot(), points=4)
+    starts = sorted(line.get_ydata()[0] for line in axes.get_lines() if line.get_label() == "first-order line")
+    assert np.allclose(starts, [0.129224, 0.355477], atol=1e-5)
+    assert len([area for area in axes.collections if area.get_label() == "hard"]) == 2
+
+
+def test_the_end_that_counts_is_the_last_one():
+    """Just below the upper tricritical temperature of two, its line ends before the other."""
+    model = at.MixedPSpin("q**3/2 + 0.077*q**30")
+    found = order_of(model, FLOW, REVEAL, 0.7574132593225125)
+    assert abs(found.raise_to - 0.010398594) < 1e-8
+    assert abs(found.critical.revealed - 0.127109575) < 1e-8
+
+
+@pytest.mark.parametrize(
+    ("away", "order"), [(1e-8, ("flow", "autoregressive")), (1e-6, ("flow", "autoregressive")), (-1e-8, None)]
+)
+def test_orders_next_to_a_tricritical_point(away, order):
+    """The surface ends next to the axis, as far from it as the line's slope says."""
+    point = at.thresholds(ISING, FLOW).tricritical
+    found = order_of(ISING, FLOW, REVEAL, point.control + away)
+    assert found.order == order
+    if order:
+        assert abs(found.raise_to - point.snr) < 12 * away
+        assert abs(found.critical.revealed / away - 9.5033) < 0.01
+
+
+@pytest.mark.slow
+def test_orders_with_an_own_channel():
+    """The line of ends joins both tricritical points: between them the better path goes first."""
+    found = order_of(ISING, FLOW, ONE_SIDED, 0.75)
+    assert found.order == ("flow", "one-sided")
+    both, held = at.Mixed(FLOW, ONE_SIDED), found.raise_to
+    there = at.thresholds(ISING, both.held(snr=held)).tricritical
+    assert abs(there.temperature - 0.75) < 1e-10
+    assert abs(there.told - found.critical.told) < 1e-9
+    assert order_of(ISING, FLOW, ONE_SIDED, 0.74).order is None
+    assert "either path alone" in order_of(ISING, FLOW, ONE_SIDED, 0.76).reasons["order"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "path1", "path2", "control", "order"),
@@ -344,7 +429,10 @@ def test_one_strength_is_not_enough():
 REFUSED = [
     (lambda: at.Mixed(FLOW, at.Flow()), "different strengths"),
     (lambda: at.Mixed(FLOW, "birth"), "path must be a path"),
-    (lambda: at.Mixed(FLOW, at.Mixed(FLOW, REVEAL)), "needs two strengths"),
+    (lambda: at.Mixed(FLOW, at.Mixed(FLOW, REVEAL)), "two paths of one strength each"),
+    (lambda: at.Mixed(at.Mixed(FLOW, REVEAL).held(revealed=0.1), UNIFORM), r"each, got Mixed\(.*held\(revealed=0.1"),
+    (lambda: at.Mixed(FLOW, at.SideChannel("flow", one_sided)), "different names, got two called 'flow'"),
+    (lambda: at.safe_order(ISING, ONE_SIDED, at.SideChannel("one-sided", one_sided, strength="u"), 0.75), "names"),
     (lambda: at.Mixed(FLOW, at.Autoregressive(order="most-confident")), "order of revealing"),
     (lambda: at.Mixed(FLOW, REVEAL).held(), "must be held"),
     (lambda: at.Mixed(FLOW, REVEAL).held(born=0.1), "born"),
@@ -387,6 +475,17 @@ def test_command(capsys):
     assert "no value" in err
 
 
+def test_command_of_the_critical_line(capsys, tmp_path):
+    file, line = tmp_path / "line.csv", at.critical_line(ISING, FLOW, REVEAL, points=3)
+    given = ("critical-line", "ising-p-spin", "--set", "p=3", "--paths", "flow,autoregressive", "--points")
+    code, out, err = coded(capsys, *given, "3", "-o", str(file), "--json")
+    assert (code, err, json.loads(out)["temperature"]) == (0, "", line["temperature"].tolist())
+    assert len(file.read_text().splitlines()) == 1 + len(line)
+    code, _, err = coded(capsys, *given, "1")
+    assert code == 2
+    assert "--points" in err
+
+
 def test_tables(tmp_path):
     line = at.critical_line(ISING, FLOW, REVEAL, points=3)
     line.to_csv(tmp_path / "line.csv")
@@ -409,4 +508,5 @@ def test_picture_shows_the_surface_and_a_path_around_it():
     assert path[-1, 1] > np.max(lines["uninformed spinodal"].get_ydata())
     assert lines["critical point"].get_xydata().tolist() == [[found.critical.snr, found.critical.revealed]]
     assert (axes.get_xlabel()[:3], axes.get_ylabel()[:8], axes.get_title()) == ("snr", "revealed", "around")
-    assert len(axes.child_axes) == 1
+    (inset,) = axes.child_axes
+    assert inset.get_xlabel() == "from the first-order line"

@@ -23,18 +23,8 @@ from scipy.stats import binomtest, mannwhitneyu, norm, ttest_1samp
 
 import amp_theory as at
 from amp_theory.interface.cli import main
-from amp_theory.trials.judging import (
-    FEWEST,
-    FEWEST_INSTANCES,
-    LEVEL,
-    POWER,
-    Difference,
-    InstanceJudgement,
-    SamplerJudgement,
-    Terms,
-    rank_sum_score,
-    two_sample_p_value,
-)
+from amp_theory.trials.differences import POWER, Difference, rank_sum_score, two_sample_p_value
+from amp_theory.trials.judging import FEWEST, FEWEST_INSTANCES, LEVEL, InstanceJudgement, SamplerJudgement, Terms
 from amp_theory.trials.simulation import CHAINS, COLUMNS, judge
 
 RUNS = Path(at.__file__).parent.parent / "notebooks" / "runs"
@@ -570,6 +560,7 @@ def test_the_report_and_plain_data():
         "size",
         "instances",
         "effort",
+        "theory",
     }
     for name, sampler in data["samplers"].items():
         assert (sampler["size"], sampler["instances"], sampler["significance"]) == (30, 3, LEVEL)

@@ -247,7 +247,10 @@ def check_coloring(model: object, path: object) -> None:
     """Raise an `InputError` unless given a colouring and a path."""
     if not isinstance(model, Coloring):
         raise InputError(f"population dynamics is for Coloring(q), got {told(model)}")
-    check_surface(as_path(path))
+    path = as_path(path)
+    check_surface(path)
+    if path.order not in model.orders:
+        raise InputError(f"order = {path.order!r} is not known for {model!r}: leave it out, or take 'random'")
 
 
 def population_isotherm(

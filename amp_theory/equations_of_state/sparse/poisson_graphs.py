@@ -407,23 +407,23 @@ class SparseEquationOfState(EquationOfState):
         An overlap given as the start stands for messages from a Gaussian channel with this overlap, or from an erasure
         channel where all messages are erasures: parity checks at T = 0, some spins revealed.
         """
-        evolution = self.evolution
-        w = evolution.grid.frequency
-        side = self.path.tilted_transform(w, np.array([strength]))
+        evolution, degree = self.evolution, np.array([[intensity * self.factor.k]])
+        w, side = evolution.grid.frequency, self.path.tilted_transform(evolution.grid.frequency, np.array([strength]))
         while start == "uninformed" and strength == 0 and intensity <= self.start:
             yield 0.0, 1.0  # by symmetry, which a grid has to rounding only
+        told = start == "uninformed" and strength > 0
         if start == "uninformed":
-            law = side if strength > 0 else np.exp(-1e-8 * (1 + w**2) / 2)[None, :]
+            law = evolution.variable(side, degree, 0 * side)[0] if told else np.exp(-1e-8 * (1 + w**2) / 2)[None, :]
         elif start == "informed":
             law = np.zeros_like(side)
         else:
-            x = self.signal_at(np.array([float(start)]), 0.0)
+            x = SparseEquationOfState.signal_at(self, np.array([float(start)]), 0.0)
             x = np.where(np.isnan(x), 0.0 if float(start) < 0.5 else LARGEST_X, x)
             law = np.exp(-x[:, None] * (1 + w**2) / 2)
             if evolution.erasures and np.ptp(side) == 0:
                 # erasures stay erasures, and other laws would become them too slowly for doubles
                 law = np.full_like(side, 1 - float(start))
-        gap = float((law @ evolution.grid.gap)[0])
+        gap = float(((side if told else law) @ evolution.grid.gap)[0])
         yield 1 - gap, gap
         for full, _ in evolution.iterate(side, intensity * self.factor.k, law):
             gap = float((full @ evolution.grid.gap)[0])

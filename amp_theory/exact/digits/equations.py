@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import TYPE_CHECKING, Literal
 
+from amp_theory.equations_of_state.choose import check_random_order
 from amp_theory.exact.digits.channel_base import ExactChannel
 from amp_theory.exact.digits.channels import exact_channel
 from amp_theory.exact.digits.contexts import mp
@@ -69,6 +70,7 @@ class Equations:
     """The equations of one model along a path, to the working precision at hand when called."""
 
     def __init__(self, model: Model, path: Path) -> None:
+        check_random_order(path)
         self.model, self.path = model, path
         self.coupling, self.channel = scalar_form(model, path)
         self._exact_coupling()  # refuses what is not there

@@ -23,7 +23,7 @@ import sympy
 from sympy import Expr, Integer
 
 import amp_theory.exact.formulas.polynomial as algebra
-from amp_theory.equations_of_state.choose import check_surface
+from amp_theory.equations_of_state.choose import check_random_order
 from amp_theory.exact.formulas.gaussian import Curves, pure_points, spinodal_line
 from amp_theory.exact.formulas.linear import linear_forms
 from amp_theory.exact.formulas.paths import gaussian_path
@@ -89,7 +89,7 @@ def closed_forms(model: Model | type[Model], path: Path, **parameters: Any) -> C
         raise InputError(f"model must be a model or a class of models such as SphericalPSpin, got {told(model)}")
     if not isinstance(path, Path):
         raise InputError(f"path must be a path such as Flow(), got {told(path)}")
-    check_surface(path)
+    check_random_order(path)
     return forms_of.dispatch(kind)(model, path, parameters)
 
 

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from amp_theory.equations_of_state.choose import check_surface
+from amp_theory.equations_of_state.choose import check_random_order
 from amp_theory.exact.digits.contexts import interval_digits, iv, mp
 from amp_theory.exact.digits.points import Sharpener
 from amp_theory.exact.proofs.intervals import Interval, Rule
@@ -206,7 +206,7 @@ def certify(threshold: Located) -> Certificate:
     origin = threshold.origin
     if origin is None:
         raise InputError("certify takes a special point as `thresholds` returns it: this one does not know its model")
-    check_surface(origin.path)
+    check_random_order(origin.path)
     problem = certifiable(origin.model, origin.path, origin.name)
     _check_affordable(problem, _rule(problem, _snr(problem, threshold.control, threshold.overlap, threshold.strength)))
     centre = _total_snr(problem, threshold, origin)

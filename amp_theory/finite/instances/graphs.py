@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from amp_theory.finite.instances.base import Instance, check_memory, check_size, draw_planted
 from amp_theory.ingredients.factors.factors import Factor
+from amp_theory.ingredients.paths.named import DEGREE_ORDERS
 from amp_theory.models.sparse import SparseModel
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, as_real
@@ -158,3 +159,11 @@ def draw_graph(
         spins[waiting[accepted]], signs[waiting[accepted]] = trial[accepted], sign[accepted]
         waiting = waiting[~accepted]
     return GraphInstance(model, control, n, truth if planted else None, spins, signs)
+
+
+def in_order(instance: Instance, order: str, variables: Index) -> Index:
+    """Return variables in an order: by their degrees on graphs, ties as they are; else as they are."""
+    if not isinstance(instance, GraphInstance) or order not in DEGREE_ORDERS:
+        return variables
+    degree = np.bincount(instance.spins.ravel(), minlength=instance.size)[variables]
+    return variables[np.argsort(-degree if order == "highest-degree" else degree, kind="stable")]

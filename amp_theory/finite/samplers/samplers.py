@@ -7,7 +7,7 @@ With <s> the denoiser's posterior mean given the side information so far:
 - diffusion: the reverse SDE, in the time of stochastic localization, dy = <s> dt + dB, t = snr (Euler-Maruyama);
 - autoregressive: variables are drawn one by one, in any order, from their own posterior given those before;
 - masked: every variable still masked is revealed with the probability that makes the fraction grow as scheduled; by an
-  order of confidence so many as the fraction wants, those with the largest or smallest |<s>|;
+  order so many as the fraction wants: by degree, or those with the largest or smallest |<s>|;
 - uniform-diffusion: spins y that are s flipped with probability (1 - w)/2; from w to w' a spin is drawn from
   P(y'|y) = sum_s P(s|y) P(y'|s, w') P(y|y', w/w')/P(y|s, w), independently for all spins.
 
@@ -27,9 +27,16 @@ from typing import Any
 import numpy as np
 
 from amp_theory.finite.instances.base import Instance, as_instance, check_seed
+from amp_theory.finite.instances.graphs import in_order
 from amp_theory.finite.samplers.denoisers import Denoised, Denoiser, as_denoiser
 from amp_theory.ingredients.paths.base import Path
-from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDiscreteDiffusion
+from amp_theory.ingredients.paths.named import (
+    CONFIDENCE_ORDERS,
+    DEGREE_ORDERS,
+    Autoregressive,
+    Flow,
+    UniformDiscreteDiffusion,
+)
 from amp_theory.ingredients.paths.side_information import Mask, SideInformation
 from amp_theory.models.synonyms import canonical
 from amp_theory.tools.arrays import Array
@@ -41,7 +48,7 @@ from amp_theory.tools.tables import ResultTable, of_grid
 #: the snr at which a flow or diffusion ends, in units of 1/(shortest distance of two values)^2, and retention
 LAST_SNR, LAST_RETENTION = 160.0, 1 - 1e-9
 #: orders of revealing that samplers follow
-SAMPLED_ORDERS = ("random", "most-confident", "most-uncertain")
+SAMPLED_ORDERS = ("random", *DEGREE_ORDERS, "most-confident", "most-uncertain")
 #: part of E s^2 that one step of a resolved path may learn at most
 COARSEST = 0.25
 
@@ -138,10 +145,13 @@ class _Run:
         self.converged.append(found.converged)
         return found
 
-    def next(self, found: Denoised, known: Mask, here: float, there: float) -> Mask:
-        """Return which variables are revealed when the fraction grows: at random, or by how certain they are."""
+    def next(self, found: Denoised, known: Mask, here: float, there: float, order: Array) -> Mask:
+        """Return which variables are revealed when the fraction grows: at random, in an order, or by certainty."""
         if self.order == "random":
             return ~known & (self.rng.random(self.shape) * (1 - here) < there - here)
+        if self.order in DEGREE_ORDERS:
+            portion = np.isin(np.arange(self.shape[1]), order[: round(there * self.shape[1])])
+            return np.asarray(~known & portion)
         certain = np.where(known, -1.0, np.abs(found.mean))
         if self.order == "most-uncertain":
             certain = np.where(known, -1.0, 2 - certain)
@@ -211,7 +221,7 @@ def _diffusion(run: _Run, strengths: Array, _order: Any) -> Array:
 
 
 def _autoregressive(run: _Run, strengths: Array, order: Array) -> Array:
-    if run.order != "random":
+    if run.order in CONFIDENCE_ORDERS:
         last = math.ceil(strengths[-1] * len(order))
         return _masked(run, np.arange(last + 1) / len(order), order)
     known, values = np.zeros(run.shape, dtype=bool), np.zeros(run.shape)
@@ -222,11 +232,11 @@ def _autoregressive(run: _Run, strengths: Array, order: Array) -> Array:
     return _rest(run, known, values)
 
 
-def _masked(run: _Run, strengths: Array, _order: Any) -> Array:
+def _masked(run: _Run, strengths: Array, order: Array) -> Array:
     known, values = np.zeros(run.shape, dtype=bool), np.zeros(run.shape)
     for here, there in itertools.pairwise(strengths):
         found = run.denoise(SideInformation.from_known(known, values), float(here))
-        reveal = run.next(found, known, float(here), float(there))
+        reveal = run.next(found, known, float(here), float(there), order)
         values = np.where(reveal, run.draw(found), values)
         known = known | reveal
     return _rest(run, known, values)
@@ -301,14 +311,14 @@ def draw_samples(
         None: AMP or belief propagation, whichever the instance takes; "exact": enumeration of a small instance; or
         a function of `SideInformation` that returns means of shape (batch, size), or `Denoised`.
     steps
-        Steps, all but for the autoregressive sampler, which takes one for every variable.  A path's error shrinks with
-        them: compare runs.
+        Steps, all but for the autoregressive sampler, which takes one for every variable; compare runs.
     path
-        The sampler's path with a schedule of one's own, which places the steps, or with an order by confidence.
+        The sampler's path with a schedule of one's own, which places the steps, or with an order of its own.
     end_strength
         Where the path ends and what is left is drawn from the posteriors of single variables.
     order
-        Permutation of the variables for the autoregressive sampler, by default random; the others have no order.
+        Permutation of the variables for the autoregressive sampler, by default that of the path, which on graphs may be
+        by degree; the masked sampler follows it too.
 
     Returns
     -------
@@ -334,7 +344,7 @@ def draw_samples(
     rng = np.random.Generator(np.random.PCG64(check_seed(seed)))
     run = _Run(instance, as_denoiser(instance, denoiser), integer_between("batch", batch, 1, 10**7), rng, way.order)
     strengths = strengths_of(way, number, _end(way, instance, end_strength, chosen.last))
-    drawn = _drawn(sampler, run, strengths, _order(order, sampler, instance.size, rng, way.order != "random"))
+    drawn = _drawn(sampler, run, strengths, _order(order, sampler, instance, way, rng))
     return run.result(sampler, chosen, drawn, float(strengths[-1]))
 
 
@@ -370,18 +380,19 @@ def _end(path: Path, instance: Instance, given: float | None, last: float) -> fl
 
 
 def _order(
-    given: Sequence[int] | None, sampler: str, size: int, rng: np.random.Generator, by_confidence: bool
+    given: Sequence[int] | None, sampler: str, instance: Instance, path: Path, rng: np.random.Generator
 ) -> Array:
-    """Return the order of the variables, which one sampler alone takes."""
+    """Return the order of the variables: one that is given, which one sampler alone takes, or the path's."""
+    size = instance.size
     if given is None:
-        return np.asarray(rng.permutation(size))
+        return np.asarray(in_order(instance, path.order, rng.permutation(size)))
+    if path.order != "random":
+        raise InputError("order is for paths whose own order is 'random': leave one of the two out")
     if not SAMPLERS[sampler].single:
         raise InputError(
             f"order is for the sampler 'autoregressive', which draws variables one by one; {sampler!r} has none: leave "
             "it out"
         )
-    if by_confidence:
-        raise InputError("order is for paths whose own order is 'random': leave one of the two out")
     order = as_array("order", given, f"a permutation of 0, ..., {size - 1}")
     if not np.array_equal(np.sort(order.ravel()), np.arange(size)) or order.ndim != 1:
         raise InputError(f"order must be a permutation of 0, ..., {size - 1}, got {told(given)}")

@@ -31,11 +31,22 @@ from amp_theory.ingredients.priors.mixtures import Mixture
 from amp_theory.ingredients.priors.named import MixturePrior
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, answer_of, as_array, told
+from amp_theory.tools.results import Located
 
 #: how far the sum of probabilities may be from one
 SUM = 1e-9
 #: distance of the strengths from which derivatives of a channel of one's own are taken, and how many they are
 STEP, STENCIL = 1e-3, 7
+#: strengths at which a channel is looked at when it is made, and ratios of likelihoods of its letters that are compared
+LOOKS, RATIOS = 101, np.array([1.0, 0.5, 2.0, 0.2, 5.0, 0.05, 20.0])
+#: halvings of an interval in which a channel may jump, and below which a change has vanished
+HALVINGS, VANISHES = 30, 1e-6
+#: names that mean something else beside strengths: controls of models, and columns of tables
+TAKEN = {
+    "temperature", "noise", "density", "sampling_ratio", "held", "held_name", "point", "reason", "line", "segment",
+    "kind", "mmse", "free_entropy", "free_entropy_nats", "mutual_information", "mutual_information_nats", "stable",
+    "step", "quantity", "target", "certainty", "verdict", "sampler", "time", "information", "path", "model", "region",
+}  # fmt: skip
 #: the least strength at which the derivative in its square is taken
 LEAST = 1e-3
 
@@ -204,8 +215,8 @@ class SideChannel(LetterPath):
     Raises
     ------
     InputError
-        If `name` is no text, `matrix` no function, or what it returns no probabilities that tell nothing at 0 and
-        everything at 1.
+        If `name` is no text, `strength` means something else, `matrix` is no function, or what it returns no
+        probabilities that tell nothing at 0, everything at 1, and smoothly more in between.
 
     Examples
     --------
@@ -227,6 +238,8 @@ class SideChannel(LetterPath):
             given = getattr(self, what)
             if not isinstance(given, str) or not given.replace("-", "_").isidentifier():
                 raise InputError(f"{what} must be a word, got {told(given)}")
+        if self.strength in TAKEN or self.strength in Located.__dataclass_fields__ or hasattr(Located, self.strength):
+            raise InputError(f"strength must be a name of its own, got {self.strength!r}, which means something else")
         if not callable(self.matrix):
             raise InputError(f"matrix must be a function of the strength, got {told(self.matrix)}")
         first, last = self._at(0.0), self._at(1.0)
@@ -234,6 +247,39 @@ class SideChannel(LetterPath):
             raise InputError("matrix(0) must have equal rows: at strength 0 nothing is told")
         if np.any((last > SUM).sum(axis=0) > 1):
             raise InputError("matrix(1) must have one value for every letter: at strength 1 everything is told")
+        self._check_growth()
+
+    def _check_growth(self) -> None:
+        """Raise an `InputError` unless the matrix is continuous and tells ever more, at the strengths looked at.
+
+        Of each pair of values, sum_y max(P(y|a) - g P(y|b), 0) must rise at every g: of two values that is all there is
+        to ask, by Blackwell's theorem.
+        """
+        at = np.linspace(0, 1, LOOKS)
+        rows = np.array([self._at(s) for s in at.tolist()])
+        for k in range(LOOKS - 1):
+            if (place := self._jump(at[k], at[k + 1], rows[k], rows[k + 1])) is not None:
+                raise InputError(f"matrix must be smooth: it jumps or is infinitely steep at strength {place:.6g}")
+        apart = np.maximum(rows[:, :, None, None, :] - RATIOS[:, None] * rows[:, None, :, None, :], 0).sum(axis=-1)
+        falls = np.any(np.diff(apart, axis=0) < -2 * SUM, axis=(1, 2, 3))
+        # high powers tell nothing at first, to rounding
+        stays = np.all(np.diff(rows, axis=0) == 0, axis=(1, 2)) & np.any(rows[1:] != rows[0], axis=(1, 2))
+        for k in np.flatnonzero(falls | stays)[:1].tolist():
+            how = "less" if falls[k] else "no more"
+            raise InputError(f"matrix must tell ever more: it tells {how} at strength {at[k + 1]:g} than at {at[k]:g}")
+
+    def _jump(self, low: float, high: float, below: Array, above: Array) -> float | None:
+        """Return where the matrix jumps between two strengths, None where its change vanishes with their distance."""
+        for _ in range(HALVINGS):
+            if np.abs(above - below).max() < VANISHES:
+                return None
+            middle = 0.5 * (low + high)
+            here = self._at(middle)
+            if np.abs(here - below).max() > np.abs(above - here).max():
+                high, above = middle, here
+            else:
+                low, below = middle, here
+        return low
 
     def _at(self, strength: float) -> Array:
         """Return the matrix at a strength, after checking it."""
@@ -267,6 +313,9 @@ class SideChannel(LetterPath):
         told_at = np.clip(self.public(strength), 0.0, 1.0)
         if self._at(0.0).shape[0] != len(values):
             raise InputError(f"matrix must have one row for each of the {len(values)} values, got {len(self._at(0.0))}")
+        if not len(told_at):
+            none = np.zeros((self._at(0.0).shape[1], len(values), 0))
+            return none, none
         different, where = np.unique(told_at, return_inverse=True)
         here = np.array([self._at(s) for s in different.tolist()])
         # the derivative in s^2 at s = 0 is a limit

@@ -11,7 +11,8 @@ With one strength held, what is left is a path of one strength that starts with 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from amp_theory.ingredients.paths.letters import as_response, atoms_of, respond,
 from amp_theory.ingredients.paths.response import Response, TwoStrengths
 from amp_theory.ingredients.paths.side_information import SideInformation
 from amp_theory.ingredients.priors.base import Prior
-from amp_theory.tools.arrays import Array
+from amp_theory.tools.arrays import Array, Index
 from amp_theory.tools.errors import InputError, as_float, as_list, told, unknown_name
 
 
@@ -38,7 +39,7 @@ class Mixed(TwoStrengths):
     Raises
     ------
     InputError
-        If one is no such path, or both have one strength.
+        If one is no such path, or both have one strength or one name.
 
     See Also
     --------
@@ -58,6 +59,8 @@ class Mixed(TwoStrengths):
 
     def __post_init__(self) -> None:
         for path in (self.first, self.second):
+            if isinstance(path, TwoStrengths | Held):
+                raise InputError(f"Mixed needs two paths of one strength each, got {path!r}")
             as_path(path)
             if not path.strength_is_snr and path.coordinate(np.ones(1), np.full(1, 0.1))[0] != 1:
                 raise InputError(f"Mixed needs paths that add to the snr or leave it as it is, got {path!r}")
@@ -65,6 +68,8 @@ class Mixed(TwoStrengths):
                 raise InputError(f"Mixed needs paths without memory, got an order of revealing: {path!r}")
         if self.first.strength == self.second.strength:
             raise InputError(f"Mixed needs two paths of different strengths, got two of {self.first.strength}")
+        if self.first.name == self.second.name:
+            raise InputError(f"Mixed needs two paths of different names, got two called {self.first.name!r}")
 
     @property
     def paths(self) -> tuple[Path, Path]:
@@ -158,6 +163,12 @@ def partly_known(r: Response, fraction: Array, rho: float) -> Response:
     )  # fmt: skip
 
 
+def spread(r: Response, where: Index) -> Response:
+    """Return the entries `where` of a response."""
+    parts: dict[str, Any] = {f.name: getattr(r, f.name) for f in fields(r)}
+    return Response(**{name: part[where] if np.ndim(part) else part for name, part in parts.items()})
+
+
 @dataclass(frozen=True)
 class Held(Path):
     """A path of two strengths with one of them held: the path `moving`, on top of what `kept` tells at `level`.
@@ -185,6 +196,9 @@ class Held(Path):
         object.__setattr__(self, "explicit_folds", self.moving.strength_is_snr)
         object.__setattr__(self, "informed", self.level > 0)
 
+    def __repr__(self) -> str:
+        return f"Mixed({self.kept!r}, {self.moving!r}).held({self.kept.strength}={self.level:.9g})"
+
     @property
     def _level(self) -> Array:
         return np.asarray(self.kept.internal(np.asarray(float(self.level))))
@@ -202,7 +216,10 @@ class Held(Path):
         if self.kept.erases:
             return partly_known(self.moving.response(prior, z, s, with_energy), level, rho)
         if self.moving.erases:
-            return self._revealing(self.kept.response(prior, z, level, with_energy), s, rho)
+            # what is held does not depend on the strength: once for each coordinate
+            different, where = np.unique(z, return_inverse=True)
+            r = self.kept.response(prior, different, np.broadcast_to(self._level, different.shape), with_energy)
+            return self._revealing(spread(r, where.reshape(z.shape)), s, rho)
         law = atoms_of(prior, f"the path {self.name}")
         return as_response(respond(law, z.ravel(), *self._letters(law.means, s.ravel())), z, z.shape)
 
@@ -225,7 +242,7 @@ class Held(Path):
         """Return probabilities of pairs of letters, and their derivatives."""
         kept, _ = self.kept.letters(values, np.broadcast_to(self._level, strength.shape))
         moving, changes = self.moving.letters(values, strength)
-        shape = (-1, len(values), len(strength))
+        shape = (len(kept) * len(moving), len(values), len(strength))
         both, more = ((kept[:, None] * part).reshape(shape) for part in (moving, changes))
         return both, more
 

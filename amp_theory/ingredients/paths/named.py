@@ -30,8 +30,9 @@ from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import InputError, one_of
 
 #: orders of revealing: without looking, by the degree on a sparse graph, by what the denoiser knows already
+DEGREE_ORDERS = ("highest-degree", "lowest-degree")
 CONFIDENCE_ORDERS = ("most-confident", "most-uncertain", "greedy-floor")
-ORDERS = ("random", "highest-degree", "lowest-degree", *CONFIDENCE_ORDERS)
+ORDERS = ("random", *DEGREE_ORDERS, *CONFIDENCE_ORDERS)
 #: snr at which nothing is left to learn about a spin: rho - G has underflowed, and what flips tell is constant
 SATURATED = 1e4
 #: retention at which derivatives in its square are taken where it is smaller

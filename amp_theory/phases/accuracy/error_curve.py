@@ -9,7 +9,7 @@ import numpy as np
 
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model, Target
-from amp_theory.phases.accuracy.met import Met, beyond_target
+from amp_theory.phases.accuracy.met import Met, beyond_target, check_order_of_errors
 from amp_theory.phases.accuracy.sampling_error import LAW, PATHS, infinite_because
 from amp_theory.phases.diagram.compute import check_range, default_range
 from amp_theory.phases.geometry.solved import check_pair, geometry_of
@@ -119,6 +119,7 @@ def error_curve(
     [0.007902259, 0.002067575, 4.803e-06, 0.0]
     """
     check_pair(model, path)
+    check_order_of_errors(path)
     special = thresholds(model, path)
     ends = check_range(model, control_range) if control_range is not None else default_range(model, special)
     geo = geometry_of(model, path)

@@ -20,7 +20,8 @@ import numpy.typing as npt
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
 from amp_theory.models.own_names import resolved
-from amp_theory.phases.geometry.solved import geometry_of
+from amp_theory.phases.accuracy.met import check_order_of_errors
+from amp_theory.phases.geometry.solved import check_pair, geometry_of
 from amp_theory.phases.points.expansion import Coefficient, TricriticalExpansion, tricritical_expansion
 from amp_theory.phases.points.tricritical import sorted_cusps
 from amp_theory.tools.arrays import Array
@@ -155,6 +156,8 @@ def leading_error(model: Model, path: Path, number: int = 0) -> LeadingError:
     >>> print(f"{float(leading_error(SphericalPSpin(p=3), Flow()).coefficient):.8f}")  # 27/8
     3.37500000
     """
+    check_pair(model, path)
+    check_order_of_errors(path)
     found = tricritical_expansion(model, path, number)
     _, cusp = sorted_cusps(geometry_of(model, path))[number]
     eos = geometry_of(model, path).eos

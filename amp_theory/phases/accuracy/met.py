@@ -25,6 +25,12 @@ from amp_theory.tools.errors import InputError
 FAR = 2000.0
 
 
+def check_order_of_errors(path: Path) -> None:
+    """Raise an `InputError` unless variables are revealed in random order."""
+    if path.order != "random":
+        raise InputError(f"errors of samplers are derived for variables in random order, got order = {path.order!r}")
+
+
 @dataclass(frozen=True)
 class Met:
     """The branches of one isotherm on which the efficient denoiser (uninformed) and the equilibrium stay."""
@@ -50,10 +56,7 @@ class Met:
         InputError
             If variables are revealed in another order than a random one.
         """
-        if path.order != "random":
-            raise InputError(
-                f"errors of samplers are derived for variables in random order, got order = {path.order!r}"
-            )
+        check_order_of_errors(path)
         intensity = model.intensity(model.check_control(control)).reshape(1)
         geo = geometry_of(model, path).at(float(intensity[0]))
         return cls.on(geo.eos, geo.coexistence(intensity))

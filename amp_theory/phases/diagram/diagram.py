@@ -352,10 +352,11 @@ class Diagram(Reported):
         """Return plain data, from which `load` makes the diagram again."""
         special = self.thresholds.to_dict()
         more = {"further_tricritical": special["further_tricritical"]} if "further_tricritical" in special else {}
+        order = {} if self.path.order == "random" else {"order": self.path.order}
         return {
             "format": FORMAT, "version": VERSION,
             "model": self.model.name, "parameters": self.model.parameters,
-            "path": self.path.name, "schedule": self.path.schedule.name,
+            "path": self.path.name, "schedule": self.path.schedule.name, **order,
             "control": self.model.control, "strength": self.path.strength, "target": self.target,
             "range": list(self.control_range), "points_per_line": self.points,
             "described": [self.described[0], self.described[1] if np.isfinite(self.described[1]) else None],

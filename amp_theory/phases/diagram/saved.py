@@ -78,13 +78,15 @@ def _model(data: dict[str, Any], given: Model | None) -> Model:
 
 def _path(data: dict[str, Any], given: Path | None) -> Path:
     """Return the path given, or made again from its name and its schedule's."""
-    name, schedule = data["path"], data["schedule"]
+    name, schedule, order = data["path"], data["schedule"], data.get("order", "random")
     if given is None:
         if name not in PATHS or schedule not in SCHEDULES:
             raise _MismatchError(f"holds a diagram along {name} ({schedule}), which is not built in: give path=")
-        return build_path(name, schedule)
+        return build_path(name, schedule, None if order == "random" else order)
     if (given.name, given.schedule.name) != (name, schedule):
         raise _MismatchError(f"is along the path {name} with schedule {schedule}, not along {given!r}")
+    if given.order != order:
+        raise _MismatchError(f"is of variables in the order {order!r}, not along {given!r}")
     return given
 
 
@@ -96,7 +98,7 @@ def _diagram(data: dict[str, Any], model: Model, path: Path) -> Diagram:
     _same("the points that have reasons", sorted(reasons), sorted(n for n, p in points.items() if p is None))
     more = [_located(p, model, path, True) for p in data["points"].get("further_tricritical", [])]
     special = Thresholds(
-        model.name, path.name, model.control, path.strength, model.parameters, reasons=reasons,
+        model.name, path.name, model.control, path.strength, model.parameters, reasons=reasons, order=path.order,
         further_tricritical=tuple(p for p in more if p is not None), bounds=model.bounds, **points,
     )  # fmt: skip
     lines = {name: _line(data["lines"][name], model, path) for name in LINES}

@@ -95,7 +95,7 @@ def fold_extrema(eos: EquationOfState) -> Array:
 
 def _fold_table(eos: EquationOfState, z: Array, s: Array) -> Array:
     """Return F at all pairs of coordinates and strengths."""
-    fold = eos.surface(z[:, None], s[None, :], with_energy=False).fold
+    fold = eos.folds_over(z[:, None], s[None, :])
     # where F vanishes faster than z, its sign next to z = 0 is the first one that is not rounding
     first = np.maximum(np.arange(len(z))[:, None], sure_of_sign(fold).argmax(axis=0))
     return np.asarray(np.take_along_axis(fold, first, axis=0))

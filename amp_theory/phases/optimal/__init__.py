@@ -8,8 +8,8 @@ phases.diagram.
 - `least_slope`: the least slope that memoryless side information allows at an overlap; `certificate`: the bound on the
   reduced cost that proves it; `adaptive`: the least slope of any side information about spins.
 - `attained`: how far the paths with a name work.
-- `two_strengths`: where the first-order surface of two paths at once ends; `safe_order`: how to go around that end,
-  with its `plane_picture`.
+- `two_strengths`: where the first-order surface of two paths at once ends; `surface_ends`: all its ends at one
+  control; `safe_order`: how to go around them, with its `plane_picture`.
 - `marginal`: where such a slope is marginal first; `path_slopes`: the slope along one path; `marginal_lines`: all of
   these by overlap, with their `marginal_picture`.
 - `programme`: the least slope for priors of two to six values; `posteriors`: its quadrature; `reduced_cost`: its

@@ -13,7 +13,7 @@ exactly that slope is (rho - q) R(y), R = M'/(rho - M) at y = x + snr: the line 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,11 +22,11 @@ from amp_theory.equations_of_state.choose import equation_of_state_of
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.ingredients.paths.mixed import Held, Mixed
 from amp_theory.models.base import Model
-from amp_theory.phases.geometry.folds import Cusp, polished
+from amp_theory.phases.geometry.folds import Cusp
 from amp_theory.phases.geometry.geometry import Geometry
-from amp_theory.phases.geometry.solved import SAFETY, check_pair, geometry_of, geometry_over
-from amp_theory.phases.points.tricritical import cusp_point, sorted_cusps
-from amp_theory.tools.arrays import EPS, Array
+from amp_theory.phases.geometry.solved import check_pair, geometry_of, geometry_over
+from amp_theory.phases.points.tricritical import sorted_cusps
+from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, integer_between
 from amp_theory.tools.progress import stage
 from amp_theory.tools.reports import Reported, plain
@@ -35,8 +35,6 @@ from amp_theory.tools.tables import ResultTable
 
 #: levels at which a strength is held when surfaces are searched for, as search grids of strengths are made
 LEVELS = 24
-#: a relative step of the held strength for derivatives along the critical line
-STEP = 1e-5
 
 
 @dataclass(frozen=True)
@@ -111,40 +109,6 @@ def with_level(point: Located, kept: Path, level: float) -> CriticalPoint:
         point.strength_name, how="cusp of the equation of state with one strength held", held=level,
         held_name=kept.strength,
     )  # fmt: skip
-
-
-class Continued:
-    """The critical line next to one of its points, with `kept` held."""
-
-    def __init__(self, model: Model, moving: Path, kept: Path, cusp: Cusp) -> None:
-        self.model, self.moving, self.kept, self.cusp = model, moving, kept, cusp
-
-    def at(self, level: float) -> tuple[Any, Cusp]:
-        """Return the equation of state at a level and the cusp there, next to the last one."""
-        eos = equation_of_state_of(self.model, Held(self.moving, self.kept, level))
-        self.cusp = polished(eos, self.cusp)
-        return eos, self.cusp
-
-    def log_intensity(self, level: float) -> float:
-        """Return the logarithm of the intensity at a level."""
-        return float(np.log(self.at(level)[1].surface.intensity[0]))
-
-    def point(self, level: float, control: float) -> CriticalPoint:
-        """Return the point at a control, where the line passes at `level`, with error bounds."""
-        found = [cusp_point(*self.at(level * (1 + sign * STEP))) for sign in (1.0, -1.0, 0.0)]
-        before, after, here = found[1], found[0], found[2]
-        step = 2 * STEP * level
-        name = self.moving.strength
-        # what is known of the control at a level is known of the level at a control
-        slope = abs(after.control - before.control) / step
-        error = SAFETY * (here.errors[here.control_name] / slope + EPS * level)
-        errors = {here.control_name: 0.0, self.kept.strength: error}
-        for what, one, two in ((name, after.strength, before.strength), ("overlap", after.overlap, before.overlap)):
-            assert one is not None
-            assert two is not None
-            errors[what] = here.errors[what] + abs(one - two) / step * error
-        how = "end of the first-order surface: a cusp with one strength held"
-        return replace(with_level(here, self.kept, level), control=control, errors=errors, how=how)
 
 
 @dataclass(frozen=True)

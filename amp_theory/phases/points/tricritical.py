@@ -43,6 +43,11 @@ def cusp_point(eos: EquationOfState, cusp: Cusp) -> Located:
     }
     control = float(eos.model.from_intensity(np.array(intensity)))
     how = "cusp of the equation of state: F = dF/dz = 0"
+    closed = eos.closed_cusp(f)
+    if closed is not None:
+        how += ", which is at full recovery, in closed form"
+        control, strength, overlap = float(eos.model.from_intensity(np.array(closed[0]))), *closed[1:]
+        strength, errors = float(eos.path.public(np.array(strength))), dict.fromkeys(errors, 64 * EPS)
     return Located(control, overlap, errors, eos.model.control, strength, eos.path.strength, how=how)
 
 
