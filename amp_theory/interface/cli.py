@@ -339,6 +339,10 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
       _option("--batch", "N", "side informations per instance and strength (4)", default="4"),
       _option("--denoiser", "D", "amp, exact, or FILE.py:NAME, which runs that file as your own code", default="amp"),
       LOOK[0], LOOK[2], *_output("also .csv"))),
+    ("revealing", paths.run_revealing, "tell whether an order of revealing succeeds at one control",
+     "revealing ising-p-spin --set p=3 --order most-confident --control 0.762",
+     (*MODEL, _option("--order", "NAME", "random, most-confident, most-uncertain or greedy-floor", required=True),
+      CONTROL, LOOK[0], *_output("also .csv"))),
     ("simulate", commands.run_simulate, "run samplers on finite instances and judge them by exact samples",
      "simulate xorsat --set k=4 --set temperature=0.5 --control 0.6 --size 200 --instances 5 --seed 1 --batch 8 "
      "--steps 20 --sweeps 200",

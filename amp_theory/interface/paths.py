@@ -1,4 +1,4 @@
-"""The commands about kinds of side information: which path is best, and in which order to go two."""
+"""The commands about kinds of side information: which path is best, in which order to go two, or to reveal."""
 
 from __future__ import annotations
 
@@ -50,6 +50,23 @@ def run_safe_order(options: argparse.Namespace) -> Result:
             found.to_csv(file, overwrite=True)
         else:
             _save_picture(file, look, lambda axes, annotate, **more: found.plot(axes, **more))
+    return found.to_dict(), "\n".join([found.report(), *(f"written: {file}" for file in files)])
+
+
+def run_revealing(options: argparse.Namespace) -> Result:
+    """Tell whether an order of revealing succeeds at one control."""
+    from amp_theory.ingredients.paths.named import Autoregressive
+    from amp_theory.phases.optimal.revealing_curve import revealing_curve
+
+    model, path = _model(options), Autoregressive(order=options.order)
+    options.annotate, options.title = False, None
+    files, look = _outputs(options, (*PICTURES, ".csv")), _look(options)
+    found = revealing_curve(model, path, _number(model.control, options.control))
+    for file in files:
+        if file.suffix.lower() == ".csv":
+            found.to_csv(file, overwrite=True)
+        else:
+            _save_picture(file, look, lambda axes, **_: found.plot(axes))
     return found.to_dict(), "\n".join([found.report(), *(f"written: {file}" for file in files)])
 
 

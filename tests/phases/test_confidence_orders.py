@@ -12,7 +12,7 @@ from amp_theory.interface import cli
 from amp_theory.phases.optimal.adaptive import floor_slopes
 from amp_theory.phases.revealing.field_density import FieldDensity, panel
 from amp_theory.phases.revealing.march import first_overlap, march, overlaps_of
-from amp_theory.phases.revealing.marginal import Search
+from amp_theory.phases.revealing.marginal import Search, extrapolated
 from amp_theory.phases.revealing.orders import RULES, sech
 from amp_theory.phases.revealing.rounds import rounds
 
@@ -135,6 +135,86 @@ def test_the_curve_tells_who_fails_between_the_thresholds():
     assert failed.to_dict()["temperature"] == 0.762
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "order"), [*((ISING, order) for order in ("random", *ORDERS)), (at.IsingPSpin(6), "random")]
+)
+def test_verdicts_are_those_of_the_threshold(model, order):
+    """As near as three errors of it, and nobody knows within one: the least margin lies between any grid's overlaps."""
+    point = at.thresholds(model, along(order)).tricritical
+    cheap = order in ("random", "most-confident") and model is ISING
+    for away in (-1e-4, 0.5 * point.error) if cheap else (3 * point.error,):
+        found = at.revealing_curve(model, along(order), point.control + away)
+        assert found.succeeds is (None if abs(away) < point.error else away > 0)
+        assert (found.certainty == "unknown") == (found.succeeds is None)
+        k = int(np.argmin(found.margin))
+        assert abs(found.overlap[k] - point.overlap) < 1e-3
+        if abs(away) < point.error:
+            assert "within the error of the threshold" in found.reason
+        elif away == -1e-4:
+            assert found.margin[k] + found.errors["margin"][k] < 0
+    if order == "random":
+        assert at.revealing_curve(model, along(order), point.control - 3 * point.error).succeeds is False
+
+
+def random_couplings(number, seed=1):
+    rng = np.random.default_rng(seed)
+    for _ in range(number):
+        powers, factors = np.sort(rng.choice(np.arange(3, 50), 2, replace=False)), rng.uniform(0.05, 1, 2)
+        yield f"{factors[0]:.3f}*q**{powers[0]}+{factors[1]:.3f}*q**{powers[1]}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "coupling", ["q**4/2+q**40/3", "q**3/2+q**30", "q**2/4+q**30/2", "q**3/2+q**20/2", *random_couplings(8)]
+)
+def test_the_bound_of_marches_holds_for_sharp_maxima(coupling):
+    """Along the random order, whose tricritical points the equation of state knows."""
+    model = at.MixedPSpin(coupling)
+    found, known = (
+        Search(model.coupling, model.variable_prior, "random").marginal(),
+        at.thresholds(model, at.Autoregressive()),
+    )
+    points = [model.intensity(np.array(p.control)) for p in (known.tricritical, *known.further_tricritical)]
+    assert np.min(np.abs(np.array(points) - found.intensity)) < found.errors[0] < 1e-6 * found.intensity
+
+
+def test_the_bound_of_marches_is_no_bound_without_its_second_removal():
+    """A series whose last removal happens to change nothing is not taken for exact."""
+    steps = np.array([32.0, 64, 128, 256])
+    rows = 1 + (8 / steps) ** 1.2
+    limit, error = extrapolated(rows)
+    assert abs(limit - 1) < error
+    assert extrapolated(np.array([1.0, 1.0, 1.0, 1.0]))[1] < 1e-9
+
+
+def test_a_maximum_next_to_one_is_found():
+    random, confident = (at.thresholds(at.IsingPSpin(300), along(name)).tricritical for name in ("random", ORDERS[0]))
+    assert 0.99 < confident.overlap < random.overlap
+    assert confident.control > random.control + confident.error
+
+
+def test_a_field_that_leads_beyond_all_that_is_unstable_is_no_transition_at_once():
+    field = at.MixedPSpin("q/3+q**3/2")
+    for order in ORDERS[1:]:
+        assert at.thresholds(field, along(order)).tricritical is None
+
+
+@pytest.mark.parametrize("order", [np.array([1, 2]), ["most-confident"], None, 3])
+def test_an_order_is_a_name(order):
+    with pytest.raises(at.InputError, match="unknown order"):
+        at.Autoregressive(order=order)
+
+
+def test_the_command_prints_the_curve_of_one_control(capsys, tmp_path):
+    file = tmp_path / "curve.csv"
+    asked = ["revealing", "ising-p-spin", "--set", "p=3", "--order", "most-confident", "--control"]
+    assert cli.main([*asked, "0.3", "-o", str(file)]) == 0
+    assert "succeeds: False" in capsys.readouterr().out
+    assert file.read_text().startswith("overlap,snr,revealed")
+    assert cli.main([*asked, "-1"]) == 2
+
+
 def test_a_path_begins_where_the_other_variables_lead_alone():
     intensity = float(GLASS.intensity(np.array(0.8)))
     start = first_overlap(GLASS.coupling, GLASS.variable_prior, intensity)
@@ -190,7 +270,7 @@ def test_every_public_function_of_a_path_is_known_here():
     above = inspect.getsource(test_what_needs_the_whole_surface_is_refused)
     otherwise = {
         "revealing_curve", "draw_samples", "sweep", "scan_threshold", "population_fixed_point", "population_isotherm",
-        "population_thresholds",
+        "population_thresholds", "sampling_error", "error_curve", "leading_error", "depth_for", "optimal_schedule",
     }  # fmt: skip
     functions = {n: getattr(at, n) for n in at.__all__ if inspect.isfunction(getattr(at, n))}
     taking = {n for n, f in functions.items() if {"path", "paths"} & set(inspect.signature(f).parameters)}

@@ -9,6 +9,7 @@ import pytest
 from scipy.optimize import brentq, linprog, minimize_scalar
 
 import amp_theory as at
+from amp_theory.phases.optimal.best_path import bounds_of
 from amp_theory.phases.optimal.certificate import least_reduced_cost
 from amp_theory.phases.optimal.least_slope import least_slope
 from amp_theory.phases.optimal.order import degradation_gap, ordered
@@ -395,3 +396,47 @@ def revealed_non_zeros(rho):
 
     found = minimize_scalar(lambda y: -noise(y * rho), bounds=(0.17, 0.25), method="bounded", options={"xatol": 1e-6})
     return -found.fun / rho**2
+
+
+def skewed(a, rare):
+    """Return a prior of mean zero on -a, 0, 1."""
+    return at.SpikedMatrix(at.Discrete([-a, 0, 1], [rare / (1 + a), 1 - rare, rare * a / (1 + a)]))
+
+
+@pytest.mark.parametrize(("a", "rare"), [(0.5, 0.09), (1.874, 0.126)])
+def test_the_worst_is_approached_where_zeros_are_told_first(a, rare):
+    """At q -> 0 an overlap is marginal iff E kappa_3^2 = 2 E V^3: at V = u v, of what all but 1 - u of the zeros leave.
+
+    With v and k the variance and the third cumulant of what is no zero, u = k^2/2v^3, and S tends to rare v^2 u.
+    """
+    model = skewed(a, rare)
+    found = bounds_of(model)["worst"].limit()
+    limit = rare * (a * (1 - a)) ** 2 / (2 * a)
+    assert (
+        abs(float(model.from_intensity(np.array(found.intensity))) / limit - 1)
+        < found.intensity_error / found.intensity
+    )
+    assert found.intensity_error < 1e-6 * found.intensity
+
+
+def test_a_line_that_does_not_fall_to_its_start_has_no_limit_there():
+    for model in (at.SpikedMatrix(at.SparseRademacher(0.08)), at.IsingPSpin(3)):
+        assert bounds_of(model)["worst"].limit() is None
+
+
+@pytest.mark.slow
+def test_no_path_is_worse_than_the_worst_of_a_skewed_prior():
+    model = at.SpikedMatrix(at.Discrete([-1, 0, 2], [0.06, 0.91, 0.03]))
+    found = at.best_path(model)
+    assert abs(found.worst.noise - 0.09) < found.worst.error < 1e-7
+    assert found.certainty["worst"] == "bound"
+    assert "approached" in found.reasons["worst"]
+    assert all(point.noise < found.worst.noise for point in found.paths.values())
+    axes = at.marginal_lines(model, points=20).plot()
+    assert axes.get_ylim()[1] > found.worst.noise
+    assert any(np.allclose(line.get_xydata(), [[0, found.worst.noise]]) for line in axes.lines)
+
+
+def test_marginal_snrs_of_rare_atoms_are_found():
+    line = bounds_of(at.SpikedMatrix(at.SparseRademacher(1e-6)))["worst"]
+    assert np.all(np.isfinite(line.snrs(np.array([-8.0]))))

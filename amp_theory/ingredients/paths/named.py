@@ -27,7 +27,7 @@ from amp_theory.ingredients.paths.side_information import SideInformation
 from amp_theory.ingredients.paths.uniform_channel import uniform_channel
 from amp_theory.ingredients.priors.base import Prior, check_prior
 from amp_theory.tools.arrays import EPS, Array
-from amp_theory.tools.errors import InputError, unknown_name
+from amp_theory.tools.errors import InputError, one_of
 
 #: orders of revealing: without looking, by the degree on a sparse graph, by what the denoiser knows already
 DEGREE_ORDERS = ("highest-degree", "lowest-degree")
@@ -156,8 +156,7 @@ class Autoregressive(Path):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.order not in ORDERS:
-            raise unknown_name("order", self.order, ORDERS)
+        one_of("order", self.order, ORDERS)
 
     def response(self, prior: Prior, coordinate: Array, strength: Array, with_energy: bool = True) -> Response:
         """Return G = (1 - theta) M(x) + theta rho, Psi = (1 - theta) psi(x) + theta rho x/2, z = x."""

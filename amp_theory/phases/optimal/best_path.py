@@ -277,13 +277,17 @@ class _Bounds:
         if isinstance(found, str):
             self.reasons[name] = found
             return None, None
+        return self.point(name, found, how, certainty), found
+
+    def point(self, name: str, found: MarginalPoint, how: str, certainty: str) -> Located:
+        """Return a point of a line in units of the control."""
         self.certainty[name] = certainty
         errors = {
             self.model.control: control_error(self.model, found.intensity, found.intensity_error),
             "overlap": SAFETY * (found.overlap_error + EPS * found.overlap),
         }
         control = float(self.model.from_intensity(np.array(found.intensity)))
-        return Located(control, found.overlap, errors, self.model.control, how=how), found
+        return Located(control, found.overlap, errors, self.model.control, how=how)
 
     def result(self) -> BestPath:
         """Return everything."""
@@ -351,7 +355,13 @@ class _Bounds:
             return None
         told = "by linear programming" if self.known.line else "variables are revealed, or nothing is told of them"
         how = f"largest xi''(q) S over q is one, S the largest slope: {told}"
-        return self.located("worst", self.line(-1.0), how, self.known.certainty)[0]
+        line = self.line(-1.0)
+        found, place = self.located("worst", line, how, self.known.certainty)
+        limit = line.limit()
+        if limit is None or (place is not None and place.intensity <= limit.intensity):
+            return found
+        self.reasons["worst"] = "the supremum is approached as q falls to its start; no state has it"
+        return self.point("worst", limit, f"{how}; {self.reasons['worst']}", BOUND)
 
     def _dynamical(self) -> Located | None:
         special = thresholds(self.model, Flow())

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.polynomial import Chebyshev
+from numpy.polynomial import Chebyshev, Polynomial
 
 from amp_theory.ingredients.couplings.base import GeneralCoupling
 from amp_theory.ingredients.priors.base import Prior
@@ -27,6 +27,8 @@ Slopes = Callable[[Array, Array], Array]
 LOWEST, HIGHEST, SPACING = -8.0, 17.0, 0.5
 #: half widths of interpolants next to a minimum, each tried if the one before is not good enough, and their nodes
 WIDTHS, NODES, ENOUGH = (0.5, 0.15, 0.05, 0.015), 10, 1e-13
+#: places next to the start from which the limit of the line there is extrapolated
+NEXT = np.array([-8.0, -7.5, -7.0, -6.5, -6.0])
 #: differences of the logarithm of the intensity below this are none
 FLAT = 1e-10
 
@@ -123,8 +125,21 @@ class Margin:
         least = int(np.nanargmin(level))
         if least == len(level) - 1:
             return "xi''(q) S = 1 at ever harder controls as q goes to E s^2, as far as was searched: none is the first"
-        where = "next to the start" if least == 0 else "where nothing is revealed"
-        return f"xi''(q) S = 1 is met first {where}: paths meet no first-order transition"
+        where = "as q falls to its start, which is no state of a path" if least == 0 else "where nothing is revealed"
+        return f"xi''(q) S = 1 is met first {where}: it has no least control in between"
+
+    def limit(self) -> MarginalPoint | None:
+        """Return what the line tends to as q falls to its start; None if it does not fall to it from there on."""
+        intensity = self.intensities(NEXT)
+        if not np.all(np.diff(intensity) > 0):
+            return None
+        overlap = self.overlaps(NEXT)[0]
+        start = float(self.rho - self.prior.variance)
+        # a power series in q; what its last term contributes is the error
+        fits = [Polynomial.fit(overlap[:n], intensity[:n], n - 1)(start) for n in (len(NEXT) - 1, len(NEXT))]
+        # which snr is marginal hardly matters there, so that rounding moves it far
+        error = abs(float(fits[1] - fits[0])) + float(fits[1]) * self.error * float(np.exp(-NEXT[0]))
+        return MarginalPoint(float(fits[1]), start, 0.0, error, 0.0)
 
     def refined(self, place: float, edges: Array) -> MarginalPoint:
         """Return the minimum of the intensity next to a place."""

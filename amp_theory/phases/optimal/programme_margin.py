@@ -20,6 +20,8 @@ from amp_theory.tools.errors import NumericalError
 
 #: steps of the secant method, and the accuracy of the logarithm of the snr
 STEPS, ACCURACY = 50, 1e-12
+#: the logarithm of xi'' S at which it is one, within rounding: for rare atoms it hardly depends on the snr
+ROUNDING = 5e-13
 #: its longest step: where the worst path reveals zeros only, xi'' S = p - 1 at q -> 0, whatever the snr is
 LONGEST = 1.0
 
@@ -100,7 +102,7 @@ class ProgrammeMargin(Margin):
             now = excess(level)
             low, high = (level, high) if now < 0 else (low, level)
             step = -now * (level - before) / (now - value) if now != value else 0.0
-            if abs(step) < ACCURACY:
+            if abs(step) < ACCURACY or abs(now) < ROUNDING:
                 self.level = level
                 return most * float(np.exp(level))
             aim = level + float(np.clip(step, -LONGEST, LONGEST))

@@ -20,8 +20,9 @@ from amp_theory.ingredients.paths.named import CONFIDENCE_ORDERS
 from amp_theory.models.base import Model, as_model
 from amp_theory.models.own_names import at_control
 from amp_theory.phases.geometry.solved import check_order
-from amp_theory.phases.revealing.march import first_overlap, march, overlaps_of
-from amp_theory.phases.revealing.marginal import extrapolated
+from amp_theory.phases.points.thresholds import thresholds
+from amp_theory.phases.revealing.march import first_overlap, last_overlap, march, overlaps_of
+from amp_theory.phases.revealing.marginal import Search, extrapolated
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, as_float
 from amp_theory.tools.progress import stage
@@ -32,10 +33,12 @@ from amp_theory.tools.tables import ERROR, ResultTable
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: steps of the marches; what is told at the overlaps of the first
-STEPS = (48, 96, 192)
-#: the march ends here, or where xi'' times what is left, a bound on xi'' S, is at most a half
-END = 0.97
+#: steps of the marches up to the least margin, and half of them beyond; what is told at the overlaps of the first
+STEPS = (32, 64, 128, 256)
+#: no march goes on where xi'' S is so large
+LOST = 1.5
+#: a margin below so many of its errors is compared with the threshold, whose error is that of some
+NEAR = 50
 CERTAINTY = "exact within replica symmetry"
 
 
@@ -194,20 +197,17 @@ def revealing_curve(model: Model, path: Path, control: float | None = None, **na
             f"{path!r} in {model!r}"
         )
     with stage("%r along %r at %g", model, path, value):
-        return _followed(model, path.order, value)
+        return _followed(model, path, value)
 
 
-def _followed(model: Model, order: str, control: float) -> RevealingCurve:
-    coupling, prior = model.coupling, model.variable_prior
+def _followed(model: Model, path: Path, control: float) -> RevealingCurve:
+    coupling, prior, order = model.coupling, model.variable_prior, path.order
     assert coupling is not None
     intensity = float(model.intensity(np.array(control)))
-    start = first_overlap(coupling, prior, intensity)
-    # xi'' grows with q
-    steepest = float(coupling.curvature(np.array(intensity), np.array(1.0), np.array(0.0)))
-    end = max(1 - min(1 - END, 0.5 / steepest), 0.5 * (1 + start))
+    parts = _parts(Search(coupling, prior, order), intensity)
     found = []
-    for steps in STEPS:
-        overlaps = overlaps_of(coupling, intensity, start, end, steps)
+    for k, steps in enumerate(STEPS):
+        overlaps = np.concatenate([part[:: 2 ** (len(STEPS) - 1 - k)] for part in parts])
         run = march(coupling, prior, intensity, order, overlaps)
         gaps = 1 - overlaps
         energy = coupling.value(np.array(intensity), overlaps, gaps)
@@ -216,18 +216,57 @@ def _followed(model: Model, order: str, control: float) -> RevealingCurve:
         found.append(rows[:, :: steps // STEPS[0]])
     values, errors = extrapolated(np.array(found))
     q, x = overlaps[:: STEPS[-1] // STEPS[0]], run.snr[:: STEPS[-1] // STEPS[0]]
-    margin, error = values[2], errors[2]
-    bad, sure = np.flatnonzero(margin + error < 0), bool(np.all(margin > error))
-    stop = int(bad[0]) + 1 if len(bad) else len(q)
+    succeeds, reason, stop = _verdict(model, path, control, q, values[2], errors[2])
     names = ("revealed", "told", "margin", "edge")
-    reason = (
-        f"the margin is positive at all overlaps up to {end:.4g}, and beyond since S <= 1 - q" if sure
-        else f"the state is unstable at overlap {q[stop - 1]:.6g}: a first-order transition" if len(bad)
-        else "the least margin is smaller than its error"
-    )  # fmt: skip
     return RevealingCurve(
         model=model.name, order=order, control_name=model.control, parameters=model.parameters, control=control,
         overlap=q[:stop], snr=x[:stop], **{name: values[k][:stop] for k, name in enumerate(names)},
         errors={name: errors[k][:stop] for k, name in enumerate(names)},
-        succeeds=False if len(bad) else True if sure else None, certainty=CERTAINTY, reason=reason,
+        succeeds=succeeds, certainty=CERTAINTY if succeeds is not None else "unknown", reason=reason,
     )  # fmt: skip
+
+
+def _parts(search: Search, intensity: float) -> list[Array]:
+    """Return the overlaps of the longest march: up to the least margin, which is one of them, and beyond."""
+    coupling = search.coupling
+    start = first_overlap(coupling, search.prior, intensity)
+    end = last_overlap(coupling, intensity, start)
+    looked = overlaps_of(coupling, intensity, start, end, STEPS[1])
+    run = march(coupling, search.prior, intensity, search.order, looked, most=LOST)
+    if len(run.overlap) < len(looked):
+        return [overlaps_of(coupling, intensity, start, float(run.overlap[-1]), STEPS[-1])]
+    middle = search.top(intensity, STEPS[:-1])
+    if middle is None:
+        return [overlaps_of(coupling, intensity, start, end, STEPS[-1])]
+    beyond = overlaps_of(coupling, intensity, middle, end, STEPS[-1] // 2)
+    return [overlaps_of(coupling, intensity, start, middle, STEPS[-1]), beyond[1:]]
+
+
+def _verdict(
+    model: Model, path: Path, control: float, overlap: Array, margin: Array, error: Array
+) -> tuple[bool | None, str, int]:
+    """Return whether the order succeeds, why, and how many overlaps there are up to where it fails.
+
+    Within the error of the threshold nobody knows; where the error of the margin is the larger one the threshold tells.
+    """
+    least, bad = int(np.argmin(margin)), np.flatnonzero(margin + error < 0)
+    succeeds = False if len(bad) else True if np.all(margin > error) else None
+    place = int(bad[0]) if len(bad) else least
+    here = f"at overlap {overlap[place]:.6g}"
+    reasons: dict[bool | None, str] = {
+        True: f"the margin is positive at all overlaps up to {overlap[-1]:.4g}, and beyond since S <= 1 - q",
+        False: f"the state is unstable {here}: a first-order transition",
+        None: f"the least margin, {here}, is smaller than its error",
+    }
+    point = thresholds(model, path).tricritical if abs(margin[least]) < NEAR * error[least] else None
+    if point is not None:
+        beyond = control - point.control
+        threshold = f"the threshold {point.control:.10g} +- {point.error:.1g}"
+        if abs(beyond) <= point.error:
+            succeeds, reasons[None] = None, f"the control is within the error of {threshold}"
+        elif succeeds is None:
+            succeeds = bool(model.intensity(np.array(control)) < model.intensity(np.array(point.control)))
+            reasons[succeeds] = (
+                f"the control is {abs(beyond):.2g} {'easier' if succeeds else 'harder'} than {threshold}"
+            )
+    return succeeds, reasons[succeeds], len(overlap) if succeeds else place + 1

@@ -21,7 +21,8 @@ from amp_theory.tools.results import Located, Origin, Thresholds
 #: what is told at the point, by order
 _TOLD = {
     "most-confident": "largest |field| revealed first", "most-uncertain": "smallest |field| revealed first",
-    "greedy-floor": "smallest |field| lifted to a common one, nothing revealed: the best denoiser of single spins",
+    "greedy-floor": "smallest |field| lifted to a common one, nothing revealed: the least slope of all "
+    "schemes that tell of single spins and take nothing back",
 }  # fmt: skip
 
 

@@ -19,8 +19,10 @@ from amp_theory.tools.arrays import Array
 
 #: where the first fixed point is looked for
 GRID = 400
-#: powers of the number of a step with which overlaps grow
-LEAST_POWER, MOST_POWER = 0.2, 2.0
+#: marches end here, or nearer to one where that is not beyond all that is unstable
+END = 0.97
+#: halvings of an overlap between zero and one, below its rounding
+HALVINGS = 56
 
 
 @dataclass(frozen=True)
@@ -57,22 +59,34 @@ def first_overlap(coupling: GeneralCoupling, prior: Prior, intensity: float) -> 
     return float(brentq(ahead, grid[k - 1], grid[k], xtol=1e-15))
 
 
+def last_overlap(coupling: GeneralCoupling, intensity: float, start: float) -> float:
+    """Return an overlap beyond which all is stable: xi'' grows, and times what is left, a bound on S, is a half."""
+    steepest = float(coupling.curvature(np.array(intensity), np.array(1.0), np.array(0.0)))
+    return max(1 - min(1 - END, 0.5 / steepest), 0.5 * (1 + start))
+
+
 def overlaps_of(coupling: GeneralCoupling, intensity: float, start: float, end: float, steps: int) -> Array:
-    """Return overlaps from the start to the end, about evenly in the fourth root of the snr where it starts at zero.
+    """Return overlaps from the start to the end, evenly in the fourth root of the snr.
 
     Fields of zero snr spread as its root, and the first to be told are few.
     """
-    power = 1.0
-    if start == 0:
-        q, lam = np.array([end]), np.array(intensity)
-        gap = 1 - q
-        rise = float((q * coupling.curvature(lam, q, gap) / coupling.signal(lam, q, gap))[0])
-        power = float(np.clip(4 / rise, LEAST_POWER, MOST_POWER))
-    return np.asarray(start + (end - start) * np.linspace(0, 1, steps + 1) ** power)
+    lam = np.array(intensity)
+    first, last = (float(coupling.signal(lam, np.array(q), np.array(1 - q))) for q in (start, end))
+    snr = np.linspace(first**0.25, last**0.25, steps + 1) ** 4
+    low, high = np.full(steps + 1, start), np.full(steps + 1, end)
+    for _ in range(HALVINGS):
+        middle = 0.5 * (low + high)
+        below = coupling.signal(lam, middle, 1 - middle) < snr
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    overlaps: Array = 0.5 * (low + high)
+    overlaps[[0, -1]] = start, end
+    return overlaps
 
 
-def march(coupling: GeneralCoupling, prior: Prior, intensity: float, order: str, overlaps: Array) -> March:
-    """Go through ascending overlaps, of which the first is that where nothing is told."""
+def march(
+    coupling: GeneralCoupling, prior: Prior, intensity: float, order: str, overlaps: Array, most: float = np.inf
+) -> March:
+    """Go through ascending overlaps, of which the first is that where nothing is told, until the feedback is `most`."""
     gaps = 1 - overlaps
     snr = coupling.signal(np.array(intensity), overlaps, gaps)
     curvature = coupling.curvature(np.array(intensity), overlaps, gaps)
@@ -84,5 +98,8 @@ def march(coupling: GeneralCoupling, prior: Prior, intensity: float, order: str,
         step = float(snr[k]) - density.snr
         density, edge = RULES[order](density, step, float(gaps[k]), sech, edge)
         rows.append((density.average(3), density.hidden, density.entropy(), edge))
+        if curvature[k] * rows[-1][0] > most:
+            break
     slope, hidden, entropy, edges = np.array(rows).T
-    return March(overlaps, snr, curvature * slope, hidden, entropy, edges)
+    gone = slice(len(rows))
+    return March(overlaps[gone], snr[gone], curvature[gone] * slope, hidden, entropy, edges)

@@ -9,9 +9,9 @@
 At every overlap q the edge c is where 1 - q is left, with x = xi'(q): no more is told than keeps the state a
 fixed point.
 
-The greedy floor has the least slope of all schemes that tell of single spins and may look at all that is known
-before, at the same control.  Let V = 1 - m^2, and compare a scheme A with the floor G at every overlap that A passes,
-where both have E V = 1 - q.  Claim: E_G (k - V)^+ <= E_A (k - V)^+ for all k.
+The greedy floor has the least slope of all schemes that tell of single spins, may look at all that is known before and
+take nothing back, at the same control.  Let V = 1 - m^2, and compare a scheme A with the floor G at every overlap that
+A passes, where both have E V = 1 - q.  Claim: E_G (k - V)^+ <= E_A (k - V)^+ for all k.
 
 1. Between tellings V is a diffusion with the generator 2 V^2 (1 - V) d^2 - V^2 d.  It takes functions of V that fall
    and are convex to such: the derivative of u_x = 2 V^2 (1 - V) u'' - V^2 u' is a linear equation for u' without a
@@ -21,9 +21,16 @@ where both have E V = 1 - q.  Claim: E_G (k - V)^+ <= E_A (k - V)^+ for all k.
    = E_A (k - V') <= E_A (k - V')^+.  With large k, before telling E_G V >= E_A V >= 1 - q: the floor exists.
 
 With equal means the claim says E_G f(V) <= E_A f(V) for every convex f, for E V^2 = S above all.  So where any scheme
-passes, the floor does, and its threshold is that of the best denoiser of single spins, the best product path included.
-This is a theorem about the equations, which are themselves replica symmetric.  Finite steps, at whose end all is told
-at once, defer what A tells and only lower E_G (k - V)^+ further: their thresholds are bounds.
+passes, the floor does, the best product path included.  Nothing is said of schemes that forget what was told, as those
+that mask again, or that tell of several spins at a time.  This is a theorem about the equations, which are themselves
+replica symmetric.  Finite steps, at whose end all is told at once, defer what A tells and only lower E_G (k - V)^+
+further: their thresholds are bounds.
+
+A scheme that tells in finite lumps has E V <= 1 - q in between, x = xi'(q), while its state runs to the next fixed
+point.  Let G tell nothing where it has no more than 1 - q left.  Then the claim holds at every snr: where G tells,
+k - (1 - q) <= E_A (k - V') as well, and where it does not, only A raises its side.  So E_G V >= E_A V, and at every
+fixed point of A the floor is at one, of no larger S.  What the floor meets between two fixed points that a lump of A
+leaps over, it does not say; these gaps close as lumps become small.
 """
 
 from __future__ import annotations
