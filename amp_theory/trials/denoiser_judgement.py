@@ -169,8 +169,16 @@ class DenoiserJudgement(Reported):
         lines = [self.title]
         for name in ("nats_per_variable", *PARTS):
             lines.append(f"  {name:<18} {getattr(self, name):.6g} +- {self.errors[name]:.1g}")
-        lines.append(f"  {'expected':<18} {self.expected:.6g} of the best message passing ({self.certainty})")
-        return "\n".join([*lines, f"  reference          {self.reference}", *(f"  {text}" for text in self.caveats)])
+        lines.append(
+            f"  {'expected':<18} {self.expected:.6g} of message passing, for infinitely many variables (conjecture)"
+        )
+        return "\n".join(
+            [
+                *lines,
+                f"  reference          {self.reference} ({self.certainty})",
+                *(f"  {text}" for text in self.caveats),
+            ]
+        )
 
     def table(self) -> ResultTable:
         """Return both overlaps, their errors and what is lost at every strength as rows."""
