@@ -113,6 +113,8 @@ from amp_theory.phases.accuracy.error_curve import ErrorCurve as ErrorCurve
 from amp_theory.phases.accuracy.error_curve import error_curve as error_curve
 from amp_theory.phases.accuracy.leading_power import LeadingError as LeadingError
 from amp_theory.phases.accuracy.leading_power import leading_error as leading_error
+from amp_theory.phases.accuracy.mismatched_error import MismatchedError as MismatchedError
+from amp_theory.phases.accuracy.mismatched_error import mismatched_error as mismatched_error
 from amp_theory.phases.accuracy.needed_depth import NeededDepth as NeededDepth
 from amp_theory.phases.accuracy.needed_depth import depth_for as depth_for
 from amp_theory.phases.accuracy.optimal_schedule import OptimalSchedule as OptimalSchedule
@@ -177,6 +179,8 @@ from amp_theory.tools.results import Thresholds as Thresholds
 from amp_theory.tools.tables import ResultTable as ResultTable
 from amp_theory.trials.amp_against_theory import AmpComparison as AmpComparison
 from amp_theory.trials.amp_against_theory import amp_against_state_evolution as amp_against_state_evolution
+from amp_theory.trials.denoiser_judgement import DenoiserJudgement as DenoiserJudgement
+from amp_theory.trials.judge_denoiser import judge_denoiser as judge_denoiser
 from amp_theory.trials.judging import SamplerJudgement as SamplerJudgement
 from amp_theory.trials.planning import SimulationPlan as SimulationPlan
 from amp_theory.trials.planning import plan_simulation as plan_simulation

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Any, NoReturn
 
 from amp_theory import __version__
-from amp_theory.interface import accuracy, commands, completion, families, listing, paths
+from amp_theory.interface import accuracy, commands, completion, families, judging, listing, paths
 from amp_theory.tools.errors import AmpTheoryError, FileError, InputError, NumericalError, shown, unknown_name
 
 
@@ -331,6 +331,14 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
      "critical-line ising-p-spin --set p=3 --paths flow,autoregressive --points 5 -o line.csv",
      (*MODEL, TWO_PATHS, _option("--points", "N", "levels of the first strength (17)", default="17"),
       *_output("", ".csv"))),
+    ("judge", judging.run_judge, "judge a denoiser on planted instances: nats per variable, and why",
+     "judge ising-p-spin --set p=3 --path flow --control 1 --size 10 --instances 2 --denoiser amp",
+     (*ON_PATH, CONTROL, _option("--size", "N", "number of variables", required=True),
+      _option("--instances", "N", "number of instances (8)", default="8"),
+      _option("--seed", "N", "integer >= 0 (0)", default="0"),
+      _option("--batch", "N", "side informations per instance and strength (4)", default="4"),
+      _option("--denoiser", "D", "amp, exact, or FILE.py:NAME, which runs that file as your own code", default="amp"),
+      LOOK[0], LOOK[2], *_output("also .csv"))),
     ("revealing", paths.run_revealing, "tell whether an order of revealing succeeds at one control",
      "revealing ising-p-spin --set p=3 --order most-confident --control 0.762",
      (*MODEL, _option("--order", "NAME", "random, most-confident, most-uncertain or greedy-floor", required=True),

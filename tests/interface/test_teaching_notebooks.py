@@ -23,6 +23,7 @@ NAMES = [
     "04_your_own_model",
     "05_comparing_samplers",
     "06_which_path_is_best",
+    "07_how_wrong_how_deep_how_many_steps",
 ]
 pytestmark = pytest.mark.skipif(not FOLDER.exists(), reason="installed without the repository")
 
@@ -99,6 +100,18 @@ CLAIMS = {
         "limits['masked'] < 0.95 < limits['flow'] < limits['uniform-diffusion']",
         "(excess['masked'] > excess['flow']).all() and excess['flow'][-1] < 0.6 * excess['flow'][0]",
         "not at.revealing_curve(model, at.Autoregressive(order='most-confident'), 0.762).succeeds",
+    ],
+    "07_how_wrong_how_deep_how_many_steps": [
+        "abs(error_of_flow.nats_per_variable - 0.0079022587746) < 1e-12 and 126 < error_of_flow.visible_size < 127",
+        "abs(np.mean(upper - lower) * (end - start) / 2 - error_of_flow.nats_per_variable) < 1e-4",
+        "abs(at.sampling_error(model, flow, 1.0, iterations=3).nats_per_variable - 0.0209063379) < 1e-10",
+        "abs(at.sampling_error(model, masks, 1.0, steps=64).step_constant - 0.1921347111) < 1e-9",
+        "all(p.nats_per_variable < p.equal_steps for p in plans)",
+        "np.max(np.abs(np.array(lost) - (1 - 1 / believed) ** 2 / 4)) < 1e-10",
+        "judged['exact'].nats_per_variable < 1e-12",
+        "judged['AMP'].nats_per_variable < judged['network'].nats_per_variable < judged['alone'].nats_per_variable",
+        "judged['alone'].nats_per_variable - judged['network'].nats_per_variable < judged['alone'].nats_per_variable / 2",
+        "judged['network'].miscalibrated < 0.01 * judged['network'].nats_per_variable",
     ],
 }
 

@@ -261,6 +261,12 @@ def _theory(t: Things) -> Iterator[Call]:
     yield Call("best_path", at.best_path, {"model": t.ising})
     yield Call("sampling_error", at.sampling_error,
                both | {"control": 0.7, "iterations": None, "steps": 3, "target": None})  # fmt: skip
+    yield Call("mismatched_error", at.mismatched_error,
+               both | {"control": 1.0, "assumed": 1.2, "prior": None, "iterations": 2, "end_strength": 0.3,
+                       "target": None})  # fmt: skip
+    yield Call("judge_denoiser", at.judge_denoiser,
+               {"model_or_instances": t.ising, "path": t.flow, "control": 1.0, "denoiser": "amp", "size": 6,
+                "instances": 2, "seed": 0, "batch": 1, "end_strength": 0.3, "reference": None})  # fmt: skip
     yield Call("error_curve", at.error_curve, both | {"control_range": (0.6, 0.8), "points": 3, "target": None})
     yield Call("leading_error", at.leading_error, both | {"number": 0})
     yield Call("LeadingError.nats_per_variable", at.leading_error(t.ising, t.flow).nats_per_variable, {"control": 0.7})

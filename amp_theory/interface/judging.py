@@ -1,0 +1,59 @@
+"""The command that judges a denoiser, one of a file of the user's too."""
+
+from __future__ import annotations
+
+import argparse
+import runpy
+from collections.abc import Callable
+from pathlib import Path as FilePath
+from typing import Any
+
+from amp_theory.interface.commands import (
+    PICTURES,
+    Result,
+    _look,
+    _model,
+    _number,
+    _outputs,
+    _path,
+    _save_picture,
+    _whole,
+)
+from amp_theory.tools.errors import FileError, InputError, answer_of
+
+
+def run_judge(options: argparse.Namespace) -> Result:
+    """Judge a denoiser."""
+    from amp_theory.trials.judge_denoiser import judge_denoiser
+
+    model, path = _model(options), _path(options)
+    options.annotate = False
+    files, look = _outputs(options, (*PICTURES, ".csv")), _look(options)
+    whole: dict[str, Any] = {n: _whole(n, getattr(options, n)) for n in ("size", "instances", "seed", "batch")}
+    found = judge_denoiser(model, path, _number(model.control, options.control), _denoiser(options.denoiser), **whole)
+    for file in files:
+        if file.suffix.lower() == ".csv":
+            found.to_csv(file, overwrite=True)
+        else:
+            _save_picture(file, look, lambda axes, annotate, **more: found.plot(axes, **more))
+    return found.to_dict(), "\n".join([found.report(), *(f"written: {file}" for file in files)])
+
+
+def _denoiser(text: str) -> str | Callable[..., Any]:
+    """Return what --denoiser names; a file is run, with all that its code does."""
+    if text in ("amp", "exact"):
+        return text
+    file, colon, name = text.rpartition(":")
+    if not colon or not file.endswith(".py") or not name:
+        raise InputError(f"--denoiser must be amp, exact or FILE.py:NAME, got {text!r}")
+    if not FilePath(file).is_file():
+        raise FileError(f"--denoiser names {file!r}, which is no file")
+    try:
+        content = answer_of(f"the file {file!r}", runpy.run_path, file)
+    except SyntaxError as error:
+        raise InputError(f"the file {file!r} is no Python: {error}") from None
+    if not callable(content.get(name)):
+        known = sorted(k for k, v in content.items() if callable(v) and not k.startswith("_"))
+        raise InputError(f"{file!r} defines no function {name!r}; it has {', '.join(known) or 'none'}")
+    found: Callable[..., Any] = content[name]
+    return found

@@ -1,0 +1,125 @@
+"""Denoisers that believe in another measure: exact relative entropies, calibrated ones, and AMP on instances."""
+
+import numpy as np
+import pytest
+
+import amp_theory as at
+from amp_theory.finite.instances.dense import DenseInstance, Term
+from amp_theory.phases.accuracy.wrong_measure import Beliefs, overlaps
+
+FLOW, MASKS = at.Flow(), at.Autoregressive()
+
+
+def check(found: at.MismatchedError, exact: float, most: float = 1e-7) -> None:
+    """Hold a relative entropy against its exact value, by its own error bound, which must be small."""
+    bound = found.errors["nats_per_variable"]
+    assert bound < most
+    assert found.nats_per_variable == pytest.approx(exact, abs=bound + 1e-12)
+
+
+@pytest.mark.parametrize(("path", "p", "true", "assumed"), [(FLOW, 3, 1.0, 1.25), (MASKS, 4, 1.2, 0.95)])
+def test_in_a_paramagnet_it_is_the_relative_entropy_of_the_two_measures(path, p, true, assumed):
+    found = at.mismatched_error(at.IsingPSpin(p), path, true, assumed)
+    check(found, (1 / true - 1 / assumed) ** 2 / 4)
+    assert found.certainty == "conjecture"
+    assert found.visible_size == pytest.approx(1 / found.nats_per_variable)
+
+
+def test_on_the_sphere_it_is_the_same():
+    check(at.mismatched_error(at.SphericalPSpin(3), FLOW, 1.0, 0.8), (1 - 1 / 0.8) ** 2 / 4)
+
+
+def test_a_mixture_of_couplings_and_a_wrong_noise_lose_half_the_coupling_times_the_square():
+    mixed = at.MixedPSpin("q**2/4+q**3/2")
+    check(at.mismatched_error(mixed, FLOW, 1.5, 1.2), 0.75 / 1.5**2 * (1 - 1.5 / 1.2) ** 2 / 2)
+    tensor = at.SpikedTensor(p=3, prior=at.Rademacher())
+    check(at.mismatched_error(tensor, MASKS, noise=0.8, assumed=1.0), (1 / 0.8 / 3) * (1 - 0.8) ** 2 / 2)
+
+
+@pytest.mark.slow
+def test_a_calibrated_denoiser_has_equal_overlaps_and_the_error_of_its_branch():
+    model = at.IsingPSpin(3)
+    found = at.mismatched_error(model, FLOW, temperature=0.70)
+    np.testing.assert_allclose(found.planted_overlap, found.self_overlap, atol=1e-9)
+    check(found, at.sampling_error(model, FLOW, 0.70).nats_per_variable)
+    assert found.stability.max() < 1
+
+
+@pytest.mark.parametrize("iterations", [1, 3])
+def test_few_iterations_of_the_right_belief_lose_what_depth_does(iterations):
+    expected = at.sampling_error(at.IsingPSpin(3), FLOW, 1.0, iterations=iterations)
+    found = at.mismatched_error(at.IsingPSpin(3), FLOW, 1.0, iterations=iterations)
+    check(found, expected.nats_per_variable)
+
+
+def test_a_wrong_prior_without_interaction_loses_the_relative_entropy_of_the_priors():
+    prior, wrong = at.SparseRademacher(0.3), at.SparseRademacher(0.45)
+    beliefs = Beliefs((), prior.resolved(0.0), wrong.resolved(0.0), False, False)
+    s = np.concatenate([[0.0], np.geomspace(1e-5, 200, 700)])
+    excess = overlaps(beliefs, s).miss - prior.mmse(s)
+    exact = 0.3 * np.log(0.3 / 0.45) + 0.7 * np.log(0.7 / 0.55)
+    assert np.trapezoid(excess, s) / 2 == pytest.approx(exact, rel=1e-4)
+
+
+def test_what_is_infinite_says_so_and_has_a_part():
+    matrix = at.SpikedMatrix(at.Rademacher())
+    linear = at.mismatched_error(matrix, FLOW, 2.0, prior=at.Gaussian())
+    assert linear.nats_per_variable is None
+    assert "density" in linear.reasons["nats_per_variable"]
+    part = at.mismatched_error(matrix, FLOW, 2.0, prior=at.Gaussian(), end_strength=1.0)
+    assert 0 < part.nats_per_variable < 0.1
+    blind = at.mismatched_error(at.SpikedMatrix(at.SparseRademacher(0.2)), FLOW, 0.2, prior=at.Rademacher())
+    assert "excludes" in blind.reasons["nats_per_variable"]
+
+
+def test_where_message_passing_does_not_converge_it_is_no_more_than_heuristic():
+    found = at.mismatched_error(at.SherringtonKirkpatrick(), FLOW, 1.5, 0.5, end_strength=0.2)
+    assert found.stability.max() > 1
+    assert found.certainty == "heuristic"
+    assert "unstable" in found.reasons["certainty"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((at.XORSAT(3), FLOW, 0.7), "polynomial"),
+        ((at.IsingPSpin(3), at.UniformDiscreteDiffusion(), 1.0), "flows"),
+        ((at.IsingPSpin(3), FLOW, 1.0, -1.0), "must be"),
+        ((at.SphericalPSpin(3), FLOW, 1.0, 1.0, at.Rademacher()), "sphere"),
+        ((at.SpikedMatrix(at.GaussBernoulli(0.1)), FLOW, 0.1), "discrete and Gaussian"),
+        ((at.IsingPSpin(3), FLOW, 1.0, None, None, None, 0.0), "end_strength"),
+    ],
+)
+def test_what_is_not_derived_is_refused(arguments, said):
+    with pytest.raises(at.InputError, match=said):
+        at.mismatched_error(*arguments)
+
+
+def believing(instance: DenseInstance, assumed: float) -> DenseInstance:
+    """Return an instance with the same Hamiltonian at another temperature."""
+    k = instance.control / assumed
+    terms = [Term(t.bodies, t.weight * k * k, t.tensor * k) for t in instance.terms]
+    return DenseInstance(instance.model, assumed, instance.size, instance.planted, terms)
+
+
+@pytest.mark.slow
+def test_amp_with_the_wrong_temperature_has_both_overlaps_at_every_strength():
+    model, true, assumed, size = at.SherringtonKirkpatrick(), 0.8, 1.1, 1000
+    beliefs = Beliefs.of(model, true, assumed, model.variable_prior.resolved(0.0), False)
+    strength = np.array([0.2, 1.0, 2.0])
+    theory, calibrated = overlaps(beliefs, strength), overlaps(
+        Beliefs.of(model, true, true, model.variable_prior.resolved(0.0), False), strength
+    )  # fmt: skip
+    measured = np.empty((8, 2, 3))
+    for k in range(8):
+        instance = at.draw_instance(model, true, size, seed=k)
+        wrong, rng = believing(instance, assumed), np.random.default_rng(k)
+        for j, s in enumerate(strength):
+            side = FLOW.observe(np.tile(instance.planted, (4, 1)), s, rng)
+            mean = at.run_amp(wrong, side).mean
+            measured[k, :, j] = (mean * instance.planted).mean(), (mean**2).mean()
+    error = measured.std(axis=0, ddof=1) / np.sqrt(8)
+    expected = np.stack([theory.planted, theory.own])
+    assert np.all(np.abs(measured.mean(axis=0) - expected) < 4 * error + 3 / size)
+    # the check would see a calibrated denoiser
+    assert np.all(np.abs(theory.own - calibrated.own)[1:] > (4 * error[1] + 3 / size)[1:])
