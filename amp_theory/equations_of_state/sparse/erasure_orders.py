@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from amp_theory.equations_of_state.sparse.degree_laws import cutoff_degree
-from amp_theory.tools.arrays import Array, Index
+from amp_theory.tools.arrays import EPS, Array, Index
 
 #: halvings of the bracket of w before Newton's method, at first fewer; its steps at most, their accuracy
 HALVINGS, FEW, STEPS, ACCURATE = 22, 8, 30, 1e-12
@@ -150,9 +150,10 @@ class ErasureOrder:
         phi = v - 1 + c / self.k * per_factor + theta
         return np.stack([np.log(c / self.k), *(math.log(2) * np.stack([phi, self.k * v_c + per_factor, 1 - w**d]))])
 
-    def found(self, x: Array, theta: Array, start: tuple[Array, Array]) -> tuple[Array, Array, Index]:
-        """Return w, c and the degree that is revealed in part, from a start if it is good."""
+    def found(self, x: Array, theta: Array, start: tuple[Array, Array] | None) -> tuple[Array, Array, Index]:
+        """Return w, c and the degree that is revealed in part, from a start if there is one and it is good."""
         known = -((-np.expm1(-x)) ** (self.k - 1))
+        start = self._bracketed((1 - theta) * np.exp(-x), theta, FEW) if start is None else start
         # without strength in closed form, 1 - q = e^(c (w - 1))
         w, c = (np.where(theta == 0, *pair) for pair in ((1 + known, start[0]), (-x / known, start[1])))
         rest = np.flatnonzero(theta != 0)
@@ -171,7 +172,8 @@ class ErasureOrder:
         with np.errstate(all="ignore"):
             v, e, *_ = self.laws(w, c, theta, self.cutoff(c, theta))
             off = np.maximum(np.abs(np.log(v) + x - np.log1p(-theta)), np.abs(w - 1 + (1 - e) ** (self.k - 1)))
-            return np.flatnonzero(~(off < GOOD))
+            # c (w - 1) has lost digits where c is large
+            return np.flatnonzero(~(off < GOOD + 8 * EPS * c))
 
     def slope(self, x: Array, theta: Array, start: tuple[Array, Array]) -> Array:
         """Return dL/dx with the sign of 1 - (k - 1) (1 - E)^(k-2) dE/dw, which tells stability.
