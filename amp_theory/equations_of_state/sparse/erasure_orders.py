@@ -46,18 +46,18 @@ class ErasureOrder:
 
     def _part(self, number: Index, w: Array, c: Array) -> Array:
         """Return the sum of a_m w^m over degrees below a number, or from it on."""
-        from scipy.special import pdtr, pdtrc
+        import scipy.special as special
 
-        tail, rest = (pdtr, 0.0) if self.highest else (pdtrc, 1.0)
+        tail, rest = (special.pdtr, 0.0) if self.highest else (special.pdtrc, 1.0)
         return np.asarray(np.exp(c * (w - 1)) * np.where(number > 0, tail(np.maximum(number - 1, 0), c * w), rest))
 
     def _exception(self, c: Array, theta: Array, d: Index) -> tuple[Array, Array]:
         """Return the probability of degree D - 1, and the part p of all variables that is the exception."""
-        from scipy.special import gammaln, pdtr
+        import scipy.special as special
 
         below = np.maximum(d - 1, 0)
-        known = np.where(d > 0, pdtr(below, c), 0.0)
-        last = np.where(d > 0, np.exp(below * np.log(c) - c - gammaln(below + 1)), 0.0)
+        known = np.where(d > 0, special.pdtr(below, c), 0.0)
+        last = np.where(d > 0, np.exp(below * np.log(c) - c - special.gammaln(below + 1)), 0.0)
         return last, (1 - theta if self.highest else theta) - known
 
     def laws(self, w: Array, c: Array, theta: Array, d: Index) -> tuple[Array, ...]:
@@ -136,9 +136,12 @@ class ErasureOrder:
             high[active] = top = np.where(above, high[active], at)
             new = at - excess * v / v_c
             bad = ~((new > below) & (new < top) & (new < 4 * at + 1))
-            new = np.where(bad, np.where(np.isfinite(top), 0.5 * (below + top), np.minimum(3 * at + 0.1, MOST)), new)
+            # mean degrees of very different sizes are halved in their logarithms
+            middle = np.where(below > 0, np.sqrt(below) * np.sqrt(top), 0.1 * top)
+            middle = np.where(top < 2 * below, 0.5 * (below + top), middle)
+            new = np.where(bad, np.where(np.isfinite(top), middle, np.minimum(3 * at + 0.1, MOST)), new)
             c[active] = new
-            active = active[np.abs(new - at) > accuracy * at]
+            active = active[(np.abs(new - at) > accuracy * at) & ~(np.abs(excess) < 4 * EPS * (1 + at))]
             if not len(active):
                 break
         return c
