@@ -274,19 +274,22 @@ def cutoff_degree(highest: bool, degree: Array, revealed: Array) -> Index:
     With the highest degrees first it is the least D with P(degree <= D) >= 1 - theta, from one on: variables without
     factors are of no use.  With the lowest first it is the least D with P(degree <= D) >= theta.
     """
-    from scipy.special import ndtri, pdtr
+    import scipy.special as special
 
-    part = np.clip(1 - revealed if highest else revealed, 1e-12, 1 - 1e-12)
-    degree = np.minimum(np.nan_to_num(degree, nan=1.0, posinf=MOST), MOST)
+    part = np.minimum(np.maximum(1 - revealed if highest else revealed, 1e-12), 1 - 1e-12)
+    degree = np.minimum(np.where(np.isnan(degree), 1.0, degree), MOST)
     # from the normal law with its first correction the search is short
-    normal = ndtri(part)
+    normal = special.ndtri(part)
     d = np.maximum(np.floor(degree + normal * np.sqrt(degree) + (normal**2 - 1) / 6), 0)
-    d, degree, part = np.broadcast_arrays(d, degree, part)
-    d, active = d.copy(), degree < EXACT
-    while np.any(active):
-        at, c, goal = d[active], degree[active], part[active]
-        up = pdtr(at, c) < goal
-        down = ~up & (at > 0) & (pdtr(np.maximum(at - 1, 0), c) >= goal)
+    shape, d = d.shape, d.ravel()
+    active = np.flatnonzero(degree < EXACT)
+    c, goal = degree.ravel()[active], part.ravel()[active]
+    while active.size:
+        at = d[active]
+        up = special.pdtr(at, c) < goal
+        down = ~up & (at > 0) & (special.pdtr(np.maximum(at - 1, 0), c) >= goal)
         d[active] = at + up - down
-        active[active] = up | down
+        going = up | down
+        active, c, goal = active[going], c[going], goal[going]
+    d = d.reshape(shape)
     return np.asarray(np.maximum(d, 1 if highest else 0), dtype=np.intp)

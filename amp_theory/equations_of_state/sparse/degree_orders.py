@@ -49,11 +49,13 @@ if TYPE_CHECKING:
 #: scale of x in t = log(1 + x/X0); the largest x, and theta of the sketch
 X0, LARGEST, TOP = 0.05, 12.0, 0.98
 #: the least x of density evolution: of laws of fields, and of erasures
-LEAST = (4e-3, 1e-5)
+LEAST = (4e-3, 1e-9)
 #: size of a cell in t and v, and nodes in it; half the size of a local one, and its nodes
 CELL, NODES, LOCAL, FINE = 0.25, (7, 5), 0.04, (8, 6)
-#: steps of the sketch in t and v; F below which it is computed from tables, the relative step of its differences
-STEP, CLOSE, DIFFERENCE = 0.3, 0.03, 0.01
+#: steps of the sketch in t and v, of laws of fields and of erasures; F below which it is computed from tables, the relative step of its differences
+STEP, CLOSE, DIFFERENCE = (0.3, 0.5), 0.03, 0.01
+#: scale of x and of theta in the sketch of erasures, whose solutions next to zero need a start too
+FINEST = 1e-8
 #: the x below which the fixed point counts as x = 0
 FAINT = 1e-11
 #: relative error of erasures' densities, by differences
@@ -124,18 +126,27 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
             values = np.stack([np.log(laws.degree / self.factor.k), entropy + theta * math.log(2), per_density, gain])
         return np.where(laws.residual < LOOSE, values, np.nan), laws
 
+    @property
+    def _scales(self) -> tuple[float, float]:
+        """The scales of x and theta in the coordinates of the sketch."""
+        return (FINEST, FINEST) if self._erasures else (X0, S0)
+
+    def _start(self, x: Array, theta: Array) -> tuple[Array, Array]:
+        """Return w and the mean degree to start from; of fields w means nothing."""
+        return self.sketch.start(np.log1p(x / self._scales[0]), level_of(theta, self._scales[1]))
+
     @cached_property
     def sketch(self) -> Sketch:
         """The density over the whole plane, coarsely."""
         from scipy.special import logit
 
-        least = LEAST[self._erasures]
-        t = np.linspace(np.log1p(least / X0), np.log1p(self.farthest / X0), int(np.log1p(self.farthest / X0) / STEP))
-        v = np.linspace(0, level_of(TOP), int(level_of(TOP) / STEP))
+        (x0, s0), step, least = self._scales, STEP[self._erasures], LEAST[self._erasures]
+        low, high, top = np.log1p(least / x0), np.log1p(self.farthest / x0), level_of(TOP, s0)
+        t, v = np.linspace(low, high, int(high / step)), np.linspace(0, top, int(top / step))
         tt, vv = (a.ravel() for a in np.meshgrid(t, v, indexing="ij"))
-        x, theta = X0 * np.expm1(tt), np.maximum(revealed_at(vv), 1e-12)
+        x, theta = x0 * np.expm1(tt), np.maximum(revealed_at(vv, s0), 1e-12)
         if self._erasures:
-            w, degree = self._erased.solve(x, theta, None, None)
+            w, degree, _ = self._erased.found(x, theta, None)
             transform = w[:, None]
         else:
             values, laws = self._solved(x, theta, None)
@@ -187,9 +198,9 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
 
     def _evaluate(self, x: Array, s: Array) -> dict[str, Array]:
         """Return L, phi, A/2 and d phi/d theta, and their derivatives in x and theta at constant x, shape (4, n)."""
-        t, v = np.log1p(x / X0), level_of(np.maximum(s, -0.5 * S0))
         if self._erasures:
-            return self._erased.expanded(x, s, self.sketch.start(t, v))
+            return self._erased.expanded(x, s, self._start(x, s))
+        t, v = np.log1p(x / X0), level_of(np.maximum(s, -0.5 * S0))
         result = {name: np.full((4, len(x)), np.nan) for name in ("f", "x", "xx", "y", "xy")}
         rows = np.arange(len(x))
         degree = cutoff_degree(self.highest, self.sketch.start(t, v)[1], np.maximum(s, 0))
@@ -310,7 +321,7 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
     def grid(self) -> Array:
         """Coordinates z, ascending."""
         z = np.geomspace(FIRST, LATEST, 240)
-        told = self.sketch.start(np.log1p(z / X0), np.zeros_like(z))[1] <= 2 * self._with(None).dense[0]
+        told = self._start(z, np.zeros_like(z))[1] <= 2 * self._with(None).dense[0]
         first = z[np.argmax(told)]
         t = np.linspace(np.log1p(first / X0), np.log1p(self.farthest / X0), 160)
         return np.asarray(X0 * np.expm1(t))
@@ -325,12 +336,10 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
         """Return F from the sketch, computed where it is small."""
         zz, ss = np.broadcast_arrays(z, s)
         x = zz + np.log1p(-ss)
-        t, v = np.log1p(np.maximum(x, 1e-12) / X0), level_of(ss)
         if self._erasures:
             fold, there = np.ones_like(x), x > 0
-            fold[there] = x[there] * self._erased.slope(
-                x[there], (ss + 0 * x)[there], self.sketch.start(t[there], v[there])
-            )
+            inside, revealed = x[there], (ss + 0 * x)[there]
+            fold[there] = inside * self._erased.slope(inside, revealed, self._start(inside, revealed))
             return np.asarray(fold)
         fold, there = np.ones_like(x), np.flatnonzero(((x > LEAST[0]) & (ss > 0)).ravel())
         xs, ts = x.ravel()[there], (ss + 0 * x).ravel()[there]

@@ -12,14 +12,14 @@ from amp_theory.tools.arrays import Array, Index
 S0 = 0.02
 
 
-def level_of(revealed: Array | float) -> Array:
+def level_of(revealed: Array | float, scale: float = S0) -> Array:
     """Return v at a revealed fraction."""
-    return np.asarray(np.log1p(np.divide(revealed, S0)) - np.log1p(np.negative(revealed)))
+    return np.asarray(np.log1p(np.divide(revealed, scale)) - np.log1p(np.negative(revealed)))
 
 
-def revealed_at(level: Array) -> Array:
+def revealed_at(level: Array, scale: float = S0) -> Array:
     """Return the revealed fraction at v."""
-    return np.asarray(S0 * np.expm1(level) / (1 + S0 * np.exp(level)))
+    return np.asarray(scale * np.expm1(level) / (1 + scale * np.exp(level)))
 
 
 def _between(points: Array, x: Array) -> tuple[Index, Array]:
