@@ -12,6 +12,7 @@ from amp_theory.equations_of_state.sparse.erasure_orders import ErasureOrder
 from amp_theory.phases.geometry.solved import geometry_of
 from amp_theory.tools.errors import FileError, InputError
 from tests.oracles.degree_order_cusps import cusp
+from tests.oracles.degree_order_slopes import iterated
 
 HIGHEST, LOWEST = (at.Autoregressive(order=f"{which}-degree") for which in ("highest", "lowest"))
 
@@ -129,6 +130,22 @@ def test_orders_by_degree_are_refused_where_there_are_no_degrees():
 def test_the_order_is_in_plain_data_where_it_is_not_random():
     assert at.thresholds(at.XORSAT(3), HIGHEST).to_dict()["order"] == "highest-degree"
     assert "order" not in at.thresholds(at.XORSAT(3), at.Autoregressive()).to_dict()
+
+
+@pytest.mark.slow
+def test_a_default_diagram_agrees_with_iterations_along_edges():
+    diagram = at.phase_diagram(at.XORSAT(3), LOWEST)
+    theta = np.linspace(0.46, 0.62, 41)
+    for density in (0.4, 0.43, 0.48, 0.5):
+        q = np.array([iterated(3, False, 3 * density, s, 1500)[0] for s in theta])
+        succeeds = bool(np.max(np.diff(q)) < 0.1)
+        assert succeeds == (density < 0.453)
+        assert diagram.sampler_succeeds(control=density) == succeeds
+        if not succeeds:
+            jump = np.argmax(np.diff(q))
+            spinodal = diagram.lines["uninformed_spinodal"]
+            at_density = np.interp(density, spinodal.control, spinodal.strength)
+            assert theta[jump] - 1e-3 < at_density < theta[jump + 1] + 1e-3
 
 
 @pytest.mark.slow

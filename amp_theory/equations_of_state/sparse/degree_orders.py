@@ -52,7 +52,7 @@ X0, LARGEST, TOP = 0.05, 12.0, 0.98
 LEAST = (4e-3, 1e-9)
 #: size of a cell in t and v, and nodes in it; half the size of a local one, and its nodes
 CELL, NODES, LOCAL, FINE = 0.25, (7, 5), 0.04, (8, 6)
-#: steps of the sketch in t and v, of laws of fields and of erasures; F below which it is computed from tables, and the
+#: steps of the sketch in t and v, of laws of fields and of erasures; F below which it is computed from tables, the
 #: relative step of its differences
 STEP, CLOSE, DIFFERENCE = (0.3, 0.5), 0.03, 0.01
 #: scale of x and of theta in the sketch of erasures, whose solutions next to zero need a start too

@@ -21,6 +21,8 @@ from amp_theory.tools.arrays import EPS, Array, Index
 
 #: halvings of the bracket of w before Newton's method, at first fewer; its steps at most, their accuracy
 HALVINGS, FEW, STEPS, ACCURATE = 22, 8, 30, 1e-12
+#: halvings at once, and the points from which on there is one at a time
+DEPTH, MANY = 4, 64
 #: relative step of Newton's method below which rounding may be all there is
 ROUGH = 1e-4
 #: what the equations may be violated by
@@ -114,15 +116,25 @@ class ErasureOrder:
 
     def _bracketed(self, gap: Array, theta: Array, halvings: int = HALVINGS) -> tuple[Array, Array]:
         """Return w and c roughly, by halving a bracket of w, with c from V = gap."""
-        low, high, c = np.zeros_like(gap), np.ones_like(gap), np.ones_like(gap)
+        # few points cost as little as one, so that of them several halvings are made at once
+        depth = DEPTH if len(gap) <= MANY else 1
+        low, width, c, rows = np.zeros_like(gap), 1.0, np.ones_like(gap), np.arange(len(gap))
+        parts = np.arange(1, 2**depth)
+        every_gap, every_theta = np.repeat(gap, len(parts)), np.repeat(theta, len(parts))
+        accuracy = NEARLY if halvings == HALVINGS else 2.0**-halvings
         with np.errstate(all="ignore"):
-            for _ in range(halvings):
-                w = 0.5 * (low + high)
-                c = self._degree(w, c, gap, theta, NEARLY if halvings == HALVINGS else 2.0**-halvings)
-                e = self.laws(w, c, theta, self.cutoff(c, theta))[1]
-                more = 1 - (1 - e) ** (self.k - 1) > w
-                low, high = np.where(more, w, low), np.where(more, high, w)
-        return 0.5 * (low + high), c
+            for _ in range(-(-halvings // depth)):
+                width /= 2**depth
+                w = (low[:, None] + width * parts).ravel()
+                degree = self._degree(w, np.repeat(c, len(parts)), every_gap, every_theta, accuracy)
+                e = self.laws(w, degree, every_theta, self.cutoff(degree, every_theta))[1]
+                more = (1 - (1 - e) ** (self.k - 1) > w).reshape(len(gap), -1)
+                at = 0 * rows
+                for level in reversed(range(depth)):
+                    at += np.where(more[rows, at + 2**level - 1], 2**level, 0)
+                low += width * at
+                c = degree.reshape(more.shape)[rows, np.maximum(at - 1, 0)]
+        return low + 0.5 * width, c
 
     def _degree(self, w: Array, c: Array, gap: Array, theta: Array, accuracy: float) -> Array:
         """Return c with V = gap at given w: V falls with c."""
