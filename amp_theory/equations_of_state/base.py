@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from amp_theory.equations_of_state.surface import Errors, Surface
-from amp_theory.tools.arrays import Array
+from amp_theory.tools.arrays import Array, Bools
 from amp_theory.tools.errors import InputError
 
 if TYPE_CHECKING:
@@ -120,6 +120,10 @@ class EquationOfState(ABC):
     def folds_over(self, coordinate: Array, strength: Array) -> Array:
         """Return F over a grid on which folds are looked for; its sign must be right next to where it changes."""
         return self.surface(coordinate, strength, with_energy=False).fold
+
+    def found_at(self, f: Surface, intensity: Array) -> Bools:
+        """Return which points have the intensity that was asked for: not those where a surface jumps past it."""
+        return np.ones(f.intensity.shape, dtype=bool)
 
     @abstractmethod
     def coordinate_bounds(self, intensity: Array, strength: Array) -> tuple[Array, Array]:

@@ -157,3 +157,16 @@ def test_a_diagram_keeps_its_order_in_a_file_and_answers(tmp_path):
     assert [again.sampler_succeeds(control=a) for a in (0.7, 0.78, 0.8)] == [True, True, False]
     with pytest.raises(FileError, match="order"):
         at.load(tmp_path / "order.json", path=at.Autoregressive())
+
+
+def test_no_fixed_point_is_told_where_two_densities_answer_to_one_overlap():
+    """The surface has one of the two, and jumps past the other."""
+    model, path = at.XORSAT(3), at.Autoregressive(order="highest-degree")
+    for revealed in (0.001, 0.01):
+        with pytest.raises(at.NumericalError, match="not on the known part"):
+            at.uninformed_overlap(model, path, 0.7, revealed)
+    with pytest.raises(at.NumericalError, match="state_evolution iterates there"):
+        at.fixed_points(model, path, 0.7, 0.001)
+    there = at.uninformed_overlap(model, path, 0.7, 0.05)
+    iterated = at.state_evolution(model, path, control=0.7, strength=0.05, start="uninformed", max_steps=2000)
+    assert abs(there - iterated.overlap[-1]) < 1e-8

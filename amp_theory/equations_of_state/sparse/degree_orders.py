@@ -36,7 +36,7 @@ from amp_theory.equations_of_state.sparse.erasure_orders import FORGOTTEN, Erasu
 from amp_theory.equations_of_state.sparse.order_sketch import S0, Sketch, level_of, revealed_at
 from amp_theory.equations_of_state.sparse.poisson_graphs import SparseEquationOfState
 from amp_theory.equations_of_state.surface import Errors, Surface
-from amp_theory.tools.arrays import EPS, Array, Index
+from amp_theory.tools.arrays import EPS, Array, Bools, Index
 from amp_theory.tools.chebyshev import ChebyshevTable, nodes
 from amp_theory.tools.errors import InputError
 
@@ -59,6 +59,8 @@ STEP, CLOSE, DIFFERENCE = (0.3, 0.5), 0.03, 0.01
 FINEST = 1e-8
 #: the x below which the fixed point counts as x = 0
 FAINT = 1e-11
+#: relative difference from the density asked for beyond which a point is none of its fixed points
+JUMP = 1e-5
 #: relative error of erasures' densities, by differences
 ERASED = 1e-12
 #: part of the density that is taken off per revealed fraction, so that it falls even where revealing tells nothing
@@ -402,6 +404,14 @@ class DegreeOrderEquationOfState(SparseEquationOfState):
                 f"{float(top[worst]):.6g}, where 1 - overlap is below {np.exp(-self.farthest):.0e}"
             )
         return np.maximum(low, TINY), high
+
+    def found_at(self, f: Surface, intensity: Array) -> Bools:
+        """Return which points have the density that was asked for.
+
+        Where little is revealed, the highest degrees first, two densities answer to one overlap; the surface has one.
+        """
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray((np.abs(f.intensity / intensity - 1) < JUMP) | (f.signal <= 2 * FAINT))
 
     def free_entropy_difference(self, intensity: Array, b: Surface, c: Surface) -> Array:
         """Return phi_c - phi_b."""

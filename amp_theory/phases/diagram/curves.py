@@ -220,6 +220,8 @@ def _strengths(geo: Geometry, lam: Array, z: Array, top: float) -> Array:
 
     bounds = np.zeros(len(inside)), upper[inside]
     result[inside] = solve_bracketed(excess_intensity, *bounds, False, absolute=2 * EPS)
+    found = eos.found_at(eos.surface(z[inside], result[inside], with_energy=False), np.broadcast_to(lam, inside.shape))
+    result[inside[~found]] = np.nan
     return result
 
 

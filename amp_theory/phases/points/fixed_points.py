@@ -144,8 +144,8 @@ class StableFixedPoints:
     count: npt.NDArray[np.intp]
 
 
-def stable_fixed_points(geo: Geometry, intensity: Array, strength: Array) -> StableFixedPoints:
-    """Return the stable fixed points at (intensity, strength), shape (n,)."""
+def stable_fixed_points(geo: Geometry, intensity: Array, strength: Array, confirmed: bool = False) -> StableFixedPoints:
+    """Return the stable fixed points at (intensity, strength), shape (n,), confirmed ones if that is asked for."""
     if geo.discrete:
         return _one_by_one(geo, intensity, strength)
     eos = geo.eos
@@ -153,6 +153,8 @@ def stable_fixed_points(geo: Geometry, intensity: Array, strength: Array) -> Sta
     known = ~np.isnan(z)
     row = np.nonzero(known)[0]
     f = points_at(eos, intensity[row], z[known], strength[row])
+    if confirmed:
+        confirm(eos, f, intensity[row])
     table = np.full((3, *z.shape), np.nan)
     stable = f.fold > 0
     for layer, values in zip(table, (f.overlap, f.free_entropy, eos.errors(f).free_entropy), strict=True):
@@ -193,6 +195,15 @@ def points_at(eos: EquationOfState, intensity: Array, coordinate: Array, strengt
     finite = eos.surface(coordinate[~end], strength[~end])
     f = joined(finite, eos.recovered(intensity[end], strength[end]))
     return f.take(np.argsort(np.concatenate([np.flatnonzero(~end), np.flatnonzero(end)])))
+
+
+def confirm(eos: EquationOfState, f: Surface, intensity: Array) -> None:
+    """Raise a `NumericalError` if a point is where the surface jumps past the intensity asked for."""
+    if not np.all(eos.found_at(f, intensity)):
+        raise NumericalError(
+            f"a fixed point of {eos.model!r} along {eos.path.name} is not on the known part of its equation of state",
+            "so little is revealed that two densities answer to one overlap: state_evolution iterates there",
+        )
 
 
 def regions(geo: Geometry, intensity: Array, strength: Array) -> npt.NDArray[np.str_]:
@@ -276,7 +287,7 @@ def informed_overlap(
 def _branch_overlap(model: Model, path: Path, control: npt.ArrayLike, strength: npt.ArrayLike, first: bool) -> Array:
     geo = geometry_of(model, path)
     intensity, s = broadcast(model, path, control, strength)
-    view = stable_fixed_points(geo, intensity.ravel(), s.ravel())
+    view = stable_fixed_points(geo, intensity.ravel(), s.ravel(), confirmed=True)
     column = np.zeros_like(view.count) if first else view.count - 1
     return view.overlap[np.arange(len(column)), column].reshape(intensity.shape)
 
@@ -367,6 +378,7 @@ def fixed_points_along(model: Model, path: Path, control: float, strengths: npt.
     known = ~np.isnan(coordinate)
     which, _ = np.nonzero(known)
     f = points_at(geo.eos, lam[which], coordinate[known], internal[which])
+    confirm(geo.eos, f, lam[which])
     bounds, names = geo.eos.errors(f), regions(geo, lam, internal)
     below = bool(lam[0] <= geo.eos.start)
     for row, strength in enumerate(np.asarray(strengths, dtype=float)):
