@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,14 @@ def correct_digits(value: float, exact: float) -> float:
     if value == exact:
         return 17.0
     return float(-np.log10(abs(value - exact) / abs(exact)))
+
+
+@pytest.fixture(autouse=True)
+def _no_figures_are_left() -> Iterator[None]:
+    """Close the figures of a test: a worker runs thousands."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.fixture(scope="session")

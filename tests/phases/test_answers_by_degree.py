@@ -107,7 +107,10 @@ def test_formulas_digits_and_proofs_are_refused(path):
 
 
 def test_errors_of_samplers_are_refused():
-    calls = [(at.sampling_error, {"control": 0.7}), (at.depth_for, {"control": 0.7}), (at.error_curve, {})]
+    calls = [
+        (at.sampling_error, {"control": 0.7}), (at.depth_for, {"control": 0.7}), (at.error_curve, {}),
+        (at.judge_denoiser, {"control": 0.7, "denoiser": "amp", "size": 300, "instances": 2}),
+    ]  # fmt: skip
     calls += [(at.optimal_schedule, {"control": 0.7}), (at.leading_error, {})]
     for function, others in calls:
         with pytest.raises(at.InputError, match="in random order"):
@@ -136,6 +139,7 @@ def test_every_public_function_of_a_path_is_known_here():
     otherwise = {
         "animate", "phase_diagram", "equation_of_state", "plot_overlap", "scan_threshold", "sweep",
         "draw_samples", "population_fixed_point", "population_isotherm", "population_thresholds", "revealing_curve",
+        "mismatched_error",
     }  # fmt: skip
     functions = {n: getattr(at, n) for n in at.__all__ if inspect.isfunction(getattr(at, n))}
     taking = {n for n, f in functions.items() if {"path", "paths"} & set(inspect.signature(f).parameters)}
@@ -143,3 +147,5 @@ def test_every_public_function_of_a_path_is_known_here():
     for function in (at.population_thresholds, at.revealing_curve):
         with pytest.raises(at.InputError):
             function(MODEL, HIGHEST)
+    with pytest.raises(at.InputError, match="solved for dense models"):
+        at.mismatched_error(MODEL, HIGHEST, 0.7, assumed=1.2)

@@ -257,6 +257,8 @@ def test_what_needs_the_whole_surface_is_refused(order):
         (at.thresholds, {"digits": 20}), (at.sampling_error, {"control": 0.7}), (at.depth_for, {"control": 0.7}),
         (at.optimal_schedule, {"control": 0.7}), (at.error_curve, {}), (at.leading_error, {}),
         (at.amp_against_state_evolution, at_point | {"sizes": [10, 20, 40], "instances": 10}),
+        (at.mismatched_error, {"control": 0.7, "assumed": 0.8}),
+        (at.judge_denoiser, {"control": 0.7, "denoiser": "amp", "size": 10, "instances": 2}),
     ]  # fmt: skip
     for function, others in calls:
         with pytest.raises(at.InputError, match="no equation of state, only `thresholds`"):
