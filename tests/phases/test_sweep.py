@@ -220,6 +220,7 @@ def call(models=at.IsingPSpin, quantities="dynamical", **more):
         ("temperature must be one number", {"p": 3, "temperature": ["warm"]}),
         ("no model can be made: p must be an integer", {"p": [1, 0]}),
         ("models must be a list of models", {"models": 3}),
+        ("models must be a list of models", {"models": np.ma.masked}),
         ("model must be a model", {"models": [3]}),
         ("unknown axis 'model'", {"models": [at.IsingPSpin(3)], "model": [1]}),
         ("a sweep has 1 to 100000 rows: the axis 'model' is empty", {"models": []}),

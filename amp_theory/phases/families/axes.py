@@ -95,7 +95,8 @@ def check_names(names: Iterable[str], quantities: Sequence[str]) -> None:
 
 def _listed(name: str, values: Any, allowed: str) -> list[Any]:
     """Return the items of a list, of one without end no more than show that it is too long."""
-    if isinstance(values, Iterable) and not isinstance(values, str | bytes | Mapping):
+    single = isinstance(values, np.ndarray) and values.ndim == 0  # which is iterable by its class only
+    if isinstance(values, Iterable) and not single and not isinstance(values, str | bytes | Mapping):
         values = itertools.islice(values, MOST_ROWS + 1)
     items = as_list(name, values, allowed)
     if len(items) > MOST_ROWS:
