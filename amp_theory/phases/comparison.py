@@ -267,7 +267,7 @@ class Comparison(Reported):
     judged
         Those of flow, autoregressive, uniform-diffusion, mcmc and langevin.
     further
-        What returns the verdicts on any product path and on any denoiser, when they are asked for.
+        What returns the verdicts on any product path and on any denoiser, when they are asked for; None for none.
 
     See Also
     --------
@@ -277,12 +277,12 @@ class Comparison(Reported):
     model: Model
     target: Target
     judged: tuple[SamplerVerdicts, ...]
-    further: Callable[[], tuple[SamplerVerdicts, ...]] = field(default=tuple, compare=False)
+    further: Callable[[], tuple[SamplerVerdicts, ...]] | None = field(default=None, compare=False)
 
     @cached_property
     def samplers(self) -> tuple[SamplerVerdicts, ...]:
         """The verdicts on all samplers, on any path of independent information, and on any denoiser."""
-        return (*self.judged, *self.further())
+        return (*self.judged, *(self.further() if self.further else ()))
 
     def __getitem__(self, name: str) -> SamplerVerdicts:
         known = canonical("sampler", name, [*(sampler.sampler for sampler in self.judged), *BOUNDS])
