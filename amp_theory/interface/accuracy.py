@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from pathlib import Path as FilePath
 
 from amp_theory.interface.commands import Result, _model, _number, _outputs, _path
+from amp_theory.interface.written import written
 from amp_theory.tools.errors import integer_between
-from amp_theory.tools.reports import Reported
 
 
 def run_error(options: argparse.Namespace) -> Result:
@@ -20,7 +18,7 @@ def run_error(options: argparse.Namespace) -> Result:
     iterations = _count("--iterations", options.iterations, MOST_ITERATIONS)
     steps = _count("--steps", options.steps, MOST_STEPS)
     found = sampling_error(model, path, control, iterations, steps, options.target)
-    return _written(files, found)
+    return written(found, files)
 
 
 def run_schedule(options: argparse.Namespace) -> Result:
@@ -31,16 +29,9 @@ def run_schedule(options: argparse.Namespace) -> Result:
     model, path, files = _model(options), _path(options), _outputs(options, (".csv",))
     steps = integer_between("--steps", options.steps, 1, MOST_STEPS)
     found = optimal_schedule(model, path, _number(model.control, options.control), steps, options.target)
-    return _written(files, found)
+    return written(found, files)
 
 
 def _count(name: str, given: str | None, most: int) -> int | None:
     """Read a number of iterations or steps, if there is one."""
     return None if given is None else integer_between(name, given, 1, most)
-
-
-def _written(files: Sequence[FilePath], found: Reported) -> Result:
-    """Write a result as CSV, and return it."""
-    for file in files:
-        found.to_csv(file, overwrite=True)
-    return found.to_dict(), "\n".join([found.report(), *(f"written: {file}" for file in files)])

@@ -16,9 +16,9 @@ from amp_theory.interface.commands import (
     _number,
     _outputs,
     _path,
-    _save_picture,
     _whole,
 )
+from amp_theory.interface.written import written
 from amp_theory.tools.errors import FileError, InputError, answer_of
 
 
@@ -31,12 +31,7 @@ def run_judge(options: argparse.Namespace) -> Result:
     files, look = _outputs(options, (*PICTURES, ".csv")), _look(options)
     whole: dict[str, Any] = {n: _whole(n, getattr(options, n)) for n in ("size", "instances", "seed", "batch")}
     found = judge_denoiser(model, path, _number(model.control, options.control), _denoiser(options.denoiser), **whole)
-    for file in files:
-        if file.suffix.lower() == ".csv":
-            found.to_csv(file, overwrite=True)
-        else:
-            _save_picture(file, look, lambda axes, annotate, **more: found.plot(axes, **more))
-    return found.to_dict(), "\n".join([found.report(), *(f"written: {file}" for file in files)])
+    return written(found, files, look, lambda axes, annotate, **more: found.plot(axes, **more))
 
 
 def _denoiser(text: str) -> str | Callable[..., Any]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from amp_theory.interface.accuracy import _written
-from amp_theory.interface.commands import PICTURES, Result, _look, _model, _number, _outputs, _save_picture
+from amp_theory.interface.commands import PICTURES, Result, _look, _model, _number, _outputs
+from amp_theory.interface.written import written
 from amp_theory.tools.errors import InputError, integer_between
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from amp_theory.ingredients.paths.base import Path
 
 
@@ -24,18 +22,10 @@ def run_best_path(options: argparse.Namespace) -> Result:
     options.annotate = True  # lines are named beside them
     look = _look(options)
     result = best_path(model)
-    if files:
-        lines = marginal_lines(model)
-
-    def plot(axes: Axes, **looks: Any) -> Axes:
-        return lines.plot(axes, **looks)
-
-    for file in files:
-        if file.suffix.lower() == ".csv":
-            lines.to_csv(file, overwrite=True)
-        else:
-            _save_picture(file, look, plot)
-    return result.to_dict(), "\n".join([result.report(), *(f"written: {file}" for file in files)])
+    if not files:
+        return written(result, files)
+    lines = marginal_lines(model)
+    return written(lines, files, look, lines.plot, told=result)
 
 
 def run_safe_order(options: argparse.Namespace) -> Result:
@@ -45,12 +35,7 @@ def run_safe_order(options: argparse.Namespace) -> Result:
     model, (first, second) = _model(options), _two_paths(options)
     files, look = _outputs(options, (*PICTURES, ".csv")), _look(options)
     found = safe_order(model, first, second, _number(model.control, options.control))
-    for file in files:
-        if file.suffix.lower() == ".csv":
-            found.to_csv(file, overwrite=True)
-        else:
-            _save_picture(file, look, lambda axes, annotate, **more: found.plot(axes, **more))
-    return found.to_dict(), "\n".join([found.report(), *(f"written: {file}" for file in files)])
+    return written(found, files, look, lambda axes, annotate, **more: found.plot(axes, **more))
 
 
 def run_revealing(options: argparse.Namespace) -> Result:
@@ -62,12 +47,7 @@ def run_revealing(options: argparse.Namespace) -> Result:
     options.annotate, options.title = False, None
     files, look = _outputs(options, (*PICTURES, ".csv")), _look(options)
     found = revealing_curve(model, path, _number(model.control, options.control))
-    for file in files:
-        if file.suffix.lower() == ".csv":
-            found.to_csv(file, overwrite=True)
-        else:
-            _save_picture(file, look, lambda axes, **_: found.plot(axes))
-    return found.to_dict(), "\n".join([found.report(), *(f"written: {file}" for file in files)])
+    return written(found, files, look, lambda axes, **_: found.plot(axes))
 
 
 def run_critical_line(options: argparse.Namespace) -> Result:
@@ -76,7 +56,7 @@ def run_critical_line(options: argparse.Namespace) -> Result:
 
     model, (first, second) = _model(options), _two_paths(options)
     files = _outputs(options, (".csv",))
-    return _written(files, critical_line(model, first, second, integer_between("--points", options.points, 2, 1000)))
+    return written(critical_line(model, first, second, integer_between("--points", options.points, 2, 1000)), files)
 
 
 def _two_paths(options: argparse.Namespace) -> tuple[Path, Path]:

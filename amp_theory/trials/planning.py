@@ -15,7 +15,9 @@ from __future__ import annotations
 import math
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import singledispatch
 from typing import Any
 
 import numpy as np
@@ -196,7 +198,7 @@ def _numbers(pilot: _Pilot, answer: Said, own: int | None, power: float) -> dict
     wanted, reason = (own, "") if own is not None else _size(nats, power, answer.reason)
     numbers: dict[str, Any] = {"reasons": dict.fromkeys(("size", "instances", "seconds", "bytes"), reason)}
     if wanted is not None:
-        numbers = pilot.numbers(pilot.allowed(wanted), power)
+        numbers = pilot.numbers(pilot.arrays.allowed(wanted), power)
         if visible is not None and wanted < visible:
             numbers["reasons"]["size"] = "below the visible size: whatever is seen there may be an effect of the size"
     if nats is None:
@@ -238,39 +240,68 @@ def memory() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
+@dataclass(frozen=True)
+class Arrays:
+    """What an instance of a size needs: bytes while it is drawn and sampled, the least size from one on that exists.
+
+    small is a size whose arrays are small.
+    """
+
+    bytes: Callable[[int], float]
+    allowed: Callable[[int], int]
+    small: int
+
+
+@singledispatch
+def arrays_of(model: Model, plan: Plan, seed: int) -> Arrays:
+    """Return what instances of a model need: tensors, unless another kind is registered.
+
+    Raises
+    ------
+    InputError
+        If instances of the model cannot be drawn.
+    """
+    if model.polynomial is None:
+        replace(plan, size=LEAST).check(seed)
+    bodies = [p for p, _ in polynomial_terms(model, plan.control)]
+    most = bodies[-1]
+    return Arrays(
+        lambda size: 8.0 * sum(float(size) ** p for p in bodies) + 16.0 * float(size) ** most,
+        lambda size: size,
+        max(most + 1, int((PILOT_BYTES / 24) ** (1 / most))),
+    )
+
+
+@arrays_of.register(SparseModel)
+def _of_graphs(model: SparseModel, plan: Plan, seed: int) -> Arrays:
+    """Messages on the edges; regular graphs have not all sizes."""
+    k = model.factor.k
+    unit = k // math.gcd(k, model.degree(plan.control)) if model.regular else 1
+    least = max(k, math.ceil(1 / plan.control))
+    return Arrays(
+        lambda size: float(BYTES) * k * plan.control * size * (1 + plan.batch),
+        lambda size: -(-max(size, least) // unit) * unit,
+        LARGEST_SIZE,
+    )
+
+
 class _Pilot:
     """Small instances, on which the scatter of energies, the margin and the time are measured."""
 
     def __init__(self, plan: Plan, seed: int) -> None:
         name, chain = plan.samplers[0], baseline(plan.model)
         self.plan, self.seed = replace(plan, samplers=(name,) if name in CHAINS else (name, chain)), seed
-        self.bodies: list[int] = []
-        if not isinstance(plan.model, SparseModel):
-            if plan.model.polynomial is None:
-                replace(plan, size=LEAST).check(seed)
-            self.bodies = [p for p, _ in polynomial_terms(plan.model, plan.control)]
-
-    def allowed(self, size: int) -> int:
-        """Return the least size >= `size` that exists: regular graphs have not all."""
-        model = self.plan.model
-        unit = 1
-        if isinstance(model, SparseModel):
-            k = model.factor.k
-            unit = k // math.gcd(k, model.degree(self.plan.control)) if model.regular else 1
-            size = max(size, k, math.ceil(1 / self.plan.control))
-        return -(-size // unit) * unit
+        self.arrays = arrays_of(plan.model, plan, seed)
 
     def numbers(self, size: int, power: float) -> dict[str, Any]:
         """Return what a simulation of this size takes, with reasons where it is too much."""
-        small = self.allowed(min(size, PILOT_SIZE))
-        if self.bodies:
-            small = min(small, max(self.bodies[-1] + 1, int((PILOT_BYTES / 24) ** (1 / self.bodies[-1]))))
+        small = min(self.arrays.allowed(min(size, PILOT_SIZE)), self.arrays.small)
         margin, scatter = self._energies(small)
         scatter *= math.sqrt(2 * small / (size * self.plan.batch))
         number = instances_needed(margin / scatter, power) if scatter else FEWEST_INSTANCES
         each = self._seconds(small, size)
         available = memory()
-        needed = math.ceil(self.arrays(size))
+        needed = math.ceil(self.arrays.bytes(size))
         reasons = {}
         if needed > USABLE * available:
             reasons["bytes"] = f"more than this machine has, {available:.4g}: choose a smaller size, or another control"
@@ -289,19 +320,12 @@ class _Pilot:
         separated = abs(random_energy(drawn[0], self.seed) - float(np.mean(energies)))
         return MARGIN * separated, float(np.std(energies, ddof=1))
 
-    def arrays(self, size: int) -> float:
-        """Return the bytes of an instance's arrays while it is drawn, and of messages on graphs."""
-        plan = self.plan
-        if isinstance(plan.model, SparseModel):
-            return float(BYTES) * plan.model.factor.k * plan.control * size * (1 + plan.batch)
-        return 8.0 * sum(float(size) ** p for p in self.bodies) + 16.0 * float(size) ** self.bodies[-1]
-
     def _seconds(self, small: int, size: int) -> float:
         """Return the time of one instance, from two small ones: a part like the size, and one like the arrays."""
-        sizes = (self.allowed(max(small // 2, 4)), small)
+        sizes = (self.arrays.allowed(max(small // 2, 4)), small)
         times = [self._timed(n) for n in sizes]
         each = 2 if self.plan.samplers[0] == "autoregressive" else 1  # one step for every variable
-        parts = np.array([[n**each, self.arrays(n) * n ** (each - 1)] for n in (*sizes, size)])
+        parts = np.array([[n**each, self.arrays.bytes(n) * n ** (each - 1)] for n in (*sizes, size)])
         # the smallest that is timed twice tells one part only
         fitted, _ = nnls(parts[:2] / parts[1], np.array(times)) if sizes[0] < small else (np.array([0, times[1]]), 0)
         return float(parts[2] / parts[1] @ fitted)
