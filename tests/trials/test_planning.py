@@ -157,7 +157,7 @@ def test_sizes_of_regular_graphs_exist():
     model = at.XORSAT(4, temperature=0.5, degrees="regular")
     pilot = _Pilot(Plan(model, 1.75, 1, ("flow",), batch=6), seed=0)
     assert [pilot.arrays.allowed(size) for size in (1, 31, 32, 33)] == [4, 32, 32, 36]
-    assert pilot.arrays(32) == 80 * 4 * 56 * 7
+    assert pilot.arrays.bytes(32) == 80 * 4 * 56 * 7
     assert at.draw_instance(model, 1.75, 32, 1).spins.size == 4 * 56
 
 
