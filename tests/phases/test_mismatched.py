@@ -5,6 +5,8 @@ import pytest
 
 import amp_theory as at
 from amp_theory.finite.instances.dense import DenseInstance, Term
+from amp_theory.phases.accuracy import scalar_answers
+from amp_theory.phases.accuracy.scalar_answers import answers, first_answers
 from amp_theory.phases.accuracy.wrong_measure import Beliefs, overlaps
 
 FLOW, MASKS = at.Flow(), at.Autoregressive()
@@ -77,6 +79,66 @@ def test_where_message_passing_does_not_converge_it_is_no_more_than_heuristic():
     assert found.stability.max() > 1
     assert found.certainty == "heuristic"
     assert "unstable" in found.reasons["certainty"]
+
+
+@pytest.mark.slow
+def test_next_to_ends_of_branches_it_converges():
+    for path in (FLOW, MASKS):
+        found = at.mismatched_error(at.IsingPSpin(3), path, 0.735)
+        check(found, at.sampling_error(at.IsingPSpin(3), path, 0.735).nats_per_variable)
+    check(at.mismatched_error(at.IsingPSpin(3), MASKS, 0.85, 0.765), (1 / 0.85 - 1 / 0.765) ** 2 / 4)
+
+
+def test_values_that_are_excluded_and_revealed_make_every_part_infinite():
+    model, wrong = at.IsingPSpin(3), at.Discrete([-1.1, 0.0, 1.1], [0.3, 0.4, 0.3])
+    found = at.mismatched_error(model, MASKS, 1.0, prior=wrong, end_strength=0.5)
+    assert found.nats_per_variable is None
+    assert "excludes" in found.reasons["nats_per_variable"]
+    part = at.mismatched_error(model, FLOW, 1.0, prior=wrong, end_strength=0.5)
+    assert part.nats_per_variable > 0.01
+
+
+SKEWED = at.Discrete([-1.0, 0.5, 2.0], [0.4, 0.4, 0.2])
+
+
+@pytest.mark.parametrize("masks", [False, True])
+@pytest.mark.parametrize(("model", "control", "assumed", "prior"), [
+    (at.IsingPSpin(3), 0.70, 0.72, None), (at.SpikedMatrix(at.SparseRademacher(0.08)), 0.0077, 0.0095, None),
+    (at.SpikedMatrix(SKEWED), 1.0, 1.2, None), (at.SpikedMatrix(SKEWED), 1.0, 1.0, at.Gaussian()),
+    (at.SpikedMatrix(at.Gaussian()), 0.5, 0.6, None), (at.SphericalPSpin(3), 0.8, 0.9, None),
+])  # fmt: skip
+def test_fixed_points_are_those_that_iterations_lead_to(model, control, assumed, prior, masks):
+    """Steps of Newton's neither change the branch nor its sign, next to zero strength above all."""
+    own = (prior or model.variable_prior).resolved(0.0)
+    beliefs = Beliefs.of(model, control, assumed, own, masks)
+    s = np.array([1e-6, 0.3, 0.7])
+    found, iterated, more = overlaps(beliefs, s), overlaps(beliefs, s, 100), overlaps(beliefs, s, 110)
+    settled = np.abs(more.own - iterated.own) < 1e-11
+    assert settled.sum() >= 2
+    for name in ("planted", "own", "second", "miss"):
+        np.testing.assert_allclose(getattr(found, name)[settled], getattr(iterated, name)[settled], atol=2e-9)
+
+
+def test_slopes_of_the_scalar_problem_are_those_of_its_answers():
+    truth, assumed = SKEWED.resolved(0.0), at.Discrete([-1.2, 0.4, 1.9], [0.3, 0.3, 0.4]).resolved(0.0)
+    for assumed_prior in (truth, assumed):
+        fields = np.array([[0.8, 3.0], [1.1, 2.2], [0.9, 2.6]])
+        found = first_answers(truth, assumed_prior, fields, with_slopes=True)
+        for k in range(3):
+            shift = np.zeros((3, 1))
+            shift[k] = 1e-5
+            ends = [first_answers(truth, assumed_prior, fields + sign * shift) for sign in (1, -1)]
+            np.testing.assert_allclose(found[3:].reshape(3, 3, -1)[:, k], (ends[0] - ends[1]) / 2e-5, atol=1e-7)
+
+
+def test_what_is_left_out_of_sums_does_not_count(monkeypatch):
+    truth = at.SparseRademacher(0.08).resolved(0.0)
+    fields = np.array([[0.5, 20.0, 60.0, 300.0], [0.7, 25.0, 40.0, 200.0], [0.6, 22.0, 50.0, 260.0]])
+    found = answers(truth, truth, fields)
+    monkeypatch.setattr(scalar_answers, "DEEP", 600.0)
+    np.testing.assert_allclose(found, answers(truth, truth, fields), atol=1e-14)
+    monkeypatch.setattr(scalar_answers, "DEEP", 8.0)
+    assert np.abs(found - answers(truth, truth, fields)).max() > 1e-8
 
 
 @pytest.mark.parametrize(

@@ -202,7 +202,7 @@ def test_bad_arguments(given, words):
 
 
 def test_what_is_not_derived_says_so():
-    for path, given in ((MASKS, {"iterations": 2}), (MASKS, {"steps": 2})):
+    for path, given in ((FLIPS, {"iterations": 2}), (MASKS, {"steps": 2})):
         with pytest.raises(at.InputError, match="derived for dense models"):
             at.sampling_error(at.XORSAT(3), path, 0.7, **given)
 

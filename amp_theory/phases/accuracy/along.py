@@ -67,25 +67,38 @@ def integral(
     The uncertainty rho - q is resolved to the relative accuracy `resolved` too, where the function might hide itself
     between nodes.
     """
-    edges = np.linspace(0.0, 1.0, PANELS + 1)
-    left, right = edges[:-1], edges[1:]
-    total = error = most = 0.0
-    for _ in range(CUTS):
-        half, middle = 0.5 * (right - left), 0.5 * (left + right)
-        t = (middle[:, None] + half[:, None] * NODES).ravel()
+
+    def rows(t: Array) -> list[Array]:
         s, speed = mapped(eos, stay, t)
         f = points_on(eos, stay.branch, intensity, s)
         values = integrand(f)
         slope = np.maximum(f.fold, EPS)
         size = np.abs(values)
         rounding = np.minimum(ROUNDING / slope * (size / slope + np.minimum(f.overlap, f.gap)), size)
-        values, rounding = ((a * speed).reshape(len(left), -1) for a in (values, rounding))
+        return [values * speed, rounding * speed, f.gap**2 * speed]
+
+    return over_panels(rows, 1.0, accuracy, resolved)
+
+
+def over_panels(
+    rows: Callable[[Array], list[Array]], top: float, accuracy: float = ACCURACY, resolved: float = np.inf
+) -> tuple[float, float]:
+    """Return the integral of the first of three rows over t in (0, top), and an error estimate.
+
+    The second row is the rounding of the first, the third is to be resolved to the relative accuracy `resolved`.
+    """
+    edges = np.linspace(0.0, top, PANELS + 1)
+    left, right = edges[:-1], edges[1:]
+    total = error = most = 0.0
+    for _ in range(CUTS):
+        half, middle = 0.5 * (right - left), 0.5 * (left + right)
+        t = (middle[:, None] + half[:, None] * NODES).ravel()
+        values, rounding, square = (row.reshape(len(left), -1) for row in rows(t))
         fine, coarse, noise = half * (values @ KRONROD), half * (values[:, 1::2] @ GAUSS), half * (rounding @ KRONROD)
         gap = np.abs(fine - coarse)
         whole = abs(total + float(fine.sum()))
-        bad = gap > np.maximum(np.maximum(accuracy * whole, LEAST) * (right - left), noise)
+        bad = gap > np.maximum(np.maximum(accuracy * whole, LEAST) * (right - left) / top, noise)
         if np.isfinite(resolved):
-            square = (f.gap**2 * speed).reshape(len(left), -1)
             most = max(most, float((half * (square @ KRONROD)).sum()))
             bad |= half * np.abs(square @ KRONROD - square[:, 1::2] @ GAUSS) > resolved * most
         if bad.sum() > MOST:
@@ -97,7 +110,7 @@ def integral(
         cuts = left[bad] + (right - left)[bad] * np.arange(PARTS + 1)[:, None] / PARTS
         left, right = cuts[:-1].ravel(), cuts[1:].ravel()
     raise NumericalError(
-        f"an integral along the path is not accurate after {CUTS} cuts, at strength {float(s.max()):.6g}",
+        f"an integral along the path is not accurate after {CUTS} cuts, at part {float(t.max()) / top:.6g} of it",
         "ask for another control",
         partial=total,
     )

@@ -14,9 +14,11 @@ SEEN, STEEPER, PARTS, ROUNDS = 0.004, 1.3, 12, 5
 SMOOTH = 0.4
 
 
-def jumps(answer: Callable[[Array], Array], strength: Array, largest: float) -> list[tuple[float, float]]:
-    """Return short intervals of strength over which an answer jumps, from ascending strengths that bracket them."""
-    values, found = answer(strength), []
+def jumps(
+    answer: Callable[[Array], Array], strength: Array, largest: float, values: Array
+) -> list[tuple[float, float]]:
+    """Return short intervals of strength over which an answer jumps, from its values at ascending ones."""
+    found = []
     steps = np.abs(np.diff(values))
     beside = np.maximum(np.append(0.0, steps[:-1]), np.append(steps[1:], 0.0))
     for k in np.flatnonzero(steps > np.maximum(SEEN * largest, STEEPER * beside)):

@@ -23,7 +23,7 @@ from amp_theory.ingredients.paths.base import Path
 from amp_theory.ingredients.priors.base import Prior, check_prior
 from amp_theory.models.base import Model, Target
 from amp_theory.models.own_names import at_control
-from amp_theory.phases.accuracy.along import integral, mapped
+from amp_theory.phases.accuracy.along import integral, mapped, over_panels
 from amp_theory.phases.accuracy.branch_jumps import jumps
 from amp_theory.phases.accuracy.met import Met, beyond_target
 from amp_theory.phases.accuracy.reading import along_stays
@@ -38,14 +38,17 @@ from amp_theory.tools.reports import Reported
 from amp_theory.tools.results import titled
 from amp_theory.tools.tables import ResultTable
 
-#: accuracy asked of integrals, points of the curves, and of the search for ends of branches
-ACCURACY, POINTS, LOOKS = 1e-9, 65, 161
+#: accuracy asked of integrals, and points of the curves
+ACCURACY, POINTS = 1e-9, 65
+#: changes between neighbours, of the largest answer, up to which there is surely no jump; rounding of answers
+NEAR, RESOLVED = 0.02, 1e-15
 #: -log of the squared error of discrete variables below which nothing is left to learn
 NOTHING = 45.0
 #: snr times variance from which on what is missing of Gaussian variables falls like 1/snr^2, up to one over it
 ENOUGH = 1e5
-CONTINUOUS = "infinite: one of the measures has a density, and the other has none (give end_strength for a part of it)"
-OUTSIDE = "infinite: the true prior has values that the assumed one excludes (give end_strength for a part of it)"
+CONTINUOUS = "infinite: one of the measures has a density, and the other has none"
+OUTSIDE = "infinite: the true prior has values that the assumed one excludes"
+PART = " (give end_strength for a part of it)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,7 +202,7 @@ def _found(
     beliefs = Beliefs.of(model, control, assumed, own.resolved(0.0), path.erases)
     met = Met.at(model, path, control)
     outside = beyond_target(model, path, met.eos, met.intensity, target)
-    endless = _endless(beliefs) if end is None else ""
+    endless = _endless(beliefs) if end is None or beliefs.masks else ""
     along = _Along(met, beliefs, depth, end)
     strength, answers = along.curve
     nothing = MismatchedError(
@@ -246,12 +249,13 @@ def _checked_prior(model: Model, prior: Prior) -> Prior:
 
 
 def _endless(beliefs: Beliefs) -> str:
-    """Return why the relative entropy is infinite, empty where it is finite."""
+    """Return why the relative entropy is infinite, empty where it is finite: of masks, any part of the path."""
+    part = "" if beliefs.masks else PART
     if beliefs.truth.atoms != beliefs.assumed.atoms:
-        return CONTINUOUS
+        return CONTINUOUS + part
     if beliefs.masks and not beliefs.truth.atoms:
         return "not derived for continuous variables that are revealed exactly"
-    return OUTSIDE if beliefs.truth.atoms and not set(beliefs.truth.means) <= set(beliefs.assumed.means) else ""
+    return OUTSIDE + part if beliefs.truth.atoms and not set(beliefs.truth.means) <= set(beliefs.assumed.means) else ""
 
 
 def _end(path: Path, given: float | None) -> float | None:
@@ -282,57 +286,82 @@ class _Along:
             return ENOUGH / self.beliefs.truth.variance
         rho = np.array([max(self.beliefs.truth.second_moment, self.beliefs.assumed.second_moment)])
         nearest = float(np.diff(np.sort(self.beliefs.assumed.means)).min())
-        return max(16 * NOTHING / nearest**2, float(self.beliefs.fields(rho, rho, rho)[1][0]))
+        return max(16 * NOTHING / nearest**2, float(self.beliefs.fields(np.stack([rho, rho, rho]), np.zeros(1))[1, 0]))
 
     def answers(self, strength: Array) -> Overlaps:
-        """Return what the denoiser answers."""
-        return overlaps(self.beliefs, strength, self.iterations)
-
-    def places(self, number: int) -> Array:
-        """Return strengths along the path, closer together near its start."""
-        t = (np.arange(number) + 0.5) / number
-        s = mapped(self.met.eos, Stay(self.met.equilibrium[0].branch, 0.0, float("inf")), t)[0]
-        return np.asarray(s / (1 + s / self.end))
+        """Return what the denoiser answers, from what it does at lower strengths."""
+        if self.iterations is not None or "looks" not in self.__dict__:
+            return overlaps(self.beliefs, strength, self.iterations)
+        known, found = self.looks
+        state = np.stack([found.planted, found.own, found.second])
+        after = np.clip(np.searchsorted(known, strength), 1, len(known) - 1)
+        low, high = state[:, after - 1], state[:, after]
+        part = np.clip((strength - known[after - 1]) / (known[after] - known[after - 1]), 0.0, 1.0)
+        # between strengths where it may jump it begins below the jump
+        near = np.abs(high - low).max(axis=0) <= NEAR * np.abs(state).max()
+        return overlaps(self.beliefs, strength, None, np.where(near, low + part * (high - low), low))
 
     @cached_property
+    def looks(self) -> tuple[Array, Overlaps]:
+        """Strengths along the path, every second one of which is shown, and what the denoiser answers there."""
+        t = np.arange(1, 2 * POINTS) / (2 * POINTS)
+        s = mapped(self.met.eos, Stay(self.met.equilibrium[0].branch, 0.0, float("inf")), t)[0]
+        strength = s / (1 + s / self.end)
+        return strength, self.answers(strength)
+
+    @property
     def curve(self) -> tuple[Array, Overlaps]:
         """Strengths along the path and what the denoiser answers there."""
-        strength = self.places(POINTS)
-        return strength, self.answers(strength)
+        strength, found = self.looks
+        return strength[::2], found.take(slice(None, None, 2))
 
     def equilibrium(self, strength: Array) -> Array:
         """Return q of the true posterior."""
         return along_stays(self.met, self.met.equilibrium, strength, "overlap")[0]
 
-    def unknown(self, f: Surface) -> Array:
-        """Return what the denoiser does not know, per strength."""
-        found = self.answers(f.strength)
-        return np.asarray(found.surprise if self.beliefs.masks else found.miss / 2)
-
     def unknowable(self, f: Surface) -> Array:
         """Return what nobody knows, at points in equilibrium."""
         return np.asarray(self.met.eos.prior.entropy - f.free_entropy_s if self.beliefs.masks else f.gap / 2)
 
+    def unknown(self, start: float, stop: float) -> tuple[float, float]:
+        """Return the integral of what the denoiser does not know over strengths, and an error estimate."""
+        to_end = stop == self.end and not self.beliefs.masks
+        stay = Stay(self.met.equilibrium[0].branch, start, float("inf") if to_end else stop)
+
+        def rows(t: Array) -> list[Array]:
+            s, speed = mapped(self.met.eos, stay, t)
+            found = self.answers(np.minimum(s, stop))
+            values = (found.surprise if self.beliefs.masks else found.miss / 2) * speed
+            return [values, RESOLVED * np.abs(values), np.zeros_like(values)]
+
+        return over_panels(rows, self.place_of(stop - start) if to_end else 1.0, ACCURACY)
+
+    def place_of(self, length: float) -> float:
+        """Return the place t in (0, 1) of an endless stay at which the strength has grown so much."""
+        root = (length * self.met.eos.prior.variance) ** 0.5
+        # t^4/(1 - t)^2 = root^2
+        return float(2 * root / (root + (root * root + 4 * root) ** 0.5))
+
     def nats(self) -> tuple[float, float]:
         """Return KL/N and a bound on its error."""
         rho = self.beliefs.truth.second_moment
-        ends = jumps(lambda s: self.answers(s).own, self.places(LOOKS), rho)
-        value = error = 0.0
+        strength, found = self.looks
+        value = error = start = 0.0
+        for low, high in [*jumps(lambda s: self.answers(s).own, strength, rho, found.own), (self.end, self.end)]:
+            if start < low:
+                more, bound = self.unknown(start, low)
+                value, error = value + more, error + bound
+            error += (high - low) * max(rho, self.beliefs.assumed.second_moment)
+            start = high
+        # apart from what nobody knows, as their difference may be nothing but rounding, which no integral resolves
         for stay in self.met.equilibrium:
-            start, last = stay.start, min(stay.stop, self.end)
-            for low, high in [*(e for e in ends if start < e[1] and e[0] < last), (last, last)]:
-                if start < min(low, last):
-                    part = Stay(stay.branch, start, min(low, last))
-                    # one by one, as their difference may be nothing but rounding, which no integral resolves
-                    for sign, integrand in ((1, self.unknown), (-1, self.unknowable)):
-                        more, bound = integral(self.met.eos, self.met.intensity, part, integrand, ACCURACY)
-                        value, error = value + sign * more, error + bound
-                if low < last:
-                    error += (min(high, last) - low) * max(rho, self.beliefs.assumed.second_moment)
-                start = max(start, high)
+            if stay.start < self.end:
+                part = Stay(stay.branch, stay.start, min(stay.stop, self.end))
+                less, bound = integral(self.met.eos, self.met.intensity, part, self.unknowable, ACCURACY)
+                value, error = value - less, error + bound
         if self.tail:
             f = points_on(self.met.eos, self.met.equilibrium[-1].branch, self.met.intensity, np.array([self.end]))
-            value += self.end * float((self.unknown(f) - self.unknowable(f))[0])
+            missing = self.answers(f.strength).miss / 2 - self.unknowable(f)
+            value += self.end * float(missing[0])
             error += 10 / ENOUGH**2
-        strength, found = self.curve
         return max(value, 0.0), error + float(np.trapezoid(found.error, strength))

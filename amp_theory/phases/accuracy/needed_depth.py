@@ -130,6 +130,7 @@ def depth_for(
     count, allowed = integer_between("size", size, 1, LARGEST_SIZE), as_float("nats", nats, "> 0")
     if allowed <= 0:
         raise InputError(f"nats must be > 0, got {allowed:g}")
+    _check_dense(model)
     chosen = model.check_target(target)
     met = Met.at(model, path, value)
     slowest, strength = _slowest(met)
@@ -142,6 +143,14 @@ def depth_for(
     if isinstance(found, str):
         return _with(result, reasons={"iterations": found})
     return _with(result, iterations=found[0], total=found[1])
+
+
+def _check_dense(model: Model) -> None:
+    if model.coupling is None:
+        raise InputError(
+            f"the depth needed is searched for in dense models, not {model!r}: sampling_error tells what a number of "
+            "iterations loses"
+        )
 
 
 def _with(result: NeededDepth, **changes: Any) -> NeededDepth:

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model, Target
 from amp_theory.models.own_names import at_control
-from amp_theory.phases.accuracy.depth import loss_of_depth
+from amp_theory.phases.accuracy.depth import error_on_graphs, loss_of_depth
 from amp_theory.phases.accuracy.met import Met, beyond_target
 from amp_theory.phases.accuracy.schedule import best_strengths, equal_parts
 from amp_theory.phases.comparison import Certainty
@@ -255,8 +255,11 @@ def _error_at(
     errors: dict[str, float] = {}
     reasons: dict[str, str] = {}
     if iterations is not None:
-        more, error = loss_of_depth(met.eos, met.intensity, met.uninformed, iterations)
-        nats, bound = nats + more, bound + error
+        if model.coupling is None:
+            nats, bound = error_on_graphs(met, iterations)
+        else:
+            more, error = loss_of_depth(met.eos, met.intensity, met.uninformed, iterations)
+            nats, bound = nats + more, bound + error
     if steps is not None:
         (nats, more), constant, errors, reasons = _of_steps(met, steps)
         bound += more

@@ -22,27 +22,28 @@ wrong noise has k = Delta/Delta', d = k.  On the sphere R = 1 holds exactly: V =
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from amp_theory.ingredients.priors.mixtures import Mixture
 from amp_theory.models.base import Model
+from amp_theory.phases.accuracy.scalar_answers import answers, first_answers
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, NumericalError
 
-#: half the width of a window of normal numbers, and their step: at most, and in units of 1/(distance sqrt(x_r))
-WINDOW, STEP, FINE = 8.2, 0.45, 0.75
-#: iterations at most, those between two steps of Newton's, the rate from which on these help, how far they go at most
-MOST, EVERY, SLOW, FAR = 5_000, 5, 0.3, 1000.0
-#: changes that are rounding, in the same units
-ROUNDING = 2e-15
-#: differences in which slopes are taken
+#: iterations at most, of which so many before steps of Newton's, and how far these go at most, in units of changes
+MOST, PLAIN, FAR = 1200, 4, 1e5
+#: iterations taken at once where changes grow, and how far that may lead in units of E s^2; stands for no change
+LEAP, SHORT, TINY = 30.0, 0.03, 1e-300
+#: relative changes that count as moving on
+LITTLE = 1e-3
+#: growth of changes from which on a way back counts as wrong, in every second block of so many iterations
+NEUTRAL, BLOCK = 0.7, 600
+#: changes that are rounding, and distances from a fixed point that are close enough, in units of E s^2
+ROUNDING, CLOSE = 2e-15, 1e-12
+#: differences in which slopes are taken where they are not known
 NEAR = 1e-7
-#: distance from a fixed point that is close enough, in units of E s^2
-CLOSE = 1e-12
-#: poles of high order multiply the squared error of a sum of twice the step by up to this
-POLES = 32.0
 
 
 @dataclass(frozen=True)
@@ -80,14 +81,33 @@ class Beliefs:
         terms = [(p, old * c, factor, weight) for p, c in scaled] + [(p, c, 1.0, 1.0) for p, c in fixed]
         return cls(tuple(terms), model.variable_prior.resolved(0.0), prior, masks, model.spherical)
 
-    def fields(self, m: Array, r: Array, second: Array) -> tuple[Array, Array, Array, Array]:
-        """Return x_m, x_r, A and the variance of fields per variance of a variable, of the other variables."""
-        mean, variance, precision, spread = (np.zeros_like(r) for _ in range(4))
+    def fields(self, state: Array, strength: Array) -> Array:
+        """Return x_m, x_r and A at (m, r, R) and internal strengths, shape (3, n), side information included."""
+        m, r, second = state
+        mean, variance, precision = (np.zeros_like(r) + (0.0 if self.masks else strength) for _ in range(3))
         for p, c, k, d in self.terms:
             mean, variance = mean + k * c * p * m ** (p - 1), variance + k * k * c * p * r ** (p - 1)
-            precision = precision + (d - k * k) * c * p * second ** (p - 1)
-            spread = spread + (k * k * c * p * (p - 1) * r ** (p - 2) if p > 1 else 0.0)
-        return mean, variance, variance + precision, spread
+            precision = precision + k * k * c * p * r ** (p - 1) + (d - k * k) * c * p * second ** (p - 1)
+        return np.stack([mean, variance, precision])
+
+    def slopes(self, state: Array) -> Array:
+        """Return the derivatives of `fields` in (m, r, R), shape (n, 3, 3), the last axis that of m, r and R."""
+        m, r, second = state
+        result = np.zeros((len(r), 3, 3))
+        for p, c, k, d in self.terms:
+            if p > 1:
+                each = [k * m ** (p - 2), k * k * r ** (p - 2), (d - k * k) * second ** (p - 2)]
+                a, b, e = (c * p * (p - 1) * x for x in each)
+                result[:, 0, 0] += a
+                result[:, 1, 1] += b
+                result[:, 2, 1] += b
+                result[:, 2, 2] += e
+        return result
+
+    def spread(self, own: Array) -> Array:
+        """Return the variance of fields of other variables per variance of a variable, at r."""
+        state = np.stack([np.zeros_like(own), own, np.zeros_like(own)])
+        return self.slopes(state)[:, 1, 1]
 
 
 @dataclass(frozen=True)
@@ -106,63 +126,9 @@ class Overlaps:
     stability: Array
     error: Array
 
-
-def _scalar(beliefs: Beliefs, mean: Array, variance: Array, precision: Array) -> Array:
-    """Return E[s* f], E[f^2], E[f^2 + v], E(s* - f)^2, E v^2, the surprise and an error, shape (7, n)."""
-    if beliefs.spherical:
-        return _sphere(mean, variance)
-    distance = max(float(np.ptp(beliefs.assumed.means)), 1e-9)
-    steps = np.minimum(STEP, FINE / (distance * np.sqrt(np.maximum(variance, 1e-9))))
-    octave = np.floor(np.log2(steps))
-    result = np.empty((7, len(mean)))
-    for level in np.unique(octave):  # as many places as each needs
-        here = octave == level
-        result[:, here] = _windows(beliefs, mean[here], variance[here], precision[here], float(steps[here].min()))
-    return result
-
-
-def _windows(beliefs: Beliefs, mean: Array, variance: Array, precision: Array, step: float) -> Array:
-    """Return the same from sums of one step, in units of the width of fields."""
-    truth, assumed = beliefs.truth, beliefs.assumed
-    half = 2 * int(np.ceil(WINDOW / step / 2))
-    z = np.linspace(-WINDOW, WINDOW, 2 * half + 1)
-    weight = np.exp(-0.5 * z * z)
-    coarse = np.where(np.arange(len(z)) % 2 == 0, weight, 0.0)
-    rules = np.stack([weight / weight.sum(), coarse / coarse.sum()], axis=1)
-    total: Array = np.zeros((6, len(mean), 2))
-    for probability, place, breadth in zip(truth.probabilities, truth.means, truth.variances, strict=True):
-        square = mean**2 * breadth + variance
-        slope = np.divide(mean * breadth, square, out=np.zeros_like(mean), where=square > 0)[:, None]
-        shift = np.sqrt(square)[:, None] * z
-        first, spread, surprise = _posterior(assumed, (mean * place)[:, None] + shift, precision[:, None], place)
-        told, rest = place + slope * shift, breadth * (1 - mean[:, None] * slope)
-        rows = [told * first, first**2, first**2 + spread, (told - first) ** 2 + rest, spread**2, surprise]
-        total += probability * (np.stack(rows) @ rules)
-    if not np.all(np.isfinite(total[:5])):
-        raise NumericalError("the measure that the denoiser assumes does not exist: its weights cannot be normalised",
-                             "assume another control or prior")  # fmt: skip
-    fine, rough = total[..., 0], total[3, :, 1]
-    error: Array = POLES * (fine[3] - rough) ** 2 / truth.second_moment
-    return np.concatenate([fine, error[None]])
-
-
-def _posterior(mixture: Mixture, field: Array, precision: Array, truth: float) -> tuple[Array, Array, Array]:
-    """Return the mean, the variance and -log P'(truth) of one variable, the last NaN for continuous priors."""
-    b, a = field[..., None], precision[..., None]
-    scale = 1 + a * mixture.variances
-    with np.errstate(all="ignore"):
-        log = (2 * mixture.means * b + mixture.variances * b * b - a * mixture.means**2) / (2 * scale)
-        log = log + np.log(mixture.probabilities) - 0.5 * np.log(scale)
-        top = log.max(axis=-1, keepdims=True)
-        weight = np.exp(log - top)
-        norm = weight.sum(axis=-1, keepdims=True)
-        weight, m = weight / norm, (mixture.means + mixture.variances * b) / scale
-        first = (weight * m).sum(axis=-1)
-        spread = (weight * (mixture.variances / scale + (m - first[..., None]) ** 2)).sum(axis=-1)
-    here = np.flatnonzero((mixture.means == truth) & (mixture.variances == 0))
-    if not len(here):
-        return first, spread, np.full(field.shape, np.nan)
-    return first, spread, (top + np.log(norm))[..., 0] - log[..., here[0]]
+    def take(self, which: slice) -> Overlaps:
+        """Return some of them."""
+        return Overlaps(*(getattr(self, item.name)[which] for item in fields(self)))
 
 
 def _sphere(mean: Array, variance: Array) -> Array:
@@ -173,78 +139,99 @@ def _sphere(mean: Array, variance: Array) -> Array:
     return np.stack([v * mean, 1 - v, np.ones_like(v), miss, v**2, np.full_like(v, np.nan), np.zeros_like(v)])
 
 
-def overlaps(beliefs: Beliefs, strength: Array, iterations: int | None = None) -> Overlaps:
+def overlaps(beliefs: Beliefs, strength: Array, iterations: int | None = None, begin: Array | None = None) -> Overlaps:
     """Return what message passing from zero answers at internal strengths, shape (n,), after so many iterations.
+
+    begin holds (m, r, R), shape (3, n), from which infinitely many lead to the same.
 
     Raises
     ------
     NumericalError
         If it does not converge, or the measure that is assumed does not exist.
     """
-    prior = beliefs.assumed
+    prior, left = beliefs.assumed, np.zeros(len(strength))
     state = np.tile(
         np.array([[prior.mean * beliefs.truth.mean], [prior.mean**2], [prior.second_moment]]), len(strength)
     )
-    left = np.full(len(strength), np.inf)
     if iterations is None:
-        state, left = _fixed(beliefs, state, strength)
+        state, left = _fixed(beliefs, state if begin is None else begin, strength, PLAIN if begin is None else 0)
     for _ in range(0 if iterations is None else iterations - 1):
-        state = _step(beliefs, state, strength)[0]
-    state, last, spread = _step(beliefs, state, strength)
+        state = _step(beliefs, state, strength)
+    seen = beliefs.fields(state, strength)
+    last = _sphere(*seen[:2]) if beliefs.spherical else answers(beliefs.truth, beliefs.assumed, seen)
     hidden = 1 - strength if beliefs.masks else np.ones_like(strength)
-    known = last[6] if iterations is not None else last[6] + 4 * left
-    return Overlaps(state[0], state[1], state[2], last[3], last[5], spread * hidden * last[4], known)
+    state, spread = _known(beliefs, last[:3], strength), beliefs.spread(state[1])
+    return Overlaps(state[0], state[1], state[2], last[3], last[5], spread * hidden * last[4], last[6] + 4 * left)
 
 
-def _step(beliefs: Beliefs, state: Array, strength: Array) -> tuple[Array, Array, Array]:
-    """Return the next (m, r, R), all of the scalar answers, and how fields vary with variables."""
-    mean, variance, precision, spread = beliefs.fields(*state)
-    if beliefs.masks:
-        answers = _scalar(beliefs, mean, variance, precision)
-        return strength * beliefs.truth.second_moment + (1 - strength) * answers[:3], answers, spread
-    answers = _scalar(beliefs, mean + strength, variance + strength, precision + strength)
-    return answers[:3], answers, spread
+def _known(beliefs: Beliefs, hidden: Array, strength: Array) -> Array:
+    """Return (m, r, R) of all variables from those of hidden ones."""
+    if not beliefs.masks:
+        return hidden
+    return np.asarray(strength * beliefs.truth.second_moment + (1 - strength) * hidden)
 
 
-def _fixed(beliefs: Beliefs, state: Array, strength: Array) -> tuple[Array, Array]:
-    """Return the fixed points to which iterations lead, and how far they may still be away.
-
-    Slow ones take a step of Newton's now and then.  Next to the end of a branch, where changes shrink ever more slowly,
-    it stops short of the fixed point; beyond the end it would lead back to where there is none, and is taken forward.
-    """
-    scale = max(beliefs.truth.second_moment, beliefs.assumed.second_moment)
-    left, busy = np.full(strength.shape, np.inf), np.arange(len(strength))
-    size = np.full(strength.shape, np.inf)
-    for count in range(MOST):
-        old = state[:, busy]
-        new = _step(beliefs, old, strength[busy])[0]
-        change = np.abs(new - old).max(axis=0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            rate = np.where(np.isfinite(size[busy]), change / size[busy], np.inf)
-            away = np.where(rate < 1, change * rate / (1 - rate), np.inf)
-        left[busy], size[busy] = np.where(change <= ROUNDING * scale, change, away), change
-        state[:, busy] = new
-        slow = busy[(rate > SLOW) & (left[busy] > CLOSE * scale)]
-        if count % EVERY == EVERY - 1 and len(slow):
-            state[:, slow] += _newton(beliefs, state[:, slow], strength[slow], size[slow])
-            state[1] = np.maximum(state[1], 0.0)
-            size[slow] = np.inf
-        busy = busy[left[busy] > CLOSE * scale]
-        if not len(busy):
-            return state, left
-    raise NumericalError(f"message passing with wrong beliefs does not converge at strength {strength[busy[0]]:.6g}",
-                         "ask for a number of iterations", partial=state)  # fmt: skip
+def _step(beliefs: Beliefs, state: Array, strength: Array) -> Array:
+    """Return the next (m, r, R)."""
+    seen = beliefs.fields(state, strength)
+    if beliefs.spherical:
+        return _known(beliefs, _sphere(*seen[:2])[:3], strength)
+    return _known(beliefs, first_answers(beliefs.truth, beliefs.assumed, seen), strength)
 
 
-def _newton(beliefs: Beliefs, state: Array, strength: Array, size: Array) -> Array:
-    """Return steps of Newton's method, at most FAR times the last change, in the direction of the iteration."""
-    here, shift = _step(beliefs, state, strength)[0], NEAR * np.maximum(state[2], 1e-9)
-    change = here - state
+def _slopes(beliefs: Beliefs, state: Array, strength: Array) -> tuple[Array, Array]:
+    """Return the next (m, r, R) and its derivatives, shape (n, 3, 3), the last axis that of the old ones."""
+    if not beliefs.spherical and beliefs.truth.atoms and beliefs.assumed.atoms:
+        found = first_answers(beliefs.truth, beliefs.assumed, beliefs.fields(state, strength), with_slopes=True)
+        hidden = 1 - strength if beliefs.masks else np.ones_like(strength)
+        slopes = (hidden * found[3:]).reshape(3, 3, -1).transpose(2, 0, 1) @ beliefs.slopes(state)
+        return _known(beliefs, found[:3], strength), slopes
+    here, shift = _step(beliefs, state, strength), NEAR * np.maximum(state[2], 1e-9)
     slopes = np.empty((len(strength), 3, 3))
     for k in range(3):
         moved = state.copy()
         moved[k] += shift
-        slopes[:, :, k] = ((_step(beliefs, moved, strength)[0] - here) / shift).T
-    step = np.linalg.solve(np.eye(3) - slopes + 1e-15, change.T[:, :, None])[:, :, 0].T
-    step *= np.where((step * change).sum(axis=0) < 0, -1.0, 1.0)
-    return np.asarray(step * np.minimum(1.0, FAR * size / np.maximum(np.abs(step).max(axis=0), 1e-300)))
+        slopes[:, :, k] = ((_step(beliefs, moved, strength) - here) / shift).T
+    return here, slopes
+
+
+def _fixed(beliefs: Beliefs, start: Array, strength: Array, plain: int) -> tuple[Array, Array]:
+    """Return the fixed points to which iterations lead, and how far they may still be away.
+
+    After some plain iterations every second one is followed by a step of Newton's where changes shrink.  Where they
+    grow, away from an unstable fixed point or past the end of a branch, a few iterations are taken at once.
+    """
+    scale = max(beliefs.truth.second_moment, beliefs.assumed.second_moment)
+    state, left, busy = start.copy(), np.full(strength.shape, np.inf), np.arange(len(strength))
+    for count in range(MOST):
+        old, s = state[:, busy], strength[busy]
+        if count < plain:
+            state[:, busy] = _step(beliefs, old, s)
+            continue
+        new, slopes = _slopes(beliefs, old, s)
+        inverse = np.linalg.inv(np.eye(3) - slopes + 1e-15)
+        change = new - old
+        step, following = ((x @ change.T[:, :, None])[:, :, 0].T for x in (inverse, slopes))
+        size, far = (np.maximum(np.abs(x).max(axis=0), TINY) for x in (change, step))
+        moving = np.abs(change) > LITTLE * np.abs(old)
+        growth = np.abs(following).max(axis=0) / size
+        against = np.any((step * change < 0) & moving, axis=0)
+        leaves = (
+            against | (growth > 1) | (((step * change).sum(axis=0) < 0) & (growth > (NEUTRAL, 1.0)[count // BLOCK % 2]))
+        )
+        limit = np.maximum(np.minimum(FAR * size, SHORT * scale), LEAP * size)
+        # past the end of a branch the way back is as long as the way on
+        longest = np.where(np.all((step * change <= 0) | ~moving, axis=0), np.clip(far / size, LEAP, FAR), LEAP)
+        stride = np.clip(SHORT * scale / size, 1.0, longest)
+        stride = np.where(np.abs(following) > np.abs(change), stride, 1.0)
+        moved = old + np.where(leaves, stride * change, step * np.minimum(1.0, limit / far))
+        moved[1] = np.maximum(moved[1], 0.0)
+        after = _step(beliefs, moved, s)
+        rest = after - moved
+        size, away = np.abs(rest).max(axis=0), np.abs((inverse @ rest.T[:, :, None])[:, :, 0]).max(axis=1)
+        state[:, busy], left[busy] = after, np.where(leaves & (size > ROUNDING * scale), np.inf, np.maximum(away, size))
+        busy = busy[(left[busy] > CLOSE * scale) & (size > ROUNDING * scale)]
+        if not len(busy):
+            return state, left
+    raise NumericalError(f"message passing with wrong beliefs does not converge at strength {strength[busy[0]]:.6g}",
+                         "ask for a number of iterations", partial=state)  # fmt: skip
