@@ -14,6 +14,8 @@ __version__ = "0.1.0"
 #: public names and the modules that hold them, imported when first used
 _WHERE = {
     "dynamics.equilibrium": ["EquilibriumCorrelation", "equilibrium_correlation"],
+    "dynamics.glassy_state": ["GlassyState"],
+    "dynamics.threshold_states": ["ThresholdStates", "threshold_states"],
     "dynamics.two_time": ["LangevinCorrelations", "langevin_correlations"],
     "equations_of_state.populations.found": ["PopulationFixedPoint", "PopulationPoint"],
     "equations_of_state.populations.population": ["population_fixed_point", "population_isotherm"],
@@ -75,6 +77,7 @@ _WHERE = {
     "interface.explorer.animation": ["Animation", "animate"],
     "interface.explorer.page": ["explorer_html", "save_explorer"],
     "interface.plots": ["plot_free_entropy", "plot_overlap", "plot_paths"],
+    "interface.glassy": ["plot_glassy"],
     "interface.sizes": ["controls_of_sizes", "plot_sizes"],
     "interface.studies.checking": ["CheckedValue", "CheckedValues", "check"],
     "interface.studies.literature": ["PublishedSource", "PublishedValue", "published_values"],

@@ -1,5 +1,8 @@
 from amp_theory.dynamics.equilibrium import EquilibriumCorrelation as EquilibriumCorrelation
 from amp_theory.dynamics.equilibrium import equilibrium_correlation as equilibrium_correlation
+from amp_theory.dynamics.glassy_state import GlassyState as GlassyState
+from amp_theory.dynamics.threshold_states import ThresholdStates as ThresholdStates
+from amp_theory.dynamics.threshold_states import threshold_states as threshold_states
 from amp_theory.dynamics.two_time import LangevinCorrelations as LangevinCorrelations
 from amp_theory.dynamics.two_time import langevin_correlations as langevin_correlations
 from amp_theory.equations_of_state.populations.found import PopulationFixedPoint as PopulationFixedPoint
@@ -79,6 +82,7 @@ from amp_theory.interface.explorer.animation import Animation as Animation
 from amp_theory.interface.explorer.animation import animate as animate
 from amp_theory.interface.explorer.page import explorer_html as explorer_html
 from amp_theory.interface.explorer.page import save_explorer as save_explorer
+from amp_theory.interface.glassy import plot_glassy as plot_glassy
 from amp_theory.interface.plots import plot_free_entropy as plot_free_entropy
 from amp_theory.interface.plots import plot_overlap as plot_overlap
 from amp_theory.interface.plots import plot_paths as plot_paths

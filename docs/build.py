@@ -34,7 +34,7 @@ SECTIONS = {
     ],
     "Diagrams": ["phases.diagram"],
     "Comparing samplers": ["phases.comparison", "phases.rules", "phases.optimal", "phases.accuracy"],
-    "Pictures": ["interface.plots", "interface.sizes", "interface.explorer"],
+    "Pictures": ["interface.plots", "interface.sizes", "interface.glassy", "interface.explorer"],
     "Published values and ours": ["interface.studies"],
     "Many digits, proofs and formulas": ["exact"],
     "Finite instances and their algorithms": ["finite"],

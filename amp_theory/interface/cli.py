@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Any, NoReturn
 
 from amp_theory import __version__
-from amp_theory.interface import accuracy, commands, completion, families, judging, listing, paths
+from amp_theory.interface import accuracy, commands, completion, dynamics, families, judging, listing, paths
 from amp_theory.tools.errors import AmpTheoryError, FileError, InputError, NumericalError, shown, unknown_name
 
 
@@ -255,6 +255,7 @@ LOOK = (
 )
 SCALING = _option("--scaling", "NAME", "scaling of the control on the horizontal axis")
 SIZES = _flag("--sizes", "mark in pictures from which size on the sampler's failure is seen")
+GLASSY = _flag("--glassy", "shade in pictures where glassy states begin to trap Monte Carlo (heuristic)")
 
 #: quantities that an option gives under another name
 QUANTITIES = {
@@ -294,11 +295,12 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
     ("diagram", commands.run_diagram, "compute the phase diagram; draw it, save it",
      "diagram spherical-p-spin --set p=3 --path flow -o diagram.pdf -o diagram.json",
      (*ON_PATH, ("--range", {"nargs": 2, "metavar": ("LO", "HI"), "help": "range of the control"}),
-      _option("--points", "N", "points per line (200)", default="200"), TARGET, SCHEDULE, AXIS, SCALING, SIZES, *LOOK,
+      _option("--points", "N", "points per line (200)", default="200"), TARGET, SCHEDULE, AXIS, SCALING, SIZES, GLASSY,
+      *LOOK,
       *_output("also .json, .csv, and .html to explore in a browser"))),
     ("draw", commands.run_draw, "draw a diagram saved as JSON again", "draw diagram.json -o diagram.svg",
-     (_option("file", "FILE", "a diagram written by 'amp-theory diagram -o FILE.json'"), AXIS, SCALING, SIZES, *LOOK,
-      *_output("also .csv, and .html to explore in a browser"))),
+     (_option("file", "FILE", "a diagram written by 'amp-theory diagram -o FILE.json'"), AXIS, SCALING, SIZES, GLASSY,
+      *LOOK, *_output("also .csv, and .html to explore in a browser"))),
     ("animate", commands.run_animate, "animate the free entropy while the strength grows",
      "animate ising-p-spin --set p=3 --control 0.7 --frames 16 -o film.gif",
      (*ON_PATH, _option("--control", "C", "the model's control (one at which the path crosses a transition)"),
@@ -316,6 +318,10 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
      (*MODEL, TARGET, _option("--control", "C", "at one value of the control, with the size of failures"))),
     ("best-path", paths.run_best_path, "find how far the best denoising path works, and how far any denoiser could",
      "best-path ising-p-spin --set p=3 -o lines.pdf -o lines.csv", (*MODEL, LOOK[0], LOOK[2], *_output("also .csv"))),
+    ("threshold-states", dynamics.run_threshold_states,
+     "find where glassy states stop trapping Monte Carlo and Langevin dynamics (heuristic)",
+     "threshold-states spiked-matrix --set prior=sparse-rademacher --set rho=0.08",
+     (*MODEL, _option("--control", "C", "the states at one value of the control, too"), *_output("", ".csv"))),
     ("error", accuracy.run_error, "tell how many nats per variable a denoising sampler is wrong by",
      "error ising-p-spin --set p=3 --path flow --control 0.70",
      (*ON_PATH, CONTROL, _option("--iterations", "L", "of message passing at every call of the denoiser"),

@@ -249,10 +249,13 @@ def _write_diagram(
 ) -> None:
     """Write a diagram in the format of every file's ending."""
     from amp_theory.interface.explorer.page import save_explorer
+    from amp_theory.interface.glassy import plot_glassy
     from amp_theory.interface.sizes import plot_sizes
     from amp_theory.phases.diagram.drawing import plot_diagram
 
-    plot = plot_sizes if options.sizes else plot_diagram
+    if options.sizes and options.glassy:
+        raise InputError("--sizes and --glassy are for two pictures: give one of them")
+    plot = plot_sizes if options.sizes else plot_glassy if options.glassy else plot_diagram
     for file in files:
         match file.suffix.lower():
             case ".json":

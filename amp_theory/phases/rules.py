@@ -5,8 +5,9 @@
 - mcmc: local Monte Carlo from a random start equilibrates fast where no second branch exists at zero strength (above
   the dynamical temperature); where two branches coexist it stays where it starts.  With more signal than where the
   uninformed branch ends by a jump, glassy states may trap it (arXiv:1805.05857, arXiv:1812.09066: matrix and
-  matrix-tensor models) or may not; no theory tells, except for spherical mixed models, where two heuristics do
-  (ageing.py).  Constraints that hold exactly stop single moves whatever the branches say.
+  matrix-tensor models) or may not; where threshold states are defined two heuristics tell, and may disagree
+  (threshold_states.py), elsewhere no theory does.  Constraints that hold exactly stop single moves whatever the
+  branches say.
 - langevin: as Monte Carlo, for continuous variables.
 - any product path, any denoiser (bound): what is possible and what is not, by `optimal` (module `bounds`).
 
@@ -26,6 +27,7 @@ from itertools import pairwise
 import numpy as np
 
 from amp_theory.dynamics.ageing import Ageing
+from amp_theory.dynamics.threshold_states import ThresholdStates, threshold_states, why_not_defined
 from amp_theory.equations_of_state.base import EquationOfState
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDiscreteDiffusion
@@ -141,6 +143,18 @@ class _Judge:
         if model.spherical and self.coupling is not None and geo.eos.symmetric:
             self.ageing = Ageing(self.coupling)
         self.boundaries = self.ageing.changes() if self.ageing else []
+        self.states = self._states()
+        if self.states is not None:
+            self.boundaries = sorted({*self.boundaries, *self.states.changes()})
+
+    def _states(self) -> ThresholdStates | None:
+        """Return the threshold states where they say something, and beyond what is known without them."""
+        if not np.isfinite(self.algorithmic) and not (self.eos.symmetric and np.isfinite(self.eos.start)):
+            return None
+        if self.target == "random" or why_not_defined(self.model):
+            return None
+        found = threshold_states(self.model)
+        return found if found.judges else None
 
     def _verdicts(
         self, sampler: str, algorithm: Algorithm, cuts: list[float], judge: Callable[[float], Answer],
@@ -306,16 +320,16 @@ class _Judge:
 
     def _beyond_thresholds(self, intensity: float, jumped: bool) -> Answer:
         """Judge where message passing finds the signal without help: what is known of the dynamics there."""
-        if self.ageing is not None:
-            fast, slow = self.ageing.finds(intensity)
-            if fast:
-                return True, "heuristic", "a random start finds the planted direction (ageing, arXiv:1812.09066)"
-            if not slow:
-                return False, "heuristic", "the dynamics ages in threshold states (ageing, arXiv:1812.09066)"
-            return None, _UNKNOWN, (
-                "two heuristics disagree: by the ageing ansatz (arXiv:1812.09066) the dynamics is trapped, by the "
-                "instability of one-step threshold states it leaves them"
-            )  # fmt: skip
+        if self.states is not None:
+            escapes = self.states.escapes(self._control(intensity))
+            lines = self.states.in_words
+            if escapes:
+                return True, "heuristic", f"a random start leaves threshold states for the planted direction ({lines})"
+            if escapes is False:
+                size = self.states.visible_size
+                seen = "" if size is None else f"; below some {size:.2g} variables that is not seen"
+                return False, "heuristic", f"threshold states trap a random start ({lines}){seen}"
+            return None, _UNKNOWN, f"two heuristics disagree, whether threshold states trap a random start ({lines})"
         if not jumped:
             return None, _UNKNOWN, "the planted direction emerges continuously; no theory of the time to find it"
         if self.coupling is not None:

@@ -20,14 +20,14 @@ from amp_theory.models.catalogue import CHANNELS, MODELS, PATHS, PRIORS, SCHEDUL
 
 there = pytest.mark.skipif(importlib.util.find_spec("shtab") is None, reason="shtab is not installed")
 ASKED = {
-    "amp-theory thr": ["thresholds"], "amp-theory thresholds spiked-": ["spiked-matrix", "spiked-tensor", "spiked-matrix-tensor"],
+    "amp-theory thr": ["threshold-states", "thresholds"], "amp-theory thresholds spiked-": ["spiked-matrix", "spiked-tensor", "spiked-matrix-tensor"],
     "amp-theory thresholds xorsat --pa": ["--path"], "amp-theory thresholds xorsat --path ": list(PATHS),
     "amp-theory thresholds glm --set channel": [f"channel={c}" for c in CHANNELS],
     "amp-theory thresholds glm --set rh": ["rho="], "amp-theory diagram xorsat --set k=3 --schedule ": list(SCHEDULES),
     "amp-theory models spa": ["sparse-rademacher"], "amp-theory compare ": list(MODELS),
     "amp-theory certify ising-p-spin --point dyn": ["dynamical"], "amp-theory completion ": ["bash", "zsh", "tcsh"],
     "amp-theory simulate xorsat --target r": ["random"], "amp-theory nonsense x": [],
-    "amp-theory draw a.json --style ": ["light", "dark", "print"], "amp-theory -v --log a.log thr": ["thresholds"],
+    "amp-theory draw a.json --style ": ["light", "dark", "print"], "amp-theory -v --log a.log thr": ["threshold-states", "thresholds"],
     # what stands before the last = is there already
     "amp-theory thresholds glm --set channel=si": ["sign"], "amp-theory thresholds glm --set prior=": list(PRIORS),
     "amp-theory thresholds glm --set prior=rademacher --set cha": [f"channel={c}" for c in CHANNELS],

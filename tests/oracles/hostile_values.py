@@ -192,6 +192,9 @@ class Things:
         self.glm = at.GLM(at.Rademacher(), at.SignChannel())
         self.spherical = at.SphericalPSpin(3)
         self.diagram = at.phase_diagram(self.ising, self.flow, points=3)
+        self.glassy = at.SpikedMatrixTensor(3, 0.5)
+        self.states = at.threshold_states(self.glassy)
+        self.glassy_diagram = at.phase_diagram(self.glassy, self.flow, (0.7, 1.3), 3)
         self.dense = at.draw_instance(self.ising, 1.0, 6, 0)
         self.graph = at.draw_instance(at.Bicoloring(3, 0.5), 1.0, 6, 0)
         self.linear = at.draw_instance(self.glm, 1.0, 6, 0)
@@ -259,6 +262,7 @@ def _theory(t: Things) -> Iterator[Call]:
                both | {"control": 0.7, "max_strength": None, "points": 5})  # fmt: skip
     yield Call("free_entropy_curve", at.free_entropy_curve, at_point | {"points": 5})
     yield Call("best_path", at.best_path, {"model": t.ising})
+    yield Call("threshold_states", at.threshold_states, {"model": t.glassy})
     yield Call("sampling_error", at.sampling_error,
                both | {"control": 0.7, "iterations": None, "steps": 3, "target": None})  # fmt: skip
     yield Call("mismatched_error", at.mismatched_error,
@@ -328,6 +332,7 @@ def _pictures(t: Things) -> Iterator[Call]:
     yield Call("plot_free_entropy", at.plot_free_entropy, both | {"control": 0.7, "strengths": [0.1], "axes": None})
     yield Call("plot_overlap", at.plot_overlap, both | {"control": 0.7, "axes": None, "axis": "strength"})
     yield Call("controls_of_sizes", at.controls_of_sizes, {"diagram": t.diagram})
+    yield Call("plot_glassy", at.plot_glassy, {"diagram": t.glassy_diagram, "axes": None, "axis": "strength"})
     yield Call("plot_sizes", at.plot_sizes, {"diagram": t.diagram, "axes": None, "axis": "strength"})
     yield Call("plot_paths", at.plot_paths, {"diagrams": [t.diagram], "axes": None})
     yield Call("print_figure", at.print_figure, {"columns": 1, "panels": 1, "style": "print"})
@@ -488,6 +493,8 @@ def _methods(t: Things) -> Iterator[Call]:
         yield of(model, "check_target", target="planted")
         yield of(model, "convert", value=control, source=model.control, to=model.control)
     yield of(t.regular, "degree", density=1.0)
+    yield of(t.states, "at", control=0.8)
+    yield of(t.states, "escapes", control=0.8)
     yield of(t.diagram, "region", control=0.7, strength=0.1)
     yield of(t.diagram, "sampler_succeeds", control=0.7)
     yield of(t.diagram, "first_failure_strength", control=0.7)

@@ -37,14 +37,21 @@ def test_p_spin():
 
 
 def test_sparse_spiked_matrix():
-    """Below the algorithmic line the flow works; heat bath finds the signal far below it, so it does not simply fail."""
+    """Below the algorithmic line the flow works; threshold states trap local moves down to the aging line, no further.
+
+    There is no fast line: beyond that line nothing is told, and heat bath finds the signal far below.
+    """
     result = at.compare_samplers(at.SpikedMatrix(at.SparseRademacher(0.08)))
     assert result.target == "planted"
     assert result["flow"].at(0.9 * 0.0064).succeeds is True
-    for part in (0.97, 0.9, 0.5, 0.1):
+    for part, expected in ((0.97, (False, "heuristic")), (0.92, (False, "heuristic")), (0.9, (None, "unknown")),
+                           (0.5, (None, "unknown")), (0.1, (None, "unknown"))):  # fmt: skip
         verdict = result["mcmc"].at(part * 0.0064)
-        assert (verdict.succeeds, verdict.certainty) == (None, "unknown")
-        assert "1805.05857" in verdict.reason
+        assert (verdict.succeeds, verdict.certainty) == expected
+        for said in ("1805.05857", "aging line noise = 0.00583639", "0.00576392 to 0.00608838", "no fast line"):
+            assert said in verdict.reason
+    line = at.threshold_states(at.SpikedMatrix(at.SparseRademacher(0.08))).aging.noise
+    assert [result["mcmc"].at(line * (1 + d)).succeeds for d in (-1e-9, 1e-9)] == [None, False]
     assert result["mcmc"].at(1.02 * 0.0064).succeeds is False
     assert len(result["flow"].succeeds) == 2
     assert len(result["flow"].fails) == 1
