@@ -11,6 +11,7 @@ May import: nothing of the package outside this room.
 - `progress`: what long work says of itself, on a terminal and in the log.
 - `runs`: long runs of independent tasks; `checkpoints`: what such runs keep; `workers`: processes that end with their
   parent; `exclusive`: what threads take in turns.
+- `compiled`: loops that numba compiles where it is installed.
 - `registration`: functions with one form for each class, which a user's own class registers too.
 - `files`: reading and writing so that nothing is lost; `html` and `sheets`: tables for notebooks and as CSV.
 """

@@ -24,7 +24,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from amp_theory.finite.instances.base import LARGEST_SIZE, Instance
-from amp_theory.finite.instances.dense import polynomial_terms
+from amp_theory.finite.instances.dense import drawing_bytes, polynomial_terms
 from amp_theory.finite.instances.draw import draw_instance
 from amp_theory.finite.instances.graphs import BYTES
 from amp_theory.models.base import Model, Target
@@ -266,7 +266,7 @@ def arrays_of(model: Model, plan: Plan, seed: int) -> Arrays:
     bodies = [p for p, _ in polynomial_terms(model, plan.control)]
     most = bodies[-1]
     return Arrays(
-        lambda size: 8.0 * sum(float(size) ** p for p in bodies) + 16.0 * float(size) ** most,
+        lambda size: drawing_bytes(bodies, size),
         lambda size: size,
         max(most + 1, int((PILOT_BYTES / 24) ** (1 / most))),
     )

@@ -1,7 +1,7 @@
 """Speed of the algorithms on finite instances, against what bounds it from below.
 
 Pairs share a group, so that the table shows their ratio: an iteration of AMP and its matrix-vector product; sweeps of heat
-bath and a compiled loop that keeps its fields (numba, if installed).
+bath by arrays and compiled, and a plain compiled loop that keeps its fields (numba, if installed).
 """
 
 from __future__ import annotations
@@ -33,6 +33,30 @@ def test_amp(benchmark, matrix, what):
             tensor @ vector
 
     benchmark.pedantic((lambda: at.run_amp(matrix, side, options=options)) if what == "AMP" else products, rounds=5)
+
+
+#: model, control, size
+SWEPT = {
+    "sparse matrix": (at.SpikedMatrix(at.SparseRademacher(0.08)), 0.005, 2500),
+    "XORSAT(4)": (at.XORSAT(4, temperature=0.5), 1.6, 8000),
+    "bicoloring": (at.Bicoloring(4), 2.0, 8000),
+    "3-spin": (at.IsingPSpin(3), 0.7, 200),
+}
+
+
+@pytest.mark.benchmark(group="sweeps, 100 of each instance")
+@pytest.mark.parametrize("how", ["arrays", "compiled"])
+@pytest.mark.parametrize("sampler", [at.heat_bath, at.metropolis])
+@pytest.mark.parametrize("name", SWEPT)
+def test_sweeps(benchmark, monkeypatch, name, sampler, how):
+    if how == "compiled":
+        pytest.importorskip("numba")
+    monkeypatch.setenv("AMP_THEORY_COMPILED", "1" if how == "compiled" else "0")
+    instance = at.draw_instance(*SWEPT[name], 1)
+    run = lambda sweeps: sampler(instance, sweeps, 1, "planted", every=sweeps)  # noqa: E731
+    run(1)  # compiles
+    benchmark.extra_info["updates"] = SWEEPS * instance.size
+    benchmark.pedantic(run, (SWEEPS,), rounds=3)
 
 
 @pytest.mark.benchmark(group="heat bath, Ising 3-spin, N = 200, T = 0.7, 100 sweeps")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 import amp_theory as at
 from amp_theory.finite.instances import base as instances
+from amp_theory.finite.instances import dense
 from amp_theory.finite.instances.dense import elementary, symmetric_noise
 from amp_theory.finite.instances.scalar_posterior import posterior_moments, sample_posterior
 
@@ -108,6 +110,34 @@ def test_symmetric_noise():
     for mask, variance in ((distinct, 1), (pair, 2), (same, 6)):
         values = noise[mask]
         assert abs(values.var() / variance - 1) < 5 * math.sqrt(2 / len(values))
+
+
+@pytest.mark.parametrize(("size", "bodies"), [(1, 2), (13, 2), (9, 3), (5, 4), (3, 5)])
+def test_tensors_are_symmetrised_in_place_as_all_at_once(monkeypatch, size, bodies):
+    expected = np.random.default_rng(2).standard_normal((size,) * bodies)
+    for order in range(2, bodies + 1):
+        first = bodies - order
+        expected = expected + sum(np.swapaxes(expected, first, axis) for axis in range(first + 1, bodies))
+    expected /= math.sqrt(math.factorial(bodies))
+    for small in (0, dense.SMALL):  # in blocks, and in one
+        monkeypatch.setattr(dense, "SMALL", small)
+        found = symmetric_noise(size, bodies, np.random.default_rng(2))
+        assert np.array_equal(found, expected)
+        assert found.flags.c_contiguous
+
+
+@pytest.mark.parametrize(("model", "size"), [(at.IsingPSpin(3), 130), (at.SpikedMatrix(at.Rademacher()), 1500),
+                                             (at.SphericalPSpin(4), 36)])  # fmt: skip
+def test_drawing_takes_little_more_than_the_tensor(model, size):
+    at.draw_instance(model, 0.7, 10, 1)
+    tracemalloc.start()
+    instance = at.draw_instance(model, 0.7, size, 1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    (tensor,) = (t.tensor for t in instance.terms)
+    assert tensor.nbytes < peak < 1.3 * tensor.nbytes
+    assert peak < dense.drawing_bytes([tensor.ndim], size)
+    assert tensor.flags.c_contiguous
 
 
 @given(st.lists(st.floats(0, 3), min_size=3, max_size=6))

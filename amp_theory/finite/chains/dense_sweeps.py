@@ -8,11 +8,17 @@ some row: the outcome is that of one variable after the other.
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
-from amp_theory.finite.chains.sweeps import Sweeper
+from amp_theory.finite.chains.sweeps import CompiledSweeper
 from amp_theory.finite.instances.dense import DenseInstance, Term, elementary
 from amp_theory.tools.arrays import Array, Index
+
+if TYPE_CHECKING:
+    from amp_theory.finite.chains.compiled_sweeps import DenseRows
 
 #: sweeps after which fields are computed afresh, so that rounding errors do not add up
 REFRESH = 100
@@ -20,7 +26,7 @@ REFRESH = 100
 AHEAD, SHORTEST = 3, 8
 
 
-class DenseSweeper(Sweeper):
+class DenseSweeper(CompiledSweeper):
     """Configurations of a dense instance with their fields; arguments as for `Sweeper`."""
 
     instance: DenseInstance
@@ -29,15 +35,15 @@ class DenseSweeper(Sweeper):
         super().__init__(instance, labels, tilt, factor)
         self._quadratic = not instance.constant_norm
         self._orders = [(t.bodies, t.weight) for t in instance.terms]
-        # how a change of variable n acts on the fields: the terms with one variable less
-        self._slabs = [
-            [Term(t.bodies - 1, t.weight, t.tensor[n]) for n in range(instance.size)]
-            for t in instance.terms
-            if t.bodies > 1
-        ]
         self._since_refresh = 0
         self._stretch = SHORTEST
         self._refresh()
+
+    @cached_property
+    def _slabs(self) -> list[list[Term]]:
+        """How a change of each variable acts on the fields: the terms with one variable less."""
+        terms = [t for t in self.instance.terms if t.bodies > 1]
+        return [[Term(t.bodies - 1, t.weight, part) for part in t.tensor] for t in terms]
 
     def _refresh(self) -> None:
         self._s = self.configurations
@@ -109,11 +115,51 @@ class DenseSweeper(Sweeper):
             events += 1
             first += step + 1
         self._stretch = SHORTEST + AHEAD * size // (events + 1)
+        return self._swept(changes)
+
+    def _swept(self, changes: Index) -> Index:
+        """Count a sweep, and compute the fields afresh where it is time."""
         self._since_refresh += 1
         if self._since_refresh == REFRESH:
             self._since_refresh = 0
             self._refresh()
         return changes
+
+    @cached_property
+    def _constants(self) -> dict[str, Any]:
+        """What the compiled loops need and no sweep changes."""
+        size, squares = self.instance.size, self.atoms**2
+        orders = range(1, self._sums.shape[1] + 1)
+        longest = max(size ** max(p - 2, 0) for p, _ in self._orders)
+        return {
+            "tilt": np.ascontiguousarray(self.tilt),
+            "atoms": self.atoms,
+            "half_squares": 0.5 * squares,
+            "powers": np.stack([squares**k for k in orders], axis=1),
+            "moments": self.atoms ** (2 * np.arange(1, len(orders) + 1)[:, None]),
+            "bodies": np.array([p for p, _ in self._orders]),
+            "weights": np.array([weight for _, weight in self._orders]),
+            "tensors": tuple(np.ascontiguousarray(t.tensor).reshape(-1) for t in self.instance.terms),
+            "scratch": np.empty((2, longest)),
+            "elementary": np.ones(len(orders)),
+            "quadratic": self._quadratic,
+        }
+
+    def _rows(self) -> DenseRows:
+        from amp_theory.finite.chains.compiled_sweeps import DenseRows
+
+        now: dict[str, Any] = {"field": self._field, "linear": self._linear, "sums": self._sums, "factor": self.factor}
+        return DenseRows(labels=self.labels, configurations=self._s, **now, **self._constants)
+
+    def _heat_bath(self, uniform: Array) -> Index:
+        from amp_theory.finite.chains.compiled_sweeps import dense_heat_bath, gumbel_edges
+
+        return self._swept(dense_heat_bath(self._rows(), uniform, gumbel_edges()))
+
+    def _metropolis(self, proposed: Index, excess: Array) -> Index:
+        from amp_theory.finite.chains.compiled_sweeps import dense_metropolis
+
+        return self._swept(dense_metropolis(self._rows(), proposed, excess))
 
     def interaction(self) -> Array:
         """Return the interaction of the rows, shape (rows,)."""

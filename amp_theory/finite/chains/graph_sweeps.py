@@ -9,13 +9,19 @@ a colour is updated at once.  One colour after the other is a valid sweep.  The 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from amp_theory.finite.chains.sweeps import Sweeper
+from amp_theory.finite.chains.sweeps import CompiledSweeper
 from amp_theory.finite.instances.graphs import GraphInstance
 from amp_theory.tools.arrays import Array, Index
+from amp_theory.tools.compiled import in_use
 from amp_theory.tools.errors import InputError
+
+if TYPE_CHECKING:
+    from amp_theory.finite.chains.compiled_sweeps import GraphRows
 
 
 def colouring(spins: Index, size: int) -> Index:
@@ -36,18 +42,23 @@ def colouring(spins: Index, size: int) -> Index:
     [1, 2, 0, 1, 2, 0]
     """
     degree = np.bincount(spins.ravel(), minlength=size)
-    order = np.argsort(spins.ravel(), kind="stable") // spins.shape[1]
-    incident = np.split(order, np.cumsum(degree)[:-1])
+    factors = np.argsort(spins.ravel(), kind="stable") // spins.shape[1]
+    order = np.argsort(-degree, kind="stable")
+    if in_use():
+        from amp_theory.finite.chains.compiled_sweeps import first_colours
+
+        return first_colours(order, np.append(0, np.cumsum(degree)), factors, np.ascontiguousarray(spins))
+    incident = np.split(factors, np.cumsum(degree)[:-1])
     taken = [0] * len(spins)  # the colours in every factor as bits
     colour = np.zeros(size, dtype=np.intp)
-    for i in np.argsort(-degree, kind="stable"):
-        factors = incident[i].tolist()
+    for i in order:
+        own = incident[i].tolist()
         used = 0
-        for a in factors:
+        for a in own:
             used |= taken[a]
         free = ~used & (used + 1)  # the lowest bit that is not set
         colour[i] = free.bit_length() - 1
-        for a in factors:
+        for a in own:
             taken[a] |= free
     return colour
 
@@ -84,7 +95,7 @@ def colour_classes(spins: Index, signs: Array, size: int) -> list[ColourClass]:
     return [k for k in classes if len(k.variables)]
 
 
-class GraphSweeper(Sweeper):
+class GraphSweeper(CompiledSweeper):
     """Configurations of an instance on a graph; arguments as for `Sweeper`.
 
     Raises
@@ -147,6 +158,38 @@ class GraphSweeper(Sweeper):
             # a factor occurs at most once among those of a class
             self._up[:, k.factors] = others + (plus[:, k.owner] == k.positive)
         return np.asarray((before != self.labels).sum(axis=1))
+
+    @cached_property
+    def _constants(self) -> dict[str, Any]:
+        """What the compiled loops need and no sweep changes: the edges, one variable after the other."""
+        # the literal of the variable itself is not counted: it is up where value and sign agree
+        up = np.arange(len(self._log)) - np.eye(2, dtype=np.intp)[..., None]
+        gain = self._gain[[[0], [1]], np.clip(up, 0, len(self._log) - 2)]
+        offsets = np.cumsum([0, *(len(k.factors) for k in self.classes)])
+        begin = [k.begin if len(k.factors) else np.zeros(len(k.variables), dtype=np.intp) for k in self.classes]
+        return {
+            "tilt": np.ascontiguousarray(self.tilt),
+            "gain": gain,
+            "plus": self._plus,
+            "order": np.concatenate([k.variables for k in self.classes]),
+            "begin": np.concatenate([*(b + n for b, n in zip(begin, offsets, strict=False)), offsets[-1:]]),
+            "literals": np.concatenate([2 * k.factors + k.positive for k in self.classes]).astype(np.int32),
+        }
+
+    def _rows(self) -> GraphRows:
+        from amp_theory.finite.chains.compiled_sweeps import GraphRows
+
+        return GraphRows(labels=self.labels, up=self._up, factor=self.factor, **self._constants)
+
+    def _heat_bath(self, uniform: Array) -> Index:
+        from amp_theory.finite.chains.compiled_sweeps import graph_heat_bath, gumbel_edges
+
+        return graph_heat_bath(self._rows(), uniform, gumbel_edges())
+
+    def _metropolis(self, proposed: Index, excess: Array) -> Index:
+        from amp_theory.finite.chains.compiled_sweeps import graph_metropolis
+
+        return graph_metropolis(self._rows(), proposed, excess)
 
     def interaction(self) -> Array:
         """Return the interaction of the rows, shape (rows,)."""

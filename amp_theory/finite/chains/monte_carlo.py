@@ -107,7 +107,7 @@ def _run(
     sweeper = make_sweeper(instance, labels, tilt, np.ones(number))
     changes = np.zeros(number)
     for sweep in tracked(range(1, total + 1), "sweeps of %s", name):
-        changes += sweeper.sweep(noise(sweeper.labels, len(sweeper.atoms), rng))
+        changes += sweeper.update(noise, rng)
         if recorder.due(sweep):
             recorder.record(sweep, sweeper.energy(), sweeper.configurations)
     return recorder.result(sweeper.configurations, changes)

@@ -18,6 +18,7 @@ import numpy as np
 
 from amp_theory.finite.instances.base import Instance
 from amp_theory.tools.arrays import Array, Index
+from amp_theory.tools.compiled import in_use
 
 #: what a rule adds to the log weights: from labels (rows, size) and the number of values to (rows, size, values)
 Rule = Callable[[Index, int, np.random.Generator], Array]
@@ -28,11 +29,16 @@ def heat_bath_noise(labels: Index, values: int, rng: np.random.Generator) -> Arr
     return rng.gumbel(size=(*labels.shape, values))
 
 
+def metropolis_numbers(labels: Index, values: int, rng: np.random.Generator) -> tuple[Index, Array]:
+    """Return proposed values and by how much a log weight may fall, both of shape (rows, size)."""
+    return rng.integers(0, values, labels.shape), rng.exponential(size=labels.shape)
+
+
 def metropolis_noise(labels: Index, values: int, rng: np.random.Generator) -> Array:
     """Return the noise of uniform proposals accepted with probability min(1, ratio), shape (rows, size, values)."""
-    proposed = rng.integers(0, values, labels.shape)[..., None]
+    proposed, excess = metropolis_numbers(labels, values, rng)
     noise = np.full((*labels.shape, values), -np.inf)
-    np.put_along_axis(noise, proposed, rng.exponential(size=proposed.shape), -1)
+    np.put_along_axis(noise, proposed[..., None], excess[..., None], -1)
     np.put_along_axis(noise, labels[..., None], 0.0, -1)
     return noise
 
@@ -64,6 +70,10 @@ class Sweeper(ABC):
         """The configurations, shape (rows, size)."""
         return np.asarray(self.atoms[self.labels])
 
+    def update(self, rule: Rule, rng: np.random.Generator) -> Index:
+        """Update every variable once by a rule and return how many changed, shape (rows,)."""
+        return self.sweep(rule(self.labels, len(self.atoms), rng))
+
     @abstractmethod
     def sweep(self, noise: Array) -> Index:
         """Update every variable once with the noise of a rule and return how many changed, shape (rows,)."""
@@ -79,3 +89,33 @@ class Sweeper(ABC):
     @abstractmethod
     def energy(self) -> Array:
         """Return the energy per variable, shape (rows,), as `Instance.energy`."""
+
+
+class CompiledSweeper(Sweeper):
+    """Configurations whose heat bath and Metropolis updates are compiled where numba is installed, see `Sweeper`.
+
+    Random numbers are those of the rules, from the same generator.
+    """
+
+    def __init__(self, instance: Instance, labels: Index, tilt: Array, factor: Array) -> None:
+        super().__init__(instance, labels, tilt, factor)
+        self._compiled = in_use()
+        # memory that every sweep asks for afresh costs as much as the sweep
+        self._uniform = np.empty((*labels.shape, len(self.atoms)) if self._compiled else 0)
+
+    def update(self, rule: Rule, rng: np.random.Generator) -> Index:
+        """Update every variable once by a rule and return how many changed, shape (rows,)."""
+        if self._compiled and rule is heat_bath_noise:
+            # numpy makes its Gumbel noise of these
+            return self._heat_bath(rng.random(out=self._uniform))
+        if self._compiled and rule is metropolis_noise:
+            return self._metropolis(*metropolis_numbers(self.labels, len(self.atoms), rng))
+        return super().update(rule, rng)
+
+    @abstractmethod
+    def _heat_bath(self, uniform: Array) -> Index:
+        """Update every variable by compiled heat bath, given uniform numbers of shape (rows, size, values)."""
+
+    @abstractmethod
+    def _metropolis(self, proposed: Index, excess: Array) -> Index:
+        """Update every variable by the compiled Metropolis rule, given what `metropolis_numbers` returns."""

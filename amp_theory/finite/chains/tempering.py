@@ -106,7 +106,7 @@ class Ladder:
         sweeper = self._sweeper
         sweeper.factor = np.empty(len(sweeper.labels))
         sweeper.factor[self.rows] = self.factors
-        changes = sweeper.sweep(heat_bath_noise(sweeper.labels, len(sweeper.atoms), rng))
+        changes = sweeper.update(heat_bath_noise, rng)
         lower = np.arange(self._parity, len(self.factors) - 1, 2)
         self._parity = 1 - self._parity
         here, there = self.rows[:, lower], self.rows[:, lower + 1]

@@ -20,6 +20,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations_with_replacement, permutations
 
 import numpy as np
 
@@ -27,6 +28,9 @@ from amp_theory.finite.instances.base import Instance, check_memory, check_size,
 from amp_theory.models.base import Model
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, as_real
+
+#: into how many parts the axes of a tensor are cut when it is drawn, and the bytes up to which it is not
+BLOCKS, SMALL = 4, 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,16 +129,35 @@ def polynomial_terms(model: Model, control: float) -> list[tuple[int, float]]:
     return sorted([(p, intensity * c) for p, c in scaled] + list(fixed))
 
 
+def _add_permutations(tensor: Array) -> None:
+    """Add all permutations of its axes to a tensor, in place.
+
+    Entries are needed by their permutations: blocks that exchange entries are read before one of them is written.
+    """
+    if tensor.ndim < 2:
+        return
+    for part in tensor:
+        _add_permutations(part)
+    size = len(tensor)
+    width = -(-size // BLOCKS) if tensor.nbytes > SMALL else size
+    blocks = [slice(n, n + width) for n in range(0, size, width)]
+    for chosen in combinations_with_replacement(range(len(blocks)), tensor.ndim):
+        places = [tuple(blocks[n] for n in order) for order in sorted(set(permutations(chosen)))]
+        # the last axes are done: the first one is exchanged with each of them
+        sums = [tensor[at] + sum(np.swapaxes(tensor, 0, n)[at] for n in range(1, tensor.ndim)) for at in places]
+        for at, block in zip(places, sums, strict=True):
+            tensor[at] = block
+
+
 def symmetric_noise(size: int, bodies: int, rng: np.random.Generator) -> Array:
     """Return sqrt(p!) times the symmetrisation of a tensor of independent normal numbers.
 
     Entries with distinct indices have variance one, others the product of the factorials of the multiplicities.
     """
     noise = rng.standard_normal((size,) * bodies)
-    for order in range(2, bodies + 1):  # sums over the permutations of the last `order` axes
-        first = bodies - order
-        noise = noise + sum(np.swapaxes(noise, first, axis) for axis in range(first + 1, bodies))
-    return np.asarray(noise / math.sqrt(math.factorial(bodies)))
+    _add_permutations(noise)
+    noise /= math.sqrt(math.factorial(bodies))
+    return noise
 
 
 def _without_coincidences(tensor: Array) -> None:
@@ -146,12 +169,17 @@ def _without_coincidences(tensor: Array) -> None:
             moved[every, every] = 0.0
 
 
+def drawing_bytes(bodies: Sequence[int], size: int) -> float:
+    """Return how many bytes it takes to draw an instance with these numbers of bodies."""
+    return 8.0 * sum(float(size) ** p for p in bodies) + 2.4 * float(size) ** max(bodies)
+
+
 def draw_dense(model: Model, control: float, size: object, rng: np.random.Generator, planted: bool) -> DenseInstance:
     """Draw an instance of a dense model; see `draw_instance`."""
     terms = polynomial_terms(model, control)
     most = max(p for p, _ in terms)
     n = check_size(size, max(2, most))
-    check_memory(8.0 * sum(float(n) ** p for p, _ in terms) + 16.0 * float(n) ** most, f"{model!r} with size {n}")
+    check_memory(drawing_bytes([p for p, _ in terms], n), f"{model!r} with size {n}")
     truth = draw_planted(model, n, rng)
     drawn = []
     for p, c in terms:
@@ -159,16 +187,16 @@ def draw_dense(model: Model, control: float, size: object, rng: np.random.Genera
         tensor = symmetric_noise(n, p, rng)
         tensor *= math.sqrt(weight)
         if planted:
-            tensor += weight * rank_one(truth, p)
+            _add_planted(tensor, weight, truth)
         if not model.spherical:
             _without_coincidences(tensor)
         drawn.append(Term(p, weight, tensor))
     return DenseInstance(model, control, n, truth if planted else None, drawn)
 
 
-def rank_one(vector: Array, bodies: int) -> Array:
-    """Return the tensor v_{i1}..v_{ip}."""
-    result = vector
-    for _ in range(bodies - 1):
-        result = np.multiply.outer(result, vector)
-    return result
+def _add_planted(tensor: Array, weight: float, vector: Array) -> None:
+    """Add weight v_{i1}..v_{ip} to a tensor, in place."""
+    for i, part in enumerate(vector):
+        for _ in range(tensor.ndim - 1):
+            part = np.multiply.outer(part, vector)
+        tensor[i] += weight * part

@@ -1,0 +1,166 @@
+"""Compiled sweeps make the decisions of the arrays' ones from the same random numbers; without numba they run as loops."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from test_monte_carlo import INSTANCES, SKEW, fresh_sweeper, side_about
+
+import amp_theory as at
+from amp_theory.finite.chains import compiled_sweeps as loops
+from amp_theory.finite.chains import graph_sweeps, sweeps
+from amp_theory.finite.chains.dense_sweeps import REFRESH
+from amp_theory.finite.chains.sweeps import CompiledSweeper, heat_bath_noise, metropolis_noise
+from amp_theory.tools import compiled
+
+NUMBA = compiled._numba() is not None
+needs_numba = pytest.mark.skipif(not NUMBA, reason='needs numba: pip install "amp-theory[fast]"')
+#: more kinds than those whose laws are enumerated
+KINDS = {
+    **INSTANCES,
+    "rademacher": (at.SpikedMatrix(at.Rademacher()), 0.6, 30),
+    "five bodies": (at.MixedPSpin("q/10 + q**2/4 + q**5/9", SKEW), 2.0, 2),
+}
+#: fields of three bodies and more are sums, which libraries round differently
+MATRICES = ("ising 2", "sparse matrix", "rademacher")
+
+
+@pytest.fixture
+def use(monkeypatch):
+    """Return a function that chooses loops or arrays for the sweepers made from then on."""
+    return lambda which: monkeypatch.setattr(sweeps, "in_use", lambda: which == "loops")
+
+
+def pair(use, instance, side, rows, factor):
+    made = []
+    for which in ("arrays", "loops"):
+        use(which)
+        made.append(fresh_sweeper(instance, side, rows, factor))
+    return made
+
+
+@pytest.mark.parametrize("rule", [heat_bath_noise, metropolis_noise])
+@pytest.mark.parametrize("told", [False, True])
+@pytest.mark.parametrize("name", KINDS)
+def test_loops_and_arrays_make_the_same_chains(use, name, told, rule):
+    instance = at.draw_instance(*KINDS[name][:2], size=KINDS[name][2] + 4, seed=3)
+    side = side_about(instance, batch=3) if told else None
+    factor = np.ones(3) if instance.hard else np.array([1.0, 0.4, 0.0])
+    (arrays, first), (looped, second) = pair(use, instance, side, 3, factor)
+    assert isinstance(looped, CompiledSweeper)
+    moved = 0
+    for _ in range(REFRESH + 5 if NUMBA else 4):
+        changes = arrays.update(rule, first)
+        moved += changes.sum()
+        assert np.array_equal(looped.update(rule, second), changes)
+        assert np.array_equal(looped.labels, arrays.labels)
+        assert np.array_equal(looped.configurations, arrays.configurations)
+        exact = name in MATRICES or hasattr(instance, "spins")
+        for quantity in ("interaction", "energy"):
+            a, b = getattr(arrays, quantity)(), getattr(looped, quantity)()
+            assert np.array_equal(a, b) if exact else b == pytest.approx(a, abs=1e-11)
+    assert moved > 10
+    assert first.random() == second.random()
+
+
+def test_sweeps_call_the_loops(use, monkeypatch):
+    use("loops")
+    monkeypatch.setattr(sweeps.CompiledSweeper, "sweep", None, raising=False)
+    sweeper, rng = fresh_sweeper(at.draw_instance(at.SherringtonKirkpatrick(), 0.8, 10, seed=1), None, 1)
+    monkeypatch.setattr(type(sweeper), "sweep", None)
+    sweeper.update(heat_bath_noise, rng)
+    sweeper.update(metropolis_noise, rng)
+    with pytest.raises(TypeError, match="not callable"):  # a rule that nobody compiled
+        sweeper.update(lambda *given: heat_bath_noise(*given), rng)
+
+
+@needs_numba
+@pytest.mark.parametrize("sampler", [at.heat_bath, at.metropolis, at.parallel_tempering])
+def test_the_switch_changes_nothing_but_the_time(sampler, monkeypatch):
+    instance = at.draw_instance(at.SpikedMatrix(at.SparseRademacher(0.2)), 0.02, 100, seed=1)
+    options = {"factors": [0.3, 1.0]} if sampler is at.parallel_tempering else {}
+    found = []
+    for value in ("0", "1"):
+        monkeypatch.setenv("AMP_THEORY_COMPILED", value)
+        assert compiled.in_use() == (value == "1")
+        run = sampler(instance, 20, seed=7, chains=4, every=5, keep_samples=True, **options)
+        found.append(run.chains if options else run)
+    for name in ("samples", "energy", "overlap", "configurations", "acceptance"):
+        assert np.array_equal(getattr(found[0], name), getattr(found[1], name))
+    assert loops.dense_heat_bath.signatures  # it was compiled
+
+
+@pytest.mark.parametrize(("model", "density"), [(at.Bicoloring(5), 9.0), (at.XORSAT(3, temperature=0.5), 0.4)])
+def test_colours_are_the_same(monkeypatch, model, density):
+    spins = at.draw_instance(model, density, 120, seed=1).spins
+    found = []
+    for which in (False, True):
+        monkeypatch.setattr(graph_sweeps, "in_use", lambda which=which: which)
+        found.append(graph_sweeps.colouring(spins, 120))
+    assert np.array_equal(*found)
+    assert found[0].max() > 1
+
+
+def test_the_table_brackets_numpys_noise():
+    u = np.concatenate([np.random.default_rng(3).random(20_000), [2.0**-53, 1 - 2.0**-53]])
+    exact = np.random.default_rng(3).gumbel(size=20_000)
+    exact = np.append(exact, -np.log(-np.log([1 - 2.0**-53, 2.0**-53])))
+    found = np.array([loops._gumbel(x) for x in u])
+    assert found == pytest.approx(exact, abs=0, rel=1e-14)
+    edges, cell = loops.gumbel_edges(), (u * loops.CELLS).astype(int)
+    assert np.all(edges[cell + 1] - loops.MARGIN <= found)
+    assert np.all(found <= edges[cell] + loops.MARGIN)
+    # the cells next to it do not
+    assert np.any(edges[cell] < edges[np.maximum(cell - 1, 0)])
+    assert not np.any(found[cell > 0] >= edges[np.maximum(cell - 1, 0)][cell > 0])
+
+
+def test_noise_decides_by_itself_where_scores_are_alike():
+    """Without any interaction brackets overlap most often; decisions are those of the noise."""
+    u = np.random.default_rng(5).random((4_000, 3))
+    nothing, atoms = np.log([0.2, 0.5, 0.3]), np.array([-1.0, 0.0, 1.0])
+    found = [loops._bath_value(nothing, x, 0.0, 0.0, atoms, atoms * 0, loops.gumbel_edges()) for x in u]
+    noise = np.random.default_rng(5).gumbel(size=(4_000, 3))
+    assert np.array_equal(found, (nothing + noise).argmax(axis=1))
+    assert np.all(np.bincount(found) > 600)
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_without_numba_functions_stay_as_they_are(monkeypatch, missing):
+    compiled._numba.cache_clear()
+    monkeypatch.setitem(sys.modules, "numba", None if missing else SimpleNamespace(__spec__=SimpleNamespace()))
+    try:
+        assert compiled.in_use() is not missing
+        if missing:
+            assert compiled.compiled(abs) is abs
+    finally:
+        compiled._numba.cache_clear()
+
+
+def test_without_a_folder_for_it_compiled_code_is_not_kept(monkeypatch):
+    def njit(cache=False, **_):
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return lambda function: ("compiled", function)
+
+    monkeypatch.setattr(compiled, "_numba", lambda: SimpleNamespace(njit=njit))
+    assert compiled.compiled(abs) == ("compiled", abs)
+
+
+def test_numba_is_loaded_where_a_sweep_runs_and_not_before():
+    program = """
+import sys, amp_theory as at
+instance = at.draw_instance(at.SherringtonKirkpatrick(), 0.8, 10, seed=1)
+at.run_amp(instance)
+print("numba" in sys.modules)
+at.heat_bath(instance, 2, seed=1)
+print("numba" in sys.modules)
+"""
+    on = {**os.environ, compiled.SWITCH: "1"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=on)
+    assert done.stdout.split() == ["False", str(NUMBA)]
