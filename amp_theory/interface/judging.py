@@ -43,10 +43,7 @@ def _denoiser(text: str) -> str | Callable[..., Any]:
         raise InputError(f"--denoiser must be amp, exact or FILE.py:NAME, got {text!r}")
     if not FilePath(file).is_file():
         raise FileError(f"--denoiser names {file!r}, which is no file")
-    try:
-        content = answer_of(f"the file {file!r}", runpy.run_path, file)
-    except SyntaxError as error:
-        raise InputError(f"the file {file!r} is no Python: {error}") from None
+    content = answer_of(f"the file {file!r}", runpy.run_path, file)
     if not callable(content.get(name)):
         known = sorted(k for k, v in content.items() if callable(v) and not k.startswith("_"))
         raise InputError(f"{file!r} defines no function {name!r}; it has {', '.join(known) or 'none'}")

@@ -18,9 +18,8 @@ Item = TypeVar("Item")
 ADVICE = "a control or strength a little further from a special point, or less extreme parameters, may help"
 #: the longest message, and what stands for the middle of a longer one
 LONGEST, CUT = 280, " [...] "
-#: what a function of the user's may raise by mistake
-FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, OSError, RuntimeError, TypeError,
-          ValueError, Warning)  # fmt: skip
+#: what a function of the user's may raise by mistake: anything but what stops the program on purpose
+FAULTS = (Exception,)
 
 
 def shown(text: str, longest: int = LONGEST) -> str:
@@ -195,7 +194,9 @@ def answer_of(name: str, function: Any, *arguments: Any) -> Any:
     except AmpTheoryError:
         raise
     except FAULTS as error:
-        raise InputError(f"{name} failed with {type(error).__name__}: {error}") from error
+        # some errors have no text but their name
+        text = f": {error}" if str(error) else ""
+        raise InputError(f"{name} failed with {type(error).__name__}{text}") from error
 
 
 def as_flag(name: str, value: Any) -> bool:

@@ -5,7 +5,8 @@ m = E[s* <s>], r = E[<s>^2] and q the overlap of the exact posterior; h - h_eq w
 h = -E log P(s*) of a hidden one.  It is split, at every strength and without a rest:
 
 - miscalibrated: what a common factor would gain, of the answers, (m - r)^2/(2 r) at the best one, m/r; of the log
-  probabilities where variables are revealed (temperature scaling), the best from 1/8 to 8.  It is never negative;
+  probabilities where variables are revealed (temperature scaling), the best from 1/8 to 8.  What noise alone would gain
+  is estimated from several instances and taken off, so that it is not negative on average only;
 - wrong branch: of what is left, at most the gap between equilibrium and uninformed branch, which message passing does
   not close either, and at least nothing; zero wherever the two are one branch;
 - too shallow: the rest, what message passing would do better; negative where it would do worse.
@@ -14,10 +15,11 @@ h = -E log P(s*) of a hidden one.  It is split, at every strength and without a 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
@@ -38,11 +40,14 @@ PARTS = ("wrong_branch", "too_shallow", "miscalibrated")
 class TheoryCurves:
     """What theory says along the path, and the weights of its strengths: arrays of shape (strengths,).
 
-    loss is what the uninformed branch loses per strength, entropy h_eq where variables are revealed.
+    loss is what the uninformed branch loses per strength, entropy h_eq where variables are revealed; difference are the
+    weights less those of a coarser rule, and panels where the nodes of each begin.
     """
 
     strength: Array
     weight: Array
+    difference: Array
+    panels: npt.NDArray[np.intp]
     equilibrium: Array
     uninformed: Array
     loss: Array
@@ -54,30 +59,58 @@ class Measured:
     """What the denoiser did on instances: shape (instances, strengths), and (instances, strengths, factors).
 
     exact is q of the exact posterior, NaN where it is not known; surprise -log P(s*) of a hidden variable for every
-    factor of the log probabilities, the first of which is 1, less that of the exact posterior where it is known.
+    factor of the log probabilities, the first of which is 1, less that of the exact posterior where it is known;
+    clipped the part of the means that lie outside the values, where that matters.
     """
 
     planted: Array
     own: Array
     exact: Array
     surprise: Array
+    clipped: Array
+
+
+def losses(measured: Measured, curves: TheoryCurves, masks: bool) -> Array:
+    """Return l of every instance, shape (instances, strengths)."""
+    if masks:
+        return np.asarray(measured.surprise[:, :, 0] - curves.entropy)
+    q = np.where(np.isnan(measured.exact), curves.equilibrium, measured.exact)
+    return np.asarray((q - 2 * measured.planted + measured.own) / 2)
 
 
 def loss_and_parts(measured: Measured, curves: TheoryCurves, masks: bool) -> Array:
     """Return l and its parts in the order of `PARTS` from means over instances, shape (4, strengths)."""
-    m, r = measured.planted.mean(axis=0), measured.own.mean(axis=0)
-    if masks:
-        surprise = measured.surprise.mean(axis=0)
-        loss, scaled = surprise[:, 0] - curves.entropy, surprise.min(axis=1)
-        wrong = np.where(np.isfinite(surprise[:, 0]), surprise[:, 0] - scaled, np.inf)
-    else:
-        exact = measured.exact.mean(axis=0)
-        loss = (np.where(np.isnan(exact), curves.equilibrium, exact) - 2 * m + r) / 2
-        wrong = np.divide((m - r) ** 2, 2 * r, out=np.zeros_like(r), where=r > 0)
+    loss = losses(measured, curves, masks).mean(axis=0)
+    wrong = _scaling(measured.surprise) if masks else _shrinking(measured.planted, measured.own)
     with np.errstate(invalid="ignore"):  # an infinite loss is miscalibrated
         rest = np.where(np.isfinite(loss), loss - wrong, 0.0)
     branch = np.clip(rest, 0.0, curves.loss)
     return np.stack([loss, branch, rest - branch, wrong])
+
+
+def _shrinking(planted: Array, own: Array) -> Array:
+    """Return what one factor of all answers gains, without the variance of m - r; nothing where r is but noise."""
+    many = len(own)
+    m, r = planted.mean(axis=0), own.mean(axis=0)
+    variance, noise = ((x.var(axis=0, ddof=1) / many if many > 1 else np.zeros_like(r)) for x in (planted - own, own))
+    seen = (r > 0) & (r * r > 9 * noise)
+    return np.asarray(np.divide((m - r) ** 2 - variance, 2 * r, out=np.zeros_like(r), where=seen))
+
+
+def _scaling(surprise: Array) -> Array:
+    """Return what one factor of all log probabilities gains, its bias taken off by the jackknife."""
+
+    def gained(mean: Array) -> Array:
+        first = mean[..., 0]
+        sure = np.isfinite(first)
+        return np.where(sure, np.where(sure, first, 0.0) - np.where(sure, mean.min(axis=-1), 0.0), np.inf)
+
+    many, mean = len(surprise), surprise.mean(axis=0)
+    whole = gained(mean)
+    if many == 1 or not np.isfinite(surprise).all():
+        return whole
+    others = gained((many * mean - surprise) / (many - 1)).mean(axis=0)
+    return np.asarray(many * whole - (many - 1) * others)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,16 +136,19 @@ class DenoiserJudgement(Reported):
     loss
         What is lost per strength, whose integral is the relative entropy, of shape (strengths,).
     nats_per_variable, expected
-        KL/N, nats, and what the equations say of the best message passing.
+        KL/N, nats, and what the equations say of the best message passing; KL/N may be infinite.
     wrong_branch, too_shallow, miscalibrated
         The parts of KL/N, which sum to it.
     errors
-        Standard errors of these over instances; NaN for one instance.  `quadrature` is by how much the sum over
-        strengths misses `expected`.
+        Standard errors of these over instances; NaN for one instance, and for what is infinite.  `quadrature` is the
+        sum over panels of strengths of the differences of two rules, noise included.
     certainty
-        "theorem" (Girsanov's, or the chain rule) with enumeration, else "conjecture": the replica-symmetric equations.
+        Of the formula, by which the numbers are estimates: "theorem" (Girsanov's, or the chain rule) with enumeration,
+        else "conjecture": the replica-symmetric equations.
     caveats
         What is to be kept in mind.
+    reasons
+        Why a number is infinite or has no error.
 
     See Also
     --------
@@ -142,6 +178,7 @@ class DenoiserJudgement(Reported):
     errors: dict[str, float]
     certainty: Certainty
     caveats: tuple[str, ...]
+    reasons: dict[str, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -160,7 +197,7 @@ class DenoiserJudgement(Reported):
             self.model.control: self.control, "size": self.size, "instances": self.instances,
             "denoiser": self.denoiser, "reference": self.reference, **{n: getattr(self, n) for n in numbers},
             "error": self.errors, "certainty": self.certainty, **{n: getattr(self, n) for n in curves},
-            "caveats": self.caveats,
+            "caveats": self.caveats, "reasons": self.reasons,
         }  # fmt: skip
         return {name: plain(value) for name, value in data.items()}
 
@@ -168,17 +205,18 @@ class DenoiserJudgement(Reported):
         """Return a readable text: the relative entropy, its parts and what to keep in mind."""
         lines = [self.title]
         for name in ("nats_per_variable", *PARTS):
-            lines.append(f"  {name:<18} {getattr(self, name):.6g} +- {self.errors[name]:.1g}")
-        lines.append(
-            f"  {'expected':<18} {self.expected:.6g} of message passing, for infinitely many variables (conjecture)"
-        )
-        return "\n".join(
-            [
-                *lines,
-                f"  reference          {self.reference} ({self.certainty})",
-                *(f"  {text}" for text in self.caveats),
-            ]
-        )
+            value, error = getattr(self, name), self.errors[name]
+            bound = f" +- {error:.1g}" if np.isfinite(error) else ""
+            lines.append(f"  {name:<18} {f'{value:.6g}{bound}' if np.isfinite(value) else 'infinite'}")
+        if np.isfinite(self.nats_per_variable):
+            text = "between two rules for the sum over strengths, noise included"
+            lines.append(f"  {'quadrature':<18} {self.errors['quadrature']:.1g} {text}")
+        lines += [
+            f"  {'expected':<18} {self.expected:.6g} of message passing, for infinitely many variables (conjecture)",
+            f"  {'reference':<18} {self.reference}: estimates by a formula that is a {self.certainty}",
+        ]
+        more = (f"  {name}: {text}" for name, text in self.reasons.items())
+        return "\n".join([*lines, *(f"  {text}" for text in self.caveats), *more])
 
     def table(self) -> ResultTable:
         """Return both overlaps, their errors and what is lost at every strength as rows."""

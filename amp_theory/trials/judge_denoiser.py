@@ -1,25 +1,22 @@
 """Judging denoisers: any function that answers side information, on planted trajectories, against theory.
 
 At every strength of a path side information about the planted configurations of instances is drawn, the denoiser is
-asked, and what it answers becomes the loss of denoiser_judgement.py.  Strengths are the nodes of a Kronrod rule between
-the places where equilibrium and uninformed branch part or meet.
+asked, and what it answers becomes the loss of denoiser_judgement.py, summed over the strengths of strengths.py.
 """
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from amp_theory.finite.inference.base import MessagePassingOptions
-from amp_theory.finite.instances.base import LARGEST_SIZE, Instance, as_instance, check_master_seed
+from amp_theory.finite.instances.base import Instance, as_instance, check_master_seed
 from amp_theory.finite.instances.draw import draw_instance
 from amp_theory.finite.instances.enumeration import MOST_CONFIGURATIONS, MOST_VARIABLES, Enumeration
-from amp_theory.finite.instances.scalar_posterior import posterior_moments
 from amp_theory.finite.samplers.denoisers import (
     CheckedDenoiser,
     Denoised,
@@ -31,13 +28,11 @@ from amp_theory.ingredients.paths.base import Path
 from amp_theory.ingredients.paths.side_information import SideInformation
 from amp_theory.models.base import Model
 from amp_theory.models.own_names import at_control
-from amp_theory.phases.accuracy.along import KRONROD, NODES, mapped
 from amp_theory.phases.accuracy.met import Met
-from amp_theory.phases.accuracy.reading import along_stays
-from amp_theory.phases.accuracy.stays import Stay, apart
 from amp_theory.phases.geometry.solved import check_pair
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import (
+    AmpTheoryError,
     InputError,
     NumericalError,
     as_float,
@@ -48,19 +43,30 @@ from amp_theory.tools.errors import (
 )
 from amp_theory.tools.progress import stage
 from amp_theory.tools.runs import random_stream
-from amp_theory.trials.denoiser_judgement import PARTS, DenoiserJudgement, Measured, TheoryCurves, loss_and_parts
+from amp_theory.trials.denoiser_judgement import (
+    PARTS,
+    DenoiserJudgement,
+    Measured,
+    TheoryCurves,
+    loss_and_parts,
+    losses,
+)
+from amp_theory.trials.measured_answer import measured_answer
+from amp_theory.trials.strengths import MOST_NODES, PathPart, curves_on, first_panels, too_coarse
 
 #: how message passing is run, which is slow next to transitions
 OPTIONS = MessagePassingOptions(tolerance=1e-5, max_iterations=500)
-#: factors of log probabilities that are tried, the first 1
-FACTORS = np.concatenate([[1.0], np.geomspace(1 / 8, 8, 16)])
-#: -log of the squared error of discrete variables below which nothing is left to learn; snr times variance between
-#: which strengths are chosen by rules of their own
-NOTHING, BETWEEN = 30.0, (1.0, 4.0)
+#: nats that the answers at the end of a path of snr may miss complete information by, times that snr
+MISSED = 1e-6
+IMPOSSIBLE = "infinite: what was planted had probability zero in the denoiser's answer"
+#: what the numbers of random streams of a further look are greater by
+FAR_APART = 10**9
 #: denoisers that have a name
 NAMED = ("amp", "exact")
 #: what a user's denoiser is given
 Question = Callable[[Instance, SideInformation, float], Any]
+#: m, r, q, surprises and the part that was clipped, at the strengths of a panel
+Row = tuple[Array, ...]
 
 
 def judge_denoiser(
@@ -85,7 +91,7 @@ def judge_denoiser(
         Of instances that are drawn: the number of variables, and how many, by default 8; an integer >= 0 for everything
         that is drawn; side informations per instance and strength, which are independent.
     end_strength
-        Where the path ends; by default with complete information.
+        Where the path ends; by default with complete information, of which the denoiser must then become certain.
     reference
         "equations": the equilibrium of infinitely many variables; "enumeration": the exact posterior of every instance,
         the default where instances are small enough.
@@ -102,8 +108,9 @@ def judge_denoiser(
     InputError
         For a bad argument, or a path for which this is not derived.
     NumericalError
-        If the denoiser fails, or returns a wrong shape, text, complex numbers, NaN or an infinity: the message names
-        the instance and the strength, `partial` holds the judgement of the instances before, or None.
+        If the denoiser fails, changes its instance, or returns a wrong shape, text, complex numbers, NaN or an
+        infinity: the message names the instance and the strength, `partial` holds the judgement of what was done
+        before, or None.
 
     Examples
     --------
@@ -118,10 +125,10 @@ def judge_denoiser(
     drawn = _instances(model_or_instances, control, size, instances, check_master_seed(seed), named)
     met = _met(drawn[0], path)
     task = _Trial(
-        path, _curves(met, end_strength), denoiser, _reference(reference, drawn),
-        integer_between("batch", batch, 1, 10**6), seed, end_strength is None,
+        path, denoiser, _reference(reference, drawn), integer_between("batch", batch, 1, 10**6), seed,
+        end_strength is None,
     )  # fmt: skip
-    return _run(task, drawn, met)
+    return _run(task, drawn, met, first_panels(met, end_strength))
 
 
 def _met(instance: Instance, path: Path) -> Met:
@@ -134,18 +141,39 @@ def _met(instance: Instance, path: Path) -> Met:
     return Met.at(instance.model, path, instance.control)
 
 
-def _run(task: _Trial, instances: Sequence[Instance], met: Met) -> DenoiserJudgement:
-    """Ask the denoiser on all instances; a failure keeps those before."""
-    found: list[list[Array]] = []
+def _run(task: _Trial, instances: Sequence[Instance], met: Met, panels: list[PathPart]) -> DenoiserJudgement:
+    """Ask the denoiser on all instances, and again at the strengths between where they are too far apart."""
+    found = _all_asked(task, instances, met, panels, {})
+    left, look = (MOST_NODES - 1) * sum(len(panel.nodes[0]) for panel in panels), 0
+    while True:
+        order, curves, measured = _gathered(task, met, found)
+        lost = losses(measured, curves, task.path.erases)
+        bad = too_coarse(order, _differences(lost, curves), float(lost.mean(axis=0) @ curves.weight), left)
+        if not bad:
+            return _judged(task, instances[0], met, found)
+        new, look = [half for panel in bad for half in panel.halves], look + 1
+        left -= sum(len(panel.nodes[0]) for panel in new)
+        more = _all_asked(task, instances, met, new, found, look)
+        found = {panel: rows for panel, rows in found.items() if panel not in bad} | more
+
+
+def _all_asked(
+    task: _Trial, instances: Sequence[Instance], met: Met, panels: list[PathPart], kept: Mapping[PathPart, list[Row]],
+    look: int = 0,
+) -> dict[PathPart, list[Row]]:  # fmt: skip
+    """Return what the denoiser answers on all instances; a failure keeps what is kept, or the instances before."""
+    rows: list[list[Row]] = []
     with stage("judging %s on %d instances", task.name, len(instances), total=len(instances)) as here:
         for k, instance in enumerate(instances):
             try:
-                found.append(task.asked(instance, k))
+                rows.append(task.asked(instance, k, look, panels))
             except _FailedError as failure:
-                before = _judged(task, instances[:k], met, found) if found else None
-                raise NumericalError(str(failure), "mend it; .partial has the instances before", before) from failure
+                before = kept or {panel: [row[j] for row in rows] for j, panel in enumerate(panels) if rows}
+                advice = "mend it; .partial has what was done before" if before else "mend it"
+                partial = _judged(task, instances[0], met, before) if before else None
+                raise NumericalError(str(failure), advice, partial) from failure
             here.done = k + 1
-    return _judged(task, instances, met, found)
+    return {panel: [row[j] for row in rows] for j, panel in enumerate(panels)}
 
 
 class _FailedError(InputError):
@@ -157,7 +185,6 @@ class _Trial:
     """What is asked of a denoiser on every instance."""
 
     path: Path
-    curves: TheoryCurves
     denoiser: str | Question | None
     reference: str
     batch: int
@@ -189,23 +216,58 @@ class _Trial:
 
         return CheckedDenoiser(answer)
 
-    def asked(self, instance: Instance, number: int) -> list[Array]:
-        """Return the rows of `Measured` for one instance."""
+    def asked(self, instance: Instance, number: int, look: int, panels: Sequence[PathPart]) -> list[Row]:
+        """Return what is measured on one instance at the strengths of every panel."""
         assert instance.planted is not None
-        rng = random_stream(self.seed, number)
+        rng = random_stream(self.seed, number + look * FAR_APART)
         truth = np.tile(instance.planted, (self.batch, 1))
         exact = ExactDenoiser(Enumeration(instance)) if self.reference == "enumeration" else None
+        before = _fingerprint(instance, truth)
         rows = []
-        for strength in self.curves.strength:
-            side = self.path.observe(truth, float(strength), rng)
-            denoiser = self.ask(instance, float(strength), exact)
-            try:
-                answer = denoiser(side)
-            except InputError as error:
-                where = f"on instance {number} at {self.path.strength} = {float(strength):.4g}"
-                raise _FailedError(f"{where}: {error}") from error
-            rows.append(_told(instance, side, truth, answer, None if exact is None else exact(side), self.path.erases))
-        return [np.array([row[k] for row in rows]) for k in range(4)]
+        for panel in panels:
+            told_here = [
+                self.told(instance, number, truth, float(strength), exact, rng)
+                for strength in self.path.public(panel.nodes[0])
+            ]
+            rows.append(tuple(np.array(column) for column in zip(*told_here, strict=True)))
+        if not np.array_equal(before, _fingerprint(instance, truth), equal_nan=True):
+            raise _FailedError(
+                f"denoiser {self.name}, instance {number}: it changed the instance itself, let it work on copies"
+            )
+        return rows
+
+    def told(
+        self, instance: Instance, number: int, truth: Array, strength: float, exact: ExactDenoiser | None,
+        rng: np.random.Generator,
+    ) -> tuple[Any, ...]:  # fmt: skip
+        """Return what is measured at one strength."""
+        side = self.path.observe(truth, strength, rng)
+        side = _something_hidden(side, rng) if self.path.erases else side
+        denoiser = self.ask(instance, strength, exact)
+        try:
+            answer, best = denoiser(side), None if exact is None else exact(side)
+            revealed = strength if self.path.erases else None
+            return measured_answer(instance, side, truth, answer, best, revealed)
+        except AmpTheoryError as error:
+            where = f"denoiser {self.name}, instance {number} at {self.path.strength} = {strength:.4g}"
+            raise _FailedError(f"{where}: {error}") from error
+
+
+def _something_hidden(side: SideInformation, rng: np.random.Generator) -> SideInformation:
+    """Hide one variable of every row, known or not: what is lost is that of one, the others known as they are.
+
+    As any of those that are hidden then may be the one, the mean over them is its expectation.
+    """
+    known = side.known.copy()
+    known[np.arange(side.batch), rng.integers(side.size, size=side.batch)] = False
+    return replace(side, known=known, values=np.where(known, side.values, 0.0))
+
+
+def _fingerprint(instance: Instance, truth: Array) -> Array:
+    """Return numbers that differ if what an instance holds does: its planted configuration, and the weights of two."""
+    assert instance.planted is not None
+    weights = instance.interaction(np.stack([truth[0], np.roll(truth[0], 1)]))
+    return np.concatenate([np.ravel(instance.planted), weights])
 
 
 def _as_numpy(answer: Any) -> object:
@@ -218,74 +280,16 @@ def _as_numpy(answer: Any) -> object:
     return np.asarray(answer)
 
 
-def _told(
-    instance: Instance, side: SideInformation, truth: Array, answer: Denoised, exact: Denoised | None, masks: bool
-) -> tuple[float, float, float, Array]:
-    """Return m, r, q of the exact posterior if it is known, and the surprise for every factor.
-
-    Where the exact posterior is not known, what the side information of every variable tells on its own stands beside:
-    both of its overlaps are known, so that their fluctuations, which the denoiser's share, are taken off.
-    """
-    mean = np.where(side.known, side.values, answer.mean)
-    known = truth if exact is None else np.where(side.known, side.values, exact.mean)
-    q = float("nan") if exact is None else float((known * known).mean())
-    surprise = np.zeros(len(FACTORS))
-    if masks and not side.known.all():
-        hidden = ~side.known
-        log = _log_marginals(instance, answer)[hidden]
-        if exact is None:
-            sure = (truth[hidden][:, None] == instance.variables.means).astype(float)
-        else:
-            sure = _marginals(instance, exact)[hidden]
-        surprise = np.array([_cross_entropy(sure, factor * log) for factor in FACTORS])
-        if exact is not None:
-            surprise -= _cross_entropy(sure, _log_marginals(instance, exact)[hidden])
-    m, r = float((known * mean).mean()), float((mean * mean).mean())
-    if exact is None and not masks:
-        alone = posterior_moments(instance.variables, side.field, side.precision)[0]
-        overlap = float(instance.model.variable_prior.overlap(side.precision))
-        m, r = m + overlap - float((known * alone).mean()), r + overlap - float((alone * alone).mean())
-    return m, r, q, surprise
-
-
-def _marginals(instance: Instance, answer: Denoised) -> Array:
-    return np.exp(_log_marginals(instance, answer))
-
-
-def _log_marginals(instance: Instance, answer: Denoised) -> Array:
-    """Return the log probabilities of every value, shape (batch, size, values)."""
-    values = instance.variables.means
-    with np.errstate(divide="ignore"):
-        if answer.marginals is not None:
-            return np.asarray(np.log(answer.marginals))
-        if answer.effective_field is not None and answer.precision is not None and len(values) > 2:
-            log = np.log(instance.variables.probabilities) + answer.effective_field[..., None] * values
-            log = log - 0.5 * np.asarray(answer.precision)[..., None] * values**2
-            return np.asarray(log - np.logaddexp.reduce(log, axis=-1, keepdims=True))
-        if len(values) != 2:
-            raise InputError("means tell no probabilities of more than two values: return Denoised with marginals")
-        share = np.clip((answer.mean - values[0]) / (values[1] - values[0]), 0.0, 1.0)
-        return np.asarray(np.log(np.stack([1 - share, share], axis=-1)))
-
-
-def _cross_entropy(sure: Array, log: Array) -> float:
-    """Return -E log P of hidden variables, normalised, infinite where what is there is excluded."""
-    log = log - np.logaddexp.reduce(log, axis=-1, keepdims=True)
-    with np.errstate(invalid="ignore"):
-        return float(-np.where(sure > 0, sure * log, 0.0).sum(axis=-1).mean())
-
-
 def _instances(
-    given: Model | Sequence[Instance], control: float | None, size: int | None, instances: int | None, seed: int,
+    given: Model | Sequence[Instance], control: float | None, size: Any, instances: int | None, seed: int,
     named: dict[str, float],
 ) -> list[Instance]:  # fmt: skip
     """Return planted instances of one model, control and size."""
     if isinstance(given, Model):
         value = float(given.check_control(as_float(given.control, at_control(given, control, named))))
         many = integer_between("instances", 8 if instances is None else instances, 1, 10**6)
-        number = integer_between("size", size, 1, LARGEST_SIZE)
         seeds = np.random.SeedSequence(seed, spawn_key=(2**32 - 1,)).spawn(many)
-        return [draw_instance(given, value, number, one, "planted") for one in seeds]
+        return [draw_instance(given, value, size, one, "planted") for one in seeds]
     if control is not None or size is not None or instances is not None or named:
         raise InputError("control, size and number are those of the instances: leave them out, or give a model")
     found = [as_instance(item) for item in as_list("model_or_instances", given, "instances, or a model")]
@@ -310,46 +314,30 @@ def _reference(given: str | None, instances: Sequence[Instance]) -> str:
     return name
 
 
-def _curves(met: Met, end_strength: float | None) -> TheoryCurves:
-    """Return strengths, their weights, and what theory says there."""
-    path = met.eos.path
-    end, variables = float(path.internal(np.asarray(path.limit))), met.eos.prior.resolved(0.0)
-    if np.isinf(end) and np.isfinite(met.eos.prior.entropy):
-        end = 8 * NOTHING / float(np.diff(np.sort(variables.means)).min()) ** 2
-    if end_strength is not None:
-        end = float(path.internal(path.check_strength(as_float("end_strength", end_strength, "> 0"))))
-        if end <= 0:
-            raise InputError(f"end_strength must be > 0, got {told(end_strength)}")
-    cuts = {x for pair in apart(met.uninformed, met.equilibrium) for x in pair}
-    if path.strength_is_snr:
-        cuts |= {x / variables.variance for x in BETWEEN}
-    places = sorted({0.0, end, *(x for x in cuts if 0 < x < end)})
-    strength, weight = [], []
-    for start, stop in itertools.pairwise(places):
-        part = Stay(met.equilibrium[0].branch, start, stop)
-        s, speed = mapped(met.eos, part, 0.5 + 0.5 * NODES)
-        strength.append(s)
-        weight.append(0.5 * KRONROD * speed)
-    s = np.concatenate(strength)
-    q, slope = along_stays(met, met.equilibrium, s, "overlap", "free_entropy_s")
-    low, lower = along_stays(met, met.uninformed, s, "overlap", "free_entropy_s")
-    loss = slope - lower if path.erases else (q - low) / 2
-    apart_here = np.zeros(len(s), dtype=bool)
-    for start, stop in apart(met.uninformed, met.equilibrium):
-        apart_here |= (s >= start) & (s <= stop)
-    entropy = met.eos.prior.entropy - slope if path.erases else np.zeros_like(s)
-    return TheoryCurves(path.public(s), np.concatenate(weight), q, low, np.where(apart_here, loss, 0.0), entropy)
+def _gathered(
+    task: _Trial, met: Met, found: Mapping[PathPart, Sequence[Row]]
+) -> tuple[list[PathPart], TheoryCurves, Measured]:
+    """Return panels by ascending strength, what theory says there, and what was measured."""
+    order = sorted(found, key=lambda panel: (panel.start, panel.left))
+    curves = curves_on(met, order)
+    if task.path.erases and task.reference == "enumeration":
+        curves = replace(curves, entropy=np.zeros_like(curves.entropy))
+    columns = (np.concatenate([np.array([row[k] for row in found[p]]) for p in order], axis=1) for k in range(5))
+    return order, curves, Measured(*columns)
 
 
-def _judged(
-    task: _Trial, instances: Sequence[Instance], met: Met, found: Sequence[Sequence[Array]]
-) -> DenoiserJudgement:
+def _differences(lost: Array, curves: TheoryCurves) -> Array:
+    """Return by how much two rules differ in every panel, shape (instances, panels)."""
+    with np.errstate(invalid="ignore"):  # of infinite losses
+        return np.asarray(np.add.reduceat(lost * curves.difference, curves.panels, axis=1))
+
+
+def _judged(task: _Trial, instance: Instance, met: Met, found: Mapping[PathPart, Sequence[Row]]) -> DenoiserJudgement:
     """Return the judgement; errors are those of the jackknife over instances."""
-    curves, masks, many = task.curves, task.path.erases, len(found)
-    if masks and task.reference == "enumeration":
-        curves = TheoryCurves(**{**vars(curves), "entropy": np.zeros_like(curves.entropy)})
-    columns = [np.array([row[k] for row in found]) for k in range(4)]
-    whole = loss_and_parts(Measured(*columns), curves, masks)
+    order, curves, measured = _gathered(task, met, found)
+    masks, columns = task.path.erases, list(vars(measured).values())
+    many = len(measured.own)
+    whole = loss_and_parts(measured, curves, masks)
     sums = whole @ curves.weight
     left = [
         loss_and_parts(Measured(*(np.delete(c, k, axis=0) for c in columns)), curves, masks) @ curves.weight
@@ -361,21 +349,50 @@ def _judged(
             c.std(axis=0, ddof=1) / np.sqrt(many) if many > 1 else np.full(c.shape[1], np.nan) for c in columns[:2]
         )
     names = ("nats_per_variable", *PARTS)
-    gap = float(met.gap()[0])
-    errors = dict(zip(names, spread.tolist(), strict=True))
-    errors["quadrature"] = abs(float(curves.loss @ curves.weight) - gap) if task.complete else 0.0
-    first = instances[0]
+    reasons: dict[str, str] = {}
+    if np.isinf(sums[0]):
+        reasons |= dict.fromkeys(["nats_per_variable", "loss"], IMPOSSIBLE)
+    lost = losses(measured, curves, masks)
+    if task.complete and not masks:
+        missed = _never_certain(order[-1], curves, lost, whole, instance.variables.second_moment)
+        sums = np.where(missed, np.inf, sums)
+        if missed.any():
+            reasons["nats_per_variable"] = (
+                f"infinite: at {task.path.strength} = {curves.strength[-1]:.4g}, almost complete information, the "
+                f"answers still lose {whole[0, -1]:.2g} nats per unit (give end_strength for a part of the path)"
+            )
+    errors = dict(zip(names, np.where(np.isfinite(sums), spread, np.nan).tolist(), strict=True))
+    errors["quadrature"] = float(np.abs(_differences(lost, curves).mean(axis=0)).sum())
+    reasons |= {name: reasons["nats_per_variable"] for name, x in zip(PARTS, sums[1:], strict=True) if np.isinf(x)}
     return DenoiserJudgement(
-        model=first.model, path=task.path, control=first.control, size=first.size, instances=many,
+        model=instance.model, path=task.path, control=instance.control, size=instance.size, instances=many,
         denoiser=task.name, reference=task.reference, strength=curves.strength, equilibrium=curves.equilibrium,
         uninformed=curves.uninformed, planted_overlap=columns[0].mean(axis=0), self_overlap=columns[1].mean(axis=0),
-        planted_overlap_error=m_error, self_overlap_error=r_error, loss=whole[0], expected=gap, errors=errors,
-        certainty="theorem" if task.reference == "enumeration" else "conjecture", caveats=_caveats(task, first, many),
+        planted_overlap_error=m_error, self_overlap_error=r_error, loss=whole[0], expected=float(met.gap()[0]),
+        errors=errors, certainty="theorem" if task.reference == "enumeration" else "conjecture",
+        caveats=_caveats(task, instance, curves, measured), reasons=reasons,
         **dict(zip(names, sums.tolist(), strict=True)),
     )  # fmt: skip
 
 
-def _caveats(task: _Trial, instance: Instance, many: int) -> tuple[str, ...]:
+def _never_certain(last: PathPart, curves: TheoryCurves, lost: Array, whole: Array, rho: float) -> Array:
+    """Tell what is infinite, the whole or a part, as it falls too slowly where the strengths end, shape (4,).
+
+    Discrete variables are known there.  Of others the uncertainty falls like 1/snr, and what is lost must fall faster:
+    be less in units of 1/snr than before, up to the noise of instances, and not beyond the uncertainty itself.
+    """
+    strength, allowed = last.nodes[0], MISSED
+    left = strength[-1] * whole[:, -1]
+    if np.isinf(last.stop):
+        many, middle = len(lost), len(strength) // 2
+        uncertainty = 3 * strength[-1] * (rho - curves.equilibrium[-1])
+        noise = 5 * strength[-1] * lost[:, -1].std(ddof=1) / np.sqrt(many) if many > 1 else np.inf
+        before = 0.5 * strength[middle] * whole[0, middle - len(strength)]
+        allowed += min(uncertainty, max(noise, before))
+    return np.asarray((left > allowed) & (left[0] > allowed))
+
+
+def _caveats(task: _Trial, instance: Instance, curves: TheoryCurves, measured: Measured) -> tuple[str, ...]:
     """Return what is to be kept in mind."""
     found = []
     if task.reference == "equations":
@@ -383,8 +400,12 @@ def _caveats(task: _Trial, instance: Instance, many: int) -> tuple[str, ...]:
             f"the equations are those of infinitely many variables: at size {instance.size} overlaps differ by about "
             f"1/size, and transitions are rounded"
         )
-    if many == 1:
-        found.append("one instance has no error bar: give more")
+    if len(measured.own) == 1:
+        found.append("one instance has no error bar, and noise is not taken off miscalibrated: give more")
     if not task.path.erases:
         found.append("the relative entropy is that of paths of side information, a bound on that of the samples")
+    if (share := float(measured.clipped.max())) > 0:
+        found.append(f"means outside the values, up to a part {share:.2g} at one strength, were taken as the nearest")
+    seen = float(np.diff(curves.strength, prepend=0.0).max())
+    found.append(f"strengths are up to {seen:.2g} apart: a failure between two of them is not seen")
     return tuple(found)

@@ -7,7 +7,7 @@ user's own may be any function of the side information that returns means of sha
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -202,9 +202,10 @@ class CheckedDenoiser:
         Raises
         ------
         InputError
-            If it returns a wrong shape, complex numbers, NaN or an infinity.
+            If it fails, or returns a wrong shape, truth values, complex numbers, NaN or an infinity.
         """
-        answer = answer_of("the denoiser", self.function, side)
+        # the function may write on what it is given; fields and values are copied by side information itself
+        answer = answer_of("the denoiser", self.function, replace(side, known=side.known.copy()))
         given = answer if isinstance(answer, Denoised) else Denoised(answer, np.ones(side.batch, dtype=bool))
         shape = (side.batch, side.size)
         mean = _checked("means", given.mean, shape)
@@ -224,7 +225,13 @@ class CheckedDenoiser:
 
 def _checked(name: str, values: object, shape: tuple[int, ...]) -> Array:
     """Return what a denoiser returned as finite numbers of the right shape."""
-    result = as_array(f"the {name} that the denoiser returns", values, f"real, of shape {shape}")
+    kind = getattr(values, "dtype", np.dtype(float))
+    if kind.kind not in "iuf":
+        what, advice = f"values of type {kind}", ""
+        if kind.kind == "b":
+            what, advice = "truth values", ": give numbers, such as 2.0*(mean > 0) - 1"
+        raise InputError(f"the denoiser must return {name} as real numbers of shape {shape}, got {what}{advice}")
+    result = as_array(f"the {name} that the denoiser returns", values, f"of shape {shape}")
     if result.shape != shape:
         raise InputError(f"the denoiser must return {name} of shape {shape}, got {result.shape}")
     if not np.all(np.isfinite(result)):
