@@ -112,6 +112,7 @@ _WHERE = {
     "phases.optimal.safe_order": ["FirstOrderSurface", "SafeOrder", "safe_order"],
     "phases.optimal.two_strengths": ["CriticalLine", "CriticalPoint", "critical_line"],
     "phases.optimal.revealing_curve": ["RevealingCurve", "revealing_curve"],
+    "phases.points.tricritical_field": ["tricritical_field"],
     "phases.points.expansion": ["Coefficient", "TricriticalExpansion", "tricritical_expansion"],
     "phases.points.fixed_points": ["fixed_points", "informed_overlap", "uninformed_overlap"],
     "phases.points.state_evolution": ["StateEvolution", "state_evolution"],

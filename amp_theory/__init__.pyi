@@ -167,6 +167,7 @@ from amp_theory.phases.points.populations import population_thresholds as popula
 from amp_theory.phases.points.state_evolution import StateEvolution as StateEvolution
 from amp_theory.phases.points.state_evolution import state_evolution as state_evolution
 from amp_theory.phases.points.thresholds import thresholds as thresholds
+from amp_theory.phases.points.tricritical_field import tricritical_field as tricritical_field
 from amp_theory.phases.rules import compare_samplers as compare_samplers
 from amp_theory.tools.errors import AmpTheoryError as AmpTheoryError
 from amp_theory.tools.errors import FileError as FileError

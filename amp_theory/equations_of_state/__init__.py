@@ -6,5 +6,6 @@ May import: tools, ingredients, models.
   and bounds on their errors; `choose`: which equation of state a model has.
 - `dense`: intensity = (x - B')/A', F = 1 - K dq/dz, phi = Psi - (q x - xi)/2; `recovery`: q = rho of noiseless models.
 - `sparse`: density evolution at prescribed overlap; `populations`: population dynamics of colours.
+- `random_measures`: measures whose samples overlap: an isotherm over a base of its own at every control.
 - `iteration_limit`: how far the iterates of state evolution are from their limit.
 """

@@ -22,7 +22,9 @@ The contract, which folds, branches, lines, thresholds and verdicts rest on:
   be NaN.  Perfect recovery, if it is a fixed point, is at z = infinity, and answered by `recovery` and `recovered`.
 
 The abstract methods are what folds, branches, lines and thresholds need; those at the end what other answers need.
-A new kind of model subclasses `EquationOfState` and registers how it is made in `choose.equation_of_state_of`.
+Random measures whose samples overlap have isotherms instead, over a base of their own: `random_measures.isotherms` has
+their contract.  A new kind of model subclasses `EquationOfState` and registers how it is made in
+`choose.equation_of_state_of`.
 """
 
 from __future__ import annotations
@@ -97,6 +99,11 @@ class EquationOfState(ABC):
     @abstractmethod
     def errors(self, f: Surface) -> Errors:
         """Bound the errors of a surface's points, perfect recovery at infinite coordinates included."""
+
+    @property
+    def entropy(self) -> float:
+        """The entropy of one variable before anything is known, infinite if it is continuous."""
+        return self.prior.entropy
 
     def localised(self, coordinate: float, strength: float) -> EquationOfState:
         """Return the most accurate equation of state next to a point: this one, unless another is."""

@@ -10,6 +10,7 @@ from amp_theory.ingredients.paths.named import CONFIDENCE_ORDERS
 from amp_theory.models.base import Model
 from amp_theory.models.coloring import Coloring
 from amp_theory.models.sparse import SparseModel
+from amp_theory.models.spin_glasses import FieldModel
 from amp_theory.tools.errors import InputError
 
 
@@ -55,6 +56,18 @@ def equation_of_state_of(model: Model, path: Path) -> EquationOfState:
     from amp_theory.equations_of_state.dense import DenseEquationOfState
 
     return DenseEquationOfState(model, path)
+
+
+@equation_of_state_of.register(FieldModel)
+def _in_a_field(model: FieldModel, path: Path) -> EquationOfState:
+    from amp_theory.equations_of_state.dense import DenseEquationOfState
+
+    if not model.outer_overlap:
+        return DenseEquationOfState(model, path)
+    from amp_theory.equations_of_state.random_measures.fields import FieldMeasure
+    from amp_theory.equations_of_state.random_measures.surfaces import RandomEquationOfState
+
+    return RandomEquationOfState(FieldMeasure(model, path))
 
 
 @equation_of_state_of.register(SparseModel)

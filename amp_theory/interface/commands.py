@@ -161,7 +161,7 @@ def run_fixed_points(options: argparse.Namespace) -> Result:
     data = {
         "model": model.name, "parameters": model.parameters, "path": path.name, "control": model.control,
         "strength": path.strength, model.control: control, path.strength: strength,
-        "target": "planted", "fixed_points": [p.to_dict() for p in found], "region": found.region,
+        "target": found.measure, "fixed_points": [p.to_dict() for p in found], "region": found.region,
     }  # fmt: skip
     lines = [f"{'kind':<13}{'overlap':>18}{'free entropy':>20}{'mmse':>18}{'mutual information':>22}"]
     for p in found if options.digits is None else ():
@@ -170,7 +170,7 @@ def run_fixed_points(options: argparse.Namespace) -> Result:
         )
     if options.digits is not None:
         lines = [f"{p.kind}: " + ", ".join(f"{k} = {v}" for k, v in p.decimals.items()) for p in found]
-    return data, "\n".join([*lines, f"region: {found.region} (planted measure)"])
+    return data, "\n".join([*lines, f"region: {found.region} ({found.measure} measure)"])
 
 
 def run_transitions(options: argparse.Namespace) -> Result:

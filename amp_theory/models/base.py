@@ -80,11 +80,23 @@ class Model(ABC):
     @property
     @abstractmethod
     def variable_prior(self) -> Prior:
-        """The prior of one variable."""
+        """The prior of one variable.
+
+        Raises
+        ------
+        InputError
+            If the measure is no planted one, see `check_planted`, or variables are no scalars.
+        """
 
     @property
     def coupling(self) -> GeneralCoupling | None:
-        """The coupling xi(q) of a dense model; None for models of other kinds."""
+        """The coupling xi(q) of a dense model; None for models of other kinds.
+
+        Raises
+        ------
+        InputError
+            If the measure is no planted one, see `check_planted`.
+        """
         return None
 
     @property
@@ -104,6 +116,38 @@ class Model(ABC):
     def spherical(self) -> bool:
         """Whether configurations have exactly sum s^2 = size, instead of independent variables."""
         return False
+
+    @property
+    def outer_overlap(self) -> bool:
+        """Whether two independent samples of the random measure overlap: then it is no planted one in disguise."""
+        return False
+
+    @property
+    def solved_measure(self) -> Target:
+        """Whose fixed points the equations give: the planted measure's, unless samples of the random one overlap."""
+        return "random" if self.outer_overlap else "planted"
+
+    def check_planted(self) -> None:
+        """Check that what is derived for planted measures holds for the model.
+
+        Raises
+        ------
+        InputError
+            If the measure is a random one with an outer overlap: it names the functions that take it.
+
+        Examples
+        --------
+        >>> from amp_theory import IsingPSpin
+        >>> IsingPSpin(p=3, field=0.2).check_planted()
+        Traceback (most recent call last):
+        ...
+        amp_theory.tools.errors.InputError: IsingPSpin(p=3, field=0.2) is a random measure whose samples overlap, ...
+        """
+        if self.outer_overlap:
+            raise InputError(
+                f"{self!r} is a random measure whose samples overlap, and what was asked is derived for planted "
+                "measures only; thresholds, fixed_points, phase_diagram and compare_samplers take it"
+            )
 
     def energy_unit(self, control: float) -> float:
         """Return the energy of the model's Hamiltonian that costs one nat of log weight.

@@ -42,6 +42,7 @@ from amp_theory.phases.optimal.attained import named_paths
 from amp_theory.phases.optimal.best_path import best_path
 from amp_theory.phases.points.targets import contiguous_up_to, described_up_to, frozen, known_exceptions
 from amp_theory.phases.points.thresholds import thresholds
+from amp_theory.phases.random_measures import random_comparison
 from amp_theory.tools.arrays import EPS
 from amp_theory.tools.errors import InputError, NumericalError
 from amp_theory.tools.progress import tracked
@@ -86,6 +87,8 @@ def compare_samplers(model: Model, target: Target | None = None) -> Comparison:
     >>> result["mcmc"].at(0.70).succeeds, result["flow"].at(0.70).succeeds
     (True, False)
     """
+    if as_model(model).outer_overlap:
+        return random_comparison(model, model.check_target(target))
     judge = _judge(model, as_model(model).check_target(target))
     paths: list[Path] = [Flow(), Autoregressive()]
     if judge.prior.unbiased_sign:

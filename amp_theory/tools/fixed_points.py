@@ -107,6 +107,8 @@ class FixedPoints(Reported):
     region
         easy, easy_metastable or hard, that of the planted measure; a `Diagram` tells where it is also that of the
         random one.
+    measure
+        Whose fixed points they are: "planted", or "random" where samples overlap.
 
     See Also
     --------
@@ -117,6 +119,7 @@ class FixedPoints(Reported):
     control: float
     strength: float
     region: str
+    measure: str = "planted"
 
     def __iter__(self) -> Iterator[FixedPoint]:
         return iter(self.points)
@@ -150,7 +153,7 @@ class FixedPoints(Reported):
     @property
     def title(self) -> str:
         """Control, strength and region, with whose it is."""
-        return f"control {self.control:.12g}, strength {self.strength:.12g}: {self.region} (planted measure)"
+        return f"control {self.control:.12g}, strength {self.strength:.12g}: {self.region} ({self.measure} measure)"
 
     def report(self) -> str:
         """Return a readable text of all fixed points."""

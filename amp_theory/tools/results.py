@@ -261,6 +261,8 @@ class MissingPoint(Reported):
 
 #: the special points in the order in which reports list them
 POINTS = ("dynamical", "condensation", "algorithmic", "weak_recovery", "tricritical")
+#: those that random measures have besides, whose samples overlap
+OUTER_POINTS = ("first_failure", "stability")
 
 
 @dataclass(frozen=True)
@@ -293,6 +295,9 @@ class Thresholds(Reported, Mapping[str, "Located | MissingPoint"]):
         Bounds on the control by name.
     order
         The order in which the path reveals variables.
+    first_failure, stability
+        Of random measures whose samples overlap: where the path first fails, and where the replica-symmetric measure
+        loses its stability (de Almeida and Thouless); of others None, and not listed.
 
     Examples
     --------
@@ -316,6 +321,13 @@ class Thresholds(Reported, Mapping[str, "Located | MissingPoint"]):
     further_tricritical: tuple[Located, ...] = ()
     bounds: dict[str, float] = field(default_factory=dict, hash=False)
     order: str = "random"
+    first_failure: Located | None = None
+    stability: Located | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the special points that the model can have."""
+        return (*POINTS, *(n for n in OUTER_POINTS if n in self.reasons or getattr(self, n) is not None))
 
     @classmethod
     def of(
@@ -328,7 +340,7 @@ class Thresholds(Reported, Mapping[str, "Located | MissingPoint"]):
         model, path
             Whose they are, which every point is told.
         found
-            By the names in `POINTS`: a point, or why there is none.
+            By the names in `POINTS` (and `OUTER_POINTS`): a point, or why there is none.
         further
             Tricritical points beyond the first.
 
@@ -345,7 +357,7 @@ class Thresholds(Reported, Mapping[str, "Located | MissingPoint"]):
         more = tuple(replace(p, origin=Origin(model, path, "tricritical")) for p in further)
         return cls(
             model=model.name, path=path.name, control=model.control, strength=path.strength,
-            parameters=model.parameters, **{name: points.get(name) for name in POINTS},
+            parameters=model.parameters, **{name: points.get(name) for name in (*POINTS, *OUTER_POINTS)},
             reasons={n: p for n, p in found.items() if isinstance(p, str)}, further_tricritical=more,
             bounds=model.bounds, order=path.order,
         )  # fmt: skip
@@ -367,16 +379,16 @@ class Thresholds(Reported, Mapping[str, "Located | MissingPoint"]):
         --------
         MissingPoint : What the mapping has instead, which says why.
         """
-        return {name: getattr(self, name) for name in POINTS}
+        return {name: getattr(self, name) for name in self.names}
 
     def __iter__(self) -> Iterator[str]:
-        return iter(POINTS)
+        return iter(self.names)
 
     def __len__(self) -> int:
-        return len(POINTS)
+        return len(self.names)
 
     def __getitem__(self, name: str) -> Located | MissingPoint:
-        point = self.points()[one_of("point", name, POINTS)]
+        point = self.points()[one_of("point", name, self.names)]
         return point or MissingPoint(name, self.reasons[name], self.control, self.strength)
 
     def to_dict(self) -> dict[str, Any]:

@@ -289,6 +289,7 @@ def _theory(t: Things) -> Iterator[Call]:
         "model_of": lambda rho: at.SpikedMatrix(at.SparseRademacher(rho)), "name": "condensation",
         "values": [0.05, 0.06], "path": None})  # fmt: skip
     yield Call("path_transitions", at.path_transitions, both | {"control": 0.7, "digits": None})
+    yield Call("tricritical_field", at.tricritical_field, {"model": t.spherical})
     yield Call("tricritical_expansion", at.tricritical_expansion, both | {"number": 0})
     yield Call("closed_forms", at.closed_forms, {"model": t.spherical, "path": t.flow})
     yield Call("closed_forms with a parameter", at.closed_forms, {"model": at.SphericalPSpin, "path": t.flow, "p": 4})
@@ -491,6 +492,8 @@ def _methods(t: Things) -> Iterator[Call]:
         control = 1.0 if model is t.regular else 4.0 if model is t.coloring else 0.7
         yield of(model, "check_control", control=control)
         yield of(model, "check_target", target="planted")
+        if hasattr(model, "in_field"):
+            yield of(model, "in_field", field=0.1)
         yield of(model, "convert", value=control, source=model.control, to=model.control)
     yield of(t.regular, "degree", density=1.0)
     yield of(t.states, "at", control=0.8)

@@ -210,7 +210,7 @@ def call(models=at.IsingPSpin, quantities="dynamical", **more):
         ("quantities must be a list of names", {"quantities": 3, "p": [3]}),
         ("the quantity 'first_order' needs a control: give an axis temperature=", {"quantities": "first_order", "p": 3}),
         ("'region' needs a strength: give an axis snr=", {"quantities": "region", "p": [3], "control": 0.7}),
-        ("unknown axis 'rho'; known: control, p, snr, strength, temperature", {"p": [3], "rho": [1]}),
+        ("unknown axis 'rho'; known: control, field, p, snr, strength, temperature", {"p": [3], "rho": [1]}),
         ("unknown axis 'noise'", {"p": [3], "noise": [1]}),
         ("the axis 'p' is empty", {"p": []}),
         ("the axis 'temperature' is empty", {"p": 3, "temperature": []}),

@@ -30,7 +30,7 @@ phases.revealing
 phases.points
 phases.diagram phases.comparison
 phases.optimal phases.accuracy
-phases.bounds
+phases.bounds phases.random_measures
 phases.rules phases.families
 trials
 interface

@@ -15,7 +15,7 @@ from amp_theory.models.base import Model
 from amp_theory.models.own_names import at_control
 from amp_theory.phases.diagram.lines import LINES, crossing_error
 from amp_theory.phases.geometry.geometry import Branch, Coexistence, Geometry
-from amp_theory.phases.geometry.solved import SAFETY, check_pair, geometry_of
+from amp_theory.phases.geometry.solved import SAFETY, any_geometry_of, check_pair
 from amp_theory.phases.points.fixed_points import of_each, regions
 from amp_theory.phases.points.thresholds import sharpener
 from amp_theory.tools.arrays import EPS, Array
@@ -61,6 +61,8 @@ class PathTransitions(Reported):
         The other overlaps of the first-order points.
     reasons
         Of every line without points why it has none.
+    measure
+        Whose transitions they are: "planted", or "random" where samples overlap.
 
     See Also
     --------
@@ -77,6 +79,7 @@ class PathTransitions(Reported):
     uninformed_spinodal: tuple[Located, ...]
     lower_overlaps: tuple[float, ...]
     reasons: dict[str, str] = field(default_factory=dict, hash=False)
+    measure: str = "planted"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data in the layout of the command line's JSON."""
@@ -85,14 +88,14 @@ class PathTransitions(Reported):
             point["lower_overlap"] = low
         return {
             "model": self.model, "parameters": self.parameters, "path": self.path, self.control_name: self.control,
-            "target": "planted", **lines, "reasons": dict(self.reasons),
+            "target": self.measure, **lines, "reasons": dict(self.reasons),
         }  # fmt: skip
 
     @property
     def title(self) -> str:
         """The model with its parameters, the path, the control and whose transitions these are."""
         where = titled(self.model, self.parameters, self.path)
-        return f"{where}, {self.control_name} = {self.control:g}, planted measure"
+        return f"{where}, {self.control_name} = {self.control:g}, {self.measure} measure"
 
     def report(self) -> str:
         """Return a readable text of all points with their error bounds."""
@@ -178,7 +181,7 @@ def path_transitions(
 def _transitions(model: Model, path: Path, control: float, sharp: Sharpener | None) -> PathTransitions:
     """Return what a path meets at one control, with more digits where a sharpener is given."""
     intensity = model.intensity(model.check_control(control)).reshape(1)
-    geo = geometry_of(model, path).at(float(intensity[0]))
+    geo = any_geometry_of(model, path).at(float(intensity[0]))
     iso = geo.coexistence(intensity)
     branches = iso.branches[0]
     appears = [_spinodal(geo, control, b, b.start) for b in branches if b.born is not None]
@@ -193,7 +196,7 @@ def _transitions(model: Model, path: Path, control: float, sharp: Sharpener | No
         found["first_order"] = [sharp.first_order(p, low) for p, low in zip(equal, lower, strict=True)]
     return PathTransitions(
         model=model.name, path=path.name, control=control, control_name=model.control, parameters=model.parameters,
-        lower_overlaps=tuple(lower), reasons=reasons,
+        lower_overlaps=tuple(lower), reasons=reasons, measure=model.solved_measure,
         **{name: PointsOfLine(points, reasons.get(name, "")) for name, points in found.items()},
     )  # fmt: skip
 

@@ -13,10 +13,12 @@ from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model, Target
 from amp_theory.phases.diagram.diagram import Diagram
 from amp_theory.phases.diagram.lines import Line, LineTracer
+from amp_theory.phases.diagram.random_lines import random_lines
 from amp_theory.phases.diagram.regular_lines import regular_lines
 from amp_theory.phases.geometry.geometry import Geometry
+from amp_theory.phases.geometry.random_measures import RandomGeometry
 from amp_theory.phases.geometry.regular_graphs import RegularGeometry
-from amp_theory.phases.geometry.solved import geometry_of
+from amp_theory.phases.geometry.solved import any_geometry_of
 from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.tools.errors import InputError, as_float, as_list, integer_between, told
 from amp_theory.tools.progress import stage
@@ -71,7 +73,7 @@ def phase_diagram(
     >>> {name: len(line) for name, line in diagram.lines.items()}
     {'informed_spinodal': 5, 'first_order': 5, 'uninformed_spinodal': 5}
     """
-    solver = geometry_of(model, path)
+    solver = any_geometry_of(model, path)
     special = thresholds(model, path)
     lo, hi = check_range(model, control_range) if control_range is not None else default_range(model, special)
     points = integer_between("points", points, 2, MOST_POINTS)
@@ -95,6 +97,13 @@ def _of_regular_graphs(
     geo: RegularGeometry, special: Thresholds, control_range: tuple[float, float], points: int
 ) -> dict[str, Line]:
     return regular_lines(geo, control_range, points)
+
+
+@traced.register(RandomGeometry)
+def _of_random_measures(
+    geo: RandomGeometry, special: Thresholds, control_range: tuple[float, float], points: int
+) -> dict[str, Line]:
+    return random_lines(geo, special, control_range, points)
 
 
 def default_range(model: Model, special: Thresholds) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
 from amp_theory.models.own_names import at_control, at_point
 from amp_theory.phases.geometry.geometry import Branch, Geometry, joined
-from amp_theory.phases.geometry.solved import check_pair, geometry_of
+from amp_theory.phases.geometry.solved import any_geometry_of, check_pair, geometry_of
 from amp_theory.phases.points.fixed_points import fixed_coordinates
 from amp_theory.tools.arrays import EPS, Array, Index
 from amp_theory.tools.errors import as_float, integer_between
@@ -145,7 +145,7 @@ def equation_of_state(
     points = integer_between("points", points, 2, MOST_POINTS)
     control = as_float(model.control, at_control(model, control, named))
     lam = model.intensity(model.check_control(control)).reshape(-1)
-    geo = geometry_of(model, path).at(float(lam[0]))
+    geo = any_geometry_of(model, path).at(float(lam[0]))
     folds = _folds(geo.coexistence(lam).branches[0])
     top = _end(geo, folds, max_strength)
     begin = fixed_coordinates(geo, lam, np.zeros(1))[0]

@@ -15,14 +15,14 @@ from amp_theory.models.base import Model, Target
 from amp_theory.models.own_names import at_control, at_point
 from amp_theory.phases.diagram.lines import Line
 from amp_theory.phases.geometry.geometry import MERGED, Coexistence, Geometry
-from amp_theory.phases.geometry.solved import geometry_of
+from amp_theory.phases.geometry.solved import any_geometry_of
 from amp_theory.phases.points.fixed_points import broadcast, regions
 from amp_theory.phases.points.targets import described_up_to, known_exceptions
 from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import InputError, NumericalError, as_float, one_of, told
 from amp_theory.tools.files import check_output, to_json, write_text
 from amp_theory.tools.reports import Reported
-from amp_theory.tools.results import POINTS, Thresholds
+from amp_theory.tools.results import Thresholds
 from amp_theory.tools.tables import ResultTable, of_rows
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Diagram(Reported):
 
     @property
     def _geometry(self) -> Geometry:
-        return geometry_of(self.model, self.path)
+        return any_geometry_of(self.model, self.path)
 
     @property
     def described(self) -> tuple[float, float]:
@@ -246,6 +246,13 @@ class Diagram(Reported):
     def _succeeds(self, intensity: Array) -> list[bool]:
         """Tell where the uninformed branch does not end by a fold at positive strength."""
         bad = np.zeros(len(intensity), dtype=bool)
+        valid = self._valid(intensity)
+        known = self._geometry.path_fails(intensity[valid])
+        if known is not None:
+            bad[valid] = known
+            tip = self.thresholds.tricritical
+            if tip is not None:
+                bad |= np.abs(self.model.from_intensity(intensity) - tip.control) <= tip.error
         for piece in self._geometry.curve.pieces:
             if not piece.appears:
                 # at the intensity where q = rho becomes stable nothing has happened yet
@@ -269,6 +276,7 @@ class Diagram(Reported):
     def _failure(self, intensity: Array) -> list[float | None]:
         failing = np.flatnonzero(~np.array(self._succeeds(intensity), dtype=bool))
         result: list[float | None] = [None] * len(intensity)
+        failing = failing[self._valid(intensity[failing])]
         iso = self._geometry.coexistence(intensity[failing])
         for k, i in enumerate(failing):
             result[i] = self._first_failure(iso, k)
@@ -291,6 +299,8 @@ class Diagram(Reported):
             )
         # the branches merge: this is a tricritical point
         cusps = [c.surface for c in self._geometry.curve.cusps if c.merging]
+        if not cusps and (tip := self.thresholds.tricritical) is not None and tip.strength is not None:
+            return tip.strength
         if not cusps:  # next to q = rho the lower branch ends beyond the grid
             ends = [p for p in self._geometry.curve.pieces if not p.appears and p.least != p.intensity[0]]
             return 0.0 if branches[0].start == 0 else float(self.path.public(ends[0].strength[:1])[0])
@@ -360,7 +370,7 @@ class Diagram(Reported):
             "control": self.model.control, "strength": self.path.strength, "target": self.target,
             "range": list(self.control_range), "points_per_line": self.points,
             "described": [self.described[0], self.described[1] if np.isfinite(self.described[1]) else None],
-            "points": {name: special[name] for name in POINTS} | more,
+            "points": {name: special[name] for name in self.thresholds.names} | more,
             "reasons": special["reasons"],
             "lines": {n: line.to_dict() for n, line in self.lines.items()},
             "provenance": dict(self.provenance),

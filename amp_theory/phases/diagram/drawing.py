@@ -29,7 +29,7 @@ from amp_theory.phases.diagram.styles import (
     paint,
 )
 from amp_theory.phases.diagram.views import View, control_label, strength_label
-from amp_theory.phases.geometry.solved import geometry_of
+from amp_theory.phases.geometry.solved import any_geometry_of
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, positive, told
 from amp_theory.tools.results import Located, titled
@@ -223,7 +223,7 @@ class _Picture:
     def _shade(self) -> Any:
         """Fill the regions, note those present, and return a function that tells which pixels are in one of them."""
         diagram, view, style = self.diagram, self.view, self.style
-        geo = geometry_of(diagram.model, diagram.path)
+        geo = any_geometry_of(diagram.model, diagram.path)
         if geo.discrete:
             self._shade_bars(geo.controls(diagram.control_range, diagram.points))
             return Shaded(self.axes, np.empty(0), np.empty(0), np.empty((0, 0)), (np.inf, np.inf))

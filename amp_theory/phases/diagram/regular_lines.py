@@ -18,10 +18,10 @@ def regular_lines(geo: RegularGeometry, control_range: tuple[float, float], poin
     Points of neighbouring densities with the same place in the order of strengths are connected.
     """
     found = [path_transitions(geo.model, geo.path, float(x)) for x in geo.controls(control_range, points)]
-    return {name: _line(name, found, (geo.model.control, geo.path.strength)) for name in LINES}
+    return {name: joined_line(name, found, (geo.model.control, geo.path.strength)) for name in LINES}
 
 
-def _line(name: str, found: list[PathTransitions], names: tuple[str, str]) -> Line:
+def joined_line(name: str, found: list[PathTransitions], names: tuple[str, str]) -> Line:
     """Return one line, with the names of control and strength, from what the path meets at ascending densities."""
     most = max((len(getattr(f, name)) for f in found), default=0)
     rows: list[tuple[float, ...]] = []

@@ -18,7 +18,7 @@ from amp_theory.phases.diagram.lines import LINES, Line
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import FileError, InputError, integer_between
 from amp_theory.tools.files import read_versioned, to_json
-from amp_theory.tools.results import POINTS, Located, Status, Thresholds
+from amp_theory.tools.results import OUTER_POINTS, POINTS, Located, Status, Thresholds
 
 
 def load(file: str | os.PathLike[str], model: Model | None = None, path: Path | None = None) -> Diagram:
@@ -93,7 +93,12 @@ def _path(data: dict[str, Any], given: Path | None) -> Path:
 def _diagram(data: dict[str, Any], model: Model, path: Path) -> Diagram:
     _same("control", data["control"], model.control)
     _same("strength", data["strength"], path.strength)
-    points = {name: _located(data["points"][name], model, path, name == "tricritical") for name in POINTS}
+    names = (*POINTS, *(name for name in OUTER_POINTS if name in data["points"]))
+    points = {}
+    for name in names:
+        given = data["points"][name]
+        strong = name == "tricritical" or (name == "first_failure" and path.strength in (given or {}))
+        points[name] = _located(given, model, path, strong)
     reasons = {str(k): str(v) for k, v in data["reasons"].items()}
     _same("the points that have reasons", sorted(reasons), sorted(n for n, p in points.items() if p is None))
     more = [_located(p, model, path, True) for p in data["points"].get("further_tricritical", [])]

@@ -28,7 +28,7 @@ from amp_theory.phases.points.fixed_points import fixed_points, informed_overlap
 from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.tools.errors import InputError, NumericalError, as_list, unknown_name
 from amp_theory.tools.reports import plain
-from amp_theory.tools.results import POINTS, Thresholds
+from amp_theory.tools.results import OUTER_POINTS, POINTS, Thresholds
 
 #: what makes a row a failed one instead of ending the sweep
 FAILURES = (InputError, NumericalError)
@@ -104,10 +104,14 @@ def _given(value: float | None) -> float:
     return value
 
 
+#: why planted measures have none of the points of those whose samples overlap
+NO_OUTER = "a point of random measures whose samples overlap, such as spin glasses in a field"
+
+
 def _point(name: str) -> Quantity:
     def pick(special: Thresholds, _: Place) -> Answer:
-        point = special.points()[name]
-        return Answer(None, special.reasons[name]) if point is None else Answer(point.to_dict())
+        point = special.points().get(name)
+        return Answer(None, special.reasons.get(name, NO_OUTER)) if point is None else Answer(point.to_dict())
 
     return Quantity((), _special, pick, main="control", coordinates=CUSP if name == "tricritical" else SPECIAL)
 
@@ -144,7 +148,7 @@ def _overlap(function: Callable[..., Any]) -> Quantity:
 
 
 QUANTITIES: dict[str, Quantity] = {
-    **{name: _point(name) for name in POINTS},
+    **{name: _point(name) for name in (*POINTS, *OUTER_POINTS)},
     **{name: _line(name) for name in LINES},
     "first_failure_strength": _verdict("first_failure_strength", float, "control"),
     "sampler_succeeds": _verdict("sampler_succeeds", bool, "control"),

@@ -80,6 +80,8 @@ class Geometry:
 
     #: whether the control takes discrete values only, each with an equation of state of its own
     discrete = False
+    #: coordinates of the folds, ascending, where they are the same at every strength
+    standing: Array | None = None
 
     def __init__(self, eos: EquationOfState) -> None:
         self.eos = eos
@@ -95,6 +97,10 @@ class Geometry:
     def at(self, intensity: float) -> Geometry:
         """Return what answers at one intensity: itself, unless intensities are discrete."""
         return self
+
+    def path_fails(self, intensity: Array) -> Bools | None:
+        """Tell where the path meets a fold of the lower branch, if that is known without the curve of folds."""
+        return None
 
     def controls(self, control_range: tuple[float, float], points: int) -> Array:
         """Return the controls that exist in a range, at most `points` of them, evenly chosen."""

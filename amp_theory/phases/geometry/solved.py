@@ -6,10 +6,12 @@ from functools import lru_cache, singledispatch
 
 from amp_theory.equations_of_state.base import EquationOfState
 from amp_theory.equations_of_state.choose import check_surface, equation_of_state_of
+from amp_theory.equations_of_state.random_measures.surfaces import RandomEquationOfState
 from amp_theory.equations_of_state.sparse.regular_graphs import RegularEquationOfState
 from amp_theory.ingredients.paths.base import Path, as_path
 from amp_theory.models.base import Model, as_model
 from amp_theory.phases.geometry.geometry import Geometry
+from amp_theory.phases.geometry.random_measures import RandomGeometry
 from amp_theory.phases.geometry.regular_graphs import RegularGeometry
 from amp_theory.tools.errors import InputError
 from amp_theory.tools.progress import stage
@@ -29,8 +31,26 @@ def _of_all_degrees(eos: RegularEquationOfState) -> Geometry:
     return RegularGeometry(eos)
 
 
+@geometry_over.register(RandomEquationOfState)
+def _of_all_controls(eos: RandomEquationOfState) -> Geometry:
+    return RandomGeometry(eos)
+
+
 def geometry_of(model: Model, path: Path) -> Geometry:
-    """Return the (cached) folds and branches of a model along a path."""
+    """Return the (cached) folds and branches of a model along a path, for what is derived for planted measures.
+
+    Raises
+    ------
+    InputError
+        If the model is a random measure whose samples overlap.
+    """
+    check_pair(model, path)
+    model.check_planted()
+    return solved(model, path)
+
+
+def any_geometry_of(model: Model, path: Path) -> Geometry:
+    """Return the same, for what holds for random measures whose samples overlap as well."""
     check_pair(model, path)
     return solved(model, path)
 

@@ -6,8 +6,10 @@ phases.revealing.
 - `thresholds`: all special points of a model along a path; `zero_strength`: dynamical, condensation, algorithmic, weak
   recovery, and the error bound of a threshold, with `zero_crossings`: equal free entropies; `tricritical`: where
   F = dF/dz = 0 at positive strength; `regular_graphs`: the smallest densities with a property; `populations`:
-  the points of colourings; `confidence`: tricritical points of orders that depend on what
-  is known; `expansion`: the normal form next to a tricritical point.
+  the points of colourings; `confidence`: tricritical points of orders that depend on what is known; `expansion`: the
+  normal form next to a tricritical point.
+- `random_measures`: the points of measures whose samples overlap; `tricritical_field`: where first-order line and
+  stability line meet in field and temperature.
 - `fixed_points`: all fixed points at one control and strength, and regions; `state_evolution`: its iterates.
 - `targets`: whose verdict it is, and which other algorithms are known.
 """

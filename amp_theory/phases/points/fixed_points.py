@@ -22,7 +22,7 @@ from amp_theory.models.own_names import at_point
 from amp_theory.phases.geometry.branches import follow
 from amp_theory.phases.geometry.folds import locate
 from amp_theory.phases.geometry.geometry import Geometry, joined
-from amp_theory.phases.geometry.solved import SAFETY, check_pair, geometry_of
+from amp_theory.phases.geometry.solved import SAFETY, any_geometry_of, check_pair
 from amp_theory.phases.points.thresholds import sharpener
 from amp_theory.tools.arrays import EPS, Array, Bools
 from amp_theory.tools.errors import InputError, NumericalError, told
@@ -113,6 +113,8 @@ def far_enough(eos: EquationOfState, intensity: Array, strength: Array, upper: A
 
 def _folds_at(geo: Geometry, strength: Array) -> Array:
     """Return the coordinates of all folds at every strength, shape (n, most), ascending, padded with NaN."""
+    if geo.standing is not None:
+        return np.tile(geo.standing, (len(strength), 1))
     columns = []
     for piece in geo.curve.pieces:
         column = np.full(len(strength), np.nan)
@@ -285,7 +287,7 @@ def informed_overlap(
 
 
 def _branch_overlap(model: Model, path: Path, control: npt.ArrayLike, strength: npt.ArrayLike, first: bool) -> Array:
-    geo = geometry_of(model, path)
+    geo = any_geometry_of(model, path)
     intensity, s = broadcast(model, path, control, strength)
     view = stable_fixed_points(geo, intensity.ravel(), s.ravel(), confirmed=True)
     column = np.zeros_like(view.count) if first else view.count - 1
@@ -371,7 +373,7 @@ def of_each(function: Callable[..., Item], *values: npt.ArrayLike) -> Item | npt
 
 def fixed_points_along(model: Model, path: Path, control: float, strengths: npt.ArrayLike) -> Iterator[FixedPoints]:
     """Yield what `fixed_points` returns, of one control at many strengths, solved together."""
-    geo = geometry_of(model, path)
+    geo = any_geometry_of(model, path)
     lam, internal = broadcast(model, path, control, strengths)
     geo = geo.at(float(lam[0]))
     coordinate = fixed_coordinates(geo, lam, internal)
@@ -388,13 +390,13 @@ def fixed_points_along(model: Model, path: Path, control: float, strengths: npt.
         here = np.flatnonzero(which == row)
         stable = [*([below] if null else []), *(f.fold[here] > 0).tolist()]
         evidence = geo.eos.evidence(lam[:1], float(strength))
-        points = [_point(f, bounds, k, evidence, geo.eos.prior.entropy) for k in here.tolist()]
+        points = [_point(f, bounds, k, evidence, geo.eos.entropy) for k in here.tolist()]
         if null:
             points.insert(0, _null_point(below, evidence, geo.eos.prior.second_moment))
         named = tuple(
             replace(p, stable=good, kind=kind) for p, good, kind in zip(points, stable, _kinds(stable), strict=True)
         )
-        yield FixedPoints(named, float(control), float(strength), str(names[row]))
+        yield FixedPoints(named, float(control), float(strength), str(names[row]), model.solved_measure)
 
 
 def _point(f: Surface, bounds: Errors, k: int, evidence: float, entropy: float) -> FixedPoint:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Frozen = tuple[Literal["always", "never", "perhaps"], str]
 BEYOND = "the random measure is not contiguous to the planted one beyond condensation or weak recovery"
+NOT_SYMMETRIC = (
+    "stability: the random measure is not replica symmetric beyond the de Almeida-Thouless line or condensation"
+)
 GAUSS = (
     "Gaussian elimination draws solutions of parity checks without noise, and gives P(s_i | revealed spins) exactly, "
     "in polynomial time: an autoregressive sampler that uses it succeeds"
@@ -41,14 +44,16 @@ def least_intensity(points: list[Located], model: Model) -> float:
 
 def contiguous_up_to(model: Model, special: Thresholds) -> float:
     """Return the intensity up to which a random measure, if there is one, is contiguous to the planted one."""
-    return least_intensity([p for p in (special.condensation, special.weak_recovery) if p is not None], model)
+    return least_intensity(
+        [p for p in (special.condensation, special.weak_recovery, special.stability) if p is not None], model
+    )
 
 
 def described_up_to(model: Model, eos: EquationOfState, special: Thresholds, target: Target) -> tuple[float, str]:
     """Return the intensity up to which there are verdicts on the target, and why there are none beyond."""
     limit = contiguous_up_to(model, special) if target == "random" else np.inf
     if limit <= eos.reach:
-        return limit, BEYOND
+        return limit, NOT_SYMMETRIC if model.outer_overlap else BEYOND
     end = f"{model.control} = {float(model.from_intensity(np.array(eos.reach))):.6g}"
     # the end itself belongs to the model
     return float(np.nextafter(eos.reach, np.inf)), f"the model, or what its solver can tell, ends at {end}"
@@ -57,6 +62,8 @@ def described_up_to(model: Model, eos: EquationOfState, special: Thresholds, tar
 @singledispatch
 def known_exceptions(model: Model) -> str:
     """Return which algorithms are known to do better than message passing and local moves; empty if none."""
+    if model.outer_overlap:
+        return ""
     discrete = bool(np.isfinite(model.variable_prior.entropy))
     return LATTICE if discrete and exact_measurements(model) else ""
 

@@ -15,9 +15,11 @@ from amp_theory.ingredients.paths.named import CONFIDENCE_ORDERS, Autoregressive
 from amp_theory.models.base import Model
 from amp_theory.models.coloring import Coloring
 from amp_theory.phases.geometry.geometry import Geometry
+from amp_theory.phases.geometry.random_measures import RandomGeometry
 from amp_theory.phases.geometry.regular_graphs import RegularGeometry
-from amp_theory.phases.geometry.solved import check_order, check_pair, geometry_of
+from amp_theory.phases.geometry.solved import any_geometry_of, check_order, check_pair
 from amp_theory.phases.points.confidence import by_confidence
+from amp_theory.phases.points.random_measures import random_thresholds
 from amp_theory.phases.points.regular_graphs import regular_thresholds
 from amp_theory.phases.points.tricritical import no_cusp, sorted_cusps
 from amp_theory.phases.points.zero_strength import algorithmic, condensation, dynamical, weak_recovery
@@ -111,7 +113,7 @@ def special_points(
     check_order(model, path)
     told = path.order in CONFIDENCE_ORDERS
     # zero strength has no order, and the random one an equation of state
-    geo = geometry_of(model, Autoregressive() if told else path)
+    geo = any_geometry_of(model, Autoregressive() if told else path)
     if executor is not None or checkpoint is not None:
         raise InputError(f"{model!r} is solved at once: it has no long runs to checkpoint or to distribute")
     with stage("special points of %r along %r", model, path):
@@ -149,3 +151,8 @@ def located_points(geo: Geometry) -> Thresholds:
 @located_points.register(RegularGeometry)
 def _of_regular_graphs(geo: RegularGeometry) -> Thresholds:
     return regular_thresholds(geo)
+
+
+@located_points.register(RandomGeometry)
+def _of_random_measures(geo: RandomGeometry) -> Thresholds:
+    return random_thresholds(geo)
