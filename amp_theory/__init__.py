@@ -128,6 +128,7 @@ _WHERE = {
     "trials.judge_denoiser": ["judge_denoiser"],
     "trials.judging": ["SamplerJudgement"],
     "trials.planning": ["SimulationPlan", "plan_simulation"],
+    "trials.recovery": ["HeatBathRecovery", "recovery_by_heat_bath"],
     "trials.simulation": ["Simulation", "simulate"],
 }
 _MODULE = {name: module for module, names in _WHERE.items() for name in names}

@@ -189,6 +189,8 @@ from amp_theory.trials.judge_denoiser import judge_denoiser as judge_denoiser
 from amp_theory.trials.judging import SamplerJudgement as SamplerJudgement
 from amp_theory.trials.planning import SimulationPlan as SimulationPlan
 from amp_theory.trials.planning import plan_simulation as plan_simulation
+from amp_theory.trials.recovery import HeatBathRecovery as HeatBathRecovery
+from amp_theory.trials.recovery import recovery_by_heat_bath as recovery_by_heat_bath
 from amp_theory.trials.simulation import Simulation as Simulation
 from amp_theory.trials.simulation import simulate as simulate
 

@@ -1,4 +1,4 @@
-"""The command that judges a denoiser, one of a file of the user's too."""
+"""The commands that judge on instances: a denoiser, one of a file of the user's too, and a Markov chain."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from amp_theory.interface.commands import (
     _whole,
 )
 from amp_theory.interface.written import written
-from amp_theory.tools.errors import FileError, InputError, answer_of
+from amp_theory.tools.errors import FileError, InputError, answer_of, integer_between
 
 
 def run_judge(options: argparse.Namespace) -> Result:
@@ -31,6 +31,24 @@ def run_judge(options: argparse.Namespace) -> Result:
     files, look = _outputs(options, (*PICTURES, ".csv")), _look(options)
     whole: dict[str, Any] = {n: _whole(n, getattr(options, n)) for n in ("size", "instances", "seed", "batch")}
     found = judge_denoiser(model, path, _number(model.control, options.control), _denoiser(options.denoiser), **whole)
+    return written(found, files, look, lambda axes, annotate, **more: found.plot(axes, **more))
+
+
+def run_recovery(options: argparse.Namespace) -> Result:
+    """Tell how far heat bath recovers what was planted."""
+    from amp_theory.tools.workers import workers
+    from amp_theory.trials.recovery import recovery_by_heat_bath
+
+    model = _model(options)
+    options.annotate = False
+    files, look = _outputs(options, (*PICTURES, ".csv")), _look(options)
+    controls = [_number("--controls", part) for part in options.controls.split(",")]
+    sizes = [_whole("sizes", part) for part in options.sizes.split(",")]
+    number, sweeps, seed = (_whole(n, getattr(options, n)) for n in ("instances", "sweeps", "seed"))
+    with workers(integer_between("--workers", options.workers, 1, 1024)) as executor:
+        found = recovery_by_heat_bath(
+            model, controls, sizes, number, sweeps, seed, executor=executor, checkpoint=options.checkpoint
+        )
     return written(found, files, look, lambda axes, annotate, **more: found.plot(axes, **more))
 
 

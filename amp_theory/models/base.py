@@ -127,6 +127,16 @@ class Model(ABC):
         """Whose fixed points the equations give: the planted measure's, unless samples of the random one overlap."""
         return "random" if self.outer_overlap else "planted"
 
+    @property
+    def without_field(self) -> Model:
+        """The same model at external field zero, which has a prior and a coupling: itself unless it has a field."""
+        return self
+
+    @property
+    def external_field(self) -> float:
+        """What the Hamiltonian gains for every unit of a variable, in the unit of the energy: mostly zero."""
+        return 0.0
+
     def check_planted(self) -> None:
         """Check that what is derived for planted measures holds for the model.
 

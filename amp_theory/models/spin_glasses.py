@@ -74,6 +74,11 @@ class FieldModel(Model):
         return dataclasses.replace(self, field=_field(field))  # type: ignore[type-var]
 
     @property
+    def external_field(self) -> float:
+        """The field h."""
+        return self.field
+
+    @property
     def parameters(self) -> dict[str, Any]:
         """The arguments that make this model, by name; a field that is zero is none."""
         return {name: value for name, value in super().parameters.items() if name != "field" or value}

@@ -7,5 +7,6 @@ May import: everything below; nothing below imports this room.
   `planning`: size, instances, time and memory of a simulation before it is run.
 - `judge_denoiser`: any denoiser on planted trajectories, asked at `strengths`, `measured_answer` by answer;
   `denoiser_judgement`: what it loses and on which account, with `judgement_picture`.
+- `recovery`: how far heat bath from random starts finds what was planted, with `recovery_picture`.
 - `amp_against_theory`: AMP on instances against state evolution, iteration by iteration.
 """

@@ -15,6 +15,25 @@ from amp_theory.tools.errors import InputError
 POWER = 0.95
 #: scatter of numbers which are equal, relative to them
 ROUNDING = 1e-12
+#: confidence of the interval of a fraction
+CONFIDENCE = 0.95
+
+
+def wilson(fraction: Array, instances: int) -> tuple[Array, Array]:
+    """Return the ends of Wilson's interval of a fraction of independent instances.
+
+    Examples
+    --------
+    >>> low, high = wilson(np.array([0.0, 0.5]), 10)
+    >>> low.round(4).tolist(), high.round(4).tolist()
+    ([0.0, 0.2366], [0.2775, 0.7634])
+    """
+    from scipy.special import ndtri
+
+    n, z, p = instances, float(ndtri((1 + CONFIDENCE) / 2)), np.asarray(fraction, dtype=float)
+    centre, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    low, high = ((centre + sign * half) / (1 + z * z / n) for sign in (-1, 1))
+    return np.maximum(0.0, low), np.minimum(1.0, high)
 
 
 def two_sample_p_value(first: Array, second: Array) -> float:

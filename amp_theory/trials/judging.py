@@ -45,7 +45,7 @@ import numpy as np
 
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.tables import ResultTable, of_rows
-from amp_theory.trials.differences import POWER, Difference, mean_and_error
+from amp_theory.trials.differences import POWER, Difference, mean_and_error, wilson
 from amp_theory.trials.expected import TOO_SMALL, Theory
 
 #: a test rejects below this p value: one exact sampler in a hundred
@@ -58,8 +58,6 @@ KEPT = 0.75
 FEWEST_INSTANCES = math.ceil(math.log(1 - POWER, 0.5))
 #: samples on both sides, below which no difference reaches the level: 2 times 2 n!^2/(2n)! <= LEVEL
 FEWEST = 6
-#: confidence of the interval for the fraction of instances on which a sampler agrees
-CONFIDENCE = 0.95
 
 Outcome = Literal["succeeds", "biased", "fails", "undecided", "too small to tell"]
 
@@ -177,13 +175,9 @@ class SamplerJudgement(Reported):
     @property
     def fraction(self) -> tuple[float, float, float]:
         """Fraction of the instances on which the sampler agrees, and the ends of its confidence interval."""
-        from scipy.special import ndtri
-
-        n, z = len(self.instances), float(ndtri((1 + CONFIDENCE) / 2))
-        p = sum(i.agrees for i in self.instances) / n
-        centre, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-        low, high = ((centre + sign * half) / (1 + z * z / n) for sign in (-1, 1))
-        return p, max(0.0, low), min(1.0, high)
+        p = sum(i.agrees for i in self.instances) / len(self.instances)
+        low, high = wilson(np.asarray(p), len(self.instances))
+        return p, float(low), float(high)
 
     @property
     def shift_p_value(self) -> float:

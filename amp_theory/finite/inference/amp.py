@@ -7,7 +7,8 @@ For the weights of instances/dense.py, with side information of field b and prec
     A^{t+1} = a + xi'(m^t.m^t/N),    m^{t+1}, v^{t+1} = posterior mean and variance at (B, A),
 
 v the posterior variances, Lambda_p = sqrt(lambda_p) J; known variables have m = value, v = 0.  The third term
-is Onsager's.  In large instances m^t.s*/N follows state evolution.
+is Onsager's.  In large instances m^t.s*/N follows state evolution.  On the sphere in an external field A^{t+1} is no
+function of the overlap alone; it follows from the norm, 1 - m.m/N = 1/(1 + A) with m = B/(1 + A).
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def run_amp(
     given, how = checked_side(instance, DenseInstance, side, "AMP"), checked_options(options)
     assert isinstance(instance, DenseInstance)
     mixture = given.weighted(
-        instance.model.variable_prior.resolved(
+        instance.model.without_field.variable_prior.resolved(
             given.precision + float(instance.coupling(np.asarray(instance.variables.second_moment))[0])
         )
     )
@@ -80,13 +81,21 @@ def run_amp(
     for _ in range(how.max_iterations):
         with np.errstate(over="ignore", invalid="ignore"):  # rows that are not finite are told apart
             mean, before = run.mean, run.before
-            slope, _ = instance.coupling((mean * mean).mean(axis=1, keepdims=True))
             _, curvature = instance.coupling((mean * before).mean(axis=1, keepdims=True))
             onsager = curvature * run.variance.mean(axis=1, keepdims=True) * before
-            b, a = given.field + instance.field(mean) - onsager, given.precision + slope
+            b = given.field + instance.field(mean) - onsager
+            a = _precision(instance, b, given.precision, mean)
             good = run.usable(b, a)[:, None]
             b, a = np.where(good, b, run.b), np.where(good, a, run.a)
             new, variance = posterior_moments(mixture, b, a)
         if run.update(new, variance, b, a):
             break
     return run.result()
+
+
+def _precision(instance: DenseInstance, field: Array, told: Array | float, mean: Array) -> Array:
+    """Return A, shape (n, 1): as for planted measures, or from the norm of m = B/(1 + A), 1 - m.m/size = 1/(1 + A)."""
+    if not (instance.model.spherical and instance.model.outer_overlap):
+        return np.asarray(told + instance.coupling((mean * mean).mean(axis=1, keepdims=True))[0])
+    half = 0.5 + np.sqrt(0.25 + (field * field).mean(axis=1, keepdims=True))
+    return np.asarray(half - 1)

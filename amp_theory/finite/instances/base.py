@@ -72,7 +72,7 @@ class Instance(ABC):
     @cached_property
     def variables(self) -> Mixture:
         """The prior of one variable."""
-        return self.model.variable_prior.resolved(0.0)
+        return self.model.without_field.variable_prior.resolved(0.0)
 
     @property
     @abstractmethod
@@ -217,4 +217,4 @@ def draw_planted(model: Model, size: int, rng: np.random.Generator) -> Array:
     if model.spherical:
         s = rng.standard_normal(size)
         return np.asarray(s * np.sqrt(size / (s @ s)))
-    return sample_prior(model.variable_prior.resolved(0.0), (size,), rng)
+    return sample_prior(model.without_field.variable_prior.resolved(0.0), (size,), rng)

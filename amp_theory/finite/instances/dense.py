@@ -11,7 +11,8 @@ W a symmetric tensor of variance one, so that the log weight of a configuration 
 e_p the elementary symmetric polynomial; the second part is the same for all Ising configurations.  Independent
 variables have distinct indices only; on the sphere all indices take part, W being a symmetrised tensor of
 independent entries, and the second part is constant: the covariance of the energies is then N xi(q) exactly.  A random
-instance has s* = 0.  The same weights are those of the p-spin, exp(-H/T) with J of variance p!/(2 N^{p-1}).
+instance has s* = 0.  The same weights are those of the p-spin, exp(-H/T) with J of variance p!/(2 N^{p-1}); an
+external field is a term p = 1 with equal entries h/T and lambda = 0.
 """
 
 from __future__ import annotations
@@ -176,7 +177,7 @@ def drawing_bytes(bodies: Sequence[int], size: int) -> float:
 
 def draw_dense(model: Model, control: float, size: object, rng: np.random.Generator, planted: bool) -> DenseInstance:
     """Draw an instance of a dense model; see `draw_instance`."""
-    terms = polynomial_terms(model, control)
+    terms = polynomial_terms(model.without_field, control)
     most = max(p for p, _ in terms)
     n = check_size(size, max(2, most))
     check_memory(drawing_bytes([p for p, _ in terms], n), f"{model!r} with size {n}")
@@ -191,6 +192,8 @@ def draw_dense(model: Model, control: float, size: object, rng: np.random.Genera
         if not model.spherical:
             _without_coincidences(tensor)
         drawn.append(Term(p, weight, tensor))
+    if model.external_field:  # the same on every variable, no part of xi
+        drawn.append(Term(1, 0.0, np.full(n, model.external_field / model.energy_unit(control))))
     return DenseInstance(model, control, n, truth if planted else None, drawn)
 
 

@@ -42,7 +42,7 @@ def draw_instance(
     seed
         An integer >= 0, or a `numpy.random.SeedSequence`.
     target
-        "planted" (default) or "random".
+        "planted" (default) or "random"; models in an external field have random instances only.
     **named
         The control under the model's own name for it, such as temperature=0.7.
 
@@ -66,7 +66,8 @@ def draw_instance(
     as_model(model)
     value = float(model.check_control(as_float(model.control, at_control(model, control, named))))
     rng = np.random.Generator(np.random.PCG64(check_seed(seed)))
-    planted = model.check_target("planted" if target is None else target) == "planted"
+    default = "random" if model.outer_overlap else "planted"
+    planted = model.check_target(default if target is None else target) == "planted"
     return drawn(model, value, size, rng, planted)
 
 

@@ -359,7 +359,7 @@ def _way(sampler: str, given: Path | None, instance: Instance) -> Path:
     path = kind() if given is None else given
     if not isinstance(path, kind):
         raise InputError(f"the sampler {sampler!r} follows the path {kind.name!r}, got {told(given)}")
-    path.check_prior(instance.model.variable_prior)
+    path.check_prior(instance.model.without_field.variable_prior)
     if path.order not in SAMPLED_ORDERS or path.order not in instance.model.orders:
         known = [name for name in SAMPLED_ORDERS if name in instance.model.orders]
         raise InputError(f"samplers of {instance.model!r} reveal in the order {' or '.join(known)}, not {path.order!r}")
@@ -372,7 +372,7 @@ def _end(path: Path, instance: Instance, given: float | None, last: float) -> fl
         if np.isinf(path.limit):
             return _last_snr(instance)
         return min(1.0, last)
-    most = min(path.limit, instance.model.variable_prior.largest_snr)
+    most = min(path.limit, instance.model.without_field.variable_prior.largest_snr)
     end = as_float("end_strength", given, f"in (0, {most:g}]")
     if not 0 < end <= most:
         raise InputError(f"end_strength must lie in (0, {most:g}], got {told(given)}")
