@@ -113,6 +113,8 @@ from amp_theory.models.spin_glasses import IsingPSpin as IsingPSpin
 from amp_theory.models.spin_glasses import MixedPSpin as MixedPSpin
 from amp_theory.models.spin_glasses import SherringtonKirkpatrick as SherringtonKirkpatrick
 from amp_theory.models.spin_glasses import SphericalPSpin as SphericalPSpin
+from amp_theory.models.two_sides import GaussianMixture as GaussianMixture
+from amp_theory.models.two_sides import RectangularMatrix as RectangularMatrix
 from amp_theory.phases.accuracy.error_curve import ErrorCurve as ErrorCurve
 from amp_theory.phases.accuracy.error_curve import error_curve as error_curve
 from amp_theory.phases.accuracy.leading_power import LeadingError as LeadingError
@@ -146,6 +148,8 @@ from amp_theory.phases.families.result import Sweep as Sweep
 from amp_theory.phases.families.sweep import sweep as sweep
 from amp_theory.phases.optimal.best_path import BestPath as BestPath
 from amp_theory.phases.optimal.best_path import best_path as best_path
+from amp_theory.phases.optimal.best_side import BestSide as BestSide
+from amp_theory.phases.optimal.best_side import best_side as best_side
 from amp_theory.phases.optimal.marginal_lines import MarginalLine as MarginalLine
 from amp_theory.phases.optimal.marginal_lines import MarginalLines as MarginalLines
 from amp_theory.phases.optimal.marginal_lines import marginal_lines as marginal_lines

@@ -18,6 +18,8 @@ The contract, which folds, branches, lines, thresholds and verdicts rest on:
 - *Derivatives.*  Those named in `Surface`: of the intensity, of `fold` and of q in z and s, of phi in s; and the
   identity d phi = (d phi/ds at constant intensity) ds + (A/2) d intensity, A being `Surface.scaled`.
 - *Errors.*  `errors` bounds what `surface` returns, absolutely; every error bound of the package comes from there.
+- *More order parameters.*  Those of a second kind of variables are eliminated at constant z and s, which must leave one
+  intensity; the overlap, and what else the surface gives, is that of the first kind, `second_overlap` the other one.
 - *Infinite and missing values.*  Where no control > 0 exists the intensity is <= 0, infinite or NaN.  Nothing else may
   be NaN.  Perfect recovery, if it is a fixed point, is at z = infinity, and answered by `recovery` and `recovered`.
 
@@ -225,6 +227,17 @@ class EquationOfState(ABC):
     def gain(self, b: Surface, c: Surface) -> Array:
         """Return d(phi_c - phi_b)/d strength at constant control."""
         return np.asarray(c.free_entropy_s - b.free_entropy_s)
+
+    # --- a second order parameter ---
+
+    @property
+    def two_sided(self) -> bool:
+        """Whether there are variables of a second kind, with an overlap of their own, which the first one decides."""
+        return False
+
+    def second_overlap(self, f: Surface) -> tuple[Array, Array]:
+        """Return the overlaps of the second kind at a surface's points, and bounds on their errors."""
+        raise self._unanswered("second overlap")
 
     # --- beyond the geometry: fixed points with their information, curves, iterations ---
 

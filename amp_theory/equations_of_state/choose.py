@@ -11,6 +11,7 @@ from amp_theory.models.base import Model
 from amp_theory.models.coloring import Coloring
 from amp_theory.models.sparse import SparseModel
 from amp_theory.models.spin_glasses import FieldModel
+from amp_theory.models.two_sides import TwoSidedModel
 from amp_theory.tools.errors import InputError
 
 
@@ -79,6 +80,13 @@ def _sparse(model: SparseModel, path: Path) -> EquationOfState:
     if model.regular:  # all degrees are equal, so that every order by degree is the random one
         return RegularEquationOfState(model, path)
     return SparseEquationOfState(model, path) if path.order == "random" else DegreeOrderEquationOfState(model, path)
+
+
+@equation_of_state_of.register(TwoSidedModel)
+def _two_sides(model: TwoSidedModel, path: Path) -> EquationOfState:
+    from amp_theory.equations_of_state.two_sides import TwoSidesEquationOfState
+
+    return TwoSidesEquationOfState(model, path)
 
 
 @equation_of_state_of.register(Coloring)

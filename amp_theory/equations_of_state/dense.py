@@ -27,7 +27,7 @@ from amp_theory.equations_of_state.base import SEARCH_PER_OCTAVE, STRENGTHS, TIN
 from amp_theory.equations_of_state.iteration_limit import Step, error_of_number
 from amp_theory.equations_of_state.recovery import Recovery
 from amp_theory.equations_of_state.surface import Errors, Surface
-from amp_theory.ingredients.couplings.base import CouplingPoint
+from amp_theory.ingredients.couplings.base import CouplingPoint, GeneralCoupling
 from amp_theory.ingredients.paths.base import Path, as_path
 from amp_theory.ingredients.paths.response import Response
 from amp_theory.models.base import LARGEST_SNR, Model
@@ -90,9 +90,15 @@ class DenseEquationOfState(EquationOfState):
 
     def last_intensity(self, strength: Array) -> Array:
         """Return the limit of the surface's intensity as the coordinate goes to infinity, at internal strengths."""
-        if self.recovery is None:
-            return np.full(np.shape(strength), np.inf)
-        return self.recovery.intensity(strength)
+        return np.full(np.shape(strength), np.inf) if self.recovery is None else self.recovery.intensity(strength)
+
+    def response(self, coordinate: Array, strength: Array, with_energy: bool = True) -> Response:
+        """Return the path's response of the variable whose overlap the surface gives."""
+        return self.path.response(self.prior, coordinate, strength, with_energy)
+
+    def coupled(self, strength: Array) -> GeneralCoupling:
+        """Return the coupling at internal strengths: the same at all, where only that variable is told something."""
+        return self.coupling
 
     def recovered(self, intensity: Array, strength: Array) -> Surface:
         """Return the fixed points q = rho, which stand at an infinite coordinate, where A/A' and so on are not defined.
@@ -119,7 +125,7 @@ class DenseEquationOfState(EquationOfState):
         Without `with_energy` the free entropy need not be computed.
         """
         s = np.asarray(strength, dtype=float)
-        r = self.path.response(self.prior, coordinate, s, with_energy)
+        r = self.response(coordinate, s, with_energy)
         q, q_z = r.overlap, r.overlap_z
         with np.errstate(all="ignore"):
             c = self.coupling.at(q, r.gap, r.signal)
@@ -146,7 +152,7 @@ class DenseEquationOfState(EquationOfState):
         """Bound the errors of a surface's points, from those of the prior's functions and from rounding."""
         if self.recovery is not None and np.any(np.isinf(f.coordinate)):
             return self._errors_with_recovery(f)
-        r = self.path.response(self.prior, f.coordinate, f.strength, with_energy=False)
+        r = self.response(f.coordinate, f.strength, with_energy=False)
         q, q_z = f.overlap, f.overlap_z
         e = r.relative_error + self.coupling.relative_error + 4 * EPS
         with np.errstate(all="ignore"):
@@ -211,13 +217,12 @@ class DenseEquationOfState(EquationOfState):
         The overlap lies between G at the snr of no overlap, and rho; the snr x accordingly.
         """
         zero, rho = np.zeros_like(intensity), np.full_like(intensity, self.prior.second_moment)
-        least = self.coupling.signal(intensity, zero, rho)
-        start = self.path.coordinate(least, strength)
-        response = self.path.response(self.prior, start, strength)
-        lower = self.path.coordinate(self.coupling.signal(intensity, response.overlap, response.gap), strength)
+        coupling = self.coupled(strength)
+        response = self.response(self.coordinate(coupling.signal(intensity, zero, rho), strength), strength)
+        lower = self.coordinate(coupling.signal(intensity, response.overlap, response.gap), strength)
         if self.coupling.singularity is not None:
             return np.maximum(lower * (1 - 1e-9), TINY), np.full_like(intensity, self.grid[-1])
-        upper = self.path.coordinate(self.coupling.signal(intensity, rho, zero), strength)
+        upper = self.coordinate(coupling.signal(intensity, rho, zero), strength)
         return np.maximum(lower * (1 - 1e-9), TINY), upper * (1 + 1e-9)
 
     @property
@@ -253,11 +258,11 @@ class DenseEquationOfState(EquationOfState):
         width = c.overlap - b.overlap
         t = 0.5 + 0.5 * node[:, None]
         q, gap = b.overlap + t * width, b.gap + t * (c.gap - b.gap)
-        signal = self.coupling.signal(intensity, q, gap)
-        curvature = self.coupling.curvature(intensity, q, gap)
-        coordinate = self.path.coordinate(signal, b.strength)
-        response = self.path.response(self.prior, coordinate, np.broadcast_to(b.strength, q.shape), with_energy=False)
-        return np.asarray(0.25 * width * (weight @ (curvature * (response.overlap - q))))
+        coupling = self.coupled(b.strength)
+        coordinate = self.coordinate(coupling.signal(intensity, q, gap), b.strength)
+        response = self.response(coordinate, np.broadcast_to(b.strength, q.shape), with_energy=False)
+        excess = coupling.curvature(intensity, q, gap) * (response.overlap - q)
+        return np.asarray(0.25 * width * (weight @ excess))
 
     def gain(self, b: Surface, c: Surface) -> Array:
         """Return d(phi_c - phi_b)/d strength at constant control; next to q = rho only rho - q keeps its digits."""
@@ -298,10 +303,11 @@ class DenseEquationOfState(EquationOfState):
     def potential(self, intensity: Array | float, strength: float, overlap: Array) -> Array:
         """Return phi(q) = Psi(xi'(q), strength) - [q xi'(q) - xi(q)]/2."""
         rho, lam = self.prior.second_moment, np.asarray(intensity)
-        signal = self.coupling.signal(lam, overlap, rho - overlap)
         s = np.broadcast_to(strength, overlap.shape)
-        psi = self.path.response(self.prior, self.path.coordinate(signal, s), s).free_entropy
-        return np.asarray(psi - (overlap * signal - self.coupling.value(lam, overlap, rho - overlap)) / 2)
+        coupling = self.coupled(s)
+        signal = coupling.signal(lam, overlap, rho - overlap)
+        psi = self.response(self.coordinate(signal, s), s).free_entropy
+        return np.asarray(psi - (overlap * signal - coupling.value(lam, overlap, rho - overlap)) / 2)
 
     def overlap_range(self, strength: float) -> tuple[float, float]:
         """Return the overlaps between which `potential` is known."""
@@ -316,21 +322,19 @@ class DenseEquationOfState(EquationOfState):
         named = {"uninformed": PUSH * rho if leaves else self.prior.mean**2, "informed": rho}
         q = float(named.get(str(start), start))
         q = q if stays or q < rho else rho * (1 - PUSH)
-        overlap, gap = np.full(1, q), np.full(1, rho - q)
+        overlap, gap, coupling = np.full(1, q), np.full(1, rho - q), self.coupled(s)
         while True:
             yield float(overlap[0]), float(gap[0])
             if gap[0] == 0 and self.coupling.singularity is not None:
                 continue  # nothing is left to learn
-            signal = self.coupling.signal(lam, overlap, gap)
-            response = self.path.response(self.prior, self.path.coordinate(signal, s), s)
+            response = self.response(self.coordinate(coupling.signal(lam, overlap, gap), s), s)
             overlap, gap = response.overlap, response.gap
 
     def error_of_last(
         self, intensity: float, strength: float, overlap: Sequence[float], gap: Sequence[float], tolerance: float
     ) -> float:
         """Bracket the limit between points that the map moves towards each other."""
-        may_be_known = self.coupling.singularity is not None
-        return error_of_number(self._step_at(intensity, strength), overlap, gap, tolerance, may_be_known)
+        return error_of_number(self._step_at(intensity, strength), overlap, gap, tolerance, self.open_ended)
 
     def stalled(self, overlap: Sequence[float], gap: Sequence[float]) -> bool:
         """Tell whether the overlap has not changed: it is all that is iterated."""
@@ -340,10 +344,11 @@ class DenseEquationOfState(EquationOfState):
         """Return the map T(q) = G(xi'(q), s), with T' = G_x xi'' and its rounding error, as `Step` says."""
 
         def step(q: Array, gap: Array) -> tuple[Array, Array, Array]:
-            lam, s, coupling = np.full(q.shape, intensity), np.full(q.shape, strength), self.coupling
+            lam, s = np.full(q.shape, intensity), np.full(q.shape, strength)
+            coupling = self.coupled(s)
             signal = coupling.signal(lam, q, gap)
-            z = self.path.coordinate(signal, s)
-            r = self.path.response(self.prior, z, s)
+            z = self.coordinate(signal, s)
+            r = self.response(z, s)
             change = np.where(gap < q, gap - r.gap, r.overlap - q)
             slope = r.overlap_z * coupling.curvature(lam, q, gap)
             argument = (4 * EPS + coupling.relative_error) * signal + 4 * EPS * np.abs(z)

@@ -238,6 +238,7 @@ ON_PATH = (
     *MODEL,
     _option("--path", "PATH", "flow, autoregressive, uniform-diffusion or birth", default="flow"),
     _option("--order", "NAME", "which variables the autoregressive path reveals first: random, highest-degree, ..."),
+    _option("--side", "NAME", "of models with variables of two kinds, which are told: u, v or both"),
 )
 TWO_PATHS = _option("--paths", "A,B", "two paths, separated by a comma", required=True)
 CONTROL = _option("--control", "C", "the model's control: temperature, noise, ...", required=True)
@@ -322,6 +323,8 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
      "find where glassy states stop trapping Monte Carlo and Langevin dynamics (heuristic)",
      "threshold-states spiked-matrix --set prior=sparse-rademacher --set rho=0.08",
      (*MODEL, _option("--control", "C", "the states at one value of the control, too"), *_output("", ".csv"))),
+    ("best-side", paths.run_best_side, "tell which of two kinds of variables to denoise first, and along which path",
+     "best-side gaussian-mixture --set k=10 --set aspect=1", (*MODEL, *_output("", ".csv"))),
     ("error", accuracy.run_error, "tell how many nats per variable a denoising sampler is wrong by",
      "error ising-p-spin --set p=3 --path flow --control 0.70",
      (*ON_PATH, CONTROL, _option("--iterations", "L", "of message passing at every call of the denoiser"),

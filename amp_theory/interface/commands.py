@@ -39,7 +39,7 @@ def _parameters(items: Sequence[str]) -> dict[str, Any]:
             raise InputError(f"--set needs NAME=VALUE, got {item!r}")
         if name in result:
             raise InputError(f"the parameter {name!r} is given twice")
-        if name in LISTS:
+        if name.removesuffix("_u").removesuffix("_v") in LISTS:
             result[name] = [_number(f"every one of {name}", part) for part in value.split(",")]
         else:
             result[name] = value
@@ -86,7 +86,8 @@ def _instead(options: argparse.Namespace, quantity: str) -> str:
 def _path(options: argparse.Namespace) -> Path:
     from amp_theory.models.catalogue import build_path
 
-    return build_path(options.path, getattr(options, "schedule", None), getattr(options, "order", None))
+    chosen = (getattr(options, name, None) for name in ("schedule", "order", "side"))
+    return build_path(options.path, *chosen)
 
 
 def _scaling(model: Model, options: argparse.Namespace) -> str | None:

@@ -65,21 +65,33 @@ def _commands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentPar
 def _words() -> dict[str, list[str]]:
     """Return the words that an argument may be, by its name; for --set what stands before the value, too."""
     from amp_theory.finite.samplers.samplers import SAMPLERS
+    from amp_theory.ingredients.paths.sides import SIDES
     from amp_theory.interface.studies.registered import SAMPLING, STUDIES
-    from amp_theory.models.catalogue import CHANNELS, MODELS, PARTS, PATHS, PRIORS, SCHEDULES, arguments
+    from amp_theory.models.catalogue import (
+        CHANNELS,
+        MODELS,
+        PARTS,
+        PATHS,
+        PRIORS,
+        SCHEDULES,
+        arguments,
+        arguments_of_part,
+    )
     from amp_theory.phases.diagram.styles import NAMED
     from amp_theory.phases.families.quantities import GROUPS, QUANTITIES
     from amp_theory.tools.results import POINTS
 
     everything = (MODELS, PRIORS, CHANNELS, PATHS, SCHEDULES)
-    names = {n for table in (MODELS, PRIORS, CHANNELS) for kind in table.values() for n in arguments(kind)}
+    names = {n for kind in MODELS.values() for n in arguments(kind)}
+    names |= {n for part, table in PARTS.items() for kind in table.values() for n in arguments_of_part(part, kind)}
     places = {kind.control for kind in MODELS.values()} | {kind.strength for kind in PATHS.values()}
     settings = [f"{part}={name}" for part, table in PARTS.items() for name in table]
     return {
         "model": list(MODELS), "name": sorted({name for table in everything for name in table}),
         "set": [*sorted(f"{name}=" for name in names - set(PARTS)), *settings],
         "over": sorted(f"{name}=" for name in names | places), "quantity": [*GROUPS, *QUANTITIES],
-        "path": list(PATHS), "schedule": list(SCHEDULES), "point": list(POINTS), "target": ["planted", "random"],
+        "side": list(SIDES), "path": list(PATHS), "schedule": list(SCHEDULES), "point": list(POINTS),
+        "target": ["planted", "random"],
         "axis": ["strength", "time", "information"], "samplers": list(SAMPLERS), "shell": list(SHELLS),
         "style": list(NAMED), "study": [SAMPLING, *STUDIES],
     }  # fmt: skip

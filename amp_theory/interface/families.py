@@ -89,9 +89,9 @@ def _integers(model: type[Model]) -> set[str]:
 
 def _of_parts() -> set[str]:
     """Return the names of the parameters of all priors and channels."""
-    from amp_theory.models.catalogue import PARTS, arguments
+    from amp_theory.models.catalogue import PARTS, arguments_of_part
 
-    return {n for table in PARTS.values() for kind in table.values() for n in arguments(kind)}
+    return {n for part, table in PARTS.items() for kind in table.values() for n in arguments_of_part(part, kind)}
 
 
 def _axes(items: Sequence[str], always: Mapping[str, Any], integers: set[str]) -> dict[str, list[Any]]:

@@ -28,6 +28,14 @@ def run_best_path(options: argparse.Namespace) -> Result:
     return written(lines, files, look, lines.plot, told=result)
 
 
+def run_best_side(options: argparse.Namespace) -> Result:
+    """Tell which of two kinds of variables to tell first."""
+    from amp_theory.phases.optimal.best_side import best_side
+
+    model, files = _model(options), _outputs(options, (".csv",))
+    return written(best_side(model), files)
+
+
 def run_safe_order(options: argparse.Namespace) -> Result:
     """Tell in which order to raise two strengths."""
     from amp_theory.phases.optimal.safe_order import safe_order

@@ -316,7 +316,7 @@ def _draw_isotherm(axes: Axes, looks: Look, model: Model, curve: Isotherm, view:
     """Draw an isotherm with enough points, and find room for names and legend."""
     path, control = view.path, curve.control
     style = paint(axes, looks)
-    height = 1.02 * model.variable_prior.second_moment
+    height = 1.02 * model.largest_overlap
     axes.set_ylim(0, height)
     points = 400
     while points < MOST_CORNERS and _corner(axes, _columns(curve, view), height) > CORNER:

@@ -55,6 +55,7 @@ class Model(ABC):
     --------
     IsingPSpin, SphericalPSpin, SherringtonKirkpatrick, MixedPSpin, SpikedMatrix, SpikedTensor, SpikedMatrixTensor
     GLM, SpectralSensing, RowOrthogonalSensing, StochasticBlockModel, Bicoloring, XORSAT, Coloring
+    RectangularMatrix, GaussianMixture
 
     References
     ----------
@@ -89,6 +90,11 @@ class Model(ABC):
         """
 
     @property
+    def largest_overlap(self) -> float:
+        """The overlap of what is known for sure, E s^2."""
+        return self.variable_prior.second_moment
+
+    @property
     def coupling(self) -> GeneralCoupling | None:
         """The coupling xi(q) of a dense model; None for models of other kinds.
 
@@ -111,6 +117,11 @@ class Model(ABC):
             return ("random",)
         spins = self.variable_prior.unbiased_sign and not self.spherical
         return ("random", *CONFIDENCE_ORDERS) if spins else ("random",)
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """The sides that a path may have: none where all variables are of one kind."""
+        return ()
 
     @property
     def spherical(self) -> bool:

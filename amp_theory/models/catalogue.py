@@ -42,6 +42,7 @@ from amp_theory.models.sparse import XORSAT, Bicoloring
 from amp_theory.models.spiked import SpikedMatrix, SpikedMatrixTensor, SpikedTensor
 from amp_theory.models.spin_glasses import IsingPSpin, MixedPSpin, SherringtonKirkpatrick, SphericalPSpin
 from amp_theory.models.synonyms import canonical, meanings, with_our_names
+from amp_theory.models.two_sides import GaussianMixture, RectangularMatrix
 from amp_theory.tools.errors import InputError, MisplacedError, told, unknown_name
 
 MODELS: dict[str, type[Model]] = {
@@ -58,6 +59,8 @@ MODELS: dict[str, type[Model]] = {
         GLM,
         RowOrthogonalSensing,
         SpectralSensing,
+        RectangularMatrix,
+        GaussianMixture,
         Bicoloring,
         XORSAT,
         Coloring,
@@ -76,8 +79,10 @@ CHANNELS: dict[str, type[OutputChannel]] = {
         SymmetricPerceptron,
     )
 }
-#: parts of models, whose own parameters stand flat beside their name
-PARTS: dict[str, Mapping[str, type[Any]]] = {"prior": PRIORS, "channel": CHANNELS}
+#: parts of models, whose own parameters stand flat beside their name, with its suffix
+PARTS: dict[str, Mapping[str, type[Any]]] = {
+    "prior": PRIORS, "channel": CHANNELS, "prior_u": PRIORS, "prior_v": PRIORS,
+}  # fmt: skip
 PATHS: dict[str, type[Path]] = {p.name: p for p in (Flow, Autoregressive, UniformDiscreteDiffusion, Birth)}
 SCHEDULES: dict[str, type[Schedule]] = {
     s.name: s
@@ -97,9 +102,20 @@ SCHEDULES: dict[str, type[Schedule]] = {
 
 
 def arguments(kind: Callable[..., Any]) -> dict[str, bool]:
-    """Return the names of a class's arguments and whether each must be given."""
-    signature = inspect.signature(kind)
-    return {name: p.default is inspect.Parameter.empty for name, p in signature.parameters.items()}
+    """Return the names of a class's arguments, as they are written here, and whether each must be given."""
+    signature, written = inspect.signature(kind), getattr(kind, "written", {})
+    return {written.get(name, name): p.default is inspect.Parameter.empty for name, p in signature.parameters.items()}
+
+
+def arguments_of_part(part: str, kind: Callable[..., Any]) -> dict[str, bool]:
+    """Return the names of the arguments of a part of a model, which have the suffix of its name.
+
+    Examples
+    --------
+    >>> arguments_of_part("prior_u", SparseRademacher)
+    {'rho_u': True}
+    """
+    return {f"{name}{part.partition('_')[1]}{part.partition('_')[2]}": must for name, must in arguments(kind).items()}
 
 
 def _lookup(kind: str, name: str, table: Mapping[str, Any]) -> Any:
@@ -127,20 +143,22 @@ def build_model(name: str, parameters: Mapping[str, Any]) -> Model:
     chosen = {
         part: _lookup(part, str(given[part]), table) for part, table in PARTS.items() if {part} <= own.keys() & given
     }
-    known = [*own, *(n for kind in chosen.values() for n in arguments(kind))]
+    known = [*own, *(n for part, kind in chosen.items() for n in arguments_of_part(part, kind))]
     given = _by_our_names(given, known)
     for extra in [n for n in given if n not in known]:
         raise _misplaced(extra, model, own, known)
     for part, kind in chosen.items():
-        needed = arguments(kind)
+        needed = arguments_of_part(part, kind)
         missing = [n for n, must in needed.items() if must and n not in given]
         if missing:
             raise InputError(f"the {part} {kind.name} needs {', '.join(missing)}")
-        given[part] = kind(**{n: given.pop(n) for n in needed if n in given})
+        plain = dict(zip(needed, arguments(kind), strict=True))
+        given[part] = kind(**{plain[n]: given.pop(n) for n in needed if n in given})
     missing = [n for n, must in own.items() if must and n not in given]
     if missing:
         raise InputError(f"the model {model.name} needs {', '.join(missing)}")
-    result: Model = model(**given)
+    python = {flat: name for name, flat in getattr(model, "written", {}).items()}
+    result: Model = model(**{python.get(n, n): value for n, value in given.items()})
     return result
 
 
@@ -152,10 +170,12 @@ def _by_our_names(parameters: Mapping[str, Any], known: Iterable[str]) -> dict[s
 def _misplaced(name: str, model: type[Model], own: Mapping[str, bool], known: Sequence[str]) -> InputError:
     """Return the error for a parameter that the model and its parts do not have."""
     if name in PARTS:
+        if name == "prior" and model.name == RectangularMatrix.name:
+            return InputError(f"the model {model.name} has two priors: give prior_u and prior_v")
         fixed = "a fixed prior and" if name == "prior" else f"no {name} and"
         return InputError(f"the model {model.name} has {fixed} takes no parameter {name!r}")
     for part, table in PARTS.items():
-        owners = [kind.name for kind in table.values() if name in arguments(kind)]
+        owners = [kind.name for kind in table.values() if name in arguments_of_part(part, kind)]
         if owners and part in own:
             return InputError(
                 f"the parameter {name!r} belongs to the {part} {' or '.join(owners)}, which was not chosen"
@@ -173,13 +193,13 @@ def _misplaced(name: str, model: type[Model], own: Mapping[str, bool], known: Se
     return InputError(f"{error} (of the model {model.name})")
 
 
-def build_path(name: str, schedule: str | None = None, order: str | None = None) -> Path:
-    """Make a path from its name and, if given, its schedule's and its order's; usual short forms of both are known.
+def build_path(name: str, schedule: str | None = None, order: str | None = None, side: str | None = None) -> Path:
+    """Make a path from its name and, if given, its schedule's, its order's and its side's; short forms are known.
 
     Raises
     ------
     InputError
-        For an unknown name, or an order of a path that has none.
+        For an unknown name, or an order or a side of a path that has none.
 
     Examples
     --------
@@ -195,5 +215,9 @@ def build_path(name: str, schedule: str | None = None, order: str | None = None)
         if "order" not in path.__dataclass_fields__:
             raise InputError(f"the path {path.name} reveals no variables and has no order, got order = {told(order)}")
         chosen["order"] = order
+    if side is not None:
+        if not path.sided:
+            raise InputError(f"the path {path.name} is of variables of one kind and has no side, got {told(side)}")
+        chosen["side"] = side
     result: Path = path(**chosen)
     return result

@@ -14,7 +14,16 @@ from typing import Any
 
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Component, Model
-from amp_theory.models.catalogue import CHANNELS, MODELS, PARTS, PATHS, PRIORS, SCHEDULES, build_model
+from amp_theory.models.catalogue import (
+    CHANNELS,
+    MODELS,
+    PARTS,
+    PATHS,
+    PRIORS,
+    SCHEDULES,
+    arguments_of_part,
+    build_model,
+)
 from amp_theory.models.sparse import SparseModel
 from amp_theory.models.spin_glasses import IsingPSpin
 from amp_theory.tools.errors import InputError
@@ -27,14 +36,16 @@ KINDS: dict[str, Mapping[str, type[Any]]] = {
 VALUES = {
     "p": "3", "k": "4", "q": "4", "rho": "0.08", "xi": "q**2/2+q**3/3", "prior": "rademacher", "channel": "sign",
     "noise": "0.1", "tensor_noise": "1", "values": "-1,0,2", "probabilities": "0.2,0.5,0.3", "kappa": "0.8",
-    "eigenvalues": "1,3", "weights": "1,1",
+    "eigenvalues": "1,3", "weights": "1,1", "prior_u": "gaussian", "prior_v": "sparse-rademacher", "rho_v": "0.05",
+    "aspect": "1",
 }  # fmt: skip
 #: how long the command that shows what is named takes, where that is more than twenty seconds
 LONG = {"coloring": "minutes; begun with --checkpoint FILE, it can be interrupted and resumed"}
 #: types as they are annotated, in words
 TYPES = {
-    "int": "integer", "float": "number", "str": "text", "str | sympy.Expr": "formula", "Prior": "prior",
-    "Prior | None": "prior", "OutputChannel": "channel", "Schedule": "schedule", "Sequence[float]": "numbers",
+    "int": "integer", "float": "number", "str": "text", "str | sympy.Expr": "formula", "str | None": "text",
+    "Prior": "prior", "Prior | None": "prior", "OutputChannel": "channel", "Schedule": "schedule",
+    "Sequence[float]": "numbers", "Sequence[float] | None": "numbers",
 }  # fmt: skip
 #: what tells the ends between which an argument lies
 _NUMBER = r"-?\d+(?:\.\d+)?(?:e-?\d+)?(?:\^\d+)?"
@@ -100,7 +111,7 @@ def arguments_of(kind: type[Any]) -> dict[str, Argument]:
     """
     said = _meanings(kind)
     made = {f.name: f.default_factory() for f in fields(kind) if f.default_factory is not MISSING}
-    found = {}
+    found, written = {}, getattr(kind, "written", {})
     for name, parameter in inspect.signature(kind).parameters.items():
         required = parameter.default is inspect.Parameter.empty
         default = None if required else made.get(name, parameter.default)
@@ -108,7 +119,7 @@ def arguments_of(kind: type[Any]) -> dict[str, Argument]:
         choices = re.findall(r"'(\w+)'|\"(\w+)\"", annotated) if annotated.startswith("Literal") else []
         words = " or ".join(a or b for a, b in choices) or TYPES.get(annotated, annotated)
         ends = _RANGE.search(said.get(name, "")) if words in ("integer", "number") else None
-        found[name] = Argument(
+        found[written.get(name, name)] = Argument(
             words, ends[0] if ends else None, required, getattr(default, "name", default), said.get(name, "")
         )
     return found
@@ -118,18 +129,15 @@ def example_of(name: str, kind: type[Any]) -> dict[str, str]:
     """Return parameters of a model that shows what is named: itself, or one that has the prior or the channel."""
     chosen: dict[str, str] = {}
     owner: type[Any] = kind
-    for part, table in PARTS.items():
-        if table.get(name) is kind:
-            owner = MODELS["spiked-matrix"] if part == "prior" else MODELS["glm"]
+    for part, model in (("prior", "spiked-matrix"), ("channel", "glm")):
+        if PARTS[part].get(name) is kind:
+            owner = MODELS[model]
             chosen[part] = name
     needed = [n for n, a in arguments_of(owner).items() if a.required]
     chosen = {n: chosen.get(n, VALUES[n]) for n in needed}
-    more = [a for part, table in PARTS.items() if part in chosen for a in _required(table[chosen[part]])]
+    parts = {part: table[chosen[part]] for part, table in PARTS.items() if part in chosen}
+    more = [n for part, own in parts.items() for n, must in arguments_of_part(part, own).items() if must]
     return chosen | {n: VALUES[n] for n in more}
-
-
-def _required(kind: type[Any]) -> list[str]:
-    return [n for n, a in arguments_of(kind).items() if a.required]
 
 
 def command_for(kind: str, name: str) -> str:
@@ -197,6 +205,8 @@ def _as_given(settings: Mapping[str, str]) -> dict[str, Any]:
 
 def _objection(path: Path, model: Model) -> str | None:
     """Return why a path does not go with a model, None if it does."""
+    if model.sides:
+        return None if path.sided else "the variables are of two kinds: only flow and autoregressive have sides"
     try:
         prior = model.variable_prior
     except InputError:  # variables that are no scalars have none, and go with all

@@ -91,10 +91,12 @@ def compare_samplers(model: Model, target: Target | None = None) -> Comparison:
         return random_comparison(model, model.check_target(target))
     judge = _judge(model, as_model(model).check_target(target))
     paths: list[Path] = [Flow(), Autoregressive()]
-    if judge.prior.unbiased_sign:
+    signs = judge.prior.unbiased_sign and not model.sides
+    if signs:
         paths.append(UniformDiscreteDiffusion())
+    paths += [kind(side=side) for side in model.sides[:-1] for kind in (Flow, Autoregressive)]
     rows = [judge.denoiser(path) for path in tracked(paths, "paths")]
-    if not judge.prior.unbiased_sign:
+    if not signs:
         rows.append(judge.not_binary())
     local = judge.monte_carlo()
     judged = (*rows, local, judge.langevin(local))
@@ -124,6 +126,7 @@ _TRAPPED = (
     "glassy states exist here in matrix and matrix-tensor models, and may trap the dynamics (arXiv:1805.05857, "
     "arXiv:1812.09066)"
 )
+_TWO_KINDS = "nothing is derived for the dynamics of variables of two kinds"
 _FOUND = "far enough below the threshold heat bath recovers a sparse signal in finite instances; no line is derived"
 
 
@@ -201,13 +204,14 @@ class _Judge:
     def denoiser(self, path: Path) -> SamplerVerdicts:
         """Fail where the uninformed branch ends by a fold at positive strength."""
         ends = self._ends(path)
+        name = path.name if path.side is None else f"{path.name} on {path.side}"
 
         def judge(intensity: float) -> Answer:
             if any(a <= intensity <= b for a, b in ends):
                 return False, "conjecture", f"the {path.name} path crosses a first-order transition"
             return True, *self._proof(path, intensity)
 
-        found = self._verdicts(path.name, "message passing", self._cuts(ends), judge, _located(self.model, path))
+        found = self._verdicts(name, "message passing", self._cuts(ends), judge, _located(self.model, path))
         return replace(found, sized=partial(_size, self.model, path, self.target))
 
     def _ends(self, path: Path) -> list[Interval]:
@@ -278,7 +282,8 @@ class _Judge:
 
     def not_binary(self) -> SamplerVerdicts:
         """Give no verdict on uniform discrete diffusion where the variables are not +-1."""
-        return self._none(UniformDiscreteDiffusion.name, "message passing", "defined for unbiased +-1 variables only")
+        kinds = "variables of one kind" if self.model.sides else "unbiased +-1 variables"
+        return self._none(UniformDiscreteDiffusion.name, "message passing", f"defined for {kinds} only")
 
     def _none(self, sampler: str, algorithm: Algorithm, reason: str) -> SamplerVerdicts:
         return SamplerVerdicts(sampler, self.model, (self._verdict(algorithm, (None, _UNKNOWN, reason)),))
@@ -287,6 +292,8 @@ class _Judge:
 
     def monte_carlo(self) -> SamplerVerdicts:
         """Judge local Monte Carlo from a random start by the branches at zero strength."""
+        if self.model.sides:
+            return self._none("mcmc", "local moves", _TWO_KINDS)
         cuts = [x for b in self.geo.zero for x in (b.start, b.stop)] + [self.algorithmic, self.eos.start]
         cuts += self.boundaries
         cuts += [1 / (16 * self._pair_curvature)] if self.is_sherrington_kirkpatrick else []
@@ -294,6 +301,8 @@ class _Judge:
 
     def langevin(self, local: SamplerVerdicts) -> SamplerVerdicts:
         """Judge Langevin dynamics as Monte Carlo, for continuous variables."""
+        if self.model.sides:
+            return self._none("langevin", "local moves", _TWO_KINDS)
         if np.isfinite(self.prior.entropy):
             return self._none("langevin", "local moves", "the variables are discrete: there is no Langevin dynamics")
         return SamplerVerdicts("langevin", self.model, local.verdicts, local.resolution)

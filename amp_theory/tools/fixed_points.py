@@ -37,7 +37,10 @@ class FixedPoint(Reported):
     signal
         The snr with which every variable sees the others.
     errors
-        Absolute bounds by the names of overlap, free_entropy and mutual_information.
+        Absolute bounds by the names of overlap, free_entropy and mutual_information, and of both overlaps where
+        there are two.
+    overlap_u, overlap_v
+        Of models with variables of two kinds the overlaps of both, of which `overlap` is the first; else None.
     decimals
         Overlap, free_entropy and mmse as decimal strings where digits were asked for.
 
@@ -55,6 +58,8 @@ class FixedPoint(Reported):
     signal: float
     errors: dict[str, float] = field(hash=False)
     decimals: dict[str, str] = field(default_factory=dict, hash=False)
+    overlap_u: float | None = None
+    overlap_v: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data; infinite quantities (a continuous variable revealed, perfect recovery) become None."""
@@ -67,13 +72,21 @@ class FixedPoint(Reported):
             "kind": self.kind, "mmse": self.mmse, "mutual_information": finite(self.mutual_information),
             "signal": finite(self.signal), "error": {name: finite(error) for name, error in self.errors.items()},
         }  # fmt: skip
-        return data | self.decimals
+        return data | self._both | self.decimals
+
+    @property
+    def _both(self) -> dict[str, float]:
+        """Both overlaps by name, where there are two."""
+        if self.overlap_u is None or self.overlap_v is None:
+            return {}
+        return {"overlap_u": self.overlap_u, "overlap_v": self.overlap_v}
 
     @property
     def texts(self) -> dict[str, str]:
         """Overlap, free entropy, mmse and mutual information as decimal strings."""
         names = ("overlap", "free_entropy", "mmse", "mutual_information")
-        return {name: f"{getattr(self, name):.12g}" for name in names} | self.decimals
+        more = {name: f"{value:.12g}" for name, value in self._both.items()}
+        return {name: f"{getattr(self, name):.12g}" for name in names} | more | self.decimals
 
     def report(self) -> str:
         """Return a readable text: kind, overlap, free entropy, mmse and mutual information."""
@@ -87,7 +100,8 @@ class FixedPoint(Reported):
 def fixed_points_table(title: str, points: Sequence[FixedPoint]) -> ResultTable:
     """Return a table of fixed points, a row each; decimal strings where digits were asked for."""
     columns: dict[str, list[Any]] = {"kind": [p.kind for p in points], "stable": [p.stable for p in points]}
-    for name in ("overlap", "free_entropy", "mmse", "mutual_information"):
+    both = ("overlap_u", "overlap_v") if all(p.overlap_v is not None for p in points) else ()
+    for name in ("overlap", *both, "free_entropy", "mmse", "mutual_information"):
         columns[name] = [p.decimals.get(name, getattr(p, name)) for p in points]
         if all(name in p.errors for p in points):
             columns[ERROR + name] = [p.errors[name] for p in points]

@@ -293,8 +293,8 @@ class Thresholds(Reported, Mapping[str, "Located | MissingPoint"]):
         Tricritical points at harder controls.
     bounds
         Bounds on the control by name.
-    order
-        The order in which the path reveals variables.
+    order, side
+        The order in which the path reveals variables; which of two kinds of them, None where that is not said.
     first_failure, stability
         Of random measures whose samples overlap: where the path first fails, and where the replica-symmetric measure
         loses its stability (de Almeida and Thouless); of others None, and not listed.
@@ -321,6 +321,7 @@ class Thresholds(Reported, Mapping[str, "Located | MissingPoint"]):
     further_tricritical: tuple[Located, ...] = ()
     bounds: dict[str, float] = field(default_factory=dict, hash=False)
     order: str = "random"
+    side: str | None = None
     first_failure: Located | None = None
     stability: Located | None = None
 
@@ -359,7 +360,7 @@ class Thresholds(Reported, Mapping[str, "Located | MissingPoint"]):
             model=model.name, path=path.name, control=model.control, strength=path.strength,
             parameters=model.parameters, **{name: points.get(name) for name in (*POINTS, *OUTER_POINTS)},
             reasons={n: p for n, p in found.items() if isinstance(p, str)}, further_tricritical=more,
-            bounds=model.bounds, order=path.order,
+            bounds=model.bounds, order=path.order, side=path.side,
         )  # fmt: skip
 
     @property
@@ -397,7 +398,8 @@ class Thresholds(Reported, Mapping[str, "Located | MissingPoint"]):
         more = [point.to_dict() for point in self.further_tricritical]
         return {
             "model": self.model, "parameters": self.parameters, "path": self.path,
-            **({} if self.order == "random" else {"order": self.order}), "control": self.control,
+            **({} if self.order == "random" else {"order": self.order}),
+            **({} if self.side is None else {"side": self.side}), "control": self.control,
             "strength": self.strength, **points, **({"further_tricritical": more} if more else {}),
             **({"bounds": dict(self.bounds)} if self.bounds else {}), "reasons": dict(self.reasons),
         }  # fmt: skip

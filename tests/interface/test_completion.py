@@ -23,7 +23,7 @@ ASKED = {
     "amp-theory thr": ["threshold-states", "thresholds"], "amp-theory thresholds spiked-": ["spiked-matrix", "spiked-tensor", "spiked-matrix-tensor"],
     "amp-theory thresholds xorsat --pa": ["--path"], "amp-theory thresholds xorsat --path ": list(PATHS),
     "amp-theory thresholds glm --set channel": [f"channel={c}" for c in CHANNELS],
-    "amp-theory thresholds glm --set rh": ["rho="], "amp-theory diagram xorsat --set k=3 --schedule ": list(SCHEDULES),
+    "amp-theory thresholds glm --set rh": ["rho=", "rho_u=", "rho_v="], "amp-theory diagram xorsat --set k=3 --schedule ": list(SCHEDULES),
     "amp-theory models spa": ["sparse-rademacher"], "amp-theory compare ": list(MODELS),
     "amp-theory certify ising-p-spin --point dyn": ["dynamical"], "amp-theory completion ": ["bash", "zsh", "tcsh"],
     "amp-theory simulate xorsat --target r": ["random"], "amp-theory nonsense x": [],
@@ -70,7 +70,7 @@ def test_a_bash_completes(capsys, tmp_path):
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
 @pytest.mark.parametrize(("typed", "words"), [
     ("--set prior=ra\t--json", ["--set", "prior=rademacher", "--json"]), ("--set=prior=ra\t--json", ["--set=prior=rademacher", "--json"]),
-    ("--path=au\t--json", ["--path=autoregressive", "--json"]), ("--set rh\t\t0.1", ["--set", "rho=0.1"]),
+    ("--path=au\t--json", ["--path=autoregressive", "--json"]), ("--set ten\t\t0.1", ["--set", "tensor_noise=0.1"]),
     ("--set prior=rademacher --set cha\tsy\t--json", ["--set", "prior=rademacher", "--set", "channel=symmetric-perceptron", "--json"]),
 ])  # fmt: skip
 def test_a_tab_is_pressed(capsys, tmp_path, typed, words):

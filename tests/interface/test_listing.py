@@ -63,7 +63,8 @@ def test_all_about_one(capsys, kind, name):
     example = command_for(kind, name)
     assert example in out
     assert all(len(line) <= WIDTH for line in out.splitlines() if "example" not in line)
-    for argument in inspect.signature(owner).parameters:
+    assert len(inspect.signature(owner).parameters) == len(arguments_of(owner))
+    for argument in arguments_of(owner):
         assert re.search(rf"^  {argument} ", out, re.MULTILINE)
     if kind == "models":
         assert data["symbol"] == owner.control_symbol
@@ -130,8 +131,9 @@ def test_ranges_are_those_that_are_held(kind, name, argument):
     facts = arguments_of(owner)
     inside, outside = within(facts[argument].range)
     given = dict(example_of(name, owner))
-    needed = {"prior": at.Rademacher(), "channel": at.SignChannel()}
-    settings = {n: needed.get(n, VALUES[n]) for n in given if n in facts}
+    needed = {n: at.Rademacher() for n in ("prior", "prior_u", "prior_v")} | {"channel": at.SignChannel()}
+    python = {written: own for own, written in getattr(owner, "written", {}).items()}
+    settings = {python.get(n, n): needed.get(n, VALUES[n]) for n in given if n in facts}
     for number in inside:
         owner(**settings | {argument: int(number) if facts[argument].type == "integer" else number})
     for number in outside:

@@ -45,7 +45,7 @@ def dense_results():
         at.sweep([MODEL], temperature=[0.7, 0.8, -1], snr=0.1, quantities=["first_order", "region", "fixed_points"]),
         at.sampling_error(MODEL, PATH, 0.7, steps=3), at.error_curve(MODEL, PATH, points=5), at.mismatched_error(MODEL, PATH, 1.0, 1.2, end_strength=0.1), at.judge_denoiser(MODEL, PATH, 1.0, size=6, instances=2, batch=1, end_strength=0.1), at.leading_error(MODEL, PATH), at.depth_for(MODEL, PATH, 1.0, 100), at.optimal_schedule(MODEL, PATH, 1.0, 3),
         at.threshold_states(GLASSY), at.threshold_states(GLASSY).at(0.9)["threshold"],
-        at.best_path(MODEL), at.safe_order(MODEL, PATH, at.Autoregressive(), 0.75), at.safe_order(MODEL, PATH, at.Autoregressive(), 0.75).surface(3), at.critical_line(MODEL, PATH, at.Autoregressive(), 3), at.critical_line(MODEL, PATH, at.Autoregressive(), 3).points[0],
+        at.best_side(at.RectangularMatrix(at.Gaussian(), at.SparseRademacher(0.05), 1)), at.best_path(MODEL), at.safe_order(MODEL, PATH, at.Autoregressive(), 0.75), at.safe_order(MODEL, PATH, at.Autoregressive(), 0.75).surface(3), at.critical_line(MODEL, PATH, at.Autoregressive(), 3), at.critical_line(MODEL, PATH, at.Autoregressive(), 3).points[0],
         at.marginal_lines(MODEL, 20), at.marginal_lines(MODEL, 20)["flow"], at.revealing_curve(MODEL, at.Autoregressive(), 0.8), special, special.dynamical, special["algorithmic"], at.thresholds(spherical, PATH, digits=25), diagram,
         diagram.line("first_order"), fixed, fixed[0], at.fixed_points(spherical, PATH, 0.64, 0.1, digits=20),
         at.path_transitions(MODEL, PATH, 0.7), at.path_transitions(MODEL, PATH, 0.8), comparison, comparison["mcmc"],

@@ -231,12 +231,13 @@ class Things:
             at.LinearChannel(0.1), at.SignChannel(), at.ProbitChannel(0.1), at.AbsChannel(), at.ReLUChannel(),
             at.DoorChannel(0.7), at.SymmetricPerceptron(0.7),
         ]  # fmt: skip
+        self.sides = at.RectangularMatrix(at.Gaussian(), at.SparseRademacher(0.05), 1)
         self.models = [
             self.ising, self.spherical, at.SherringtonKirkpatrick(), at.MixedPSpin("q**2/8 + q**4/2"),
             at.SpikedTensor(3, at.Rademacher()), at.SpikedMatrix(at.SparseRademacher(0.1)),
             at.SpikedMatrixTensor(3, 1.0), self.xorsat, at.Bicoloring(4), self.regular, self.coloring, self.glm,
             at.StochasticBlockModel(3), at.RowOrthogonalSensing(at.Rademacher(), 0.1),
-            at.SpectralSensing(at.Rademacher(), [0.5, 1.5], [0.5, 0.5]),
+            at.SpectralSensing(at.Rademacher(), [0.5, 1.5], [0.5, 0.5]), self.sides, at.GaussianMixture(5, 0.5),
         ]  # fmt: skip
 
 
@@ -263,6 +264,8 @@ def _theory(t: Things) -> Iterator[Call]:
     yield Call("free_entropy_curve", at.free_entropy_curve, at_point | {"points": 5})
     yield Call("best_path", at.best_path, {"model": t.ising})
     yield Call("threshold_states", at.threshold_states, {"model": t.glassy})
+    yield Call("best_side", at.best_side, {"model": t.sides})
+    yield Call("thresholds, two kinds", at.thresholds, {"model": t.sides, "path": at.Flow(side="u"), "digits": None})
     yield Call("sampling_error", at.sampling_error,
                both | {"control": 0.7, "iterations": None, "steps": 3, "target": None})  # fmt: skip
     yield Call("mismatched_error", at.mismatched_error,
@@ -366,6 +369,8 @@ def _constructors(t: Things) -> Iterator[Call]:
     yield Call("Coloring", at.Coloring, {"q": 4, "population": 1000, "sweeps": 20, "runs": 2, "seed": 0})
     yield Call("GLM", at.GLM, {"prior": at.Rademacher(), "channel": at.SignChannel()})
     yield Call("StochasticBlockModel", at.StochasticBlockModel, {"k": 3})
+    yield Call("RectangularMatrix", at.RectangularMatrix, {"u": at.Gaussian(), "v": at.Rademacher(), "aspect": 0.5})
+    yield Call("GaussianMixture", at.GaussianMixture, {"k": 2, "aspect": 0.5, "weights": [0.2, 0.8]})
     yield Call("PottsPrior", at.PottsPrior, {"k": 3})
     yield Call("RowOrthogonalSensing", at.RowOrthogonalSensing, {"prior": at.Rademacher(), "noise": 0.1})
     yield Call("SpectralSensing", at.SpectralSensing,

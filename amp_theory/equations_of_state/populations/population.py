@@ -32,6 +32,7 @@ from amp_theory.equations_of_state.choose import check_surface
 from amp_theory.equations_of_state.populations.found import PopulationFixedPoint, PopulationPoint
 from amp_theory.ingredients.paths.base import Path, as_path
 from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDiscreteDiffusion
+from amp_theory.ingredients.paths.sides import check_no_side
 from amp_theory.models.coloring import Coloring
 from amp_theory.models.own_names import at_point
 from amp_theory.tools.arrays import Array
@@ -249,6 +250,7 @@ def check_coloring(model: object, path: object) -> None:
         raise InputError(f"population dynamics is for Coloring(q), got {told(model)}")
     path = as_path(path)
     check_surface(path)
+    check_no_side(path, f"the variables of {model!r}")
     if path.order not in model.orders:
         raise InputError(f"order = {path.order!r} is not known for {model!r}: leave it out, or take 'random'")
 

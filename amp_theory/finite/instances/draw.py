@@ -16,6 +16,7 @@ from amp_theory.models.coloring import Coloring
 from amp_theory.models.measurements import GLM
 from amp_theory.models.own_names import at_control
 from amp_theory.models.sparse import SparseModel
+from amp_theory.models.two_sides import TwoSidedModel
 from amp_theory.tools.errors import InputError, as_float
 
 
@@ -89,6 +90,13 @@ def drawn(model: Model, control: float, size: object, rng: np.random.Generator, 
 
 drawn.register(GLM, draw_glm)
 drawn.register(SparseModel, draw_graph)
+
+
+@drawn.register(TwoSidedModel)
+def _of_two_kinds(
+    model: TwoSidedModel, control: float, size: object, rng: np.random.Generator, planted: bool
+) -> Instance:
+    raise InputError(f"finite instances are those of variables of one kind, {model!r} has two")
 
 
 @drawn.register(Coloring)

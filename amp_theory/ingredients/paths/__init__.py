@@ -6,6 +6,7 @@ May import: tools, ingredients.priors.
   uniform discrete diffusion; `schedules`: from the time of a sampler to a strength.
 - `letters`: paths that show a letter of discrete variables, births of non-zeros and channels of one's own;
   `hidden_atoms`: the scalar channel they need; `mixed`: two paths at once.
+- `sides`: which of two kinds of variables is told something.
 - `side_information`: what a path reveals about a configuration; `uniform_channel`: a spin seen through noise and
   a flip.
 """

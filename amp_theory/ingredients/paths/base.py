@@ -12,7 +12,6 @@ free entropy Psi(x, strength), dPsi/dx = G/2:
 
 Psi is the log likelihood ratio against pure noise.  Paths parametrise their fixed points by a
 `coordinate` in which the overlap is explicit: the total snr x + snr for the flow, x for the others.
-
 A new path is a subclass with the methods below; its `response` must increase with strength.
 """
 
@@ -26,10 +25,9 @@ import numpy.typing as npt
 
 from amp_theory.ingredients.paths.response import Response as Response
 from amp_theory.ingredients.paths.response import TwoStrengths
-from amp_theory.ingredients.paths.schedules import (
-    Schedule,
-)
+from amp_theory.ingredients.paths.schedules import Schedule
 from amp_theory.ingredients.paths.side_information import SideInformation
+from amp_theory.ingredients.paths.sides import Sided, check_no_side
 from amp_theory.ingredients.priors.base import UNBOUNDED, Prior, check_prior
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, as_array, as_float, as_generator, as_real, told
@@ -42,7 +40,7 @@ LARGEST = 1e12
 LARGEST_VALUE = 1e30
 
 
-class Path(ABC):
+class Path(Sided, ABC):
     """A denoising path.  `strength` names its strength, `limit` is the strength of complete information.
 
     A path of one's own is a subclass that says what is abstract here, for arrays that broadcast.
@@ -82,6 +80,7 @@ class Path(ABC):
         if not isinstance(self.schedule, self.schedules):
             names = ", ".join(s.__name__ for s in self.schedules)
             raise InputError(f"the schedule of {type(self).__name__} must be one of {names}, got {told(self.schedule)}")
+        super().__post_init__()
 
     @abstractmethod
     def response(self, prior: Prior, coordinate: Array, strength: Array, with_energy: bool = True) -> Response:
@@ -430,6 +429,7 @@ class Path(ABC):
     def _observed(self, truth: Array, strength: float, rng: np.random.Generator) -> tuple[Array, float]:
         """Return a finite configuration and one strength, after checking these and the random numbers."""
         as_generator("rng", rng)
+        check_no_side(self, "finite instances")
         level = float(self._strengths(as_float(self.strength, strength)))
         s = as_real("truth", truth)
         if not np.all(np.abs(s) <= LARGEST_VALUE):

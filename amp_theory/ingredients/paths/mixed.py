@@ -21,6 +21,7 @@ from amp_theory.ingredients.paths.base import Path, as_path
 from amp_theory.ingredients.paths.letters import as_response, atoms_of, respond, told_by
 from amp_theory.ingredients.paths.response import Response, TwoStrengths
 from amp_theory.ingredients.paths.side_information import SideInformation
+from amp_theory.ingredients.paths.sides import check_no_side
 from amp_theory.ingredients.priors.base import Prior
 from amp_theory.tools.arrays import Array, Index
 from amp_theory.tools.errors import InputError, as_float, as_list, told, unknown_name
@@ -64,6 +65,7 @@ class Mixed(TwoStrengths):
             as_path(path)
             if not path.strength_is_snr and path.coordinate(np.ones(1), np.full(1, 0.1))[0] != 1:
                 raise InputError(f"Mixed needs paths that add to the snr or leave it as it is, got {path!r}")
+            check_no_side(path, "two paths at once")
             if path.order != "random":
                 raise InputError(f"Mixed needs paths without memory, got an order of revealing: {path!r}")
         if self.first.strength == self.second.strength:

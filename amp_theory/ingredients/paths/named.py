@@ -39,7 +39,7 @@ SATURATED = 1e4
 SMALLEST = 1e-3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Flow(Path):
     """Flow matching and diffusion: the denoiser sees gamma s* + z at snr gamma^2, whatever the schedule.
 
@@ -48,6 +48,14 @@ class Flow(Path):
     schedule
         How time maps to snr: LinearInterpolant() (default), TrigonometricInterpolant(),
         VariancePreserving(), VarianceExploding(), StochasticLocalization() or Interpolant(noise, signal).
+    side
+        Of models with variables of two kinds, which of them is seen: "u", "v" or "both" (both at the same snr); None,
+        which there means both, for all others.
+
+    Raises
+    ------
+    InputError
+        If the schedule is of another path, or there is no such side.
 
     References
     ----------
@@ -62,12 +70,14 @@ class Flow(Path):
     """
 
     schedule: Schedule = field(default_factory=LinearInterpolant)
+    side: str | None = None
     name: ClassVar[str] = "flow"
     strength: ClassVar[str] = "snr"
     strength_symbol: ClassVar[str] = r"\gamma^2"
     limit: ClassVar[float] = np.inf
     strength_is_snr: ClassVar[bool] = True
     explicit_folds: ClassVar[bool] = True
+    sided: ClassVar[bool] = True
     schedules: ClassVar[tuple[type[Schedule], ...]] = (
         LinearInterpolant,
         TrigonometricInterpolant,
@@ -110,7 +120,7 @@ class Flow(Path):
         return self.evidence(prior, strength) - prior.free_entropy(strength)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Autoregressive(Path):
     """Autoregressive generation and masked diffusion: a random fraction theta of the variables is known exactly.
 
@@ -127,11 +137,14 @@ class Autoregressive(Path):
     order
         Which variables are revealed first: "random" (default); on sparse graphs "highest-degree" or "lowest-degree"; in
         dense models of spins "most-confident", "most-uncertain" or "greedy-floor".
+    side
+        Of models with variables of two kinds, which of them are revealed: "u", "v" or "both" (the same fraction of
+        both); None, which there means both, for all others.
 
     Raises
     ------
     InputError
-        If there is no such order, or the schedule is of another path.
+        If there is no such order or side, or the schedule is of another path.
 
     References
     ----------
@@ -147,11 +160,13 @@ class Autoregressive(Path):
 
     schedule: Schedule = field(default_factory=FractionRevealed)
     order: str = "random"
+    side: str | None = None
     name: ClassVar[str] = "autoregressive"
     strength: ClassVar[str] = "revealed"
     strength_symbol: ClassVar[str] = r"\theta"
     limit: ClassVar[float] = 1.0
     erases: ClassVar[bool] = True
+    sided: ClassVar[bool] = True
     schedules: ClassVar[tuple[type[Schedule], ...]] = (FractionRevealed, MaskedDiffusion)
 
     def __post_init__(self) -> None:

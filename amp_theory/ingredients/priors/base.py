@@ -154,6 +154,11 @@ class Prior(ABC):
         return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
 
     @property
+    def scalar(self) -> bool:
+        """Whether s is a number, not a vector."""
+        return True
+
+    @property
     def unbiased_sign(self) -> bool:
         """Whether s is +1 or -1 with equal probability."""
         return False

@@ -80,6 +80,11 @@ class PottsPrior(Prior):
         return math.log(self.k)
 
     @property
+    def scalar(self) -> bool:
+        """Whether there are two groups: the vertices of a simplex on a line."""
+        return self.k == 2
+
+    @property
     def unbiased_sign(self) -> bool:
         """Whether s is +1 or -1 with equal probability: two groups."""
         return self.k == 2

@@ -313,7 +313,7 @@ class Film:
         heights = [h for k in range(len(self.strengths)) for _, h in self._heights(k)]
         least, most = min(heights), max(heights)
         margin = 0.3 * ((most - least) or float(np.ptp(self.curves[0][1])))
-        left.set_xlim(0, model.variable_prior.second_moment)
+        left.set_xlim(0, model.largest_overlap)
         left.set_ylim(least - margin, most + 1.2 * margin)
         left.set_xlabel("overlap $q$")
         left.set_ylabel(r"free entropy $\varphi(q) - \varphi(0)$, nats per variable")

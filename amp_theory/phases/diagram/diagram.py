@@ -363,6 +363,7 @@ class Diagram(Reported):
         special = self.thresholds.to_dict()
         more = {"further_tricritical": special["further_tricritical"]} if "further_tricritical" in special else {}
         order = {} if self.path.order == "random" else {"order": self.path.order}
+        order |= {} if self.path.side is None else {"side": self.path.side}
         return {
             "format": FORMAT, "version": VERSION,
             "model": self.model.name, "parameters": self.model.parameters,

@@ -79,14 +79,17 @@ def _model(data: dict[str, Any], given: Model | None) -> Model:
 def _path(data: dict[str, Any], given: Path | None) -> Path:
     """Return the path given, or made again from its name and its schedule's."""
     name, schedule, order = data["path"], data["schedule"], data.get("order", "random")
+    side = data.get("side")
     if given is None:
         if name not in PATHS or schedule not in SCHEDULES:
             raise _MismatchError(f"holds a diagram along {name} ({schedule}), which is not built in: give path=")
-        return build_path(name, schedule, None if order == "random" else order)
+        return build_path(name, schedule, None if order == "random" else order, side)
     if (given.name, given.schedule.name) != (name, schedule):
         raise _MismatchError(f"is along the path {name} with schedule {schedule}, not along {given!r}")
     if given.order != order:
         raise _MismatchError(f"is of variables in the order {order!r}, not along {given!r}")
+    if given.side != side:
+        raise _MismatchError(f"is of the side {side!r}, not along {given!r}")
     return given
 
 
@@ -104,7 +107,7 @@ def _diagram(data: dict[str, Any], model: Model, path: Path) -> Diagram:
     more = [_located(p, model, path, True) for p in data["points"].get("further_tricritical", [])]
     special = Thresholds(
         model.name, path.name, model.control, path.strength, model.parameters, reasons=reasons, order=path.order,
-        further_tricritical=tuple(p for p in more if p is not None), bounds=model.bounds, **points,
+        side=path.side, further_tricritical=tuple(p for p in more if p is not None), bounds=model.bounds, **points,
     )  # fmt: skip
     lines = {name: _line(data["lines"][name], model, path) for name in LINES}
     number = integer_between("points_per_line", data["points_per_line"], 2, MOST_POINTS)

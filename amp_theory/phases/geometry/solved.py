@@ -9,6 +9,7 @@ from amp_theory.equations_of_state.choose import check_surface, equation_of_stat
 from amp_theory.equations_of_state.random_measures.surfaces import RandomEquationOfState
 from amp_theory.equations_of_state.sparse.regular_graphs import RegularEquationOfState
 from amp_theory.ingredients.paths.base import Path, as_path
+from amp_theory.ingredients.paths.sides import check_no_side
 from amp_theory.models.base import Model, as_model
 from amp_theory.phases.geometry.geometry import Geometry
 from amp_theory.phases.geometry.random_measures import RandomGeometry
@@ -62,13 +63,16 @@ def check_pair(model: object, path: object) -> None:
 
 
 def check_order(model: object, path: object) -> None:
-    """Raise an `InputError` unless given a model and a path, both hashable, and an order that the model knows."""
-    known, order = as_model(model).orders, as_path(path).order
+    """Raise an `InputError` unless given a model and a path, both hashable, and order and side that the model knows."""
+    model, path = as_model(model), as_path(path)
+    known, order = model.orders, path.order
     if order not in known:
         raise InputError(
             f"order = {order!r} is not known for {model!r}, whose variables are revealed in these orders: "
             f"{', '.join(known)}; orders by degree are of sparse graphs, those by confidence of dense models of spins"
         )
+    if path.side not in (None, *model.sides):
+        check_no_side(path, f"the variables of {model!r}")
     try:
         hash((model, path))
     except TypeError as error:

@@ -7,6 +7,7 @@ phases.diagram.
 - `known`: what is known of the least slope of each prior.
 - `least_slope`: the least slope that memoryless side information allows at an overlap; `certificate`: the bound on the
   reduced cost that proves it; `adaptive`: the least slope of any side information about spins.
+- `best_side`: which of two kinds of variables to tell first.
 - `attained`: how far the paths with a name work.
 - `two_strengths`: where the first-order surface of two paths at once ends; `surface_ends`: all its ends at one
   control; `safe_order`: how to go around them, with its `plane_picture`.

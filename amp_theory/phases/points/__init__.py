@@ -10,6 +10,7 @@ phases.revealing.
   normal form next to a tricritical point.
 - `random_measures`: the points of measures whose samples overlap; `tricritical_field`: where first-order line and
   stability line meet in field and temperature.
-- `fixed_points`: all fixed points at one control and strength, and regions; `state_evolution`: its iterates.
+- `fixed_points`: all fixed points at one control and strength, and regions; `listed`: each with what it tells;
+  `state_evolution`: its iterates.
 - `targets`: whose verdict it is, and which other algorithms are known.
 """

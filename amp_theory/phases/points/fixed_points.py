@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from amp_theory.equations_of_state.base import TINY, EquationOfState
-from amp_theory.equations_of_state.surface import Errors, Surface
+from amp_theory.equations_of_state.surface import Surface
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
 from amp_theory.models.own_names import at_point
@@ -23,10 +23,11 @@ from amp_theory.phases.geometry.branches import follow
 from amp_theory.phases.geometry.folds import locate
 from amp_theory.phases.geometry.geometry import Geometry, joined
 from amp_theory.phases.geometry.solved import SAFETY, any_geometry_of, check_pair
+from amp_theory.phases.points.listed import kinds_of, null_point, point_of, with_both
 from amp_theory.phases.points.thresholds import sharpener
-from amp_theory.tools.arrays import EPS, Array, Bools
+from amp_theory.tools.arrays import Array, Bools
 from amp_theory.tools.errors import InputError, NumericalError, told
-from amp_theory.tools.fixed_points import FixedPoint, FixedPoints, Kind
+from amp_theory.tools.fixed_points import FixedPoints
 
 if TYPE_CHECKING:
     pass
@@ -390,54 +391,12 @@ def fixed_points_along(model: Model, path: Path, control: float, strengths: npt.
         here = np.flatnonzero(which == row)
         stable = [*([below] if null else []), *(f.fold[here] > 0).tolist()]
         evidence = geo.eos.evidence(lam[:1], float(strength))
-        points = [_point(f, bounds, k, evidence, geo.eos.entropy) for k in here.tolist()]
+        points = [point_of(f, bounds, k, evidence, geo.eos.entropy) for k in here.tolist()]
+        if geo.eos.two_sided:
+            points = with_both(geo.eos, f.take(here), points)
         if null:
-            points.insert(0, _null_point(below, evidence, geo.eos.prior.second_moment))
+            points.insert(0, null_point(below, evidence, geo.eos))
         named = tuple(
-            replace(p, stable=good, kind=kind) for p, good, kind in zip(points, stable, _kinds(stable), strict=True)
+            replace(p, stable=good, kind=kind) for p, good, kind in zip(points, stable, kinds_of(stable), strict=True)
         )
         yield FixedPoints(named, float(control), float(strength), str(names[row]), model.solved_measure)
-
-
-def _point(f: Surface, bounds: Errors, k: int, evidence: float, entropy: float) -> FixedPoint:
-    """Return entry k of a surface as a fixed point, its kind still open."""
-    # where the slope F vanishes the position goes with the square root of the error of x - xi'(q)
-    error, slope, bend = SAFETY * bounds.signal[k], abs(f.fold[k]), abs(f.fold_z[k])
-    z_error = min(error / slope if slope else np.inf, (2 * error / bend) ** 0.5 if bend else np.inf)
-    errors = {
-        "overlap": float(f.overlap_z[k] * z_error + SAFETY * bounds.overlap[k]),
-        "free_entropy": float(SAFETY * bounds.free_entropy[k] + 0.5 * f.scaled_ratio[k] * error),
-    }
-    phi = float(f.free_entropy[k])
-    if np.isinf(f.coordinate[k]):  # q = rho: exact, and everything about s* is known
-        return FixedPoint(
-            overlap=float(f.overlap[k]), free_entropy=phi, stable=True, kind="unstable", mmse=0.0,
-            mutual_information=entropy, signal=float("inf"),
-            errors={
-                "overlap": 0.0, "free_entropy": float(SAFETY * bounds.free_entropy[k]),
-                "mutual_information": 4 * EPS * entropy,
-            },
-        )  # fmt: skip
-    if np.isfinite(evidence):
-        errors["mutual_information"] = errors["free_entropy"] + 4 * EPS * abs(evidence)
-    return FixedPoint(
-        overlap=float(f.overlap[k]), free_entropy=phi, stable=True, kind="unstable", mmse=float(f.gap[k]),
-        mutual_information=evidence - phi, signal=float(f.signal[k]), errors=errors,
-    )  # fmt: skip
-
-
-def _null_point(stable: bool, evidence: float, rho: float) -> FixedPoint:
-    """Return q = 0 at zero strength, its kind still open."""
-    return FixedPoint(
-        overlap=0.0, free_entropy=0.0, stable=stable, kind="unstable", mmse=rho, mutual_information=evidence,
-        signal=0.0, errors={"overlap": 0.0, "free_entropy": 0.0, "mutual_information": 0.0},
-    )  # fmt: skip
-
-
-def _kinds(stable: list[bool]) -> list[Kind]:
-    """Name the fixed points from their stability, in order of overlap."""
-    kinds: list[Kind] = ["intermediate" if good else "unstable" for good in stable]
-    where = [k for k, good in enumerate(stable) if good]
-    kinds[where[-1]] = "informed"
-    kinds[where[0]] = "uninformed"
-    return kinds

@@ -15,6 +15,7 @@ import numpy as np
 
 from amp_theory.models.base import Model, Target
 from amp_theory.models.sparse import SparseModel
+from amp_theory.models.two_sides import TwoSidedModel
 from amp_theory.tools.results import Located, Thresholds
 
 if TYPE_CHECKING:
@@ -79,6 +80,11 @@ def exact_measurements(model: Model) -> bool:
     """Tell whether a dense model measures continuous quantities without noise: they fix linear combinations."""
     singularity = None if model.coupling is None else model.coupling.singularity
     return singularity is not None and singularity[0] == 1
+
+
+@known_exceptions.register(TwoSidedModel)
+def _of_two_sides(model: TwoSidedModel) -> str:
+    return ""
 
 
 @singledispatch

@@ -1,0 +1,167 @@
+"""Two kinds of variables: the surface, its identities, where it is a scalar model, and that no fixed point is missed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from contract import check_contract
+from random_models import random_prior
+from two_sides import iterated, random_two_sides, response
+
+import amp_theory as at
+from amp_theory.equations_of_state.choose import equation_of_state_of
+from amp_theory.ingredients.priors.groups import PottsPrior
+
+SPARSE_PCA = at.RectangularMatrix(at.Gaussian(), at.SparseRademacher(0.05), 1)
+BIASED = at.RectangularMatrix(at.Discrete([0, 1], [0.9, 0.1]), at.GaussBernoulli(0.3), 0.3)
+MODELS = (SPARSE_PCA, BIASED, at.GaussianMixture(10, 2.0), at.GaussianMixture(weights=[0.1, 0.9], aspect=0.5))
+PATHS = [kind(side=side) for kind in (at.Flow, at.Autoregressive) for side in ("u", "v", "both")]
+NAMED = {"ids": lambda x: f"{x.name} {getattr(x, 'side', '') or ''}"}
+
+
+@pytest.mark.parametrize("path", PATHS, **NAMED)
+@pytest.mark.parametrize("model", MODELS, **NAMED)
+def test_the_surface_keeps_the_contract(model, path):
+    eos = equation_of_state_of(model, path)
+    unit = 1 / eos.prior.variance
+    strengths = np.array([0.0, 0.03, 0.2]) * (unit if path.name == "flow" else 1)
+    check_contract(eos, (0.4 * unit, 0.9 * unit, 2.5 * unit), strengths)
+
+
+@pytest.mark.parametrize("model", MODELS, **NAMED)
+def test_the_free_entropy_grows_with_what_is_told_of_each_side(model):
+    z, s = np.array([0.8, 3.0]) / model.priors[0].variance, 0.1
+    for side in "uv":
+        eos = equation_of_state_of(model, at.Flow(side=side))
+        f = eos.surface(z, s)
+        q_v, bound = eos.second_overlap(f)
+        wanted = f.overlap if side == "u" else model.ratio * q_v
+        assert np.allclose(f.free_entropy_s, model.weight * wanted / 2, rtol=1e-13)
+        assert np.allclose(model.ratio * f.intensity * q_v, f.signal, rtol=1e-13)
+        assert np.all(bound < 1e-12)
+        # lambda: A/2 = weight alpha q_u q_v/2, by which fixed points of other lambda differ
+        assert np.allclose(f.scaled, model.weight * model.ratio * f.overlap * q_v, rtol=1e-12)
+
+
+def test_fixed_points_are_stationary_and_their_information_adds_up():
+    control, path = 1 / 19.4, at.Flow(side="u")
+    eos = equation_of_state_of(SPARSE_PCA, path)
+    found = at.fixed_points(SPARSE_PCA, path, control, 0.001)
+    assert len(found) == 3
+    for p in found:
+        step = 1e-3 * p.overlap
+        up, here, down = eos.potential(19.4, 0.001, p.overlap + step * np.array([1, 0, -1]))
+        assert abs(here - p.free_entropy) <= 1e-15 + p.errors["free_entropy"]
+        assert abs(up - down) < 1e-5 * p.overlap * step  # of third order in the step
+        assert p.mutual_information == pytest.approx(19.4 * 0.05 / 2 + 0.001 / 2 - p.free_entropy, abs=1e-14)
+        assert (p.overlap_u, p.overlap) == (p.overlap, p.overlap_u)
+        assert p.overlap_v == pytest.approx(at.SparseRademacher(0.05).overlap(19.4 * p.overlap), rel=1e-12)
+
+
+def test_equal_sides_told_the_same_are_one_symmetric_matrix():
+    prior = at.SparseRademacher(0.08)
+    both, one = at.RectangularMatrix(prior, prior, 1), at.SpikedMatrix(prior)
+    for path in (at.Flow(), at.Autoregressive()):
+        a, b = at.thresholds(both, path), at.thresholds(one, path)
+        for name in ("dynamical", "condensation", "algorithmic", "weak_recovery", "tricritical"):
+            assert abs(a[name].control - b[name].control) <= a[name].error + b[name].error
+        c = 0.5 * (a.dynamical.control + a.condensation.control)
+        pairs, singles = at.fixed_points(both, path, c, 0.0), at.fixed_points(one, path, c, 0.0)
+        assert len(pairs) == len(singles) == 3
+        for p, q in zip(pairs, singles, strict=True):
+            assert p.overlap_u == pytest.approx(q.overlap, rel=1e-11)
+            assert p.overlap_v == pytest.approx(p.overlap_u, rel=1e-11)  # no asymmetric pairs
+            assert p.free_entropy == pytest.approx(2 * q.free_entropy, rel=1e-9)
+    # told of one side alone they differ
+    told = at.thresholds(both, at.Flow(side="u")).tricritical
+    assert abs(told.control - at.thresholds(one, at.Flow()).tricritical.control) > 1e3 * told.error
+
+
+@pytest.mark.parametrize(("side", "mirrored"), [("u", "v"), ("v", "u"), ("both", "both")])
+def test_the_sides_have_no_order(side, mirrored):
+    """With u and v exchanged alpha becomes 1/alpha, and alpha lambda lambda."""
+    u, v, aspect = at.Rademacher(), at.SparseRademacher(0.04), 0.6
+    a = at.thresholds(at.RectangularMatrix(u, v, aspect), at.Flow(side=side))
+    b = at.thresholds(at.RectangularMatrix(v, u, 1 / aspect), at.Flow(side=mirrored))
+    for name in ("dynamical", "condensation", "algorithmic", "tricritical"):
+        if a[name]:
+            other = b[name].control * aspect
+            assert abs(a[name].control - other) <= a[name].error + b[name].error, name
+    assert a.tricritical.snr == pytest.approx(b.tricritical.snr, rel=1e-9)
+
+
+@pytest.mark.parametrize("many_v", [True, False])
+def test_a_side_of_far_more_variables_is_seen_as_a_gaussian(many_v):
+    """Towards infinite and zero aspect the smaller side is a symmetric matrix of noise 1/(alpha lambda^2 Var^2)."""
+    prior, other = at.SparseRademacher(0.08), at.Rademacher()
+    scalar = at.thresholds(at.SpikedMatrix(prior), at.Flow()).tricritical
+    away = []
+    for ratio in (1e3, 1e5):
+        aspect = ratio if many_v else 1 / ratio
+        sides = (prior, other) if many_v else (other, prior)
+        found = at.thresholds(at.RectangularMatrix(*sides, aspect), at.Flow(side="u" if many_v else "v")).tricritical
+        away.append(abs(found.control**2 / aspect / scalar.control - 1))
+    assert away[1] < 0.01
+    assert away[0] / away[1] == pytest.approx(10, rel=0.1)  # like the root of the ratio
+
+
+@pytest.mark.parametrize("k", [10, *(pytest.param(k, marks=pytest.mark.slow) for k in (5, 40))])
+def test_hard_phases_of_mixtures_begin_at_four_and_two_roots_of_the_aspect(k):
+    prior = PottsPrior(k)
+    cusp = float(prior.channel([0.0]).overlap_curvature[0]) / float(prior.overlap_slope(0.0)) ** 1.5
+    assert (cusp / 2) ** 2 * (k - 1) == pytest.approx(((k - 4) / 2) ** 2, rel=1e-10)
+    onset = ((k - 4) / 2) ** 2
+    path = at.Flow(side="v")
+    below, above = (at.thresholds(at.GaussianMixture(k, onset * f), path) for f in (0.8, 1.2))
+    assert below.tricritical is not None
+    assert below.dynamical is not None
+    assert above.tricritical is None
+    assert above.dynamical is None
+    assert below.weak_recovery.noise == pytest.approx(np.sqrt(onset * 0.8) / k, rel=1e-12)
+
+
+def test_gaussians_have_no_transition_but_weak_recovery():
+    found = at.thresholds(at.RectangularMatrix(at.Gaussian(), at.Gaussian(), 3.0), at.Autoregressive(side="v"))
+    assert found.weak_recovery.noise == pytest.approx(np.sqrt(3))
+    assert not any(found[name] for name in ("dynamical", "condensation", "algorithmic", "tricritical"))
+
+
+def test_means_on_both_sides_leave_no_symmetric_fixed_point():
+    mean = at.Discrete([0, 1], [0.99, 0.01])
+    found = at.thresholds(at.RectangularMatrix(mean, mean, 1), at.Flow())
+    assert "non-zero mean" in found.reasons["weak_recovery"]
+    assert found.dynamical
+    assert found.condensation
+    assert found.algorithmic
+    assert found.tricritical
+    one = at.thresholds(at.RectangularMatrix(at.Gaussian(), mean, 1), at.Flow())
+    assert "non-zero mean" in one.reasons["weak_recovery"]
+
+
+def compared(seed):
+    """Compare all fixed points with those of state evolution from everywhere; return how many are stable."""
+    model, path, control, strength = random_two_sides(np.random.default_rng(seed), random_prior)
+    found = at.fixed_points(model, path, control, strength)
+    u, v = model.priors
+    lam, side = float(model.intensity(np.array(control))), path.side or "both"
+    of_u, of_v = (response(p, path, side in (s, "both"), strength) for p, s in ((u, "u"), (v, "v")))
+    for p in found:
+        q_v = of_v(np.array([lam * p.overlap]))
+        assert of_u(model.ratio * lam * q_v)[0] == pytest.approx(p.overlap, rel=1e-9, abs=1e-300), (model, path)
+        assert q_v[0] == pytest.approx(p.overlap_v, rel=1e-9, abs=1e-300)
+    settled = iterated(model, path, control, strength)
+    stable = np.array([p.overlap for p in found.stable])
+    near = np.abs(settled[:, None] - stable).min(axis=1, initial=np.inf) <= 1e-6 * settled + 1e-7 * u.second_moment
+    assert np.all(near), (seed, model, path, control, strength, settled[~near], stable)
+    return len(stable)
+
+
+def test_no_fixed_point_of_random_models_is_missed():
+    several = [compared(seed) > 1 for seed in (10, 17, 34, 38, 46, 50, 51, 56)]
+    assert any(several)
+
+
+@pytest.mark.slow
+def test_no_fixed_point_of_a_hundred_random_models_is_missed():
+    several = [compared(seed) > 1 for seed in range(100)]
+    assert sum(several) >= 5
