@@ -349,9 +349,10 @@ def threshold_states(model: Model) -> ThresholdStates:
 
 def why_not_defined(model: Model) -> str:
     """Return why there is no theory of threshold states for a model; empty where there is."""
-    coupling, prior = as_model(model).polynomial, model.variable_prior
+    coupling = as_model(model).polynomial
     if coupling is None:
         return "their equations are derived for polynomial couplings alone"
+    prior = model.variable_prior
     terms = (*coupling.scaled_terms, *coupling.fixed_terms)
     if any(power == 1 for power, _ in terms):
         return "a field leaves no state without overlap with the signal"
