@@ -103,6 +103,8 @@ class Verdict(Reported):
             return f"of unknown size ({self._found[1]})"
         if not self.nats_per_variable:
             return "by nothing yet: this is where failure begins"
+        if self.visible_size is None:
+            return "by less than the error bound of the relative entropy"
         return f"by {self.nats_per_variable:.6g} nats per variable, seen from {self.visible_size:.4g} variables on"
 
     def report(self) -> str:

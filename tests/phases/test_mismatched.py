@@ -54,6 +54,36 @@ def test_few_iterations_of_the_right_belief_lose_what_depth_does(iterations):
     check(found, expected.nats_per_variable)
 
 
+BIASED = at.SpikedMatrix(at.Discrete([0.0, 1.0], [0.8, 0.2]))
+
+
+@pytest.mark.parametrize("path", [FLOW, MASKS], ids=lambda path: path.name)
+def test_iterations_start_from_nothing_known_whatever_the_mean(path):
+    """The first iteration knows of a variable's own side information only, also if the prior has a mean."""
+    for iterations in (1, 2):
+        expected = at.sampling_error(BIASED, path, 0.03, iterations=iterations).nats_per_variable
+        found = at.mismatched_error(BIASED, path, 0.03, iterations=iterations)
+        check(found, expected)
+        point = 20
+        run = at.state_evolution(BIASED, path, 0.03, float(found.strength[point]), start=0.0, max_steps=3)
+        for overlap in (found.planted_overlap, found.self_overlap):
+            assert overlap[point] == pytest.approx(run.overlap[iterations], abs=1e-9)
+        from_mean = at.state_evolution(BIASED, path, 0.03, float(found.strength[point]), start=0.04, max_steps=3)
+        assert abs(from_mean.overlap[iterations] - run.overlap[iterations]) > 1e-3
+
+
+def test_no_size_is_told_below_the_error_bound():
+    """A denoiser that is right loses nothing but rounding."""
+    for found in (at.mismatched_error(BIASED, MASKS, 0.03), at.mismatched_error(at.IsingPSpin(3), MASKS, 1.0)):
+        assert found.nats_per_variable <= found.errors["nats_per_variable"]
+        assert found.visible_size is None
+        assert "not told within the error bound" in found.reasons["visible_size"]
+        assert "visible_size" not in found.errors
+        assert "visible_size       none" in found.report()
+    wrong = at.mismatched_error(BIASED, MASKS, 0.03, 0.031)
+    assert wrong.errors["visible_size"] < 1e-3 * wrong.visible_size
+
+
 def test_a_wrong_prior_without_interaction_loses_the_relative_entropy_of_the_priors():
     prior, wrong = at.SparseRademacher(0.3), at.SparseRademacher(0.45)
     beliefs = Beliefs((), prior.resolved(0.0), wrong.resolved(0.0), False, False)
@@ -83,9 +113,10 @@ def test_where_message_passing_does_not_converge_it_is_no_more_than_heuristic():
 
 @pytest.mark.slow
 def test_next_to_ends_of_branches_it_converges():
-    for path in (FLOW, MASKS):
-        found = at.mismatched_error(at.IsingPSpin(3), path, 0.735)
-        check(found, at.sampling_error(at.IsingPSpin(3), path, 0.735).nats_per_variable)
+    for path, temperature in ((FLOW, 0.735), (MASKS, 0.735), (FLOW, 0.739), (FLOW, 0.7405), (FLOW, 0.7409)):
+        found = at.mismatched_error(at.IsingPSpin(3), path, temperature)
+        check(found, at.sampling_error(at.IsingPSpin(3), path, temperature).nats_per_variable)
+    assert found.visible_size is None  # 4.5e-8 nats are below the error bound
     check(at.mismatched_error(at.IsingPSpin(3), MASKS, 0.85, 0.765), (1 / 0.85 - 1 / 0.765) ** 2 / 4)
 
 

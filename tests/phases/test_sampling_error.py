@@ -12,6 +12,7 @@ from scipy.integrate import quad
 import amp_theory as at
 from amp_theory.ingredients.paths.uniform_channel import uniform_channel
 from amp_theory.interface.cli import main
+from amp_theory.phases.accuracy import needed_depth, sampling_error
 from amp_theory.phases.accuracy.along import integral
 from amp_theory.phases.accuracy.depth import loss_of_depth
 from amp_theory.phases.accuracy.met import Met
@@ -264,6 +265,41 @@ def test_needed_depth():
     failing = at.depth_for(ISING, FLOW, 0.70, size=1000)
     assert failing.iterations is None
     assert "first-order" in failing.reasons["iterations"]
+
+
+def test_depth_below_rounding_is_told_by_its_rate(monkeypatch):
+    """What iterations lose beyond rounding is an upper estimate, close to what is found where it can be computed."""
+    exact = at.depth_for(ISING, FLOW, 1.0, size=1000, nats=1e-7)
+    assert exact.errors["total"] < 1e-3 * exact.total
+    assert exact.to_dict()["error"] == exact.errors
+    deep = [at.depth_for(ISING, FLOW, 1.0, size=n, nats=e) for n, e in ((1000, 1e-14), (10**15, 1e-6))]
+    for found, nats in zip(deep, (1e-14, 1e-6), strict=True):
+        assert "upper estimate" in found.reasons["iterations"]
+        assert found.total <= nats
+        assert found.errors == {}
+    assert exact.iterations < deep[0].iterations < deep[1].iterations < 80
+    monkeypatch.setattr(needed_depth, "FLOOR", 1e-6)
+    estimate = at.depth_for(ISING, FLOW, 1.0, size=1000, nats=1e-7)
+    assert "upper estimate" in estimate.reasons["iterations"]
+    assert exact.iterations <= estimate.iterations <= exact.iterations + 2
+
+
+def test_slowest_is_found_between_places():
+    control = at.thresholds(ISING, FLOW).tricritical.control
+    near, nearer = (at.depth_for(ISING, FLOW, control + more, nats=100.0).slowest for more in (1e-2, 1e-4))
+    assert 0.97 < near < 0.98
+    assert 0.999 < nearer < 1
+
+
+def test_no_size_is_told_below_the_error_bound():
+    assert sampling_error.size_seen(1e-9, 2e-9)[0] is None
+    assert sampling_error.size_seen(0.0, 0.0)[0] == np.inf
+    size, bound, _ = sampling_error.size_seen(3e-9, 2e-9)
+    assert abs(size - 1 / 1e-9) <= bound["visible_size"] * (1 + 1e-12)
+    deep = at.sampling_error(ISING, FLOW, 1.0, iterations=200)
+    assert deep.visible_size is None
+    assert "error bound" in deep.reasons["visible_size"]
+    assert at.sampling_error(ISING, FLOW, 1.0).visible_size == np.inf
 
 
 @pytest.mark.slow

@@ -17,7 +17,8 @@ a hidden one, its entropy h_L.  The equilibrium needs no iterations: by the chai
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from amp_theory.equations_of_state.base import EquationOfState
 from amp_theory.equations_of_state.sparse.density_evolution import DensityEvolution, evolution_of
 from amp_theory.equations_of_state.surface import Surface
 from amp_theory.models.sparse import SparseModel
-from amp_theory.phases.accuracy.along import ACCURACY, integral, mapped, over_panels
+from amp_theory.phases.accuracy.along import ACCURACY, KRONROD, NODES, integral, mapped, over_panels
 from amp_theory.phases.accuracy.met import Met
 from amp_theory.phases.accuracy.stays import Stay, points_on
 from amp_theory.tools.arrays import EPS, Array
@@ -33,8 +34,8 @@ from amp_theory.tools.errors import InputError
 
 #: relative accuracy to which the uncertainty along the path is resolved
 RESOLVED = 1e-7
-#: the least snr for which tables are asked
-TINY = 1e-300
+#: the least snr for which tables are asked, and panels of rough integrals
+TINY, ROUGH = 1e-300, 5
 #: the second grid of fields is coarser by this factor; accuracy of areas on graphs, and changes of laws that are none
 COARSENING, ON_GRAPHS, STILL = 1.3, 1e-9, 1e-14
 
@@ -49,25 +50,53 @@ def loss_of_depth(
     InputError
         If the model is not dense.
     """
-    coupling = eos.model.coupling
-    if coupling is None:
+    if eos.model.coupling is None:
         raise _not_derived(eos)
 
     def missing(f: Surface) -> Array:
-        """Return d phi/ds - Psi_s(x_L, s)."""
-        lam, s = np.full(f.strength.shape, intensity), f.strength
-        q, gap = np.zeros(s.shape), np.full(s.shape, eos.prior.second_moment)
-        for _ in range(iterations):
-            x = np.maximum(coupling.signal(lam, q, gap), TINY)
-            r = eos.path.response(eos.prior, eos.path.coordinate(x, s), s)
-            still = np.abs(r.gap - gap) <= EPS * gap
-            q, gap = r.overlap, r.gap
-            if np.all(still):
-                break
-        return np.asarray((gap - f.gap) / 2 if eos.path.strength_is_snr else f.free_entropy_s - r.free_entropy_s)
+        for values in islice(_missing(eos, intensity, f), iterations):
+            last = values
+        return last
 
     found = [integral(eos, intensity, stay, missing, accuracy, RESOLVED) for stay in stays]
     return max(sum(value for value, _ in found), 0.0), sum(error for _, error in found)
+
+
+def _missing(eos: EquationOfState, intensity: float, f: Surface) -> Iterator[Array]:
+    """Yield d phi/ds - Psi_s(x_L, s) for L = 1, 2, ... until it stands still."""
+    coupling = eos.model.coupling
+    assert coupling is not None
+    lam, s = np.full(f.strength.shape, intensity), f.strength
+    q, gap, still = np.zeros(s.shape), np.full(s.shape, eos.prior.second_moment), False
+    while not still:
+        x = np.maximum(coupling.signal(lam, q, gap), TINY)
+        r = eos.path.response(eos.prior, eos.path.coordinate(x, s), s)
+        still = bool(np.all(np.abs(r.gap - gap) <= EPS * gap))
+        q, gap = r.overlap, r.gap
+        yield np.asarray((gap - f.gap) / 2 if eos.path.strength_is_snr else f.free_entropy_s - r.free_entropy_s)
+
+
+def rough_losses(
+    eos: EquationOfState, intensity: float, stays: Sequence[Stay], enough: float, most: int
+) -> list[float]:
+    """Return roughly what 1, 2, ... iterations lose in a dense model, until that is enough or there are so many."""
+    t = ((np.arange(ROUGH)[:, None] + (1 + NODES) / 2) / ROUGH).ravel()
+    weight = np.tile(KRONROD / (2 * ROUGH), ROUGH)
+    parts = []
+    for stay in stays:
+        s, speed = mapped(eos, stay, t)
+        rows = _missing(eos, intensity, points_on(eos, stay.branch, intensity, s))
+        parts.append((rows, speed * weight))
+    found: list[float] = []
+    last = [0.0] * len(parts)
+    while len(found) < most and (not found or found[-1] > enough):
+        for k, (rows, weights) in enumerate(parts):
+            values = next(rows, None)
+            last[k] = last[k] if values is None else float(values @ weights)
+        if found and sum(last) == found[-1]:
+            break
+        found.append(sum(last))
+    return found
 
 
 def _not_derived(eos: EquationOfState) -> InputError:

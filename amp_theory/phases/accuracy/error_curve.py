@@ -59,9 +59,13 @@ class ErrorCurve(Reported):
 
     @property
     def visible_size(self) -> Array:
-        """The numbers of variables from which the sampler can be told from an exact one; infinite for none."""
+        """The numbers of variables from which the sampler can be told from an exact one; infinite for none.
+
+        NaN where nats_per_variable is not above its error bound.
+        """
+        told = (self.nats_per_variable > self.error) | (self.error == 0)
         with np.errstate(divide="ignore"):
-            return np.asarray(1 / self.nats_per_variable)
+            return np.where(told, 1 / self.nats_per_variable, np.nan)
 
     @property
     def title(self) -> str:

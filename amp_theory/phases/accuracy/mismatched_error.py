@@ -27,7 +27,7 @@ from amp_theory.phases.accuracy.along import integral, mapped, over_panels
 from amp_theory.phases.accuracy.branch_jumps import jumps
 from amp_theory.phases.accuracy.met import Met, beyond_target
 from amp_theory.phases.accuracy.reading import along_stays
-from amp_theory.phases.accuracy.sampling_error import LAW, MOST_ITERATIONS, PATHS
+from amp_theory.phases.accuracy.sampling_error import LAW, MOST_ITERATIONS, PATHS, size_seen
 from amp_theory.phases.accuracy.stays import Stay, points_on
 from amp_theory.phases.accuracy.wrong_measure import Beliefs, Overlaps, overlaps
 from amp_theory.phases.comparison import Certainty
@@ -72,7 +72,7 @@ class MismatchedError(Reported):
         passing converges.
     nats_per_variable, visible_size
         KL/N, nats, and the number of variables from which the sampler can be told from an exact one; None where
-        infinite or not told by the equations.
+        infinite, not told by the equations, or the size because KL/N is not above its error bound.
     relative_entropy_of
         Whether it is that of path measures, or of the law itself.
     errors
@@ -120,7 +120,8 @@ class MismatchedError(Reported):
         lines = [self.title]
         for name in ("nats_per_variable", "visible_size"):
             value, bound = getattr(self, name), self.errors.get(name)
-            lines.append(f"  {name:<18} {'none' if value is None else f'{value:.12g} +- {bound:.1g}'}")
+            error = "" if bound is None else f" +- {bound:.1g}"
+            lines.append(f"  {name:<18} {'none' if value is None else f'{value:.12g}{error}'}")
         lines.append(f"  stability          {float(self.stability.max()):.6g} at most (below one: converges)")
         lines.append(f"  relative entropy   of {self.relative_entropy_of} ({self.certainty})")
         return "\n".join([*lines, *(f"  {name}: {text}" for name, text in self.reasons.items())])
@@ -150,7 +151,8 @@ def mismatched_error(
         The prior in which the denoiser believes; by default the true one.  `Gaussian` makes an estimate that is linear
         in the side information, and for matrices the best such estimate.
     iterations
-        Of message passing from zero at every call of the denoiser; by default as many as it takes.
+        Of message passing at every call of the denoiser, from m = r = 0, nothing being known of other variables; by
+        default as many as it takes.
     end_strength
         Where the path ends; by default with complete information.
     target
@@ -221,11 +223,7 @@ def _found(
 
 def _numbers(nats: float, bound: float, answers: Overlaps, depth: int | None) -> dict[str, Any]:
     """Return the fields that tell the relative entropy and how certain it is."""
-    size, errors, reasons = float("inf"), {"nats_per_variable": bound}, {}
-    if nats > bound:
-        size, errors["visible_size"] = 1 / nats, bound / nats**2
-    else:
-        reasons["visible_size"] = "infinite: the denoiser is exact, up to the error bound"
+    size, error_of_size, reasons = size_seen(nats, bound)
     certainty: Certainty = "conjecture"
     if depth is None and float(answers.stability.max()) >= 1:
         certainty = "heuristic"
@@ -233,7 +231,7 @@ def _numbers(nats: float, bound: float, answers: Overlaps, depth: int | None) ->
     return {
         "nats_per_variable": nats,
         "visible_size": size,
-        "errors": errors,
+        "errors": {"nats_per_variable": bound, **error_of_size},
         "certainty": certainty,
         "reasons": reasons,
     }

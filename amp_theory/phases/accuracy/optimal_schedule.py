@@ -13,8 +13,8 @@ from amp_theory.models.own_names import at_control
 from amp_theory.phases.accuracy.met import Met, beyond_target
 from amp_theory.phases.accuracy.sampling_error import ENDLESS, MOST_STEPS, infinite_because
 from amp_theory.phases.accuracy.schedule import best_strengths
-from amp_theory.phases.accuracy.steps import Stepping
 from amp_theory.phases.geometry.solved import check_pair
+from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, as_float, integer_between
 from amp_theory.tools.reports import Reported, plain
 from amp_theory.tools.results import titled
@@ -43,6 +43,8 @@ class OptimalSchedule(Reported):
         C: the best schedules of K steps lose C/K beyond infinitely many; None where that is infinite.
     reasons
         Why something is None.
+    errors
+        Absolute bounds on the numbers by name, for strengths of 12 digits.
 
     See Also
     --------
@@ -60,6 +62,7 @@ class OptimalSchedule(Reported):
     equal_steps: float | None
     step_constant: float | None
     reasons: dict[str, str] = field(default_factory=dict, hash=False)
+    errors: dict[str, float] = field(default_factory=dict, hash=False)
 
     @property
     def title(self) -> str:
@@ -73,7 +76,7 @@ class OptimalSchedule(Reported):
         found = {name: getattr(self, name) for name in names}
         data = {
             "model": self.model, "parameters": self.parameters, "path": self.path, self.control_name: self.control,
-            "steps": len(self.strength), **found,
+            "steps": len(self.strength), **found, "error": self.errors,
         }  # fmt: skip
         return {name: plain(value) for name, value in data.items()}
 
@@ -83,7 +86,7 @@ class OptimalSchedule(Reported):
         lines = [self.title]
         for name in names:
             value = getattr(self, name)
-            lines.append(f"  {name:<18} {'none' if value is None else f'{value:.12g}'}")
+            lines.append(f"  {name:<18} {'none' if value is None else f'{value:.12g} +- {self.errors[name]:.1g}'}")
         lines += [f"  {k:>4}  strength {s:.12g}  time {t:.12g}" for k, (s, t) in enumerate(self._steps())]
         return "\n".join([*lines, *(f"  {name}: {text}" for name, text in self.reasons.items())])
 
@@ -118,7 +121,9 @@ def optimal_schedule(
     Returns
     -------
     OptimalSchedule
-        Strengths, times, what they lose, and what equal steps lose.
+        Strengths, times, what they lose, and what equal steps lose, with error bounds.  Where the denoiser's branch
+        ends it is best asked right behind: there strengths are larger by 1e-6 at least, which printed digits keep, and
+        what that costs is counted.
 
     Raises
     ------
@@ -142,27 +147,38 @@ def optimal_schedule(
     reason = beyond_target(model, path, met.eos, met.intensity, chosen) or infinite_because(met, finite=True)
     if reason:
         raise InputError(f"there is no schedule at {model.control} = {value:g}: {reason}")
-    stepping = met.stepping()
-    internal = best_strengths(stepping, count)
+    internal = best_strengths(met.stepping(), count)
     public = path.public(internal)
-    equal = _equal_steps(stepping, count)
-    whole = sum(stepping.lengths()[0])
-    reasons = {"equal_steps": "time has no end, so that it has no equal parts"} if equal is None else {}
-    if np.isinf(whole):
-        reasons["step_constant"] = ENDLESS
     return OptimalSchedule(
         model=model.name, path=path.name, parameters=model.parameters, control=value, control_name=model.control,
-        strength=tuple(public.tolist()), time=tuple(path.schedule.time(public).tolist()),
-        nats_per_variable=stepping.total(stepping.answers(internal)), equal_steps=equal,
-        step_constant=None if np.isinf(whole) else whole**2, reasons=reasons,
+        strength=tuple(public.tolist()), time=tuple(path.schedule.time(public).tolist()), **_losses(met, internal),
     )  # fmt: skip
 
 
-def _equal_steps(stepping: Stepping, count: int) -> float | None:
-    """Return what steps equal in the schedule's time lose; None where that has no end."""
-    path = stepping.path
+def _losses(met: Met, internal: Array) -> dict[str, Any]:
+    """Return the fields that tell what a schedule loses, and equal and infinitely many steps, with error bounds."""
+    stepping, bound = met.stepping(), met.gap()[1]
+    errors, reasons = {}, {}
+    found: dict[str, float | None] = {"equal_steps": None, "step_constant": None}
+    schedules = {"nats_per_variable": internal, "equal_steps": _equal_steps(met.eos.path, len(internal))}
+    for name, strength in schedules.items():
+        if strength is None:
+            reasons[name] = "time has no end, so that it has no equal parts"
+        else:
+            found[name], error = stepping.known_total(strength)
+            errors[name] = error + bound
+    lengths, error = stepping.lengths()
+    if np.isinf(whole := sum(lengths)):
+        reasons["step_constant"] = ENDLESS
+    else:
+        found["step_constant"], errors["step_constant"] = whole**2, 2 * whole * error
+    return {**found, "errors": errors, "reasons": reasons}
+
+
+def _equal_steps(path: Path, count: int) -> Array | None:
+    """Return the internal strengths of steps equal in the schedule's time; None where that has no end."""
     begin, end = (float(path.schedule.time(x)) for x in (0.0, path.limit))
     if not np.isfinite(begin) or not np.isfinite(end):
         return None
     strength = path.schedule.strength(begin + (end - begin) * np.arange(count) / count)
-    return stepping.total(stepping.answers(path.internal(np.maximum(strength, 0.0))))
+    return path.internal(np.maximum(strength, 0.0))

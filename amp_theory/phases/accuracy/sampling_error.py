@@ -26,7 +26,7 @@ from amp_theory.models.base import Model, Target
 from amp_theory.models.own_names import at_control
 from amp_theory.phases.accuracy.depth import error_on_graphs, loss_of_depth
 from amp_theory.phases.accuracy.met import Met, beyond_target
-from amp_theory.phases.accuracy.schedule import best_strengths, equal_parts
+from amp_theory.phases.accuracy.schedule import best_strengths
 from amp_theory.phases.comparison import Certainty
 from amp_theory.phases.geometry.solved import check_pair
 from amp_theory.phases.points.fixed_points import of_each
@@ -35,8 +35,8 @@ from amp_theory.tools.reports import Reported, plain
 from amp_theory.tools.results import titled
 from amp_theory.tools.tables import ResultTable, of_rows
 
-#: iterations and steps at most
-MOST_ITERATIONS, MOST_STEPS = 100_000, 100_000
+#: iterations and steps at most, and steps up to which their strengths are moved one by one
+MOST_ITERATIONS, MOST_STEPS, MOVED = 100_000, 100_000, 100
 PATHS, LAW = "path measures, a bound on that of the samples", "the law of the samples, given the order"
 Steps = int | Sequence[float] | npt.NDArray[np.float64]
 
@@ -55,7 +55,7 @@ class SamplingError(Reported):
         KL/N, nats; None where the equations do not tell.
     visible_size
         The number of variables from which the sampler can be told from an exact one, 1/nats_per_variable; infinite for
-        none.
+        none, None where nats_per_variable is not above its error bound.
     paid
         Strengths (start, stop) between which denoiser and equilibrium are on different branches.
     relative_entropy_of
@@ -188,10 +188,11 @@ def sampling_error(
     control
         The model's control, > 0: a number or an array.
     iterations
-        Of message passing from zero at every call of the denoiser; by default as many as it takes.
+        Of message passing at every call of the denoiser, from q = 0, nothing being known of other variables, also where
+        these have a mean; by default as many as it takes.
     steps
-        The number of steps, placed as is best for many, or the ascending strengths, from zero on, at which yours begin;
-        after the last one every variable is drawn from its marginal.  By default infinitely many.
+        The number of steps, placed where they lose least, or the ascending strengths, from zero on, at which yours
+        begin; after the last one every variable is drawn from its marginal.  By default infinitely many.
     target
         "planted" or "random"; by default "random" where the model has a random counterpart.
     **named
@@ -263,18 +264,24 @@ def _error_at(
     if steps is not None:
         (nats, more), constant, errors, reasons = _of_steps(met, steps)
         bound += more
-    errors = {"nats_per_variable": bound, **errors}
-    size = 1 / nats if nats > 0 else float("inf")
-    if nats == 0:
-        reasons["visible_size"] = "infinite: the path meets no transition, and the efficient denoiser is exact"
-    else:
-        errors["visible_size"] = bound / nats**2
+    size, error_of_size, why = size_seen(nats, bound)
     return replace(
-        nothing, nats_per_variable=nats, visible_size=size, paid=tuple(met.paid()), errors=errors,
-        certainty="conjecture", step_constant=constant, reasons=reasons,
+        nothing, nats_per_variable=nats, visible_size=size, paid=tuple(met.paid()),
+        errors={"nats_per_variable": bound, **errors, **error_of_size}, certainty="conjecture", step_constant=constant,
+        reasons=reasons | why,
     )  # fmt: skip
 
 
+def size_seen(nats: float, bound: float) -> tuple[float | None, dict[str, float], dict[str, str]]:
+    """Return the visible size of so many nats per variable, its error bound by name, and why there is no number."""
+    if nats > bound:
+        return 1 / nats, {"visible_size": bound / (nats * (nats - bound))}, {}
+    if bound == 0:
+        return float("inf"), {}, {"visible_size": EXACT}
+    return None, {}, {"visible_size": f"not told within the error bound: at least {1 / (nats + bound):.4g}"}
+
+
+EXACT = "infinite: the path meets no transition, and the efficient denoiser is exact"
 ENDLESS = (
     "infinite: rho - q falls like 1/snr for such variables, and K steps lose a multiple of log(K)^2/K; "
     "optimal_schedule still tells the best ones"
@@ -296,12 +303,10 @@ def _of_steps(met: Met, steps: Steps) -> tuple[tuple[float, float], float | None
     """Return what steps lose and a bound on its error, the constant C and its bound, and why there is none."""
     stepping = met.stepping()
     if isinstance(steps, int | np.integer):
-        place = best_strengths if stepping.endless else equal_parts
-        strengths = place(stepping, int(steps))
+        strengths = best_strengths(stepping, int(steps), MOVED)
     else:
         strengths = stepping.path.internal(checked_schedule(stepping.path, steps))
-    told = stepping.answers(strengths)
-    nats = stepping.total(told), stepping.rounding(told)
+    nats = stepping.known_total(strengths)
     if stepping.endless or not stepping.dense:
         return nats, None, {}, {"step_constant": ENDLESS if stepping.dense else "not derived for sparse graphs"}
     lengths, error = stepping.lengths()

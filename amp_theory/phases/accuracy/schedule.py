@@ -1,21 +1,24 @@
 """The best schedule of a number of steps: from equal parts of int sqrt(g) ds to where no strength can be moved.
 
 The loss is a sum over neighbouring strengths, so that its second derivatives form a tridiagonal matrix: Newton's method
-takes a few steps from the limit of many.  Where the sampler's branch ends the denoiser is asked anew right away; where
+takes a few steps from the limit of many.  Where the sampler's branch ends the denoiser is best asked anew right away.
+That is an infimum which no schedule attains: on the end itself rounding decides between two branches, so that strengths
+step over it by a small relative distance.  A few steps may leave out the last branches.  Where
 strengths have no end the last draw comes earlier than in that limit, where it loses as much as a step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import solve_banded
+from scipy.optimize import minimize_scalar
 
 from amp_theory.phases.accuracy.along import mapped
-from amp_theory.phases.accuracy.stays import points_on
+from amp_theory.phases.accuracy.stays import Stay, points_on
 from amp_theory.phases.accuracy.steps import Answers, Stepping
 from amp_theory.tools.arrays import Array
 
@@ -23,8 +26,9 @@ from amp_theory.tools.arrays import Array
 PLACES, FARTHEST, CUTS = 200, 0.98, 24
 #: steps up to which schedules are improved, Newton steps, differences of strengths, and the gain that ends it, relative
 IMPROVED, NEWTON, DIFFERENCE, ENOUGH = 1000, 40, 1e-5, 1e-6
-#: schedules divided otherwise among the stays that are improved too: how many, and how much more they may lose before
-TRIED, NEAR = 2, 1.03
+#: steps that are few: schedules divided otherwise among the stays are improved too, so many of them, if they lose less
+#: than so many times the best before; and how many times that is for more steps
+FEW, TRIED, FAR, NEAR = 4, 3, 1.5, 1.03
 
 
 class StepTables:
@@ -40,9 +44,9 @@ class StepTables:
         for number, stay in enumerate(stepping.stays):
             top = FARTHEST if np.isinf(stepping.end(stay)) else 1.0
             t = top * (np.arange(PLACES) + 0.5) / PLACES
-            s, speed = mapped(stepping.eos, stay, t)
+            s, speed = mapped(stepping.eos, Stay(stay.branch, stepping.entries[number], stay.stop), t)
             told = np.array([s, *stepping.told(points_on(stepping.eos, stay.branch, stepping.intensity, s))])
-            start = stepping.answers(first + stay.start)
+            start = stepping.answers(first + stepping.entries[number])
             self.rows.append(
                 np.column_stack([[getattr(start, name)[0] for name in Answers.__dataclass_fields__], told])
             )
@@ -64,57 +68,76 @@ class StepTables:
         """Return the lengths of all stays."""
         return np.array([length[-1] for length in self.lengths])
 
-    def candidates(self, steps: int, cuts: Array) -> Iterator[Array]:
-        """Yield schedules at equal parts as rows: of several numbers of steps on each stay, the last cut at parts."""
-        stays, whole = len(self.lengths), self.whole()
-        if steps < stays:
-            yield np.column_stack([row[:, 0] for row in self.rows[:steps]])
-            return
-        options = [range(max(1, int(x) - 1), int(x) + 3) for x in (steps * whole / whole.sum())[:-1]]
-        for counts in product(*options):
-            last = steps - sum(counts)
-            if last < 1:
-                continue
-            parts = [self.placed(n, np.arange(count) / count) for n, count in enumerate(counts)]
-            for cut in cuts:
-                # a range that ends is cut where a last step leads to its end
-                yield np.column_stack([*parts, self.placed(stays - 1, np.arange(last) / max(last - 1, 1) * cut)])
+    def candidates(self, steps: int) -> Iterator[Array]:
+        """Yield schedules at equal parts as rows: of several numbers of steps on each stay, the last cut at parts.
+
+        A few steps may be best off without the last stays: all that is beyond is drawn at once.
+        """
+        stays, grid = len(self.lengths), np.linspace(1 / CUTS, 1.0, CUTS)
+        for used in range(1, min(stays, steps) + 1):
+            whole = self.whole()[:used]
+            # a range that ends is cut where a last step leads to its end
+            cuts = grid if self.endless or used < stays else np.array([1 - 1 / steps])
+            options = [range(max(1, int(x) - 1), int(x) + 3) for x in (steps * whole / whole.sum())[:-1]]
+            for counts in product(*options):
+                if sum(counts) < steps:
+                    yield from (self.divided((*counts, steps - sum(counts)), cut) for cut in cuts)
+
+    def divided(self, counts: Sequence[int], cut: float) -> Array:
+        """Return the schedule at equal parts with so many steps on each stay, the last one used cut at a part."""
+        parts = [self.placed(n, np.arange(count) / count) for n, count in enumerate(counts[:-1])]
+        last = self.placed(len(counts) - 1, np.arange(counts[-1]) / max(counts[-1] - 1, 1) * cut)
+        return np.column_stack([*parts, last])
+
+    def loss(self, rows: Array) -> float:
+        """Return what a schedule loses by what is tabulated."""
+        return self.stepping.total(Answers(*rows))
 
     def ordered(self, steps: int) -> list[Array]:
         """Return schedules that may be near the best, the best one of every division among the stays first."""
-        cuts = np.linspace(1 / CUTS, 1.0, CUTS) if self.endless else np.array([1 - 1 / steps])
-        found = sorted(self.candidates(steps, cuts), key=lambda rows: self.stepping.total(Answers(*rows)))
-        most = NEAR * self.stepping.total(Answers(*found[0]))
+        found = sorted(((self.loss(rows), rows) for rows in self.candidates(steps)), key=lambda pair: pair[0])
+        most = (FAR if steps <= FEW else NEAR) * found[0][0]
         best: dict[bytes, Array] = {}
-        for rows in found:
-            best.setdefault(self.stepping.stay_of(rows[0]).tobytes(), rows)
-        return [rows[0] for rows in best.values() if self.stepping.total(Answers(*rows)) <= most]
+        for loss, rows in found:
+            if loss <= most:
+                best.setdefault(self.stepping.stay_of(rows[0]).tobytes(), rows[0])
+        return list(best.values())
+
+    def cut_best(self, strength: Array) -> Array:
+        """Return the schedule at equal parts with as many steps on each stay, cut where it loses least."""
+        counts = np.bincount(self.stepping.stay_of(strength)).tolist()
+        cut = minimize_scalar(lambda part: self.loss(self.divided(counts, part)), bounds=(0.0, 1.0), method="bounded").x
+        return np.asarray(self.divided(counts, float(cut))[0])
 
 
-def equal_parts(stepping: Stepping, steps: int) -> Array:
-    """Return the internal strengths at equal parts of int sqrt(g) ds: the best ones in the limit of many steps."""
+def best_strengths(stepping: Stepping, steps: int, moved: int = IMPROVED) -> Array:
+    """Return the internal strengths at which a sampler of so many steps had best ask its denoiser.
+
+    They are moved until nothing can be gained up to so many steps; more are at equal parts, or between those.
+    """
     tables = StepTables(stepping)
-    whole = tables.whole()
-    division = min(
-        tables.candidates(steps, np.array([1.0])), key=lambda rows: stepping.total(Answers(*rows)), default=None
-    )
-    assert division is not None
-    counts = np.bincount(stepping.stay_of(division[0]), minlength=len(whole))
-    return np.concatenate([tables.placed(n, np.arange(count) / max(count, 1))[0] for n, count in enumerate(counts)])
-
-
-def best_strengths(stepping: Stepping, steps: int) -> Array:
-    """Return the internal strengths at which a sampler of so many steps had best ask its denoiser."""
-    found = StepTables(stepping).ordered(steps)
-    if steps == 1 or steps > IMPROVED:
+    found = tables.ordered(min(steps, moved))
+    if steps == 1:
         return found[0]
-    best = [improved(stepping, strength) for strength in found[:TRIED]]
-    return min(best, key=lambda pair: pair[1])[0]
+    best = [improved(stepping, strength) for strength in found[: TRIED if steps <= FEW else 1]]
+    strength = min(best, key=lambda pair: pair[1])[0]
+    if steps <= moved:
+        return strength
+    both = denser(strength, steps), tables.cut_best(tables.ordered(steps)[0])
+    return min(both, key=lambda schedule: stepping.total(stepping.answers(schedule)))
+
+
+def denser(strength: Array, steps: int) -> Array:
+    """Return a schedule with strengths between, which can lose no more."""
+    while (lacking := steps - len(strength)) > 0:
+        widest = np.argsort(-np.diff(strength), kind="stable")[:lacking]
+        strength = np.sort(np.append(strength, (strength[widest] + strength[widest + 1]) / 2))
+    return strength
 
 
 def improved(stepping: Stepping, strength: Array) -> tuple[Array, float]:
     """Return a schedule from which no strength can be moved within its stay to lose less, and what it loses."""
-    least = np.array([stepping.stays[n].start for n in stepping.stay_of(strength)])
+    least = np.array(stepping.entries)[stepping.stay_of(strength)]
     best, loss, step = strength, np.inf, np.zeros(len(strength))
     for _ in range(NEWTON):
         s = np.maximum(best + step, least)
@@ -160,7 +183,10 @@ def _newton(slopes: Array, shift: Array, inside: npt.NDArray[np.bool_]) -> tuple
         known[known] &= free[row[known]] & free[column[known]]
         bands[band, known] = changes[column[known] % 3, row[known]] / shift[known]
     bands[1, ~free] = 1.0
-    step = solve_banded((1, 1), bands, np.where(free, -slope, 0.0))
+    try:
+        step = solve_banded((1, 1), bands, np.where(free, -slope, 0.0))
+    except np.linalg.LinAlgError:  # a strength counts for nothing, within rounding
+        return np.zeros(n), 0.0
     if slope @ step > 0:  # not near a minimum yet: down the slope
-        step = np.where(free, -slope / np.abs(bands[1]), 0.0)
+        step = np.divide(-slope, np.abs(bands[1]), where=free & (bands[1] != 0), out=np.zeros(n))
     return step, -float(slope @ step)

@@ -28,6 +28,8 @@ from amp_theory.tools.errors import InputError
 
 #: the least snr, and what the derivative of a table's free entropy may lose
 TINY, OF_SLOPES = 1e-300, 100.0
+#: how far beyond the end of a branch schedules ask anew, and how exactly strengths are told in 12 digits, relative
+PAST, DIGITS = 2e-6, 1e-11
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class Stepping:
         #: strengths and snrs x of stays by their number, where they have been tabulated: to start solvers from
         self.known: dict[int, tuple[Array, Array]] = {}
         self.dense = eos.model.coupling is not None
+        #: where schedules enter stays: a little beyond their start, or else rounding asks before the branch has ended
+        self.entries = [min(stay.start * (1 + PAST), 0.9 * stay.start + 0.1 * self.end(stay)) for stay in self.stays]
         if not (self.dense or self.path.erases):
             raise InputError(
                 f"steps along the path {self.path.name} are derived for dense models only: the marginals of "
@@ -156,6 +160,20 @@ class Stepping:
         kept = self.gains(a.take(slice(None, -1)), a.strength[1:])
         last = float(self.drawn(a.take(slice(-1, None)))[0])
         return max(float(a.free_entropy[-1] - a.free_entropy[0]) - self.lead - float(kept.sum()) + last, 0.0)
+
+    def known_total(self, strength: Array) -> tuple[float, float]:
+        """Return what a schedule loses, and a bound on its error if its strengths are told in 12 digits only."""
+        told = self.answers(strength)
+        value, bound = self.total(told), self.rounding(told)
+        if self.dense:
+            bound += DIGITS * float(np.abs(self.slope(told) * strength).sum())
+        for sign in (1, -1):
+            moved = strength * (1 + sign * DIGITS)
+            moved = np.where(moved < self.end(self.stays[-1]), moved, strength)
+            # where a branch ends the slope does not tell
+            if not (self.dense and np.array_equal(self.stay_of(moved), self.stay_of(strength))):
+                bound += abs(self.total(self.answers(moved)) - value)
+        return value, bound
 
     def rounding(self, a: Answers) -> float:
         """Return a bound on the error of `total` beyond that of the gap: of phi, and of its slope in tables."""

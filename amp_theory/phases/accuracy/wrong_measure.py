@@ -39,7 +39,7 @@ LEAP, SHORT, TINY = 30.0, 0.03, 1e-300
 #: relative changes that count as moving on
 LITTLE = 1e-3
 #: growth of changes from which on a way back counts as wrong, in every second block of so many iterations
-NEUTRAL, BLOCK = 0.7, 600
+NEUTRAL, BLOCK, SLOW = 0.7, 600, 16
 #: changes that are rounding, and distances from a fixed point that are close enough, in units of E s^2
 ROUNDING, CLOSE = 2e-15, 1e-12
 #: differences in which slopes are taken where they are not known
@@ -149,10 +149,8 @@ def overlaps(beliefs: Beliefs, strength: Array, iterations: int | None = None, b
     NumericalError
         If it does not converge, or the measure that is assumed does not exist.
     """
-    prior, left = beliefs.assumed, np.zeros(len(strength))
-    state = np.tile(
-        np.array([[prior.mean * beliefs.truth.mean], [prior.mean**2], [prior.second_moment]]), len(strength)
-    )
+    nothing, left = np.zeros_like(strength), np.zeros(len(strength))
+    state = np.stack([nothing, nothing, nothing + beliefs.assumed.second_moment])
     if iterations is None:
         state, left = _fixed(beliefs, state if begin is None else begin, strength, PLAIN if begin is None else 0)
     for _ in range(0 if iterations is None else iterations - 1):
@@ -211,20 +209,23 @@ def _fixed(beliefs: Beliefs, start: Array, strength: Array, plain: int) -> tuple
         new, slopes = _slopes(beliefs, old, s)
         inverse = np.linalg.inv(np.eye(3) - slopes + 1e-15)
         change = new - old
-        step, following = ((x @ change.T[:, :, None])[:, :, 0].T for x in (inverse, slopes))
-        size, far = (np.maximum(np.abs(x).max(axis=0), TINY) for x in (change, step))
+        step, slow = ((x @ change.T[:, :, None])[:, :, 0].T for x in (inverse, np.linalg.matrix_power(slopes, SLOW)))
+        size, far, kept = (np.maximum(np.abs(x).max(axis=0), TINY) for x in (change, step, slow))
+        # the part of the change that dies out last: leaps would make too much of all others
+        slow = slow * np.minimum(size / kept, 1.0)
+        following = (slopes @ slow.T[:, :, None])[:, :, 0].T
         moving = np.abs(change) > LITTLE * np.abs(old)
-        growth = np.abs(following).max(axis=0) / size
+        growth = np.abs(following).max(axis=0) / np.minimum(size, kept)
         against = np.any((step * change < 0) & moving, axis=0)
         leaves = (
-            against | (growth > 1) | (((step * change).sum(axis=0) < 0) & (growth > (NEUTRAL, 1.0)[count // BLOCK % 2]))
+            against | (growth > 1) | (((step * slow).sum(axis=0) < 0) & (growth > (NEUTRAL, 1.0)[count // BLOCK % 2]))
         )
         limit = np.maximum(np.minimum(FAR * size, SHORT * scale), LEAP * size)
         # past the end of a branch the way back is as long as the way on
         longest = np.where(np.all((step * change <= 0) | ~moving, axis=0), np.clip(far / size, LEAP, FAR), LEAP)
         stride = np.clip(SHORT * scale / size, 1.0, longest)
-        stride = np.where(np.abs(following) > np.abs(change), stride, 1.0)
-        moved = old + np.where(leaves, stride * change, step * np.minimum(1.0, limit / far))
+        stride = np.where(np.abs(following) > np.abs(slow), stride, 1.0)
+        moved = old + np.where(leaves, change + (stride - 1) * slow, step * np.minimum(1.0, limit / far))
         moved[1] = np.maximum(moved[1], 0.0)
         after = _step(beliefs, moved, s)
         rest = after - moved
