@@ -13,7 +13,7 @@ from amp_theory.models.base import Model, Target
 from amp_theory.models.own_names import at_control
 from amp_theory.phases.accuracy.along import mapped
 from amp_theory.phases.accuracy.depth import loss_of_depth, rough_losses
-from amp_theory.phases.accuracy.met import Met, beyond_target
+from amp_theory.phases.accuracy.met import Met, beyond_target, check_order_of_errors
 from amp_theory.phases.accuracy.sampling_error import infinite_because
 from amp_theory.phases.accuracy.stays import points_on
 from amp_theory.phases.geometry.solved import check_pair
@@ -145,6 +145,7 @@ def depth_for(
     count, allowed = integer_between("size", size, 1, LARGEST_SIZE), as_float("nats", nats, "> 0")
     if allowed <= 0:
         raise InputError(f"nats must be > 0, got {allowed:g}")
+    check_order_of_errors(path)
     _check_dense(model)
     chosen = model.check_target(target)
     met = Met.at(model, path, value)
