@@ -7,6 +7,7 @@ sweeps nothing is known.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -59,7 +60,7 @@ class RecoveryRun:
         """Run heat bath until it has recovered, or to its end."""
         seed, *seeds = (int(n) for n in state["seeds"])
         instance = draw_instance(self.model, self.control, self.size, seed)
-        stretch = max(1, self.sweeps // LOOKS)
+        stretch = math.ceil(self.sweeps / LOOKS)
         start: str | Array = "random"
         done, overlap = 0, 0.0
         while done < self.sweeps and overlap < self.wanted:

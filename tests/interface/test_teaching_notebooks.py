@@ -87,6 +87,12 @@ CLAIMS = {
         "abs(special.algorithmic.noise / 0.08**2 - 0.980792) < 1e-6",
         "np.abs(flow_overlap - theory).max() < 0.15 * theory",
         "abs(energy.mean() - wanted) < 5 * energy.std() / 20",
+        "(low < high).all() and (low < algorithmic).all() and (np.diff(low) > 0).all()",
+        "all(baths['fraction_recovered'][baths['size'] == 4000].mean() < baths['fraction_recovered'][baths['size'] == n].mean()"
+        " for n in (1000, 2000))",
+        "abs(point.field - 0.5688657) < 1e-7 and abs(point.temperature - 0.7362954) < 1e-7",
+        "abs(table['first_failure'][3] - 0.740707482) < 1e-9 and abs(fields[3] - 0.2) < 1e-12",
+        "(np.abs(deviation) < 4 * scatter + 2 / 100).all()",
     ],
     "06_which_path_is_best": [
         "list(stops.values()) == sorted(stops.values(), reverse=True)",
@@ -246,7 +252,7 @@ def test_runs_and_says_what_it_finds(name, tmp_path, monkeypatch):
     work = tmp_path / "notebooks"
     work.mkdir()
     (tmp_path / "figures").mkdir()
-    for numbers in ("referee_xorsat", "paths_on_instances"):
+    for numbers in ("referee_xorsat", "paths_on_instances", "heat_bath_recovery"):
         shutil.copy(ROOT / "figures" / f"{numbers}.csv", tmp_path / "figures")
     notebook = stored(name)
     cells, panels, held = execute(notebook, work, CLAIMS[name], kept=name)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,6 +43,12 @@ def test_one_run_is_heat_bath_on_the_drawn_instance(found):
         if overlap >= 0.5 * found.informed[0]:
             break
     assert (overlap, done) == (pytest.approx(found.overlap[0, 0, 0], abs=1e-14), found.times[0, 0, 0])
+
+
+def test_any_number_of_sweeps_is_looked_at_a_hundred_times_at_most():
+    model = at.SpikedMatrix(at.SparseRademacher(0.08))
+    run = at.recovery_by_heat_bath(model, [1.02 * 0.0064], [40], 1, 151, seed=3)
+    assert np.isnan(run.times[0, 0, 0]) or run.times[0, 0, 0] % 2 == 0
 
 
 def test_table_and_picture(found):
@@ -91,3 +100,49 @@ def test_on_the_command_line(capsys, tmp_path):
     assert table.read_text().splitlines()[0].startswith("noise,size,instances,fraction_recovered")
     assert main([*(call + "--instances two").split()]) == 2
     assert "--instances must be an integer" in capsys.readouterr().err
+
+
+FIGURES = Path(at.__file__).parent.parent / "figures"
+stored_only = pytest.mark.skipif(not FIGURES.exists(), reason="installed without the repository")
+
+
+def stored_rows():
+    with (FIGURES / "heat_bath_recovery.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@stored_only
+def test_the_table_is_that_of_the_stored_runs():
+    text = (FIGURES.parent / "docs" / "threshold_states.md").read_text(encoding="utf-8")
+    shown = [[c.strip() for c in line.strip("|").split("|")] for line in re.findall(r"^\| 0\.0[58] \|.*$", text, re.M)]
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in stored_rows():
+        number = round(float(row["fraction_recovered"]) * int(row["instances"]))
+        assert float(row["low"]) - 1e-12 <= number / 12 <= float(row["high"]) + 1e-12
+        found.setdefault((row["rho"], row["noise over rho^2"]), []).append(str(number))
+    assert {(cells[0], cells[1]): cells[2:5] for cells in shown} == found
+    last = {(r["rho"], r["noise over rho^2"]): r["median_sweeps"] for r in stored_rows() if r["size"] == "4000"}
+    for cells in shown:
+        median = last[cells[0], cells[1]]
+        assert cells[5] == (f"{float(median):.0f}" if median else "more than 10000")
+    # what the page says of the bands and points
+    for rho, band, point in ((0.08, (0.9006, 0.9513), 0.9808), (0.05, (0.3228, 0.4812), 0.9946)):
+        model = at.SpikedMatrix(at.SparseRademacher(rho))
+        assert np.round(np.array(at.threshold_states(model).band) / rho**2, 4).tolist() == list(band)
+        assert round(at.thresholds(model, at.Flow()).algorithmic.noise / rho**2, 4) == point
+
+
+@stored_only
+@pytest.mark.slow
+def test_stored_runs_come_out_again():
+    """Fewer instances of the smallest size, from other seeds: within the intervals of both."""
+    model = at.SpikedMatrix(at.SparseRademacher(0.08))
+    again = at.recovery_by_heat_bath(model, [0.45 * 0.0064, 1.02 * 0.0064], [1000], 4, 150, seed=7)
+    low, high = again.interval
+    easy = next(r for r in stored_rows() if (r["rho"], r["noise over rho^2"], r["size"]) == ("0.08", "0.45", "1000"))
+    assert low[0, 0] <= float(easy["high"])
+    assert high[0, 0] >= float(easy["low"])
+    # few sweeps recover less, and never more, than 10,000 did
+    hard = next(r for r in stored_rows() if (r["rho"], r["noise over rho^2"], r["size"]) == ("0.08", "1.02", "1000"))
+    assert low[1, 0] <= float(hard["high"])
+    assert again.fraction[1, 0] < again.fraction[0, 0]
