@@ -35,6 +35,8 @@ _WHERE = {
     "finite.instances.base": ["Instance"],
     "finite.instances.draw": ["draw_instance"],
     "finite.instances.enumeration": ["Enumeration"],
+    "finite.instances.own_data": ["instance_from"],
+    "finite.instances.saved_instances": ["load_instance"],
     "finite.samplers.denoisers": ["Denoised", "MessagePassingDenoiser"],
     "finite.samplers.samplers": ["Samples", "draw_samples"],
     "ingredients.couplings.base": ["Coupling", "GeneralCoupling", "PolynomialCoupling"],

@@ -31,6 +31,8 @@ from amp_theory.finite.inference.unit_propagation import unit_propagation as uni
 from amp_theory.finite.instances.base import Instance as Instance
 from amp_theory.finite.instances.draw import draw_instance as draw_instance
 from amp_theory.finite.instances.enumeration import Enumeration as Enumeration
+from amp_theory.finite.instances.own_data import instance_from as instance_from
+from amp_theory.finite.instances.saved_instances import load_instance as load_instance
 from amp_theory.finite.samplers.denoisers import Denoised as Denoised
 from amp_theory.finite.samplers.denoisers import MessagePassingDenoiser as MessagePassingDenoiser
 from amp_theory.finite.samplers.samplers import Samples as Samples

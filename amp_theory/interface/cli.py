@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Any, NoReturn
 
 from amp_theory import __version__
-from amp_theory.interface import accuracy, commands, completion, dynamics, families, judging, listing, paths
+from amp_theory.interface import accuracy, commands, completion, dynamics, families, judging, listing, own_data, paths
 from amp_theory.tools.errors import AmpTheoryError, FileError, InputError, NumericalError, shown, unknown_name
 
 
@@ -255,6 +255,12 @@ LOOK = (
     _option("--title", "TEXT", "a title for pictures; formulas as $...$"),
 )
 SCALING = _option("--scaling", "NAME", "scaling of the control on the horizontal axis")
+DATA = (
+    _option("--data", "[NAME=]FILE", "a matrix, factors or measurements: .npy, .npz, .csv, .txt, .alist or a saved "
+            "instance; may be repeated", action="append", required=True),
+    _option("--control", "C", "the model's control; noise is estimated without it, densities and ratios are counted"),
+    _flag("--any-scale", "take data whose scale is not the model's"),
+)  # fmt: skip
 SIZES = _flag("--sizes", "mark in pictures from which size on the sampler's failure is seen")
 GLASSY = _flag("--glassy", "shade in pictures where glassy states begin to trap Monte Carlo (heuristic)")
 
@@ -379,6 +385,16 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
       _option("--target", "T", "planted or random instances"),
       _option("--margin", "E", "excess energy per variable that counts as a failure"),
       _option("--checkpoint", "FILE", "instances done are saved here, and resumed from here"))),
+    ("infer", own_data.run_infer, "run AMP, GAMP or belief propagation on your own data: means, variances, fields",
+     "infer xorsat --set k=3 --set temperature=0.5 --data code.alist -o means.csv",
+     (*MODEL, *DATA, _option("--damping", "D", "part of the old means that is kept, in [0, 1) (0)", default="0"),
+      _option("--iterations", "N", "iterations at most (500)", default="500"), *_output("", ".csv, .npz"))),
+    ("sample", own_data.run_sample, "draw configurations of your own data by a path, with message passing",
+     "sample sk --data J.npy --control 1.2 --path flow --batch 8 --seed 1 --steps 50 -o samples.csv",
+     (*ON_PATH, *DATA, _option("--batch", "N", "configurations (16)", default="16"),
+      _option("--seed", "N", "integer >= 0 (0)", default="0"),
+      _option("--steps", "N", "steps of the path (50)", default="50"),
+      _option("--denoiser", "D", "amp, or exact for up to 14 variables", default="amp"), *_output("", ".csv, .npz"))),
     ("check", commands.run_check, "recompute published thresholds, and tell which agree within their tolerance",
      "check ising-p-spin --set p=3",
      (_option("model", "MODEL", "model name (the whole catalogue)", nargs="?"),

@@ -9,7 +9,7 @@ from amp_theory.tools.errors import InputError, one_of
 
 SHELLS = ("bash", "zsh", "tcsh")
 #: what stands for a file or a folder, by the name of its argument
-PLACES = {"output": "FILE", "file": "FILE", "checkpoint": "FILE", "log": "FILE", "folder": "DIRECTORY"}
+PLACES = {"output": "FILE", "file": "FILE", "checkpoint": "FILE", "log": "FILE", "data": "FILE", "folder": "DIRECTORY"}
 #: bash takes = for the end of a word: words are put together, and what stands before it is not offered again
 JOINED = """
 _amp_theory() {

@@ -13,5 +13,6 @@ May import: nothing of the package outside this room.
   parent; `exclusive`: what threads take in turns.
 - `compiled`: loops that numba compiles where it is installed.
 - `registration`: functions with one form for each class, which a user's own class registers too.
-- `files`: reading and writing so that nothing is lost; `html` and `sheets`: tables for notebooks and as CSV.
+- `files`: reading and writing so that nothing is lost; `array_files`: numbers in files of other programs;
+  `html` and `sheets`: tables for notebooks and as CSV.
 """

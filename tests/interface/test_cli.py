@@ -392,6 +392,8 @@ def test_examples_end_soon(capsys, tmp_path, monkeypatch):
     """Or say how long they take; some read what others write.  `reproduce` has a test of its own."""
     monkeypatch.chdir(tmp_path)
     assert SECONDS.keys() == {"reproduce"}
+    np.save("J.npy", np.full((6, 6), 0.4))
+    (tmp_path / "code.alist").write_text("4 2\n2 3\n1 2 2 1\n3 3\n1 0\n1 2\n1 2\n2 0\n1 2 3\n2 3 4\n")
     for name, _, _, example, _ in COMMANDS:
         if name in SECONDS:
             continue

@@ -40,6 +40,8 @@ COMMANDS = [
     ["animate", "ising-p-spin", "--set", "p=3", "--control", "0.7", "--frames", "2", "-o", "a.gif"],
     ["verify", "certificate.json"],
     ["models", "xorsat", "--json"],
+    ["infer", "sk", "--data", "J.csv", "--control", "1.5", "--damping", "0.1", "-o", "means.npz"],
+    ["sample", "xorsat", "--set", "k=3", "--data", "H.alist", "--batch", "2", "--steps", "3", "--seed", "1", "-o", "s.csv"],
     ["completion", "bash"],
     ["thresholds", "sk", "--path", "diffusion", "-v", "--log", "run.log"],
 ]  # fmt: skip
@@ -60,6 +62,8 @@ def folder(tmp_path_factory):
     here = tmp_path_factory.mktemp("hostile")
     assert main(["diagram", "spherical-p-spin", "--set", "p=3", "--points", "3", "-o", str(here / "saved.json")]) == 0
     (here / "certificate.json").write_text("{}")
+    (here / "J.csv").write_text("0,1,1\n1,0,1\n1,1,0\n")
+    (here / "H.alist").write_text("3 1\n1 3\n1 1 1\n3\n1\n1\n1\n1 2 3\n")
     os.mkfifo(here / "pipe.json")
     (here / "loop.json").symlink_to(here / "loop.json")
     (here / "link.json").symlink_to(here / "nowhere.json")

@@ -415,6 +415,16 @@ def _instances(t: Things) -> Iterator[Call]:
     for model in (t.ising, t.spherical, t.xorsat, t.glm):
         yield Call(f"draw_instance, {model.name}", at.draw_instance,
                    {"model": model, "control": 1.0, "size": 6, "seed": 0, "target": None})  # fmt: skip
+    yield Call("instance_from", at.instance_from,
+               {"model": t.ising, "control": 1.0, "couplings": np.ones((3, 3, 3)), "planted": None,
+                "check_scale": False})  # fmt: skip
+    yield Call("instance_from, graph", at.instance_from,
+               {"model": t.xorsat, "control": None, "graph": [[0, 1, 2], [1, 2, 3]], "signs": None,
+                "right_sides": [0, 1], "size": 6, "planted": None})  # fmt: skip
+    yield Call("instance_from, measurements", at.instance_from,
+               {"model": t.glm, "control": 1.0, "sensing": np.full((6, 6), 0.4), "measurements": np.ones(6),
+                "planted": np.ones(6), "check_scale": True})  # fmt: skip
+    yield Call("load_instance", at.load_instance, {"file": "instance.npz", "model": None})
     draw = {"instance": t.dense, "batch": 2, "seed": 0, "denoiser": None, "steps": 2, "path": None,
             "end_strength": None, "order": None}  # fmt: skip
     for sampler in ("flow", "diffusion", "autoregressive", "masked", "uniform-diffusion"):
@@ -540,6 +550,7 @@ def _methods(t: Things) -> Iterator[Call]:
         yield of(t.chains, name, discard=0)
     for instance in (t.dense, t.graph, t.linear, t.ball):
         yield of(instance, "energy", configurations=np.ones((2, 6)))
+        yield of(instance, "save", path="saved.npz", overwrite=True)
         yield of(instance, "interaction", configurations=np.ones((2, 6)))
         yield of(instance, "overlap", a=np.ones(6), b=np.ones((2, 6)))
     yield of(t.amp, "overlaps", reference=np.ones(6))

@@ -26,6 +26,7 @@ def calls(things, tmp_path, monkeypatch):
     """The valid calls, in a folder of their own: names of files are among the wrong values."""
     monkeypatch.chdir(tmp_path)
     things.diagram.save("diagram.json")
+    things.dense.save("instance.npz")
     matplotlib.use("Agg")
     return valid_calls(things)
 

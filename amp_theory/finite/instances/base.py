@@ -20,6 +20,8 @@ from amp_theory.ingredients.priors.mixtures import Mixture
 from amp_theory.models.base import Model
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, as_real, integer_between, told
+from amp_theory.tools.files import check_output, to_json, write
+from amp_theory.tools.reports import plain
 
 #: the largest number of variables that is considered at all
 LARGEST_SIZE = 10**7
@@ -27,6 +29,8 @@ LARGEST_SIZE = 10**7
 LARGEST_VALUE = 1e30
 #: above every seed that a checkpoint keeps
 LARGEST_SEED = 2**256
+#: what files of instances say they are
+FORMAT, VERSION = "amp_theory instance", 1
 
 
 class Instance(ABC):
@@ -123,6 +127,39 @@ class Instance(ABC):
         InputError
             If they are of another shape, or not finite.
         """
+
+    def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
+        """Write the instance, with the planted configuration if there is one, as NPZ without pickled objects.
+
+        Parameters
+        ----------
+        path
+            The file, .npz.
+        overwrite
+            Whether an existing file is replaced.
+
+        Raises
+        ------
+        InputError
+            For another ending, or an instance of a kind of one's own.
+        FileError
+            If the file exists, or cannot be written; what was there is left as it was.
+
+        See Also
+        --------
+        load_instance : Which reads it, with an example.
+        """
+        target, arrays = check_output(path, (".npz",), overwrite), self._data()
+        if self.planted is not None:
+            arrays["planted"] = self.planted
+        parameters = plain(self.model.parameters)
+        header = {"format": FORMAT, "version": VERSION, "model": self.model.name, "parameters": parameters,
+                  "control": self.control}  # fmt: skip
+        write(target, lambda stream: np.savez(stream, header=np.array(to_json(header)), **arrays))
+
+    def _data(self) -> dict[str, Any]:
+        """Return the arrays that make this instance, by name."""
+        raise InputError(f"instances of {self.model!r} have no form in a file: keep model, control, size and seed")
 
     def _checked(self, configurations: object, name: str = "configurations", any_shape: bool = False) -> Array:
         """Return finite configurations of shape (n, size), or of any shape (..., size)."""

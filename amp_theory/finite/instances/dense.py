@@ -82,6 +82,9 @@ class DenseInstance(Instance):
         """Whether all interactions are even and the prior is symmetric."""
         return self.variables.symmetric and all(t.bodies % 2 == 0 for t in self.terms)
 
+    def _data(self) -> dict[str, Array]:
+        return {f"tensor_{t.bodies}": t.tensor for t in self.terms}
+
     def field(self, configurations: Array) -> Array:
         """Return the derivative of the linear part of the log weight in every variable, shape (n, size)."""
         return np.asarray(sum(t.contract(configurations) for t in self.terms))
@@ -161,7 +164,7 @@ def symmetric_noise(size: int, bodies: int, rng: np.random.Generator) -> Array:
     return noise
 
 
-def _without_coincidences(tensor: Array) -> None:
+def without_coincidences(tensor: Array) -> None:
     """Set entries with equal indices to zero, in place."""
     every = np.arange(tensor.shape[0])
     for a in range(tensor.ndim):
@@ -190,7 +193,7 @@ def draw_dense(model: Model, control: float, size: object, rng: np.random.Genera
         if planted:
             _add_planted(tensor, weight, truth)
         if not model.spherical:
-            _without_coincidences(tensor)
+            without_coincidences(tensor)
         drawn.append(Term(p, weight, tensor))
     if model.external_field:  # the same on every variable, no part of xi
         drawn.append(Term(1, 0.0, np.full(n, model.external_field / model.energy_unit(control))))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -71,6 +72,9 @@ class GraphInstance(Instance):
     def flip_symmetric(self) -> bool:
         """Whether a factor's weights are the same when all its spins are flipped."""
         return bool(np.allclose(self._weights, self._weights[::-1], rtol=0, atol=1e-15))
+
+    def _data(self) -> dict[str, Any]:
+        return {"graph": self.spins, "signs": self.signs, "size": np.array(self.size)}
 
     def up(self, configurations: Array) -> Index:
         """Return how many literals of every factor are +1, shape (n, factors)."""

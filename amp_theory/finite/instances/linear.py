@@ -67,6 +67,9 @@ class GLMInstance(Instance):
         """Whether the channel cannot tell z from -z and the prior is symmetric."""
         return self.model.channel.even and self.variables.symmetric
 
+    def _data(self) -> dict[str, Array]:
+        return {"sensing": self.sensing, "measurements": self.measurements}
+
     def _projected(self, configurations: Array) -> tuple[Array, Array]:
         s = self._checked(configurations)
         return s, s @ self.sensing.T

@@ -133,6 +133,21 @@ class LikelihoodOutput(OutputFunction):
 
     channel: Channel = field(repr=False)
 
+    @property
+    def allowed(self) -> str:  # type: ignore[override]
+        """Return the outcomes and the ends of the support."""
+        ends = "" if self.channel.density is None else "from {:g} to {:g}".format(*self._ends())
+        return " or ".join(filter(None, [", ".join(f"{y:g}" for y in self.channel.outcomes), ends]))
+
+    def possible(self, y: Array) -> Mask:
+        """Return which measurements are outcomes, or where the density is."""
+        low, high = self._ends()
+        return np.isin(y, self.channel.outcomes) | ((y >= low) & (y <= high))
+
+    def _ends(self) -> tuple[float, float]:
+        """Return where the density begins and ends; nowhere without one."""
+        return (self.channel.support[0], self.channel.support[-1]) if self.channel.support else (math.inf, -math.inf)
+
     def _function(self, y: float) -> Likelihood:
         """Return the probability of an outcome, or else the density."""
         function = self.channel.likelihood if y in self.channel.outcomes else self.channel.density

@@ -14,11 +14,11 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from amp_theory.tools.arrays import Array
+from amp_theory.tools.arrays import Array, Bools
 
 #: noiseless outputs agree if they differ by less, in units of the square root of the second moment of z
 AGREE = 1e-9
@@ -70,6 +70,21 @@ class OutputFunction(ABC):
     """
 
     second_moment: float
+    #: what measurements may be
+    allowed: ClassVar[str] = "finite"
+
+    def possible(self, y: Array) -> Bools:
+        """Return which measurements the channel has at all."""
+        return np.isfinite(y)
+
+    @property
+    def mean_square(self) -> float | None:
+        """E y^2 where it has a unit, else None."""
+        return None
+
+    def fitting_noise(self, mean_square: float) -> float | None:
+        """Return the noise at which measurements have a mean square; None without one, or if there is no noise."""
+        return None
 
     @abstractmethod
     def denoise(self, y: Array, omega: Array, variance: Array) -> tuple[Array, Array]:
@@ -128,8 +143,23 @@ class _Continuous(_Deterministic):
 
 
 @dataclass(frozen=True)
+class _NotNegative(_Continuous):
+    """A noiseless output >= 0."""
+
+    allowed: ClassVar[str] = ">= 0"
+
+    def possible(self, y: Array) -> Bools:
+        return np.asarray(y >= 0)
+
+
+@dataclass(frozen=True)
 class _Label(_Deterministic):
     """A noiseless label."""
+
+    allowed: ClassVar[str] = "+1 or -1"
+
+    def possible(self, y: Array) -> Bools:
+        return np.asarray(np.abs(y) == 1)
 
     def energy(self, y: Array, z: Array) -> Array:
         return np.where(self._agree(y, z), 0.0, 1.0)
@@ -140,6 +170,14 @@ class _LinearOutput(_Continuous):
     """y = z + sqrt(noise) w: g = (y - omega)/(V + noise)."""
 
     noise: float
+
+    @property
+    def mean_square(self) -> float:
+        """Return that of the signal and the noise."""
+        return self.second_moment + self.noise
+
+    def fitting_noise(self, mean_square: float) -> float | None:
+        return mean_square - self.second_moment if mean_square > self.second_moment else None
 
     def output(self, z: Array) -> Array:
         return z
@@ -184,8 +222,13 @@ class _SignOutput(_Label):
 
 
 @dataclass(frozen=True)
-class _AbsOutput(_Continuous):
+class _AbsOutput(_NotNegative):
     """y = |z|: g = (y tanh(omega y/V) - omega)/V."""
+
+    @property
+    def mean_square(self) -> float:
+        """Return that of z."""
+        return self.second_moment
 
     def output(self, z: Array) -> Array:
         return np.abs(z)
@@ -198,8 +241,13 @@ class _AbsOutput(_Continuous):
 
 
 @dataclass(frozen=True)
-class _ReLUOutput(_Continuous):
+class _ReLUOutput(_NotNegative):
     """y = max(z, 0): that of the linear channel where y > 0, of z <= 0 where y = 0."""
+
+    @property
+    def mean_square(self) -> float:
+        """Return half that of z."""
+        return self.second_moment / 2
 
     def output(self, z: Array) -> Array:
         return np.maximum(z, 0.0)
@@ -233,6 +281,11 @@ class _DoorOutput(_Label):
 @dataclass(frozen=True)
 class _ConstraintOutput(_DoorOutput):
     """|z| <= kappa is known to hold: all outputs are +1."""
+
+    allowed: ClassVar[str] = "+1, as the constraints hold"
+
+    def possible(self, y: Array) -> Bools:
+        return np.asarray(y == 1)
 
     def sample(self, z: Array, rng: np.random.Generator) -> Array:
         return np.ones(z.shape)
