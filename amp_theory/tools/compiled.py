@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
@@ -18,7 +18,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 SWITCH = "AMP_THEORY_COMPILED"
 
 
-@cache
+@lru_cache(maxsize=1)
 def _numba() -> Any:
     """Return the library, or None where there is none that works with this numpy."""
     if find_spec("numba") is None:

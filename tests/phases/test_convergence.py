@@ -437,8 +437,8 @@ def test_orders_are_honoured():
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (lambda s: np.full(s.field.shape, 1j), "means that the denoiser returns must be real"),
-        (lambda s: Denoised(np.full(s.field.shape, 0.1j), np.ones(s.batch, dtype=bool)), "must be real"),
+        (lambda s: np.full(s.field.shape, 1j), "must return means as real numbers"),
+        (lambda s: Denoised(np.full(s.field.shape, 0.1j), np.ones(s.batch, dtype=bool)), "means as real numbers"),
         (lambda s: Denoised(np.zeros(s.field.shape), np.ones(s.batch)), "converged as truth values"),
         (lambda s: Denoised(np.zeros(s.field.shape), np.ones(1, dtype=bool)), "converged as truth values"),
         (lambda s: Denoised(np.zeros(s.field.shape), np.ones(s.batch, dtype=bool), np.full((*s.field.shape, 2), 0.4)), "sum over the values is 1"),

@@ -8,7 +8,7 @@ cost more than all the rest, and are seldom needed: G falls with u, so that a ta
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +24,7 @@ BELOW_ONE = 1 - 2.0**-53
 MARGIN = 1e-12
 
 
-@cache
+@lru_cache(maxsize=1)
 def gumbel_edges() -> Array:
     """Return G at the multiples of 1/CELLS, shape (CELLS + 1,), descending."""
     survival = np.clip(1 - np.arange(CELLS + 1) / CELLS, 1 - BELOW_ONE, BELOW_ONE)
