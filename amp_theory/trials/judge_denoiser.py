@@ -29,6 +29,7 @@ from amp_theory.ingredients.paths.side_information import SideInformation
 from amp_theory.models.base import Model
 from amp_theory.models.own_names import at_control
 from amp_theory.phases.accuracy.met import Met
+from amp_theory.phases.accuracy.stays import apart
 from amp_theory.phases.geometry.solved import check_pair
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import (
@@ -93,8 +94,8 @@ def judge_denoiser(
     end_strength
         Where the path ends; by default with complete information, of which the denoiser must then become certain.
     reference
-        "equations": the equilibrium of infinitely many variables; "enumeration": the exact posterior of every instance,
-        the default where instances are small enough.
+        "equations": equilibrium of infinitely many variables; "enumeration": the exact posterior, by default where it
+        can be had; "informed": message passing from what was planted, from where theory's branches part.
     **named
         The control under the model's own name for it, such as temperature=0.7.
 
@@ -126,7 +127,7 @@ def judge_denoiser(
     met = _met(drawn[0], path)
     task = _Trial(
         path, denoiser, _reference(reference, drawn), integer_between("batch", batch, 1, 10**6), seed,
-        end_strength is None,
+        end_strength is None, _parted(met),
     )  # fmt: skip
     return _run(task, drawn, met, first_panels(met, end_strength))
 
@@ -139,6 +140,12 @@ def _met(instance: Instance, path: Path) -> Met:
     if path.erases and not instance.variables.atoms:
         raise InputError("denoisers of continuous variables are judged along flows, which do not reveal them exactly")
     return Met.at(instance.model, path, instance.control)
+
+
+def _parted(met: Met) -> float:
+    """Return the strength from which on equilibrium is not the uninformed branch, zero where it always is."""
+    start = min((start for start, _ in apart(met.uninformed, met.equilibrium)), default=0.0)
+    return float(met.eos.path.public(np.asarray(start)))
 
 
 def _run(task: _Trial, instances: Sequence[Instance], met: Met, panels: list[PathPart]) -> DenoiserJudgement:
@@ -182,7 +189,7 @@ class _FailedError(InputError):
 
 @dataclass(frozen=True)
 class _Trial:
-    """What is asked of a denoiser on every instance."""
+    """What is asked of a denoiser on every instance, whose equilibrium is an informed one from strength `parted` on."""
 
     path: Path
     denoiser: str | Question | None
@@ -190,6 +197,7 @@ class _Trial:
     batch: int
     seed: int
     complete: bool
+    parted: float
 
     @property
     def name(self) -> str:
@@ -199,13 +207,19 @@ class _Trial:
         name = getattr(self.denoiser, "__name__", type(self.denoiser).__name__)
         return re.sub(r"[^\w.<>-]+", " ", str(name))[:60]
 
-    def ask(self, instance: Instance, strength: float, exact: ExactDenoiser | None) -> Denoiser:
+    def best(self, instance: Instance) -> Denoiser | None:
+        """Return what stands for the exact posterior of an instance."""
+        if self.reference == "informed":
+            return MessagePassingDenoiser(instance, OPTIONS)
+        return ExactDenoiser(Enumeration(instance)) if self.reference == "enumeration" else None
+
+    def ask(self, instance: Instance, strength: float, best: Denoiser | None) -> Denoiser:
         """Return the denoiser of an instance at a strength."""
         question = self.denoiser
         if isinstance(question, str | None) and self.name in NAMED:
             if self.name == "amp":
                 return MessagePassingDenoiser(instance, OPTIONS)
-            return ExactDenoiser(Enumeration(instance)) if exact is None else exact
+            return best if isinstance(best, ExactDenoiser) else ExactDenoiser(Enumeration(instance))
         if isinstance(question, str | None) or not callable(question):
             raise InputError(
                 f"denoiser must be 'amp', 'exact' or a function of (instance, side, strength), got {told(question)}"
@@ -221,12 +235,12 @@ class _Trial:
         assert instance.planted is not None
         rng = random_stream(self.seed, number + look * FAR_APART)
         truth = np.tile(instance.planted, (self.batch, 1))
-        exact = ExactDenoiser(Enumeration(instance)) if self.reference == "enumeration" else None
+        best = self.best(instance)
         before = _fingerprint(instance, truth)
         rows = []
         for panel in panels:
             told_here = [
-                self.told(instance, number, truth, float(strength), exact, rng)
+                self.told(instance, number, truth, float(strength), best, rng)
                 for strength in self.path.public(panel.nodes[0])
             ]
             rows.append(tuple(np.array(column) for column in zip(*told_here, strict=True)))
@@ -237,17 +251,18 @@ class _Trial:
         return rows
 
     def told(
-        self, instance: Instance, number: int, truth: Array, strength: float, exact: ExactDenoiser | None,
+        self, instance: Instance, number: int, truth: Array, strength: float, best: Denoiser | None,
         rng: np.random.Generator,
     ) -> tuple[Any, ...]:  # fmt: skip
         """Return what is measured at one strength."""
         side = self.path.observe(truth, strength, rng)
         side = _something_hidden(side, rng) if self.path.erases else side
-        denoiser = self.ask(instance, strength, exact)
+        denoiser = self.ask(instance, strength, best)
+        start = truth if strength >= self.parted else None  # of message passing: enumeration takes no notice
         try:
-            answer, best = denoiser(side), None if exact is None else exact(side)
+            answer, exact = denoiser(side), None if best is None else best(side, start)
             revealed = strength if self.path.erases else None
-            return measured_answer(instance, side, truth, answer, best, revealed)
+            return measured_answer(instance, side, truth, answer, exact, revealed)
         except AmpTheoryError as error:
             where = f"denoiser {self.name}, instance {number} at {self.path.strength} = {strength:.4g}"
             raise _FailedError(f"{where}: {error}") from error
@@ -308,7 +323,7 @@ def _reference(given: str | None, instances: Sequence[Instance]) -> str:
     small = one.size <= MOST_VARIABLES and float(atoms) ** one.size <= MOST_CONFIGURATIONS
     if given is None:
         return "enumeration" if small else "equations"
-    name = one_of("reference", given, ["equations", "enumeration"])
+    name = one_of("reference", given, ["equations", "enumeration", "informed"])
     if name == "enumeration":
         Enumeration(one)  # tells what is wrong with it
     return name
@@ -320,7 +335,7 @@ def _gathered(
     """Return panels by ascending strength, what theory says there, and what was measured."""
     order = sorted(found, key=lambda panel: (panel.start, panel.left))
     curves = curves_on(met, order)
-    if task.path.erases and task.reference == "enumeration":
+    if task.path.erases and task.reference != "equations":
         curves = replace(curves, entropy=np.zeros_like(curves.entropy))
     columns = (np.concatenate([np.array([row[k] for row in found[p]]) for p in order], axis=1) for k in range(5))
     return order, curves, Measured(*columns)
@@ -399,6 +414,10 @@ def _caveats(task: _Trial, instance: Instance, curves: TheoryCurves, measured: M
         found.append(
             f"the equations are those of infinitely many variables: at size {instance.size} overlaps differ by about "
             f"1/size, and transitions are rounded"
+        )
+    if task.reference == "informed":
+        found.append(
+            "what message passing misses that starts from what was planted, as on small instances, is not seen"
         )
     if len(measured.own) == 1:
         found.append("one instance has no error bar, and noise is not taken off miscalibrated: give more")
