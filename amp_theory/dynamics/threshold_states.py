@@ -26,9 +26,19 @@ from amp_theory.dynamics.ageing import Ageing
 from amp_theory.dynamics.glassy_averages import Apart, Sphere
 from amp_theory.dynamics.glassy_families import KINDS, GlassyFamilies, States
 from amp_theory.dynamics.glassy_state import GlassyState
-from amp_theory.dynamics.trapping_lines import by_two_rules, error_bound, line_in, lines_on_sphere, onset_of
+from amp_theory.dynamics.trapping_lines import (
+    NONE_HERE,
+    begins_on_sphere,
+    by_two_rules,
+    error_bound,
+    line_in,
+    lines_on_sphere,
+    missing_in_band,
+    onset_of,
+    why_not_defined,
+)  # fmt: skip
 from amp_theory.ingredients.priors.named import MixturePrior
-from amp_theory.models.base import Model, as_model
+from amp_theory.models.base import Model
 from amp_theory.models.own_names import at_control
 from amp_theory.tools.arrays import EPS
 from amp_theory.tools.errors import InputError, as_float, told
@@ -59,7 +69,7 @@ class ThresholdStates(Reported):
         Below so many variables trapping at the aging line is not seen: 1 over the complexity of its states, the number
         at which as many as e of them are expected; a lower estimate, for barriers are not known.  None without a line.
     reasons
-        Why something is None.
+        Why something is None; "band" also tells which lines a band lacks.
     certainty
         "heuristic".
 
@@ -98,8 +108,9 @@ class ThresholdStates(Reported):
         Returns
         -------
         bool or None
-            True beyond the fast line; False before the aging line, or, without one, as far as threshold states were
-            followed and trap; None between the lines or where neither is known.
+            True beyond the fast line; False where threshold states exist before the aging line, or, without one, as far
+            as they were followed and trap; None between the lines, where neither is known, and where there are no
+            such states, so that nothing traps by this criterion and nothing need be left.
 
         Raises
         ------
@@ -113,10 +124,49 @@ class ThresholdStates(Reported):
         intensity = self._intensity(control, named)
         if self._ageing is not None:
             fast, slow = self._ageing.finds(intensity)
-            return True if fast else None if slow else False
+            exist = self._on_sphere(intensity) is not None
+            return True if fast else None if slow or not exist else False
         if self.fast is not None and intensity >= self._of(self.fast):
             return True
-        return False if intensity < self._trapped else None
+        return False if self._appeared <= intensity < self._trapped else None
+
+    def why_undecided(self, control: float | None = None, **named: float) -> str:
+        """Return why `escapes` tells nothing at one control; empty where it does.
+
+        Parameters
+        ----------
+        control, **named
+            One control > 0; also under the model's own name, as noise=0.5.
+
+        Returns
+        -------
+        str
+            That no such states exist, that they were not followed so far, or that the two criteria disagree.
+
+        Raises
+        ------
+        InputError
+            If it is no such number.
+
+        See Also
+        --------
+        ThresholdStates.escapes : What it is asked after.
+        """
+        intensity = self._intensity(control, named)
+        if self.escapes(control, **named) is not None:
+            return ""
+        disagree = "two heuristics disagree, whether threshold states trap a random start"
+        if self._ageing is not None:
+            return NONE_HERE if self._on_sphere(intensity) is None else disagree
+        family = self._families.families.get("threshold")
+        if family is None or intensity < self._appeared:
+            return NONE_HERE
+        k = int(np.searchsorted(family.states.intensity, intensity))
+        if k == len(family.states.intensity):
+            return "threshold states were not followed so far, so that it is not known whether they trap a random start"
+        return (
+            disagree if family.states.outer[k] < 1 else "threshold states are unstable here: blocks do not stay apart"
+        )
 
     def at(self, control: float | None = None, **named: float) -> dict[str, GlassyState]:
         """Return the glassy states at one control.
@@ -185,6 +235,12 @@ class ThresholdStates(Reported):
         return float(self.model.intensity(np.array(point.control)))
 
     @cached_property
+    def _appeared(self) -> float:
+        """The intensity from which on states exist, zero if at every control; infinite without states."""
+        family = self._families.families.get("threshold")
+        return np.inf if family is None else max(float(family.states.intensity[0]), 0.0)
+
+    @cached_property
     def _trapped(self) -> float:
         """The intensity up to which threshold states trap, as far as they were followed; zero if they do not."""
         if self.aging is not None:
@@ -219,7 +275,7 @@ class ThresholdStates(Reported):
         return f"{', '.join(parts)}; ageing, arXiv:1805.05857, arXiv:1812.09066"
 
     def changes(self) -> list[float]:
-        """Return the intensities at which what `escapes` says may change.
+        """Return the intensities at which what `escapes` and `why_undecided` say may change.
 
         Returns
         -------
@@ -231,9 +287,12 @@ class ThresholdStates(Reported):
         ThresholdStates.escapes : What it says.
         """
         if self._ageing is not None:
-            return self._ageing.changes()
-        fast = [] if self.fast is None else [self._of(self.fast)]
-        return sorted(intensity for intensity in (*fast, self._trapped) if intensity > 0)
+            onset = [] if self.onset is None else [self._of(self.onset)]
+            return sorted({*self._ageing.changes(), *onset})
+        family = self._families.families.get("threshold")
+        ends = [] if family is None else [float(family.states.intensity[-1])]
+        fast = ends if self.fast is None else [self._of(self.fast)]
+        return sorted({x for x in (self._appeared, *fast, self._trapped) if 0 < x < np.inf})
 
     @property
     def title(self) -> str:
@@ -289,7 +348,9 @@ class ThresholdStates(Reported):
             lines.append(f"  {name:<22} {point if point else f'none: {point.reason}'}")
         if self.band is not None:
             lo, hi = self.band
-            lines.append(f"  band                   {lo:.6g} to {hi:.6g}: the spread over the choice of glassy state")
+            lacks = f", {self.reasons['band']}" if "band" in self.reasons else ""
+            spread = f"the spread over the choice of glassy state{lacks}"
+            lines.append(f"  band                   {lo:.6g} to {hi:.6g}: {spread}")
         else:
             lines.append(f"  band                   none: {self.reasons['band']}")
         size = self.reasons["visible_size"] if self.visible_size is None else f"{self.visible_size:.4g}"
@@ -347,24 +408,6 @@ def threshold_states(model: Model) -> ThresholdStates:
     return _found(model)
 
 
-def why_not_defined(model: Model) -> str:
-    """Return why there is no theory of threshold states for a model; empty where there is."""
-    coupling = as_model(model).polynomial
-    if coupling is None:
-        return "their equations are derived for polynomial couplings alone"
-    prior = model.variable_prior
-    terms = (*coupling.scaled_terms, *coupling.fixed_terms)
-    if any(power == 1 for power, _ in terms):
-        return "a field leaves no state without overlap with the signal"
-    if not isinstance(prior, MixturePrior):
-        return "their averages are those of mixtures of atoms and Gaussians, such as Discrete(values, probabilities)"
-    if not prior.mixture.symmetric:
-        return "a prior without the symmetry s -> -s leaves no state without overlap with the signal"
-    if not any(power == 2 for power, _ in terms):
-        return f"xi''(0) = 0, the signal gives no direction to a random start, which is trapped at any {model.control}"
-    return ""
-
-
 @lru_cache(maxsize=64)
 def _found(model: Model) -> ThresholdStates:
     """Return the states of a model for which they are defined."""
@@ -386,12 +429,14 @@ def _found(model: Model) -> ThresholdStates:
     if ageing is not None:
         lines, fast = lines_on_sphere(model, ageing, lines, fast, reasons)
     onset, reasons["onset"] = onset_of(model, families)
+    if ageing is not None and families.onset is None:
+        reasons["onset"] = begins_on_sphere(model, ageing) or reasons["onset"]
     aging = lines.get("threshold")
     if aging is not None:
         state = families.at("threshold", float(model.intensity(np.array(aging.control))))
         size = 1 / float(state.complexity[0]) if state is not None and state.complexity[0] > 0 else None
     reasons["visible_size"] = "" if size is not None else "there is no line at which many states trap the dynamics"
-    reasons["band"] = "" if aging is not None and len(lines) > 1 else "there is one line at most"
+    reasons["band"] = missing_in_band(lines)
     return ThresholdStates(
         model=model, onset=onset, aging=aging, fast=fast, lines=lines, visible_size=size,
         reasons={name: reason for name, reason in reasons.items() if reason}, _families=families, _ageing=ageing,

@@ -5,14 +5,15 @@ Every state is solved by two rules of quadrature that share no nodes but zero: t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from amp_theory.dynamics.ageing import Ageing
-from amp_theory.dynamics.glassy_families import FINER, GlassyFamilies, States
-from amp_theory.models.base import Model
+from amp_theory.dynamics.glassy_families import FINER, KINDS, GlassyFamilies, States
+from amp_theory.ingredients.priors.named import MixturePrior
+from amp_theory.models.base import Model, as_model
 from amp_theory.tools.arrays import EPS
 from amp_theory.tools.errors import NumericalError
 from amp_theory.tools.results import Located
@@ -29,7 +30,27 @@ HOW = {
 }
 NO_STATES = "no fixed point appears by a fold at zero strength, from which glassy states could be followed"
 OPEN = "an overlap with the signal grows where the states appear already: they trap nothing"
+NONE_HERE = "no threshold states were found here, so that their stability tells nothing"
+EVERYWHERE = "an overlap with the signal grows in threshold states wherever these exist: they trap nothing"
 Value = Callable[[States], Any]
+
+
+def why_not_defined(model: Model) -> str:
+    """Return why there is no theory of threshold states for a model; empty where there is."""
+    coupling = as_model(model).polynomial
+    if coupling is None:
+        return "their equations are derived for polynomial couplings alone"
+    prior = model.variable_prior
+    terms = (*coupling.scaled_terms, *coupling.fixed_terms)
+    if any(power == 1 for power, _ in terms):
+        return "a field leaves no state without overlap with the signal"
+    if not isinstance(prior, MixturePrior):
+        return "their averages are those of mixtures of atoms and Gaussians, such as Discrete(values, probabilities)"
+    if not prior.mixture.symmetric:
+        return "a prior without the symmetry s -> -s leaves no state without overlap with the signal"
+    if not any(power == 2 for power, _ in terms):
+        return f"xi''(0) = 0, the signal gives no direction to a random start, which is trapped at any {model.control}"
+    return ""
 
 
 def by_two_rules(state: Callable[[float], States | None]) -> tuple[States, States] | None:
@@ -86,6 +107,26 @@ def onset_of(model: Model, families: GlassyFamilies) -> tuple[Located | None, st
     return _located(model, "onset", states, other), ""
 
 
+def begins_on_sphere(model: Model, ageing: Ageing) -> str:
+    """Return where threshold states begin that no fold announces; empty if there are none."""
+    ends = [0.0, *ageing.changes()]
+    for low, high in zip(ends, [*ends[1:], 2 * ends[-1] or 1.0], strict=True):
+        if ageing.threshold_overlap(0.5 * (low + high)):
+            begin = f"{model.control} = {float(model.from_intensity(np.array(low))):.6g}" if low > 0 else "no signal"
+            return f"no fixed point appears by a fold at zero strength: threshold states begin at {begin} without one"
+    return ""
+
+
+def missing_in_band(lines: Mapping[str, Located]) -> str:
+    """Return which lines a band lacks, or why there is none; empty if it has all."""
+    missing = [kind for kind in KINDS if kind not in lines]
+    if "threshold" in missing:
+        return "there is no aging line of threshold states"
+    if len(missing) == len(KINDS) - 1:
+        return "only the line of threshold states was located; see the reasons of the others"
+    return f"without the lines of {', '.join(missing)} states, which were not located" if missing else ""
+
+
 def lines_on_sphere(
     model: Model, ageing: Ageing, lines: dict[str, Located], fast: Located | None, reasons: dict[str, str]
 ) -> tuple[dict[str, Located], Located | None]:
@@ -110,6 +151,9 @@ def lines_on_sphere(
     if quick is not None:
         reasons["fast"] = ""
     none = "no threshold states exist where the signal is too weak to be found"
+    exist = [k for k, middle in enumerate(middles) if ageing.threshold_overlap(middle)]
+    if aging is None and exist and all(told_apart[k][1] for k in exist):
+        reasons["aging"] = EVERYWHERE
     reasons["aging"] = reasons["aging"] or ("" if aging else none)
     reasons["fast"] = reasons["fast"] or ("" if quick else none)
     return lines, quick

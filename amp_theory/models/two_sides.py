@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from amp_theory.ingredients.paths.sides import SIDES
-from amp_theory.ingredients.priors.base import Prior, check_prior
+from amp_theory.ingredients.priors.base import SPARSEST, Prior, check_prior
 from amp_theory.ingredients.priors.groups import MOST_GROUPS, PottsPrior, two_groups
 from amp_theory.ingredients.priors.named import Gaussian
 from amp_theory.models.base import LARGEST_SNR, Model
@@ -205,7 +205,7 @@ class GaussianMixture(TwoSidedModel):
     aspect
         Points per dimension, 1e-6 to 1e6.
     weights
-        The fractions of points in two unequal clusters, which sum to 1; None for equal ones.
+        The fractions of points in two unequal clusters, at least 1e-8, which sum to 1; None for equal ones.
 
     Raises
     ------
@@ -286,4 +286,7 @@ def _check_weights(weights: Sequence[float], k: int) -> tuple[float, float]:
                          "balanced ones, k")  # fmt: skip
     if k != 2:
         raise InputError(f"weights are those of two clusters, got k = {k}: leave k out, or the weights")
+    if w.min() < SPARSEST:
+        raise InputError(f"weights must be at least {SPARSEST:g} for double precision, got {told(weights)}: leave such "
+                         "a cluster out")  # fmt: skip
     return float(w[0]), float(w[1])

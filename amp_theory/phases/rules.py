@@ -27,7 +27,8 @@ from itertools import pairwise
 import numpy as np
 
 from amp_theory.dynamics.ageing import Ageing
-from amp_theory.dynamics.threshold_states import ThresholdStates, threshold_states, why_not_defined
+from amp_theory.dynamics.threshold_states import ThresholdStates, threshold_states
+from amp_theory.dynamics.trapping_lines import why_not_defined
 from amp_theory.equations_of_state.base import EquationOfState
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDiscreteDiffusion
@@ -151,7 +152,9 @@ class _Judge:
         self.boundaries = self.ageing.changes() if self.ageing else []
         self.states = self._states()
         if self.states is not None:
-            self.boundaries = sorted({*self.boundaries, *self.states.changes()})
+            # before this point the branches decide
+            known = min(self.algorithmic, self.eos.start)
+            self.boundaries = sorted({*self.boundaries, *(x for x in self.states.changes() if x > known)})
 
     def _states(self) -> ThresholdStates | None:
         """Return the threshold states where they say something, and beyond what is known without them."""
@@ -341,7 +344,7 @@ class _Judge:
                 size = self.states.visible_size
                 seen = "" if size is None else f"; below some {size:.2g} variables that is not seen"
                 return False, "heuristic", f"threshold states trap a random start ({lines}){seen}"
-            return None, _UNKNOWN, f"two heuristics disagree, whether threshold states trap a random start ({lines})"
+            return None, _UNKNOWN, f"{self.states.why_undecided(self._control(intensity))} ({lines})"
         if not jumped:
             return None, _UNKNOWN, "the planted direction emerges continuously; no theory of the time to find it"
         if self.coupling is not None:

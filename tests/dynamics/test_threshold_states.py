@@ -231,11 +231,23 @@ def test_rare_signs_are_trapped_as_far_as_states_were_followed():
     end = found.to_dict()["states"]["threshold"]["noise"][-1]
     assert [found.escapes(end * (1 + d)) for d in (-1e-9, 1e-9)] == [None, False]
     assert "no aging line down to noise" in found.in_words
+    row = at.compare_samplers(model)["mcmc"]
+    assert (row.at(end * 0.9).succeeds, row.at(end * 1.1).succeeds) == (None, False)
+    assert "not followed" in row.at(end * 0.9).reason
+    assert "disagree" not in row.at(end * 0.9).reason
 
 
 def test_verdicts_and_bands():
     found = at.threshold_states(at.SpikedMatrixTensor(3, 0.5))
-    assert [found.escapes(noise) for noise in (0.49, 0.51, 0.83, 0.84, 5.0)] == [True, None, None, False, False]
+    assert [found.escapes(noise) for noise in (0.49, 0.51, 0.83, 0.84, 1.2, 1.21, 5.0)] == [
+        True,
+        None,
+        None,
+        False,
+        False,
+        None,
+        None,
+    ]
     assert found.changes() == sorted(found.changes())
     assert found.escapes(noise=0.4) is True
     data = json.loads(json.dumps(found.to_dict(), allow_nan=False))
@@ -279,6 +291,41 @@ def test_unstable_blocks_are_refused():
     found = at.threshold_states(at.MixedPSpin("q**2/10 + q**4/2", at.GaussBernoulli(0.3)))
     assert found.fast is None
     assert "blocks" in found.reasons["fast"]
+
+
+def test_no_verdict_where_no_states_exist(found):
+    """Harder than at the onset nothing traps; between the lines and beyond the last state it is told which."""
+    onset, end = found.onset.noise, found.to_dict()["states"]["threshold"]["noise"][-1]
+    assert [found.escapes(noise) for noise in (0.5, onset * (1 + 1e-9), onset * (1 - 1e-9))] == [None, None, False]
+    reasons = [found.why_undecided(noise) for noise in (0.5, 0.9 * UNIT, 0.5 * found.aging.noise, 0.9 * end)]
+    for words, reason in zip(("no threshold states", "", "disagree", "not followed"), reasons, strict=True):
+        assert words in reason
+    assert reasons[1] != "" or found.escapes(0.9 * UNIT) is False
+    sphere = at.threshold_states(at.SpikedMatrixTensor(3, 0.5))
+    assert "no threshold states" in sphere.why_undecided(5.0)
+    assert "disagree" in sphere.why_undecided(0.7)
+    assert sphere.why_undecided(0.4) == ""
+
+
+def test_reasons_of_lines_and_bands(found):
+    """Trapped nowhere is not the same as no states; and a band of fewer lines than all says which it lacks."""
+    free = at.threshold_states(at.MixedPSpin("q**2/2 + q**3/3", at.Gaussian()))
+    assert "threshold" in free.at(0.8)
+    assert free.at(0.8)["threshold"].gain > 1
+    assert "wherever these exist" in free.reasons["aging"]
+    assert "begin at temperature = 1 " in free.reasons["onset"]
+    assert "no aging line" in free.reasons["band"]
+    one = at.threshold_states(at.MixedPSpin("q**2/200 + q**3/2", at.Gaussian()))
+    assert one.band is None
+    assert "only the line of threshold states was located" in one.reasons["band"]
+    few = at.threshold_states(at.SpikedMatrixTensor(4, 0.1))
+    assert (
+        few.to_dict()["reasons"]["band"]
+        == "without the lines of static, least_responsive states, which were not located"
+    )
+    assert "without the lines of static" in few.report()
+    assert "band" not in found.reasons
+    assert "without" not in found.report()
 
 
 def test_bad_controls(found):

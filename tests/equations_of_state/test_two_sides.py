@@ -165,3 +165,30 @@ def test_no_fixed_point_of_random_models_is_missed():
 def test_no_fixed_point_of_a_hundred_random_models_is_missed():
     several = [compared(seed) > 1 for seed in range(100)]
     assert sum(several) >= 5
+
+
+@pytest.mark.parametrize(
+    ("model", "noise", "weight"),
+    [
+        (at.GaussianMixture(5, 0.7), 0.12, 4),
+        (at.GaussianMixture(weights=[0.2, 0.8], aspect=1.5), 0.3, 1),
+        (at.RectangularMatrix(at.Gaussian(), at.SparseRademacher(0.05), 2.0), 0.06, 1),
+    ],
+    ids=repr,
+)
+def test_slopes_of_the_free_entropy_in_the_strengths(model, noise, weight):
+    """By differences: d phi/d s_u = weight q_u/2, d phi/d s_v = aspect q_v/2, and their sum on both sides."""
+    for side in ("u", "v", "both"):
+        low, here, high = (
+            at.fixed_points(model, at.Flow(side=side), noise=noise, snr=s)[-1] for s in (0.2999, 0.3, 0.3001)
+        )
+        expected = {"u": weight * here.overlap_u / 2, "v": model.aspect * here.overlap_v / 2}
+        wanted = expected.get(side, sum(expected.values()))
+        assert (high.free_entropy - low.free_entropy) / 2e-4 == pytest.approx(wanted, rel=1e-7)
+
+
+def test_weights_too_small_are_refused_at_once():
+    for bad in (1e-15, 9.9e-9):
+        with pytest.raises(at.InputError, match="weights must be at least 1e-08"):
+            at.GaussianMixture(weights=[bad, 1 - bad], aspect=1)
+    assert at.GaussianMixture(weights=[1e-8, 1 - 1e-8], aspect=1).priors

@@ -516,6 +516,7 @@ def _methods(t: Things) -> Iterator[Call]:
     yield of(t.regular, "degree", density=1.0)
     yield of(t.states, "at", control=0.8)
     yield of(t.states, "escapes", control=0.8)
+    yield of(t.states, "why_undecided", control=0.8)
     yield of(t.diagram, "region", control=0.7, strength=0.1)
     yield of(t.diagram, "sampler_succeeds", control=0.7)
     yield of(t.diagram, "first_failure_strength", control=0.7)

@@ -87,9 +87,14 @@ def test_the_best_side_is_told():
     assert np.all(np.diff(noise) > -1e-12)
     assert len(noise) == 6
     # where nothing has a transition, and where two paths are one, none is ahead
-    assert not at.best_side(at.RectangularMatrix(at.Gaussian(), at.Gaussian(), 1)).decided
+    open_ = at.best_side(at.RectangularMatrix(at.Gaussian(), at.Gaussian(), 1))
+    assert (open_.decided, open_.side, open_.path, open_.best) == (False, None, None, None)
+    assert open_.report().endswith("best: none, more than one path meets no first-order transition")
     alike = at.best_side(at.RectangularMatrix(at.SparseRademacher(0.05), at.SparseRademacher(0.05), 1))
     assert alike.points["flow on u"].noise == pytest.approx(alike.points["flow on v"].noise, rel=1e-12)
+    if not alike.decided:
+        assert alike.side is None
+        assert "best: none, the first works no farther" in alike.report()
     with pytest.raises(at.InputError, match="one kind"):
         at.best_side(at.IsingPSpin(3))
 

@@ -328,3 +328,18 @@ def test_fold_curve_that_turns_at_negative_control():
     assert q - (1 - q) * x == pytest.approx(point.revealed, abs=1e-11)
     assert 1 + x - (1 - q) * x1 == pytest.approx(0, abs=1e-10)
     assert 2 * x1 - (1 - q) * x2 == pytest.approx(0, abs=1e-9)
+
+
+def test_a_fold_closer_to_zero_than_the_grid_is_within_the_bound():
+    """By 40 digits the fold of the pair of priors is at lambda rho = 1 + 3.0002e-10, of one kind at 1 + 1.5e-10."""
+    sparse, path = at.SparseRademacher(1e-5), at.Flow(side="u")
+    pair = at.thresholds(at.RectangularMatrix(at.Gaussian(), sparse, 1.0), path).algorithmic
+    one = at.thresholds(at.SpikedMatrix(sparse), at.Flow()).algorithmic
+    for point, weak, closer in ((pair, 1e-5, 3.0002e-10), (one, 1e-10, 1.5e-10)):
+        assert weak * closer < point.error < 10 * weak * closer
+        assert point.errors["overlap"] > 0
+        assert "not told apart" in point.how
+    # where the curve falls from q = 0 on there is no fold
+    jump = at.thresholds(at.SpikedMatrix(at.two_groups(0.05)), at.Flow())
+    assert jump.algorithmic.errors == jump.weak_recovery.errors
+    assert "not told apart" not in jump.algorithmic.how

@@ -37,9 +37,9 @@ class BestSide(Reported):
     points
         The first tricritical point by the name of path and side, "flow on u"; None along a path without transition.
     ranking
-        Those names, the best first.
+        Those names, by how far they work; paths that work equally far stand in any order.
     side, path
-        Of the best: "u", "v" or "both"; "flow" or "autoregressive".
+        Of the best: "u", "v" or "both"; "flow" or "autoregressive".  None where nothing is decided.
     decided
         Whether the best is ahead of the next by more than both error bounds: two paths may work equally far.
     certainty
@@ -60,8 +60,8 @@ class BestSide(Reported):
     parameters: dict[str, Any] = field(hash=False)
     points: dict[str, Located | None] = field(hash=False)
     ranking: tuple[str, ...]
-    side: str
-    path: str
+    side: str | None
+    path: str | None
     decided: bool
     certainty: str = "conjecture"
 
@@ -72,14 +72,19 @@ class BestSide(Reported):
 
     @property
     def best(self) -> Located | None:
-        """Where the best path meets a transition; None if it meets none."""
+        """Where the path that works the farthest, or one of them, meets a transition; None if it meets none."""
         return self.points[self.ranking[0]]
 
     def report(self) -> str:
         """Return a readable text: all paths and sides, the best first, and whether it is ahead."""
         rows = [f"  {name:<24} {self.points[name] or 'no first-order transition'}" for name in self.ranking]
-        how = "is ahead by more than the error bounds" if self.decided else "works no farther than the next"
-        return "\n".join([self.title, *rows, f"  best: {self.ranking[0]}, which {how} ({self.certainty})"])
+        if self.decided:
+            last = f"  best: {self.ranking[0]}, which is ahead by more than the error bounds ({self.certainty})"
+        elif self.best is None:
+            last = "  best: none, more than one path meets no first-order transition"
+        else:
+            last = "  best: none, the first works no farther than the next within their error bounds"
+        return "\n".join([self.title, *rows, last])
 
     def table(self) -> ResultTable:
         """Return the points as rows, the best first."""
@@ -146,7 +151,8 @@ def best_side(model: Model) -> BestSide:
     decided = second is not None and (first is None or abs(first.control - second.control) > first.error + second.error)
     best = paths[ranking[0]]
     return BestSide(
-        model.name, model.control, model.parameters, points, ranking, side=str(best.side), path=best.name,
+        model.name, model.control, model.parameters, points, ranking, side=best.side if decided else None,
+        path=best.name if decided else None,
         decided=decided,
     )  # fmt: skip
 

@@ -30,6 +30,9 @@ from amp_theory.phases.points.zero_crossings import always_ahead, branch_crossin
 from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.results import Located
 
+#: coordinates looked at between q = 0 and the grid
+LOOKS = 61
+
 
 def control_error(model: Model, intensity: float, error: float) -> float:
     """Return the error of the control that an error of the intensity makes."""
@@ -137,9 +140,30 @@ def algorithmic(geo: Geometry, weak_recovery: Located | str) -> Located | str:
             return f"the uninformed branch ends at a {eos.model.control} that double precision cannot hold"
         return f"the uninformed branch changes continuously at every {eos.model.control}"
     if jump[0].null and isinstance(weak_recovery, Located):
-        return Located(weak_recovery.control, 0.0, weak_recovery.errors, eos.model.control,
-                       how=f"q = 0 itself jumps where it loses stability: {eos.weak_recovery_rule}")  # fmt: skip
+        return _null_jump(eos, weak_recovery)
     return _fold_point(eos, _fold_at(geo, jump[0].upper), "maximum of the zero-strength equation of state: F(z, 0) = 0")
+
+
+def _null_jump(eos: EquationOfState, weak_recovery: Located) -> Located:
+    """Locate the jump at which q = 0 loses stability, or a fold so close to it that the grid does not reach it.
+
+    Where the intensity falls linearly in the coordinate there is no such fold.  Else it may rise first, by no
+    more than is seen below the grid or than rounding hides, and the bounds include that.
+    """
+    how = f"q = 0 itself jumps where it loses stability: {eos.weak_recovery_rule}"
+    near = eos.surface(eos.grid[0] * np.geomspace(1e-6, 1, LOOKS), 0.0, with_energy=False)
+    half = eos.surface(eos.grid[:1] / 2, 0.0, with_energy=False)
+    fall, part = _first(eos.start - near.intensity[-1:]), _first(eos.start - half.intensity)
+    noise = float(np.max(eos.errors(near).intensity))
+    if fall > 100 * noise and abs(part / fall - 0.5) < 0.1:
+        return Located(weak_recovery.control, 0.0, weak_recovery.errors, eos.model.control, how=how)
+    rise = 2 * max(float(np.max(near.intensity)) - eos.start, 0.0) + noise
+    errors = {
+        eos.model.control: weak_recovery.error + control_error(eos.model, eos.start, rise),
+        "overlap": float(near.overlap[-1]),
+    }
+    how = f"{how}; a fold next to it, at an overlap above zero, is not told apart within the bound"
+    return Located(weak_recovery.control, 0.0, errors, eos.model.control, how=how)
 
 
 def condensation(geo: Geometry) -> Located | str:
