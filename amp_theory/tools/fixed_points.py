@@ -33,7 +33,7 @@ class FixedPoint(Reported):
     mmse
         rho - q.
     mutual_information
-        I(s*; everything observed), in nats.
+        I(s*; everything observed), in nats; NaN, in plain data None, of a random measure beyond condensation.
     signal
         The snr with which every variable sees the others.
     errors
@@ -120,7 +120,7 @@ class FixedPoints(Reported):
         Where.
     region
         easy, easy_metastable or hard, that of the planted measure; a `Diagram` tells where it is also that of the
-        random one.
+        random one.  Where samples overlap, that of the random measure, and "unknown" beyond condensation.
     measure
         Whose fixed points they are: "planted", or "random" where samples overlap.
 

@@ -1,6 +1,7 @@
 """Random measures whose samples overlap: spin glasses in a field against integrals of another kind, and closed forms."""
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -221,3 +222,65 @@ def test_without_a_field_nothing_is_new():
     swept = at.sweep(at.IsingPSpin, p=3, field=[0.0, 0.2], quantities="stability")
     assert np.ma.is_masked(swept["stability"][0])
     assert swept["stability"][1] == pytest.approx(0.601798595544, abs=1e-11)
+
+
+@pytest.mark.parametrize("field", [1e-6, 1e-3, 0.01])
+def test_weak_fields_have_the_line_of_the_closed_form(field):
+    """There the base ends right beyond its line: the two lowest roots are close together."""
+    line, q0 = at.thresholds(at.SphericalPSpin(3, field=field), at.Flow()).stability, field * (2 / 3) ** 0.5
+    assert abs(line.control - (3 * q0) ** 0.5 * (1 - q0)) <= line.error < 1e-12 * line.control
+
+
+def test_weak_fields_of_spins_and_mixtures():
+    line = at.thresholds(at.IsingPSpin(3, field=0.02), at.Flow()).stability
+    oracle = Field(3, line.control, 0.02)
+    assert abs(1 - oracle.xi2(oracle.q0) * oracle.average(0.0, 3)) < 1e-9
+    assert line.control == pytest.approx(0.21830736, abs=5e-9)
+    mixed = at.MixedPSpin("0.0228*q**3 + 0.0187*q**20", at.Gaussian(), field=0.0192)
+    line = at.thresholds(mixed, at.Flow()).stability
+    q = line.overlap
+    first, second = 0.0684 * q**2 + 0.374 * q**19, 0.1368 * q + 7.106 * q**18
+    assert second * (1 - q) ** 2 == pytest.approx(line.control**2, rel=1e-10)
+    assert (first + 0.0192**2) * (1 - q) ** 2 / q == pytest.approx(line.control**2, rel=1e-10)
+
+
+@pytest.mark.parametrize("field", [1e-9, 1e-8, 3e-8])
+def test_rounding_makes_no_stability_line(field):
+    assert at.thresholds(at.SphericalPSpin(2, field=field), at.Flow()).stability is None
+
+
+@pytest.mark.parametrize(("p", "field"), [(2, 5.0), (3, 5.0), (3, 1e-8)])
+def test_extreme_fields_take_no_time(p, field):
+    start = time.process_time()
+    at.thresholds(at.IsingPSpin(p, field=field), at.Flow())
+    assert time.process_time() - start < 5
+
+
+def test_searches_end_where_doubles_cannot_hold_the_base():
+    model = at.IsingPSpin(3, field=30)
+    special = at.thresholds(model, at.Flow())
+    assert special.stability is None
+    assert "as far as was searched, to temperature = " in special.reasons["stability"]
+    assert at.compare_samplers(model)["flow"].at(6.0).succeeds is True
+    assert at.phase_diagram(model, at.Flow(), (5, 20), points=3).sampler_succeeds(6.0)
+    with pytest.raises(at.NumericalError, match=r"at field = 30 and temperature = 0.5 1 - q0 is below 1e-13"):
+        at.fixed_points(model, at.Flow(), 0.5, 0.1)
+
+
+def test_nothing_is_said_beyond_condensation():
+    model = at.IsingPSpin(3, field=0.2)
+    found = at.fixed_points(model, at.Flow(), 0.65, 0.0)
+    assert found.region == "unknown"
+    assert found.points[0].free_entropy == 0.0
+    assert all(p["mutual_information"] is None for p in found.to_dict()["fixed_points"])
+    reasons = at.path_transitions(model, at.Flow(), 0.65).reasons
+    assert reasons["first_order"].startswith("beyond condensation")
+    before = at.fixed_points(model, at.Flow(), 0.69, 0.0)
+    assert before.region == "easy_metastable"
+    assert all(p.mutual_information >= 0 for p in before)
+
+
+def test_more_than_one_second_branch_is_refused():
+    mixed = at.MixedPSpin("0.0228*q**3 + 0.0187*q**20", at.Gaussian(), field=0.0192)
+    with pytest.raises(at.NumericalError, match="more than one second branch"):
+        at.thresholds(mixed, at.Autoregressive())

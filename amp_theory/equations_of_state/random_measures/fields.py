@@ -37,15 +37,19 @@ from amp_theory.equations_of_state.random_measures.inner_channels import (
 )
 from amp_theory.equations_of_state.random_measures.isotherms import Bases, Isotherms, Points, RandomMeasure
 from amp_theory.ingredients.paths.base import Path
-from amp_theory.tools.arrays import EPS, Array, Index
+from amp_theory.tools.arrays import EPS, Array, Bools, Index
 from amp_theory.tools.errors import InputError, NumericalError
-from amp_theory.tools.roots import solve_bracketed
+from amp_theory.tools.roots import Function, solve_bracketed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from amp_theory.models.spin_glasses import FieldModel
 
 #: log q0/(1 - q0) between which the base is looked for, and where more densely
 ENDS, DENSE = (-700.0, 30.0), (-7.0, 7.0, 22)
+#: how often a bracket is halved in search of a positive value
+HALVINGS = 50
 #: the least field in units of the temperature whose square doubles hold
 WEAKEST = 1e-120
 #: coordinates beyond which 1 - q is too small for folds, in units of one over the largest xi''
@@ -211,6 +215,21 @@ class FieldMeasure(RandomMeasure):
     def _spins(self, control: Array, check: bool) -> Bases:
         """Return the bases of Ising spins."""
         b, lam, step = self.field / control, control**-2.0, 0.8 if check else 1.0
+        averages = self._averages(control, step)
+        t = self._found(_smallest_root(lambda t, i: averages(t, i)[:2], self._grid, len(control)), control)
+        _, _, q, gap, stability = averages(t, np.arange(len(control)))
+        h, density = outer_fields(b, lam * self._outer(q, gap), step)
+        e = np.exp(-2 * np.abs(h))
+        alone = np.sum(density * (np.log1p(e) + 2 * np.abs(h) * e / (1 + e)), axis=-1)
+        log_q = _log(q, gap)
+        _, rest = self.mixture.increments(log_q, gap / q)
+        return Bases(control, q, gap, stability, alone - 0.5 * lam * rest)
+
+    def _averages(
+        self, control: Array, step: float
+    ) -> Callable[[Array, Index], tuple[Array, Array, Array, Array, Array]]:
+        """Return what gives q - E tanh^2 and its slope, both overlaps and R, of positions log q/(1 - q)."""
+        b, lam = self.field / control, control**-2.0
 
         def averages(t: Array, i: Index) -> tuple[Array, Array, Array, Array, Array]:
             log_q, q, gap = -np.log1p(np.exp(-t)), 1 / (1 + np.exp(-t)), 1 / (1 + np.exp(t))
@@ -225,17 +244,16 @@ class FieldMeasure(RandomMeasure):
             slope = second * (3 * fourth - 2 * g)
             return np.where(t < 0, q - m2, g - gap), (1 - slope) * q * gap, m2, g, 1 - second * fourth
 
-        t = _smallest_root(lambda t, i: averages(t, i)[:2], len(control))
-        _, _, q, gap, stability = averages(t, np.arange(len(control)))
-        h, density = outer_fields(b, lam * self._outer(q, gap), step)
-        e = np.exp(-2 * np.abs(h))
-        alone = np.sum(density * (np.log1p(e) + 2 * np.abs(h) * e / (1 + e)), axis=-1)
-        log_q = _log(q, gap)
-        _, rest = self.mixture.increments(log_q, gap / q)
-        return Bases(control, q, gap, stability, alone - 0.5 * lam * rest)
+        return averages
 
     def _ball_overlaps(self, control: Array, check: bool) -> tuple[Array, Array]:
         """Return q0 and 1 - q0 of spherical spins, from q0/(1 - q0)^2 - xi'(q0) = (h/T)^2."""
+        t = self._found(_smallest_root(self._ball_excess(control), self._grid, len(control)), control)
+        t = t * (1 + (4 * EPS if check else 0))
+        return 1 / (1 + np.exp(-t)), 1 / (1 + np.exp(t))
+
+    def _ball_excess(self, control: Array) -> Function:
+        """Return 1 - (1 - q)^2 (xi'(q) + (h/T)^2)/q and its slope as a function of log q/(1 - q)."""
         b2, lam = (self.field / control) ** 2, control**-2.0
 
         def excess(t: Array, i: Index) -> tuple[Array, Array]:
@@ -246,8 +264,32 @@ class FieldMeasure(RandomMeasure):
             slope = (-second + (first + b2[i]) * (1 / q + 2 / gap)) * gap**2 / q
             return value, slope * q * gap
 
-        t = _smallest_root(excess, len(control)) * (1 + (4 * EPS if check else 0))
-        return 1 / (1 + np.exp(-t)), 1 / (1 + np.exp(t))
+        return excess
+
+    @cached_property
+    def _grid(self) -> Array:
+        return _grid(float(self.mixture.powers.max()))
+
+    def solvable(self, control: Array) -> Bools:
+        """Tell at which temperatures doubles hold 1 - q0."""
+        if self.model.spherical:
+            function = self._ball_excess(control)
+        else:
+            averages = self._averages(control, 1.0)
+            function = lambda t, i: averages(t, i)[:2]  # noqa: E731
+        index = np.repeat(np.arange(len(control)), len(self._grid))
+        values = function(np.tile(self._grid, len(control)), index)[0]
+        strong = np.any(values.reshape(len(control), -1) > 0, axis=1)
+        return np.asarray(strong & (self.field / control >= WEAKEST))
+
+    def _found(self, place: Array, control: Array) -> Array:
+        """Return places of bases, all of which must have been found."""
+        if len(lost := control[np.isnan(place)]):
+            raise NumericalError(
+                f"at field = {self.field:.6g} and {self.model.control} = {float(lost[0]):.6g} 1 - q0 is below 1e-13, "
+                "which doubles cannot resolve", f"lower the field or raise the {self.model.control}",
+            )  # fmt: skip
+        return place
 
 
 def _log(overlap: Array, gap: Array) -> Array:
@@ -255,18 +297,51 @@ def _log(overlap: Array, gap: Array) -> Array:
     return np.where(gap < 0.5, np.log1p(-np.minimum(gap, 0.5)), np.log(np.maximum(overlap, 1e-300)))
 
 
-def _smallest_root(function, count: int) -> Array:  # type: ignore[no-untyped-def]
-    """Return the smallest log q/(1 - q) at which a function, negative at q = 0, changes its sign, for every control."""
-    grid = np.concatenate([[-60.0, -35.0, -22.0, -15.0, -10.0], np.linspace(*DENSE[:2], DENSE[2]), [9.0, 12.0, 18.0],
+def _grid(steepest: float) -> Array:
+    """Return log q/(1 - q) where signs are looked at, more densely the higher the largest power of the coupling."""
+    count = max(DENSE[2], int(np.ceil((DENSE[1] - DENSE[0]) * steepest / 4)))
+    return np.concatenate([[-60.0, -35.0, -22.0, -15.0, -10.0], np.linspace(*DENSE[:2], count), [9.0, 12.0, 18.0],
                            ENDS[1:]])  # fmt: skip
+
+
+def _smallest_root(function: Function, grid: Array, count: int) -> Array:
+    """Return the smallest log q/(1 - q) at which a function, negative at q = 0, becomes positive, for every control.
+
+    NaN where it does not become positive on the grid.
+    """
     index = np.repeat(np.arange(count), len(grid))
-    values = function(np.tile(grid, count), index)[0].reshape(count, len(grid))
+    values, slopes = (x.reshape(count, -1) for x in function(np.tile(grid, count), index))
     up = values > 0
-    if not np.all(up.any(axis=1)):
-        raise NumericalError(
-            "the field is so strong against the temperature that 1 - q0 is below 1e-13",
-            "lower the field or raise the temperature",
-        )
     first = np.argmax(up, axis=1)
-    lower = np.where(first > 0, grid[first - 1], ENDS[0])
-    return solve_bracketed(function, lower, grid[first], True, absolute=1e-15)
+    lower, upper = np.where(first > 0, grid[first - 1], ENDS[0]), grid[first].copy()
+    # between two negative values it may rise and fall again: near a fold the two lowest roots are close together
+    before = np.arange(1, len(grid)) < np.where(up.any(axis=1), first, len(grid))[:, None]
+    rows, cells = np.nonzero(before & (slopes[:, :-1] > 0) & (slopes[:, 1:] < 0))
+    hump = _positive_between(lambda t, i: function(t, rows[i]), grid[cells], grid[cells + 1])
+    for k in np.flatnonzero(~np.isnan(hump))[::-1]:  # the lowest last
+        lower[rows[k]], upper[rows[k]] = grid[cells[k]], hump[k]
+        up[rows[k], -1] = True
+    found, there = np.full(count, np.nan), np.flatnonzero(up.any(axis=1))
+    found[there] = solve_bracketed(
+        lambda t, i: function(t, there[i]), lower[there], upper[there], True, absolute=1e-15
+    )  # fmt: skip
+    return found
+
+
+def _positive_between(function: Function, low: Array, high: Array) -> Array:
+    """Return where a function that rises and then falls is positive in every bracket, NaN where nowhere."""
+    low, high, found = low.copy(), high.copy(), np.full(len(low), np.nan)
+    active = np.arange(len(low))
+    for _ in range(HALVINGS):
+        if not len(active):
+            break
+        t = 0.5 * (low[active] + high[active])
+        value, slope = function(t, active)
+        found[active[value > 0]] = t[value > 0]
+        width = high[active] - low[active]
+        # a narrow hump lies below its tangents
+        kept = ~(value > 0) & ((width > 0.1) | (value + 2 * np.abs(slope) * width > 0))
+        rising = slope > 0
+        low[active[rising]], high[active[~rising]] = t[rising], t[~rising]
+        active = active[kept]
+    return found

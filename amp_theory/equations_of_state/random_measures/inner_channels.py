@@ -85,7 +85,9 @@ def outer_fields(mean: Array, variance: Array, step: float = 1.0) -> tuple[Array
     with np.errstate(divide="ignore", over="ignore"):
         cut = np.where(b < v, EXPONENT / np.maximum(1 - b / v, 1e-300), np.inf)
         high = np.where(b < v, np.minimum(np.minimum(DEVIATIONS * wide, cut) - b, DEVIATIONS * wide), DEVIATIONS * wide)
-    low = np.minimum(np.maximum(-8 * v - DEVIATIONS * wide, -EXPONENT - b), high - wide)
+    # above that sech is nothing: in strong fields at low temperatures most fields are there
+    high = np.minimum(high, EXPONENT - b)
+    low = np.minimum(np.maximum(-8 * v - DEVIATIONS * wide, -EXPONENT - b), high - np.minimum(wide, EXPONENT))
     spacing = step * 2 * np.pi * wide / (9 + (PANELS[-1] + 1.5) * wide)
     count = int(np.max(np.ceil((high - low) / spacing), initial=0)) + 1
     # offsets from the mean: a narrow law keeps its digits

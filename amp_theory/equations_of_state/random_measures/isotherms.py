@@ -31,7 +31,7 @@ import numpy as np
 
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
-from amp_theory.tools.arrays import EPS, Array, Index
+from amp_theory.tools.arrays import EPS, Array, Bools, Index
 
 #: differences between two quadratures count this many times in an error bound
 DIFFERENCES = 4.0
@@ -148,3 +148,7 @@ class RandomMeasure(ABC):
     @abstractmethod
     def always_stable(self) -> float:
         """A control at which R > 0 everywhere, from where the base is followed towards harder controls."""
+
+    def solvable(self, control: Array) -> Bools:
+        """Tell at which controls there is a base that doubles hold, shape (n,)."""
+        return np.ones(len(control), dtype=bool)

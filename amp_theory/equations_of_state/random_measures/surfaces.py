@@ -23,6 +23,8 @@ from amp_theory.tools.errors import InputError
 
 #: exponents beyond which intensities are cut off
 FARTHEST = 500.0
+#: free entropies up to this are what the smallest coordinate leaves of zero
+UNDERFLOW = 1e-290
 
 
 class RandomEquationOfState(EquationOfState):
@@ -105,6 +107,7 @@ class RandomIsotherm(RandomEquationOfState):
         p = self.isotherm.points(z.reshape(1, -1))
         one, zero, s_flat = np.ones(z.size), np.zeros(z.size), s.ravel()
         sigma, unit = p.strength[0], p.unit[0]
+        phi = p.level[0] + s_flat * p.level_s[0]
         overlap = np.where(p.gap[0] < 0.5, 1 - p.gap[0], self.isotherm.base.overlap + p.excess[0])
         with np.errstate(all="ignore"):
             intensity = self.intensity * np.exp(np.clip(sigma - s_flat, -FARTHEST, FARTHEST))
@@ -112,7 +115,7 @@ class RandomIsotherm(RandomEquationOfState):
                 coordinate=z.ravel(), strength=s_flat, intensity=intensity, fold=p.stability[0],
                 fold_z=p.stability_z[0], fold_s=zero, drift=-unit, overlap=overlap,
                 overlap_z=p.overlap_z[0], overlap_s=zero, gap=p.gap[0], signal=p.signal[0],
-                free_entropy=p.level[0] + s_flat * p.level_s[0], free_entropy_s=p.level_s[0],
+                free_entropy=np.where(abs(phi) > UNDERFLOW, phi, 0.0), free_entropy_s=p.level_s[0],
                 scaled_slope=unit / intensity, scaled_ratio=zero,
                 scaled_curvature=-p.strength_z[0] / p.overlap_z[0], scaled_signal=unit * one,
             )  # fmt: skip

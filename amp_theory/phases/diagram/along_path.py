@@ -16,7 +16,7 @@ from amp_theory.models.own_names import at_control
 from amp_theory.phases.diagram.lines import LINES, crossing_error
 from amp_theory.phases.geometry.geometry import Branch, Coexistence, Geometry
 from amp_theory.phases.geometry.solved import SAFETY, any_geometry_of, check_pair
-from amp_theory.phases.points.fixed_points import of_each, regions
+from amp_theory.phases.points.fixed_points import has_condensed, of_each, regions
 from amp_theory.phases.points.thresholds import sharpener
 from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import as_float, one_of
@@ -212,7 +212,9 @@ def _reasons(geo: Geometry, iso: Coexistence, empty: set[str]) -> dict[str, str]
     if "first_order" in empty:
         start = str(regions(geo, iso.intensity, np.zeros(1))[0])
         reasons["first_order"] = (
-            "hard from the start: a branch above the uninformed one is in equilibrium at zero strength already"
+            "beyond condensation, where the random measure is not described: there is no verdict"
+            if has_condensed(geo, iso.intensity)
+            else "hard from the start: a branch above the uninformed one is in equilibrium at zero strength already"
             if start == "hard"
             else "the branch in equilibrium is the same as long as it exists"
         )

@@ -218,6 +218,11 @@ def regions(geo: Geometry, intensity: Array, strength: Array) -> npt.NDArray[np.
     return np.where(view.count == 1, "easy", np.where(hard, "hard", "easy_metastable"))
 
 
+def has_condensed(geo: Geometry, intensity: Array) -> bool:
+    """Tell whether a random measure with an outer overlap is beyond condensation at an intensity, shape (1,)."""
+    return bool(geo.eos.model.outer_overlap) and str(regions(geo, intensity, np.zeros(1))[0]) == "hard"
+
+
 def uninformed_overlap(
     model: Model, path: Path, control: npt.ArrayLike | None = None, strength: npt.ArrayLike | None = None,
     **named: npt.ArrayLike,
@@ -384,13 +389,15 @@ def fixed_points_along(model: Model, path: Path, control: float, strengths: npt.
     confirm(geo.eos, f, lam[which])
     bounds, names = geo.eos.errors(f), regions(geo, lam, internal)
     below = bool(lam[0] <= geo.eos.start)
+    unknown = has_condensed(geo, lam[:1])
     for row, strength in enumerate(np.asarray(strengths, dtype=float)):
         null = geo.eos.symmetric and internal[row] == 0
         # at strengths too small for doubles q = 0 stands for the stable fixed point beside it; an unstable one is gone
         null = null and (below or strength == 0)
         here = np.flatnonzero(which == row)
         stable = [*([below] if null else []), *(f.fold[here] > 0).tolist()]
-        evidence = geo.eos.evidence(lam[:1], float(strength))
+        # beyond condensation it is not that of the random measure, and less the free entropy it may be negative
+        evidence = float("nan") if unknown else geo.eos.evidence(lam[:1], float(strength))
         points = [point_of(f, bounds, k, evidence, geo.eos.entropy) for k in here.tolist()]
         if geo.eos.two_sided:
             points = with_both(geo.eos, f.take(here), points)
@@ -399,4 +406,5 @@ def fixed_points_along(model: Model, path: Path, control: float, strengths: npt.
         named = tuple(
             replace(p, stable=good, kind=kind) for p, good, kind in zip(points, stable, kinds_of(stable), strict=True)
         )
-        yield FixedPoints(named, float(control), float(strength), str(names[row]), model.solved_measure)
+        region = "unknown" if unknown else str(names[row])
+        yield FixedPoints(named, float(control), float(strength), region, model.solved_measure)

@@ -30,8 +30,9 @@ from amp_theory.phases.geometry.random_measures import RandomGeometry, folds_of,
 from amp_theory.phases.geometry.solved import SAFETY
 from amp_theory.phases.points.zero_strength import control_error
 from amp_theory.tools.arrays import EPS, Array, Index
+from amp_theory.tools.errors import NumericalError
 from amp_theory.tools.results import Located, Thresholds
-from amp_theory.tools.roots import solve_bracketed
+from amp_theory.tools.roots import crossings, solve_bracketed
 
 #: factor between intensities at which signs are looked at, how many at a time, and how often
 RATIO, CHUNK, CHUNKS = 1.15, 24, 6
@@ -39,6 +40,10 @@ RATIO, CHUNK, CHUNKS = 1.15, 24, 6
 STEP = 1e-5
 #: R counts as positive next to the stability line down to this
 CLOSE = 1e-9
+#: R below this has no sign for its rounding, and above that it does not vanish
+NO_SIGN, JUMP = 1e-12, 1e-5
+#: how often the intensity is lowered by a factor of e in search of a base that doubles hold
+WARMER = 60
 
 
 def random_thresholds(geo: RandomGeometry) -> Thresholds:
@@ -56,9 +61,28 @@ def random_thresholds(geo: RandomGeometry) -> Thresholds:
 
 
 def _looked_at(measure: RandomMeasure) -> Array:
-    """Return the log intensities at which signs are looked at, from where everything is stable on."""
+    """Return the log intensities at which signs are looked at, from where everything is stable to where bases end."""
+
+    def solvable(x: float) -> bool:
+        return bool(measure.solvable(measure.model.from_intensity(np.exp(np.array([x]))))[0])
+
     start = float(np.log(measure.model.intensity(np.array(measure.always_stable))))
-    return np.asarray(start + np.log(RATIO) * np.arange(CHUNK * CHUNKS))
+    for _ in range(WARMER):
+        if solvable(start):
+            break
+        start -= 1.0
+    logs = start + np.log(RATIO) * np.arange(CHUNK * CHUNKS)
+    if solvable(float(logs[-1])):
+        return np.asarray(logs)
+    low, high = 0, len(logs) - 1  # the first is solved, or its base says why not
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if solvable(float(logs[middle])) else (low, middle)
+    return np.asarray(logs[: low + 1])
+
+
+def _chunks(x: Array) -> list[Array]:
+    return np.array_split(x, max(1, -(-len(x) // CHUNK)))
 
 
 def stability_line(measure: RandomMeasure) -> float | None:
@@ -67,23 +91,32 @@ def stability_line(measure: RandomMeasure) -> float | None:
     Raises
     ------
     NumericalError
-        If a solver fails.
+        If a solver fails, or the base jumps where R changes its sign.
     """
 
     def stability(x: Array) -> Array:
         return measure.bases(measure.model.from_intensity(np.exp(x))).stability
 
-    def function(x: Array, i: Index) -> tuple[Array, Array]:
-        r, above = np.split(stability(np.concatenate([x, x + STEP])), 2)
-        return r, (above - r) / STEP
-
-    for chunk in np.split(_looked_at(measure), CHUNKS):
-        ends = np.append(chunk[0] - np.log(RATIO), chunk)
-        bad = np.flatnonzero(~(stability(ends) > 0))
+    low: float | None = None
+    for chunk in _chunks(_looked_at(measure)):
+        r = stability(chunk)
+        # a sign below the rounding of R is none
+        bad, good = np.flatnonzero(r < -NO_SIGN), np.flatnonzero(r > NO_SIGN)
         if len(bad):
-            low, high = ends[max(bad[0] - 1, 0)], ends[max(bad[0], 1)]
-            line = solve_bracketed(function, np.array([low]), np.array([high]), False, absolute=4 * EPS)
+            good = good[good < bad[0]]
+            low = float(chunk[good[-1]]) if len(good) else low
+            high = float(chunk[bad[0]])
+            low = high - np.log(RATIO) if low is None else low
+            # without slopes: in weak fields the base ends, and jumps, right beyond the line
+            line = crossings(lambda x, i: stability(x), np.array([low]), np.array([high]), absolute=4 * EPS)
+            if abs(left := float(stability(line)[0])) > JUMP:
+                control = float(measure.model.from_intensity(np.exp(line))[0])
+                raise NumericalError(
+                    f"R(q0) changes its sign at {measure.model.control} = {control:.6g} by a jump to {left:.3g}: the "
+                    "base was not followed there", "ask for another field",
+                )  # fmt: skip
             return float(line[0])
+        low = float(chunk[good[-1]]) if len(good) else low
     return None
 
 
@@ -169,13 +202,14 @@ class _Search:
         if self.stable_to is None:
             return f"the replica-symmetric measure is stable at every {self.model.control}, {self._looked()}"
         x = self.stable_to
-        control = self.model.from_intensity(np.exp(np.array([x, x + STEP])))
+        # towards the stable side, where the base is continuous
+        control = self.model.from_intensity(np.exp(np.array([x, x - STEP])))
         base, other = self.measure.bases(control), self.measure.isotherms(control[:1]).check.base
         slope = abs(float(base.stability[1] - base.stability[0])) / STEP
         off = DIFFERENCES * abs(float(other.stability[0] - base.stability[0])) + ROUNDING
         q_slope = abs(float(base.overlap[1] - base.overlap[0])) / STEP
         q_error = DIFFERENCES * abs(float(other.overlap[0] - base.overlap[0])) + ROUNDING
-        value, errors = self._control(float(np.exp(x)), off / slope)
+        value, errors = self._control(float(np.exp(x)), off / slope + 4 * EPS)
         errors["overlap"] = SAFETY * (q_error + q_slope * off / slope)
         how = "R(q0) = 0: stability of the replica-symmetric measure (de Almeida, Thouless)"
         return Located(value, float(base.overlap[0]), errors, self.model.control, how=how)
@@ -276,6 +310,12 @@ class _Search:
         """Return the upper branch at zero strength."""
         isotherms = self.isotherms(x)
         low = self._last_fold(isotherms)
+        if np.any(lost := isotherms.points(low[:, None]).strength[:, 0] > CLOSE):
+            control = float(isotherms.base.control[lost][0])
+            raise NumericalError(
+                f"{self.model!r} along {self.path.name}: at {self.model.control} = {control:.6g} there is more than "
+                "one second branch, of which condensation is not derived", "ask for another field or path",
+            )  # fmt: skip
         high = np.full_like(low, isotherms.farthest)
         z = roots_along(isotherms, "strength", "strength_z", np.arange(len(x)), low, high, True)
         return z, isotherms.points(z[:, None])
