@@ -114,7 +114,10 @@ def test_failures_are_rows(capsys, tmp_path):
         ("unknown quantity 'dynamic' (did you mean 'dynamical'?)", ["--over", "p=3", "--quantity", "dynamic"]),
         ("unknown quantity ''", ["--over", "p=3", "--quantity", "dynamical,"]),
         ("the quantity 'region' needs a control", ["--over", "p=3", "--quantity", "region"]),
-        ("unknown axis 'rho'; known: control, field, p, snr, strength, temperature", ["--over", "p=3", "--over", "rho=1"]),
+        (
+            "unknown axis 'rho'; known: control, field, p, snr, strength, temperature",
+            ["--over", "p=3", "--over", "rho=1"],
+        ),
         ("unknown axis 'beta' (did you mean 'temperature'?)", ["--over", "p=3", "--over", "beta=1"]),
         ("the axis 'p' is given twice", ["--over", "p=3", "--over", "p=4"]),
         ("the axis 'temperature' is given twice: 'T'", ["--over", "p=3", "--over", "T=1", "--over", "temperature=1"]),

@@ -113,7 +113,7 @@ def test_whatever_is_public_and_takes_a_control_takes_its_name():
         for f in taking
         if "control" in inspect.signature(f).parameters
     }
-    assert len(found) == 30
+    assert len(found) == 31
     assert [name for name, takes in found.items() if not takes] == []
 
 
