@@ -239,6 +239,10 @@ class EquationOfState(ABC):
         """Return the overlaps of the second kind at a surface's points, and bounds on their errors."""
         raise self._unanswered("second overlap")
 
+    def provided(self, intensity: float, strength: float, overlap: Array) -> Array:
+        """Return the overlap of the second kind that one of the first provides for, at internal strength."""
+        raise self._unanswered("second overlap")
+
     # --- beyond the geometry: fixed points with their information, curves, iterations ---
 
     def evidence(self, intensity: Array, strength: float) -> float:

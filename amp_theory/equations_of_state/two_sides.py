@@ -270,6 +270,10 @@ class TwoSidesEquationOfState(DenseEquationOfState):
         moved = f.intensity * f.overlap_z * v.overlap_z * self.errors(f).signal
         return v.overlap, (v.relative_error + 4 * EPS) * v.overlap + moved
 
+    def provided(self, intensity: float, strength: float, overlap: Array) -> Array:
+        """Return q_v = G_v(lambda q_u, s), as an iteration of state evolution has it on its way."""
+        return self.coupled(np.asarray(strength)).response(intensity * np.asarray(overlap)).overlap
+
     def errors(self, f: Surface) -> Errors:
         """Bound the errors of a surface's points, from those of both priors' functions and from rounding."""
         r, other = self.response(f.coordinate, f.strength), self.coupled(f.strength)

@@ -7,7 +7,8 @@ between iterations, generalised least squares fits
     d_n(t) = a(t) + b(t)/n
 
 at the iterations 2, 4, 8, ..., and a(t) = 0 is tested by chi-square, with Hotelling's correction for covariances
-that are themselves estimated.  More iterations say no more: neighbours are nearly copies of each other.
+that are themselves estimated.  More iterations say no more: neighbours are nearly copies of each other.  Where there
+are two kinds of variables the differences of both are tested together.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from amp_theory.finite.instances.base import check_master_seed
 from amp_theory.finite.instances.dense import DenseInstance
 from amp_theory.finite.instances.draw import draw_instance
 from amp_theory.finite.instances.linear import GLMInstance
+from amp_theory.finite.instances.two_sides import TwoSidesInstance
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
 from amp_theory.models.own_names import at_point
@@ -63,20 +65,22 @@ class AmpRun:
         """Run AMP."""
         instance = draw_instance(self.model, self.control, self.size, int(state["seed"][0]))
         assert instance.planted is not None
-        side = self.path.observe(instance.planted[None], self.strength, rng)
+        side = instance.observe(self.path, self.strength, rng)
         options = MessagePassingOptions(max_iterations=self.iterations, tolerance=NEVER, keep_iterates=True)
         found = run_message_passing(instance, side, options=options)
-        overlap = found.overlaps(instance.planted)[1:, 0]
+        product = np.array(found.iterates)[1:, 0] * instance.planted
+        overlap = np.array([product[:, where].mean(axis=1) for where, _ in instance.kinds])
         # AMP ends early where its means do not change in the least
-        state["overlap"] = np.append(overlap, np.full(self.iterations - len(overlap), overlap[-1]))
+        rest = self.iterations - overlap.shape[1]
+        state["overlap"] = np.append(overlap, np.repeat(overlap[:, -1:], rest, axis=1), axis=1)
 
     def finished(self, state: State) -> bool:
         """Tell whether the instance is done."""
         return len(state["overlap"]) > 0
 
     def result(self, state: State) -> Result:
-        """Return the overlaps after every iteration."""
-        return {"overlap": state["overlap"].tolist()}
+        """Return the overlaps of every kind after every iteration."""
+        return {"overlap": state["overlap"].ravel().tolist()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +100,10 @@ class AmpComparison(Reported):
     extrapolated, extrapolated_error
         AMP minus state evolution at infinite size, and the standard error, at the tested iterations.
     p_value
-        Probability of extrapolated differences as large as these, if there is none.
+        Probability of extrapolated differences as large as these, if there is none; of both kinds of variables together
+        where there are two.
+    other_kind
+        Of models with two kinds of variables the same for v, with a p value of its own; all above is that of u.
 
     See Also
     --------
@@ -110,6 +117,7 @@ class AmpComparison(Reported):
     extrapolated: Array
     extrapolated_error: Array
     p_value: float
+    other_kind: AmpComparison | None = None
 
     @property
     def difference(self) -> Array:
@@ -129,7 +137,14 @@ class AmpComparison(Reported):
             lines.append(f"{t + 1:<10}{self.theory[t]:>10.5f}" + "".join(f"{d:>+17.5f} +- {e:.5f}" for d, e in row))
         for t, a, e in zip(self.tested, self.extrapolated, self.extrapolated_error, strict=True):
             lines.append(f"iteration {t} at infinite size: {a:+.5f} +- {e:.5f}")
-        return "\n".join([*lines, f"p value of no difference: {self.p_value:.3g}"])
+        lines.append(f"p value of no difference: {self.p_value:.3g}")
+        return "\n".join(lines if self.other_kind is None else [*lines, "the v:", self.other_kind.report()])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data: the fields, those of v where there are two kinds of variables."""
+        content = super().to_dict()
+        del content["other_kind"]
+        return content if self.other_kind is None else content | {"other_kind": self.other_kind.to_dict()}
 
     def _summary(self) -> str:
         what = f"AMP against state evolution, {len(self.theory)} iterations, sizes {', '.join(map(str, self.sizes))}"
@@ -138,7 +153,8 @@ class AmpComparison(Reported):
     def table(self) -> ResultTable:
         """Return theory, mean overlap of AMP and their difference for every size and iteration, errors being standard.
 
-        Where the iteration is one of those tested, a row of infinite size holds the extrapolated difference.
+        Where the iteration is one of those tested, a row of infinite size holds the extrapolated difference.  Of v
+        `other_kind.table()`.
         """
         axes = {"size": np.asarray(self.sizes, dtype=float), "iteration": np.arange(1, len(self.theory) + 1)}
         columns = {
@@ -188,10 +204,11 @@ def amp_against_state_evolution(
     Parameters
     ----------
     model, path, control, strength, **named
-        A dense model with a polynomial coupling or a generalised linear model, and where on the path; with some side
-        information, strength > 0, AMP knows which symmetric configuration is meant.  Or by own names: temperature=0.7.
+        A dense model with a polynomial coupling, a generalised linear model or one with two kinds of variables, and
+        where on the path; with some side information, strength > 0, AMP knows which symmetric configuration is meant.
+        Or by own names: temperature=0.7.
     sizes, instances
-        At least three numbers of variables; how many instances of every size, >= 10.
+        At least three numbers of variables, as for `draw_instance`; how many instances of every size, >= 10.
     seed
         An integer >= 0.
     iterations
@@ -223,7 +240,7 @@ def amp_against_state_evolution(
         raise InputError(f"sizes must be at least three different numbers, got {told(sizes)}")
     control, strength = at_point(model, path, control, strength, named)
     theory = _theory(model, path, control, strength, steps)
-    if not isinstance(draw_instance(model, control, min(ns), 0), DenseInstance | GLMInstance):
+    if not isinstance(draw_instance(model, control, min(ns), 0), DenseInstance | GLMInstance | TwoSidesInstance):
         raise InputError(f"AMP is for dense models, got {told(model)}")
     problem: dict[str, Any] = {
         "model": model.name, **model.parameters, "path": path.name, "control": float(control),
@@ -231,11 +248,23 @@ def amp_against_state_evolution(
     }  # fmt: skip
     tasks = [AmpRun(model, path, float(control), float(strength), n, steps) for n in ns for _ in range(number)]
     results = run_tasks(tasks, master, problem, executor, checkpoint, progress)
-    overlap = np.array([r["overlap"] for r in results]).reshape(len(ns), number, steps)
+    overlap = np.array([r["overlap"] for r in results]).reshape(len(ns), number, len(theory), steps)
+    return _compared(ns, theory, np.moveaxis(overlap, 2, 0))
+
+
+def _compared(ns: tuple[int, ...], theory: Array, overlap: Array) -> AmpComparison:
+    """Compare overlaps, shape (kinds, sizes, instances, iterations), with theory, shape (kinds, iterations)."""
+    kinds, steps = theory.shape
     tested = tuple(t for t in (2**k for k in range(1, 20)) if t <= steps)
     columns = np.array(tested) - 1
-    _check_differences(overlap[:, :, columns])
-    return AmpComparison(ns, theory, overlap, tested, *extrapolate(ns, (overlap - theory)[:, :, columns]))
+    differences = (overlap - theory[:, None, None])[..., columns]
+    for values in overlap:
+        _check_differences(values[..., columns])
+    found = AmpComparison(ns, theory[0], overlap[0], tested, *extrapolate(ns, differences[0]))
+    if kinds == 1:
+        return found
+    _, _, p_value = extrapolate(ns, np.concatenate([*differences], axis=-1))
+    return replace(found, p_value=p_value, other_kind=_compared(ns, theory[1:], overlap[1:]))
 
 
 def _check_differences(overlap: Array) -> None:
@@ -248,11 +277,12 @@ def _check_differences(overlap: Array) -> None:
 
 
 def _theory(model: Model, path: Path, control: float, strength: float, steps: int) -> Array:
-    """Return the overlap after every iteration of state evolution."""
-    theory = state_evolution(model, path, control, strength, max_steps=steps, tolerance=NEVER).overlap[1:]
+    """Return the overlaps after every iteration of state evolution, shape (kinds, iterations); v comes before u."""
+    run = state_evolution(model, path, control, strength, max_steps=steps, tolerance=NEVER)
+    theory = run.overlap[1:]
     if len(theory) < steps:
         raise InputError(
             f"state evolution stands still at overlap {theory[-1]:g} from iteration {len(theory)} on: "
             "choose a strength > 0, or fewer iterations"
         )
-    return theory
+    return np.array([theory] if run.overlap_v is None else [theory, run.overlap_v[:-1]])

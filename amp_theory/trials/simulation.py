@@ -137,9 +137,8 @@ class Plan:
         """Return an instance; raise an `InputError` for what would fail in every task: no such instance, or chain."""
         instance = draw_instance(self.model, self.control, self.size, seed, self.target)
         if not isinstance(instance, DenseInstance | GraphInstance):
-            raise InputError(
-                f"simulations need exact samples by Markov chains, {self.model!r} has none: use draw_samples"
-            )
+            instead = "run_amp" if len(instance.kinds) > 1 else "draw_samples"
+            raise InputError(f"simulations need exact samples by Markov chains, {self.model!r} has none: use {instead}")
         chains = [name for name in self.samplers if name in CHAINS]
         if chains and instance.hard:
             raise InputError(

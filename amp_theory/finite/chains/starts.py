@@ -123,7 +123,8 @@ def discrete_start(
     if side is None:
         return labels, tilt
     known = labels_of(side.values[side.known], atoms, "known values")
-    tilt = tilt + side.field[..., None] * atoms - 0.5 * side.precision * atoms**2 + side.zero * (atoms == 0)
+    half = 0.5 * np.asarray(side.precision)[..., None]
+    tilt = tilt + side.field[..., None] * atoms - half * atoms**2 + side.zero * (atoms == 0)
     told = np.zeros(side.known.shape, dtype=np.intp)
     told[side.known] = known
     tilt[side.known[..., None] & (np.arange(len(atoms)) != told[..., None])] = -np.inf

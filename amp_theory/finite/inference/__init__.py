@@ -3,7 +3,8 @@
 May import: tools, ingredients, models, finite.instances, finite.outputs.
 
 - `base`: results, options, and when an iteration has converged; `run`: the message passing that fits an instance.
-- `amp`: h_i = sum of fields - Onsager term, on dense instances; `gamp`: omega and its Onsager term, on measurements.
+- `amp`: h_i = sum of fields - Onsager term, on dense instances; `amp_two_sides`: the same for each of two kinds;
+  `gamp`: omega and its Onsager term, on measurements.
 - `bp`: belief propagation on graphs, with `graph_messages`: messages on edges and which of them are certain.
 - `unit_propagation`: what parity checks at T = 0 tell one after the other, in orders of revealing.
 """

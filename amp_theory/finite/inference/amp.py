@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from amp_theory.finite.inference.amp_two_sides import run_two_sided
 from amp_theory.finite.inference.base import (
     Inference,
     MeanIterates,
@@ -27,6 +28,7 @@ from amp_theory.finite.inference.base import (
 from amp_theory.finite.instances.base import Instance
 from amp_theory.finite.instances.dense import DenseInstance
 from amp_theory.finite.instances.scalar_posterior import posterior_moments
+from amp_theory.finite.instances.two_sides import TwoSidesInstance
 from amp_theory.ingredients.paths.side_information import SideInformation
 from amp_theory.tools.arrays import Array
 
@@ -37,12 +39,12 @@ def run_amp(
     start: str | Array = "uninformed",
     options: MessagePassingOptions | None = None,
 ) -> Inference:
-    """Run approximate message passing on a dense instance; source: T. Lesieur et al., arXiv:1701.08010.
+    """Run approximate message passing; source: T. Lesieur et al., arXiv:1701.08010, of two kinds arXiv:1701.00858.
 
     Parameters
     ----------
     instance
-        A dense instance.
+        A dense instance, or one with variables of two kinds.
     side
         Side information (none by default), a batch of which is worked on together.
     start
@@ -68,11 +70,21 @@ def run_amp(
     >>> found.status, round(float(instance.overlap(found.mean, instance.planted)[0]), 6)
     (('converged',), 0.952201)
     """
-    given, how = checked_side(instance, DenseInstance, side, "AMP"), checked_options(options)
+    how = checked_options(options)
+    if isinstance(instance, TwoSidesInstance):
+        return run_two_sided(instance, checked_side(instance, TwoSidesInstance, side, "AMP"), start, how)
+    given = checked_side(instance, DenseInstance, side, "AMP")
     assert isinstance(instance, DenseInstance)
+    return _run_dense(instance, given, start, how)
+
+
+def _run_dense(
+    instance: DenseInstance, given: SideInformation, start: str | Array, how: MessagePassingOptions
+) -> Inference:
+    """Run AMP on a dense instance."""
     mixture = given.weighted(
         instance.model.without_field.variable_prior.resolved(
-            given.precision + float(instance.coupling(np.asarray(instance.variables.second_moment))[0])
+            float(np.max(given.precision)) + float(instance.coupling(np.asarray(instance.variables.second_moment))[0])
         )
     )
     mean = first_means(instance, given, start)

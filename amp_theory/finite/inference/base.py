@@ -6,12 +6,14 @@ The equations are in amp.py (dense instances), gamp.py (measurements) and bp.py 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from amp_theory.finite.instances.base import Instance, fitting_side
 from amp_theory.ingredients.paths.side_information import Mask, SideInformation
+from amp_theory.ingredients.priors.mixtures import Mixture
 from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import InputError, as_array, as_flag, as_float, integer_between, positive, told
 from amp_theory.tools.reports import Reported
@@ -35,7 +37,8 @@ class Inference(Reported):
     mean, variance
         Posterior means and variances, shape (batch, size).
     effective_field, precision
-        B, shape (batch, size), and A, shape (batch, 1), with which every variable sees its prior.
+        B, shape (batch, size), and A, shape (batch, 1) or, where they differ, (batch, size), with which every variable
+        sees its prior.
     converged, iterations
         Whether the status is "converged", shape (batch,), and the number of iterations.
     residuals
@@ -156,11 +159,16 @@ def no_side_information(instance: Instance) -> SideInformation:
     return SideInformation.from_field(np.zeros((1, instance.size)))
 
 
+def _per_variable(instance: Instance, number: Callable[[Mixture], float]) -> Array:
+    """Return a number that belongs to the prior of every variable, shape (size,)."""
+    return np.concatenate([np.full(where.stop - where.start, number(prior)) for where, prior in instance.kinds])
+
+
 def first_means(instance: Instance, side: SideInformation, start: str | Array) -> Array:
     """Return the means to start from, shape (batch, size)."""
     if isinstance(start, str):
         if start == "uninformed":
-            return np.full((side.batch, side.size), instance.variables.mean)
+            return np.tile(_per_variable(instance, lambda prior: prior.mean), (side.batch, 1))
         if start != "informed":
             raise InputError(f"start must be 'uninformed', 'informed' or an array, got {told(start)}")
         if instance.planted is None:
@@ -286,12 +294,14 @@ class MeanIterates:
     """
 
     def __init__(self, instance: Instance, side: SideInformation, mean: Array, record: Record) -> None:
-        prior = self._prior = instance.variables
+        self._kinds = instance.kinds
         self.side, self.record, self.mean, self.before = side, record, mean, np.zeros_like(mean)
-        self.variance = np.full(mean.shape, prior.variance)
-        self.b, self.a = side.field.astype(float), np.full((side.batch, 1), float(side.precision))
-        self._prior_mean, self._rounding = prior.mean, 8 * EPS * abs(prior.mean)
-        self._largest = LARGEST_MEAN * np.maximum(math.sqrt(prior.second_moment), root_mean_square(mean))
+        self.variance = np.tile(_per_variable(instance, lambda prior: prior.variance), (side.batch, 1))
+        self.b, self.a = side.field.astype(float), np.tile(side.precision, (side.batch, 1))
+        self._prior_mean = _per_variable(instance, lambda prior: prior.mean)
+        self._rounding = 8 * EPS * max(abs(prior.mean) for _, prior in self._kinds)
+        width = math.sqrt(max(prior.second_moment for _, prior in self._kinds))
+        self._largest = LARGEST_MEAN * np.maximum(width, root_mean_square(mean))
         self._size = np.full(side.batch, np.inf)
 
     def usable(self, *arrays: Array) -> Mask:
@@ -325,9 +335,12 @@ class MeanIterates:
 
     def _hidden(self) -> Mask:
         """Return the rows whose fields are so small that the weights of a discrete prior's values do not show them."""
-        prior = self._prior
-        learnt = prior.variance * np.abs(np.where(self.side.known, 0.0, self.b)).max(axis=1)
-        return np.asarray(prior.atoms & (learnt > 0) & (learnt < RESOLVED * math.sqrt(prior.second_moment)))
+        hidden: Mask = np.zeros(len(self.b), dtype=bool)
+        field = np.abs(np.where(self.side.known, 0.0, self.b))
+        for where, prior in self._kinds:
+            learnt = prior.variance * field[:, where].max(axis=1)
+            hidden |= prior.atoms & (learnt > 0) & (learnt < RESOLVED * math.sqrt(prior.second_moment))
+        return hidden
 
     def result(self) -> Inference:
         """Return the outcome."""

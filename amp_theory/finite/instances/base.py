@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from amp_theory.finite.instances.scalar_posterior import sample_prior
+from amp_theory.ingredients.paths.base import Path, as_path
 from amp_theory.ingredients.paths.side_information import SideInformation
 from amp_theory.ingredients.priors.mixtures import Mixture
 from amp_theory.models.base import Model
@@ -77,6 +78,46 @@ class Instance(ABC):
     def variables(self) -> Mixture:
         """The prior of one variable."""
         return self.model.without_field.variable_prior.resolved(0.0)
+
+    @property
+    def kinds(self) -> tuple[tuple[slice, Mixture], ...]:
+        """Which variables are of each kind, and their prior: all of one kind unless an instance says otherwise."""
+        return ((slice(0, self.size), self.variables),)
+
+    def observe(self, path: Path, strength: float, rng: np.random.Generator) -> SideInformation:
+        """Draw what a path tells about the planted configuration, of two kinds of variables about the path's side.
+
+        Parameters
+        ----------
+        path
+            A path; its side says which of two kinds of variables it tells something.
+        strength
+            One strength in [0, limit].
+        rng
+            A generator of random numbers.
+
+        Returns
+        -------
+        SideInformation
+            About one configuration, as `Path.observe` draws it.
+
+        Raises
+        ------
+        InputError
+            For a random instance, or where the path refuses.
+
+        Examples
+        --------
+        >>> from amp_theory import Flow, Gaussian, Rademacher, RectangularMatrix, draw_instance
+        >>> model = RectangularMatrix(Gaussian(), Rademacher(), aspect=0.5)
+        >>> instance = draw_instance(model, control=0.5, size=4, seed=0)
+        >>> side = instance.observe(Flow(side="v"), 0.3, np.random.default_rng(0))
+        >>> side.precision.tolist(), side.field[0, :4].tolist()
+        ([0.0, 0.0, 0.0, 0.0, 0.3, 0.3], [0.0, 0.0, 0.0, 0.0])
+        """
+        if self.planted is None:
+            raise InputError(f"{self!r} has no planted configuration to observe: draw a planted one")
+        return as_path(path).observe(self.planted[None], strength, rng)
 
     @property
     @abstractmethod

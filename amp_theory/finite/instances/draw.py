@@ -11,6 +11,7 @@ from amp_theory.finite.instances.base import Instance, check_seed
 from amp_theory.finite.instances.dense import draw_dense
 from amp_theory.finite.instances.graphs import draw_graph
 from amp_theory.finite.instances.linear import draw_glm
+from amp_theory.finite.instances.two_sides import draw_two_sides
 from amp_theory.models.base import Model, Target, as_model
 from amp_theory.models.coloring import Coloring
 from amp_theory.models.measurements import GLM
@@ -36,10 +37,10 @@ def draw_instance(
     Parameters
     ----------
     model, control
-        A dense model with a polynomial coupling, a generalised linear model or a model on sparse graphs, and the value
-        of its control.
+        A dense model with a polynomial coupling, a generalised linear model, a model on sparse graphs or one with
+        variables of two kinds that are numbers, and the value of its control.
     size
-        Number of variables.
+        Number of variables; with two kinds that of u, and there are round(aspect size) v.
     seed
         An integer >= 0, or a `numpy.random.SeedSequence`.
     target
@@ -90,13 +91,7 @@ def drawn(model: Model, control: float, size: object, rng: np.random.Generator, 
 
 drawn.register(GLM, draw_glm)
 drawn.register(SparseModel, draw_graph)
-
-
-@drawn.register(TwoSidedModel)
-def _of_two_kinds(
-    model: TwoSidedModel, control: float, size: object, rng: np.random.Generator, planted: bool
-) -> Instance:
-    raise InputError(f"finite instances are those of variables of one kind, {model!r} has two")
+drawn.register(TwoSidedModel, draw_two_sides)
 
 
 @drawn.register(Coloring)

@@ -2,7 +2,7 @@
 
 Given side information the weight of a configuration s is multiplied by
 
-    prod_i exp(field_i s_i - precision s_i^2/2),    and s_i = value_i where variable i is known,
+    prod_i exp(field_i s_i - precision_i s_i^2/2),    and s_i = value_i where variable i is known,
 
 and by exp(zero) for every zero among the others, where it tells something that a variable is not known.
 """
@@ -41,7 +41,7 @@ class SideInformation:
     field
         Coefficients of s, shape (batch, size), in units of 1/s; zero where nothing is known.
     precision
-        Coefficient of -s^2/2, >= 0, the same for all.
+        Coefficient of -s^2/2, >= 0: the same for all, or one for every variable, shape (size,).
     known
         Which variables are known exactly, shape (batch, size).
     values
@@ -69,14 +69,19 @@ class SideInformation:
     """
 
     field: Array
-    precision: float
+    precision: float | Array
     known: Mask
     values: Array
     zero: float = 0.0
 
     def __post_init__(self) -> None:
         field, values = as_array("field", self.field, "finite"), as_array("values", self.values, "finite where known")
-        precision, zero = as_float("precision", self.precision, ">= 0"), as_float("zero", self.zero, "finite")
+        zero = as_float("zero", self.zero, "finite")
+        precision: float | Array
+        if isinstance(self.precision, np.ndarray) and self.precision.ndim == 1:
+            precision = as_array("precision", self.precision, ">= 0")
+        else:
+            precision = as_float("precision", self.precision, ">= 0")
         known = _as_mask(self.known)
         if field.ndim != 2 or known.shape != field.shape or values.shape != field.shape:
             raise InputError(
@@ -85,7 +90,9 @@ class SideInformation:
             )
         if not np.all(np.isfinite(field)) or not np.all(np.isfinite(values[known])):
             raise InputError("field and the values of known variables must be finite")
-        if precision < 0:
+        if np.shape(precision) not in ((), field.shape[1:]):
+            raise InputError(f"precision must be a number or have shape {field.shape[1:]}, got {np.shape(precision)}")
+        if not np.all((np.asarray(precision) >= 0) & np.isfinite(precision)):
             raise InputError(f"precision must be finite and >= 0, got {told(self.precision)}")
         for name, value in (("field", field), ("precision", precision), ("known", known), ("values", values),
                             ("zero", zero)):  # fmt: skip
@@ -102,7 +109,7 @@ class SideInformation:
         return int(self.field.shape[0])
 
     @classmethod
-    def from_field(cls, field: Array, precision: float = 0.0) -> SideInformation:
+    def from_field(cls, field: Array, precision: float | Array = 0.0) -> SideInformation:
         """Return side information that is a field only.
 
         Parameters
@@ -110,7 +117,7 @@ class SideInformation:
         field
             Coefficients of s, shape (batch, size) or (size,).
         precision
-            Coefficient of -s^2/2, >= 0.
+            Coefficient of -s^2/2, >= 0: the same for all, or one for every variable, shape (size,).
 
         Returns
         -------
@@ -199,7 +206,9 @@ class SideInformation:
         s = np.atleast_2d(as_array("configurations", configurations, "of shape (n, size)"))
         if s.ndim != 2 or s.shape[1] != self.size or not np.all(np.isfinite(s)):
             raise InputError(f"configurations must be finite, of shape (n, {self.size}), got shape {s.shape}")
-        result = self.field @ s.T - 0.5 * self.precision * (s * s).sum(axis=1)
+        squares = s * s
+        total = squares @ self.precision if np.ndim(self.precision) else self.precision * squares.sum(axis=1)
+        result = self.field @ s.T - 0.5 * total
         if self.zero:
             result += self.zero * (~self.known @ (s == 0).T.astype(float))
         for row, (known, value) in enumerate(zip(self.known, self.values, strict=True)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -38,6 +39,9 @@ class StateEvolution(Reported):
     status
         "converged"; "max_steps" (stopped on the way, which may lead anywhere); "stalled" (rounding hides whether
         the iteration goes on, as at a fold: see `fixed_points`).
+    overlap_v
+        Of models with two kinds of variables, of which `overlap` is that of u, the overlap of v that every iterate of u
+        provides for: q_v(t) of q_u(t), from which follows q_u(t + 1); else None.
 
     See Also
     --------
@@ -50,6 +54,7 @@ class StateEvolution(Reported):
     start: str
     error: float = math.inf
     status: Status = Status.MAX_STEPS
+    overlap_v: Array | None = None
 
     def report(self) -> str:
         """Return a readable text: how the iteration ended, where, and how far from its limit at most."""
@@ -58,9 +63,14 @@ class StateEvolution(Reported):
 
     def table(self) -> ResultTable:
         """Return the iterates as rows."""
+        columns = {"step": range(len(self.overlap)), "overlap": self.overlap, "mmse": self.mmse}
         return ResultTable(
-            self.report(), {"step": range(len(self.overlap)), "overlap": self.overlap, "mmse": self.mmse}
+            self.report(), columns if self.overlap_v is None else columns | {"overlap_v": self.overlap_v}
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data: the fields, that of v where there is one."""
+        return {name: value for name, value in super().to_dict().items() if name != "overlap_v" or value is not None}
 
 
 def state_evolution(
@@ -147,7 +157,9 @@ def _iterated(
         if eos.stalled(overlap, gap):
             status = Status.STALLED
             break
-    return StateEvolution(np.array(overlap), np.array(gap), status is Status.CONVERGED, start, error, status)
+    values = np.array(overlap)
+    second = eos.provided(intensity, strength, values) if eos.two_sided else None
+    return StateEvolution(values, np.array(gap), status is Status.CONVERGED, start, error, status, second)
 
 
 def _checked_start(start: str | float, rho: float) -> str | float:
