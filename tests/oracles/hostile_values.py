@@ -199,7 +199,6 @@ class Things:
         self.graph = at.draw_instance(at.Bicoloring(3, 0.5), 1.0, 6, 0)
         self.linear = at.draw_instance(self.glm, 1.0, 6, 0)
         self.ball = at.draw_instance(self.spherical, 1.0, 6, 0)
-        self.matrix = at.draw_instance(self.sides, 0.5, 6, 0)
         self.side = at.SideInformation.from_field(np.zeros((2, 6)), 0.1)
         self.chains = at.heat_bath(self.dense, 8, 0, chains=2)
         self.amp = at.run_amp(self.dense, options=at.MessagePassingOptions(keep_iterates=True))
@@ -233,6 +232,7 @@ class Things:
             at.DoorChannel(0.7), at.SymmetricPerceptron(0.7),
         ]  # fmt: skip
         self.sides = at.RectangularMatrix(at.Gaussian(), at.SparseRademacher(0.05), 1)
+        self.matrix = at.draw_instance(self.sides, 0.5, 6, 0)
         self.models = [
             self.ising, self.spherical, at.SherringtonKirkpatrick(), at.MixedPSpin("q**2/8 + q**4/2"),
             at.SpikedTensor(3, at.Rademacher()), at.SpikedMatrix(at.SparseRademacher(0.1)),

@@ -121,7 +121,7 @@ class TwoSidesInstance(Instance):
         >>> instance = draw_instance(RectangularMatrix(Gaussian(), Rademacher(), 2), control=0.5, size=100, seed=0)
         >>> q_u, q_v = instance.overlaps(instance.planted, instance.planted)
         >>> round(float(q_u), 6), float(q_v)
-        (0.937757, 1.0)
+        (0.947884, 1.0)
         """
         first, second = (self._checked(s, name, any_shape=True) for s, name in ((a, "a"), (b, "b")))
         try:
