@@ -89,7 +89,7 @@ def test_message_passing_knows_what_it_is_told_and_converges():
     ("model", "control", "path", "strength", "sizes"),
     [
         (PCA, 1 / 14, at.Flow(side="u"), 0.3, (300, 600, 1200)),
-        (PCA, 1 / 30, at.Autoregressive(side="v"), 0.3, (300, 600, 1200)),
+        (PCA, 1 / 30, at.Autoregressive(side="v"), 0.3, (400, 800, 1600)),
         (at.GaussianMixture(weights=[0.2, 0.8], aspect=2), 0.2, at.Flow(side="both"), 0.2, (200, 400, 800)),
         (SMALL, 0.5, at.Flow(side="v"), 0.3, (200, 400, 800)),
     ],
