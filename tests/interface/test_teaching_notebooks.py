@@ -24,6 +24,7 @@ NAMES = [
     "05_comparing_samplers",
     "06_which_path_is_best",
     "07_how_wrong_how_deep_how_many_steps",
+    "08_two_sides",
 ]
 pytestmark = pytest.mark.skipif(not FOLDER.exists(), reason="installed without the repository")
 
@@ -118,6 +119,17 @@ CLAIMS = {
         "judged['AMP'].nats_per_variable < judged['network'].nats_per_variable < judged['alone'].nats_per_variable",
         "judged['alone'].nats_per_variable - judged['network'].nats_per_variable < judged['alone'].nats_per_variable / 2",
         "judged['network'].miscalibrated < 0.01 * judged['network'].nats_per_variable",
+    ],
+    "08_two_sides": [
+        "(best.path, best.side, best.ranking[-1]) == ('autoregressive', 'v', 'flow on v') and best.decided",
+        "all(np.all(lines['autoregressive on v'] > lines['flow on v']) for lines in (over_rho, over_aspect, over_k))",
+        "all(np.all(lines['dynamical'] > lines['autoregressive on v']) for lines in (over_rho, over_aspect, over_k))",
+        "np.max(np.abs(over_rho['flow on u'] / over_rho['autoregressive on both'] - 1)) < 1e-9",
+        "all(np.diff(over_rho['algorithmic'] - over_rho['condensation']) < 0)",
+        "agree.all() and 20 < (width > 0).sum() < 100",
+        "abs(1 / ten.dynamical.noise / 10 - 0.9572569128) < 1e-10 and abs(1 / ten.tricritical.noise / 10 - 0.9446012242) < 1e-10",
+        "found.p_value > 0.001 and found.other_kind.p_value > 0.001",
+        "abs(point.overlap_u - q_u) < 0.05",
     ],
 }
 
