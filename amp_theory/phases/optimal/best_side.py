@@ -125,7 +125,7 @@ def best_side(model: Model) -> BestSide:
 
     References
     ----------
-    The equations stand on top of `equations_of_state.two_sides`.
+    The equations stand on top of the module `two_sides`.
 
     Examples
     --------

@@ -57,8 +57,8 @@ def tricritical_field(model: Model) -> Located:
 
     References
     ----------
-    A one-step replica ansatz at Parisi parameter one over the replica-symmetric state; equations in
-    `equations_of_state.random_measures.fields`.
+    A one-step replica ansatz at Parisi parameter one over the replica-symmetric state; equations in the
+    module `fields`.
 
     Examples
     --------
