@@ -26,7 +26,7 @@ from amp_theory.models.base import Model, Target
 from amp_theory.models.own_names import at_control
 from amp_theory.phases.accuracy.depth import error_on_graphs, loss_of_depth
 from amp_theory.phases.accuracy.met import Met, beyond_target
-from amp_theory.phases.accuracy.schedule import best_strengths
+from amp_theory.phases.accuracy.schedule import best_strengths, many_strengths
 from amp_theory.phases.comparison import Certainty
 from amp_theory.phases.geometry.solved import check_pair
 from amp_theory.phases.points.fixed_points import of_each
@@ -35,8 +35,8 @@ from amp_theory.tools.reports import Reported, plain
 from amp_theory.tools.results import titled
 from amp_theory.tools.tables import ResultTable, of_rows
 
-#: iterations and steps at most, and steps up to which their strengths are moved one by one
-MOST_ITERATIONS, MOST_STEPS, MOVED = 100_000, 100_000, 100
+#: iterations and steps at most
+MOST_ITERATIONS, MOST_STEPS = 100_000, 100_000
 PATHS, LAW = "path measures, a bound on that of the samples", "the law of the samples, given the order"
 Steps = int | Sequence[float] | npt.NDArray[np.float64]
 
@@ -191,8 +191,9 @@ def sampling_error(
         Of message passing at every call of the denoiser, from q = 0, nothing being known of other variables, also where
         these have a mean; by default as many as it takes.
     steps
-        The number of steps, placed where they lose least, or the ascending strengths, from zero on, at which yours
-        begin; after the last one every variable is drawn from its marginal.  By default infinitely many.
+        The number of steps, up to 16 placed where they lose least and more at equal parts as in the limit of many, or
+        the ascending strengths, from zero on, at which yours begin; after the last one every variable is drawn from its
+        marginal.  By default infinitely many.
     target
         "planted" or "random"; by default "random" where the model has a random counterpart.
     **named
@@ -303,7 +304,7 @@ def _of_steps(met: Met, steps: Steps) -> tuple[tuple[float, float], float | None
     """Return what steps lose and a bound on its error, the constant C and its bound, and why there is none."""
     stepping = met.stepping()
     if isinstance(steps, int | np.integer):
-        strengths = best_strengths(stepping, int(steps), MOVED)
+        strengths = (best_strengths if stepping.endless else many_strengths)(stepping, int(steps))
     else:
         strengths = stepping.path.internal(checked_schedule(stepping.path, steps))
     nats = stepping.known_total(strengths)

@@ -26,6 +26,8 @@ from amp_theory.tools.arrays import Array
 PLACES, FARTHEST, CUTS = 200, 0.98, 24
 #: steps up to which schedules are improved, Newton steps, differences of strengths, and the gain that ends it, relative
 IMPROVED, NEWTON, DIFFERENCE, ENOUGH = 1000, 40, 1e-5, 1e-6
+#: steps up to which those of a given number are at their best, beyond which they follow the limit of many
+FINEST = 16
 #: steps that are few: schedules divided otherwise among the stays are improved too, so many of them, if they lose less
 #: than so many times the best before; and how many times that is for more steps
 FEW, TRIED, FAR, NEAR = 4, 3, 1.5, 1.03
@@ -75,13 +77,22 @@ class StepTables:
         """
         stays, grid = len(self.lengths), np.linspace(1 / CUTS, 1.0, CUTS)
         for used in range(1, min(stays, steps) + 1):
-            whole = self.whole()[:used]
             # a range that ends is cut where a last step leads to its end
             cuts = grid if self.endless or used < stays else np.array([1 - 1 / steps])
-            options = [range(max(1, int(x) - 1), int(x) + 3) for x in (steps * whole / whole.sum())[:-1]]
-            for counts in product(*options):
-                if sum(counts) < steps:
-                    yield from (self.divided((*counts, steps - sum(counts)), cut) for cut in cuts)
+            yield from (self.divided(counts, cut) for counts in self.divisions(steps, used) for cut in cuts)
+
+    def divisions(self, steps: int, used: int) -> Iterator[tuple[int, ...]]:
+        """Yield numbers of steps on the first stays, so many of them, about in proportion to their lengths."""
+        whole = self.whole()[:used]
+        options = [range(max(1, int(x) - 1), int(x) + 3) for x in (steps * whole / whole.sum())[:-1]]
+        for counts in product(*options):
+            if sum(counts) < steps:
+                yield (*counts, steps - sum(counts))
+
+    def equal_parts(self, steps: int) -> Array:
+        """Return strengths at equal parts of all lengths, the best in the limit of many steps, when K KL/N -> C."""
+        every = self.divisions(steps, len(self.lengths))
+        return np.asarray(min((self.divided(c, 1 - 1 / c[-1]) for c in every), key=self.loss)[0])
 
     def divided(self, counts: Sequence[int], cut: float) -> Array:
         """Return the schedule at equal parts with so many steps on each stay, the last one used cut at a part."""
@@ -110,20 +121,29 @@ class StepTables:
         return np.asarray(self.divided(counts, float(cut))[0])
 
 
-def best_strengths(stepping: Stepping, steps: int, moved: int = IMPROVED) -> Array:
+def best_strengths(stepping: Stepping, steps: int) -> Array:
     """Return the internal strengths at which a sampler of so many steps had best ask its denoiser.
 
     They are moved until nothing can be gained up to so many steps; more are at equal parts, or between those.
     """
     tables = StepTables(stepping)
-    found = tables.ordered(min(steps, moved))
+    found = tables.ordered(min(steps, IMPROVED))
     if steps == 1:
         return found[0]
     best = [improved(stepping, strength) for strength in found[: TRIED if steps <= FEW else 1]]
     strength = min(best, key=lambda pair: pair[1])[0]
-    if steps <= moved:
+    if steps <= IMPROVED:
         return strength
     both = denser(strength, steps), tables.cut_best(tables.ordered(steps)[0])
+    return min(both, key=lambda schedule: stepping.total(stepping.answers(schedule)))
+
+
+def many_strengths(stepping: Stepping, steps: int) -> Array:
+    """Return strengths at equal parts, or those of `FINEST` steps at their best where these few lose less."""
+    few = best_strengths(stepping, min(steps, FINEST))
+    if steps <= FINEST:
+        return few
+    both = few, StepTables(stepping).equal_parts(steps)
     return min(both, key=lambda schedule: stepping.total(stepping.answers(schedule)))
 
 
