@@ -28,7 +28,6 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:class", r"(numpy|np|npt|pd|sympy|abc|collections|concurrent|fractions|os|pathlib)\..*"),
     ("py:class", r"Array|array_like|Axes|Drawable|Executor|Figure|Index|Models|Objects|Origin|Status|ndarray"),
-    ("py:class", r"TypeAliasForwardRef"),
     # what Python says of the methods of a mapping
     ("py:class", r"a set-like object .*|an object providing .*|D\[k\] if .*"),
     ("py:class", r"amp_theory\.\w+\..*"),

@@ -116,9 +116,9 @@ class HeatBathRecovery(Reported):
         return np.asarray(np.isfinite(self.times).mean(axis=2))
 
     @property
-    def interval(self) -> tuple[Array, Array]:
-        """The ends of its 95 % interval (Wilson), shapes (controls, sizes)."""
-        return wilson(self.fraction, self.overlap.shape[2])
+    def interval(self) -> Array:
+        """The two ends of its 95 % interval (Wilson), shape (2, controls, sizes)."""
+        return np.array(wilson(self.fraction, self.overlap.shape[2]))
 
     def table(self) -> ResultTable:
         """Return a row for every control and size; a median time is there if more than half recovered."""
