@@ -13,9 +13,9 @@ import numpy as np
 from amp_theory.equations_of_state.base import EquationOfState
 from amp_theory.equations_of_state.random_measures.isotherms import Isotherms
 from amp_theory.equations_of_state.random_measures.surfaces import RandomEquationOfState, RandomIsotherm
-from amp_theory.equations_of_state.surface import Surface
 from amp_theory.phases.geometry.folds import FoldCurve, FoldPiece
-from amp_theory.phases.geometry.geometry import Branch, Coexistence, Crossing, Geometry, joined
+from amp_theory.phases.geometry.geometry import Branch, Geometry
+from amp_theory.phases.geometry.one_by_one import OneByOne
 from amp_theory.tools.arrays import Array, Bools, Index
 from amp_theory.tools.errors import InputError
 from amp_theory.tools.roots import solve_bracketed
@@ -60,10 +60,8 @@ def stable_isotherm(eos: RandomEquationOfState, intensity: float) -> IsothermGeo
     return IsothermGeometry(RandomIsotherm(eos.measure, intensity))
 
 
-class RandomGeometry(Geometry):
+class RandomGeometry(OneByOne):
     """What answers for a random measure at all its controls."""
-
-    discrete = True
 
     def __init__(self, eos: RandomEquationOfState) -> None:
         self.eos: RandomEquationOfState = eos
@@ -95,23 +93,6 @@ class RandomGeometry(Geometry):
                 f"(de Almeida, Thouless: R(q0) = {stability:.3g}), and no other is solved; ask above `stability`"
             )
         return found
-
-    def branches(self, intensity: Array) -> list[list[Branch]]:
-        """Return the stable branches at strength >= 0 of every isotherm."""
-        return [self.at(float(x)).branches(np.array([x]))[0] for x in intensity]
-
-    def coexistence(self, intensity: Array) -> Coexistence:
-        """Return the branches and transitions at every intensity, shape (n,)."""
-        parts = [self.at(float(x)).coexistence(np.array([x])) for x in intensity]
-        none = Surface(*(np.zeros(0) for _ in Surface.__slots__))
-        strength, lower, upper, crossings, count = np.zeros(0), none, none, [], 0
-        for part in parts:
-            crossings.append([Crossing(c.b, c.c, c.index + count) for c in part.crossings[0]])
-            strength = np.concatenate([strength, part.strength])
-            lower, upper = joined(lower, part.lower), joined(upper, part.upper)
-            count += len(part.strength)
-        branches, first = [p.branches[0] for p in parts], [p.first[0] for p in parts]
-        return Coexistence(intensity, branches, first, crossings, strength, lower, upper)
 
 
 # --- many isotherms at once ---

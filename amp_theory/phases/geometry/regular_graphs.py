@@ -19,12 +19,12 @@ from amp_theory.equations_of_state.sparse.regular_graphs import (
     RegularIsotherm,
     zero_strength,
 )
-from amp_theory.equations_of_state.surface import Surface
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.ingredients.paths.named import Flow
 from amp_theory.phases.geometry.branches import ZeroBranch
 from amp_theory.phases.geometry.folds import FoldCurve, FoldPiece
-from amp_theory.phases.geometry.geometry import Branch, Coexistence, Crossing, Geometry, joined
+from amp_theory.phases.geometry.geometry import Geometry
+from amp_theory.phases.geometry.one_by_one import OneByOne
 from amp_theory.tools.arrays import Array
 
 if TYPE_CHECKING:
@@ -50,10 +50,8 @@ def isotherm(model: SparseModel, path: Path, degree: int) -> Geometry:
     return Geometry(RegularIsotherm(model, path, degree))
 
 
-class RegularGeometry(Geometry):
+class RegularGeometry(OneByOne):
     """What answers for regular graphs of all degrees: isotherms of their own for every density."""
-
-    discrete = True
 
     def __init__(self, eos: RegularEquationOfState) -> None:
         self.eos: RegularEquationOfState = eos
@@ -65,23 +63,6 @@ class RegularGeometry(Geometry):
     def at(self, intensity: float) -> Geometry:
         """Return the folds and branches at one density with an integer degree."""
         return isotherm(self.model, self.path, self.model.degree(intensity))
-
-    def branches(self, intensity: Array) -> list[list[Branch]]:
-        """Return the stable branches at strength >= 0 of every isotherm."""
-        return [self.at(float(x)).branches(np.array([x]))[0] for x in intensity]
-
-    def coexistence(self, intensity: Array) -> Coexistence:
-        """Return the branches and transitions at every density, shape (n,)."""
-        parts = [self.at(float(x)).coexistence(np.array([x])) for x in intensity]
-        none = Surface(*(np.zeros(0) for _ in Surface.__slots__))
-        strength, lower, upper, crossings, count = np.zeros(0), none, none, [], 0
-        for part in parts:
-            crossings.append([Crossing(c.b, c.c, c.index + count) for c in part.crossings[0]])
-            strength = np.concatenate([strength, part.strength])
-            lower, upper = joined(lower, part.lower), joined(upper, part.upper)
-            count += len(part.strength)
-        branches, first = [p.branches[0] for p in parts], [p.first[0] for p in parts]
-        return Coexistence(intensity, branches, first, crossings, strength, lower, upper)
 
     # --- zero strength ---
 
