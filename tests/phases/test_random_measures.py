@@ -284,3 +284,13 @@ def test_more_than_one_second_branch_is_refused():
     mixed = at.MixedPSpin("0.0228*q**3 + 0.0187*q**20", at.Gaussian(), field=0.0192)
     with pytest.raises(at.NumericalError, match="more than one second branch"):
         at.thresholds(mixed, at.Autoregressive())
+
+
+def test_a_field_has_all_temperatures_and_regular_graphs_have_not_all_densities():
+    """Regions are filled from control to control, and in bars only where controls are discrete."""
+    from matplotlib.collections import QuadMesh
+
+    field, graphs = at.IsingPSpin(3, field=0.2), at.XORSAT(3, degrees="regular")
+    for model, path, limits, bars in ((field, at.Flow(), None, False), (graphs, at.Autoregressive(), (0.6, 0.7), True)):
+        axes = at.phase_diagram(model, path, limits, points=5).plot()
+        assert any(isinstance(c, QuadMesh) for c in axes.collections) is bars

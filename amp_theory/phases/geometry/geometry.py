@@ -78,8 +78,8 @@ class Coexistence:
 class Geometry:
     """The folds, branches and isotherms of one equation of state."""
 
-    #: whether the control takes discrete values only, each with an equation of state of its own
-    discrete = False
+    #: whether the control takes discrete values only, and whether every value has an equation of state of its own
+    discrete, one_by_one = False, False
     #: coordinates of the folds, ascending, where they are the same at every strength
     standing: Array | None = None
 

@@ -14,7 +14,7 @@ from amp_theory.tools.arrays import Array
 class OneByOne(Geometry):
     """What answers at all controls by asking the geometry at each."""
 
-    discrete = True
+    one_by_one = True
 
     @abstractmethod
     def at(self, intensity: float) -> Geometry:

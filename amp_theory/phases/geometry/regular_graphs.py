@@ -53,6 +53,8 @@ def isotherm(model: SparseModel, path: Path, degree: int) -> Geometry:
 class RegularGeometry(OneByOne):
     """What answers for regular graphs of all degrees: isotherms of their own for every density."""
 
+    discrete = True
+
     def __init__(self, eos: RegularEquationOfState) -> None:
         self.eos: RegularEquationOfState = eos
         self.model: SparseModel = eos.model

@@ -149,7 +149,7 @@ class StableFixedPoints:
 
 def stable_fixed_points(geo: Geometry, intensity: Array, strength: Array, confirmed: bool = False) -> StableFixedPoints:
     """Return the stable fixed points at (intensity, strength), shape (n,), confirmed ones if that is asked for."""
-    if geo.discrete:
+    if geo.one_by_one:
         return _one_by_one(geo, intensity, strength)
     eos = geo.eos
     z = fixed_coordinates(geo, intensity, strength)
