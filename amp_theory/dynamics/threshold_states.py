@@ -16,7 +16,7 @@ without overlap between blocks; whether that is stable, xi''(0) chi^2 < 1, is ch
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -43,7 +43,7 @@ from amp_theory.models.own_names import at_control
 from amp_theory.tools.arrays import EPS
 from amp_theory.tools.errors import InputError, as_float, told
 from amp_theory.tools.reports import Reported, plain
-from amp_theory.tools.results import Located, MissingPoint, points_table, titled
+from amp_theory.tools.results import Located, MissingPoint, or_missing, plain_points, points_table, titled
 from amp_theory.tools.tables import ResultTable
 
 
@@ -313,14 +313,11 @@ class ThresholdStates(Reported):
         """
         found = {"onset": self.onset, "aging": self.aging, "fast": self.fast}
         found |= {f"aging_{kind}": self.lines.get(kind) for kind in KINDS[1:]}
-        return {
-            name: point or MissingPoint(name, self.reasons[name], self.model.control, "strength")
-            for name, point in found.items()
-        }
+        return or_missing(found, self.reasons, self.model.control)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data in the layout of the command line's JSON."""
-        points = {name: point.to_dict() if point else None for name, point in self.points().items()}
+        points = plain_points(self.points())
         return {
             "model": self.model.name, "parameters": plain(self.model.parameters), "control": self.model.control,
             **points, "band": plain(self.band), "visible_size": self.visible_size, "certainty": self.certainty,
@@ -418,7 +415,6 @@ def _found(model: Model) -> ThresholdStates:
     ageing = Ageing(coupling) if model.spherical else None
     reasons: dict[str, str] = {}
     lines: dict[str, Located] = {}
-    size: float | None = None
     for kind in KINDS:
         found, reason = line_in(model, families, kind, lambda states: states.gain - 1)
         if found is not None:
@@ -431,13 +427,20 @@ def _found(model: Model) -> ThresholdStates:
     onset, reasons["onset"] = onset_of(model, families)
     if ageing is not None and families.onset is None:
         reasons["onset"] = begins_on_sphere(model, ageing) or reasons["onset"]
-    aging = lines.get("threshold")
-    if aging is not None:
-        state = families.at("threshold", float(model.intensity(np.array(aging.control))))
-        size = 1 / float(state.complexity[0]) if state is not None and state.complexity[0] > 0 else None
-    reasons["visible_size"] = "" if size is not None else "there is no line at which many states trap the dynamics"
     reasons["band"] = missing_in_band(lines)
-    return ThresholdStates(
-        model=model, onset=onset, aging=aging, fast=fast, lines=lines, visible_size=size,
+    whole = ThresholdStates(
+        model=model, onset=onset, aging=lines.get("threshold"), fast=fast, lines=lines, visible_size=None,
         reasons={name: reason for name, reason in reasons.items() if reason}, _families=families, _ageing=ageing,
     )  # fmt: skip
+    return _with_size(whole)
+
+
+def _with_size(found: ThresholdStates) -> ThresholdStates:
+    """Return the same with 1 over the complexity of threshold states on the aging line, or why that is not told."""
+    state = None if found.aging is None else found.at(found.aging.control).get("threshold")
+    if state is not None and state.visible_size is not None:
+        return replace(found, visible_size=state.visible_size)
+    said = "there is no aging line"
+    if found.aging is not None:
+        said = "on the aging line the complexity of threshold states is zero within its error"
+    return replace(found, reasons={**found.reasons, "visible_size": said})

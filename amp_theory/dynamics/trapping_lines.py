@@ -137,6 +137,8 @@ def lines_on_sphere(
 
     def first(number: int, name: str) -> Located | None:
         for k, end in enumerate(ends):
+            if k + 1 < len(ends) and ends[k + 1] == end:
+                continue  # one root of two polynomials: nothing lies between
             if told_apart[k + 1][number] and not told_apart[k][number] and ageing.threshold_overlap(middles[k]):
                 q = ageing.threshold_overlap(end)
                 control, bound = float(model.from_intensity(np.array(end))), 64 * EPS / (1 - q)

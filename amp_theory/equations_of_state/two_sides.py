@@ -187,7 +187,7 @@ def _untold(r: Response) -> Response:
 class TwoSidesEquationOfState(DenseEquationOfState):
     """Fixed points of a model of two kinds of variables along a path that tells one kind something, or both.
 
-    The surface gives overlap, snr and gap of u; `both_overlaps` gives those of v too.  Free entropies and informations
+    The surface gives overlap, snr and gap of u; `second_overlap` gives those of v too.  Free entropies and informations
     are per variable u, those of v per such variable included.
     """
 

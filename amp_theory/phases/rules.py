@@ -127,8 +127,11 @@ _TRAPPED = (
     "glassy states exist here in matrix and matrix-tensor models, and may trap the dynamics (arXiv:1805.05857, "
     "arXiv:1812.09066)"
 )
+_SEEN = (
+    "on the aging line fewer than e such states are expected below some {:.2g} variables, and how many it takes to see "
+    "trapping is not known"
+)
 _TWO_KINDS = "nothing is derived for the dynamics of variables of two kinds"
-_FOUND = "far enough below the threshold heat bath recovers a sparse signal in finite instances; no line is derived"
 
 
 class _Judge:
@@ -342,14 +345,21 @@ class _Judge:
                 return True, "heuristic", f"a random start leaves threshold states for the planted direction ({lines})"
             if escapes is False:
                 size = self.states.visible_size
-                seen = "" if size is None else f"; below some {size:.2g} variables that is not seen"
+                seen = f"; {_SEEN.format(size)}" if size is not None else ""
                 return False, "heuristic", f"threshold states trap a random start ({lines}){seen}"
             return None, _UNKNOWN, f"{self.states.why_undecided(self._control(intensity))} ({lines})"
         if not jumped:
             return None, _UNKNOWN, "the planted direction emerges continuously; no theory of the time to find it"
         if self.coupling is not None:
-            return None, _UNKNOWN, f"{_TRAPPED}; {_FOUND}"
+            return None, _UNKNOWN, self._no_line()
         return None, _UNKNOWN, f"nothing is derived for couplings of this kind ({_TRAPPED})"
+
+    def _no_line(self) -> str:
+        """Return why threshold states tell nothing of a dense model."""
+        refused = why_not_defined(self.model)
+        if refused:
+            return f"{_TRAPPED}; no line is derived here: {refused}"
+        return f"threshold states tell no line here: {threshold_states(self.model).reasons['aging']} (heuristic)"
 
 
 @ByClass

@@ -265,6 +265,18 @@ POINTS = ("dynamical", "condensation", "algorithmic", "weak_recovery", "tricriti
 OUTER_POINTS = ("first_failure", "stability")
 
 
+def or_missing(
+    found: Mapping[str, Located | None], reasons: Mapping[str, str], control: str, strength: str = "strength"
+) -> dict[str, Located | MissingPoint]:
+    """Return points by name, one that is None as a `MissingPoint` with its reason."""
+    return {name: p or MissingPoint(name, reasons[name], control, strength) for name, p in found.items()}
+
+
+def plain_points(points: Mapping[str, Located | MissingPoint | None]) -> dict[str, Any]:
+    """Return points as plain data, None where there is none."""
+    return {name: point.to_dict() if point else None for name, point in points.items()}
+
+
 @dataclass(frozen=True)
 class Thresholds(Reported, Mapping[str, "Located | MissingPoint"]):
     """The special points of (model, path); None where one does not exist, for the reason in `reasons`.
@@ -394,7 +406,7 @@ class Thresholds(Reported, Mapping[str, "Located | MissingPoint"]):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data in the layout of the command line's JSON."""
-        points = {name: point.to_dict() if point else None for name, point in self.points().items()}
+        points = plain_points(self.points())
         more = [point.to_dict() for point in self.further_tricritical]
         return {
             "model": self.model, "parameters": self.parameters, "path": self.path,

@@ -152,3 +152,8 @@ def test_reproduce(benchmark, tmp_path):
     folders = iter(range(10))
     rows = benchmark.pedantic(lambda: at.reproduce(tmp_path / str(next(folders))), rounds=2)
     assert len({r.figure for r in rows}) == 8
+
+
+def test_threshold_states_at_a_control(benchmark):
+    found = at.threshold_states(at.SpikedMatrix(at.SparseRademacher(0.08)))
+    assert set(benchmark(found.at, 0.9 * 0.0064)) >= {"threshold", "static"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import numpy as np
 import pytest
@@ -334,12 +333,3 @@ def test_bad_controls(found):
             found.at(noise=bad)
         with pytest.raises(at.InputError, match="noise"):
             found.escapes(bad)
-
-
-def test_a_control_takes_little_time(found):
-    """All four states with their errors in less than 0.2 s of processor time, asked for often."""
-    found.at(0.9 * UNIT)
-    start = time.process_time()
-    for part in (0.95, 0.8, 0.6, 0.4):
-        found.at(part * UNIT)
-    assert (time.process_time() - start) / 4 < 0.4

@@ -56,6 +56,8 @@ def own_data(model: Model) -> OwnData:
     >>> own_data(XORSAT(3)).needed
     ('graph',)
     """
+    if model.outer_overlap:
+        raise InputError(f"{model!r} takes no data of your own: instances in a field are drawn, by draw_instance")
     return OwnData(("couplings",), dense_from, restored_dense)
 
 

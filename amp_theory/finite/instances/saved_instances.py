@@ -61,10 +61,12 @@ def load_instance(file: str | os.PathLike[str], model: Model | None = None) -> I
         raise FileError(
             f"{str(file)!r} has version {header.get('version')!r}; this amp_theory reads versions 1 to {VERSION}"
         )
+    if "control" not in header:
+        raise FileError(f"{str(file)!r} is damaged: it tells no control")
     chosen = _model(file, header, model)
     try:
         return restored(chosen, header["control"], arrays)
-    except (InputError, KeyError, TypeError) as error:
+    except InputError as error:
         raise FileError(f"{str(file)!r} is damaged: {error}") from error
 
 

@@ -288,7 +288,7 @@ class _Along:
 
     def answers(self, strength: Array) -> Overlaps:
         """Return what the denoiser answers, from what it does at lower strengths."""
-        if self.iterations is not None or "looks" not in self.__dict__:
+        if self.iterations is not None:
             return overlaps(self.beliefs, strength, self.iterations)
         known, found = self.looks
         state = np.stack([found.planted, found.own, found.second])
@@ -305,7 +305,7 @@ class _Along:
         t = np.arange(1, 2 * POINTS) / (2 * POINTS)
         s = mapped(self.met.eos, Stay(self.met.equilibrium[0].branch, 0.0, float("inf")), t)[0]
         strength = s / (1 + s / self.end)
-        return strength, self.answers(strength)
+        return strength, overlaps(self.beliefs, strength, self.iterations)
 
     @property
     def curve(self) -> tuple[Array, Overlaps]:

@@ -38,7 +38,7 @@ from amp_theory.tools.arrays import EPS
 from amp_theory.tools.errors import InputError
 from amp_theory.tools.progress import stage
 from amp_theory.tools.reports import Reported, plain
-from amp_theory.tools.results import Located, MissingPoint, points_table, titled
+from amp_theory.tools.results import Located, MissingPoint, or_missing, plain_points, points_table, titled
 from amp_theory.tools.tables import ResultTable
 
 #: what is located, in the order of reports
@@ -121,11 +121,11 @@ class BestPath(Reported):
         BestPath : With an example.
         """
         found = {name: getattr(self, name) for name in NAMES}
-        return {n: p or MissingPoint(n, self.reasons[n], self.control, "strength") for n, p in found.items()}
+        return or_missing(found, self.reasons, self.control)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data in the layout of the command line's JSON."""
-        points = {name: point.to_dict() if point else None for name, point in self.points().items()}
+        points = plain_points(self.points())
         proof = None if self.certificate is None else plain(vars(self.certificate))
         return {
             "model": self.model, "parameters": plain(self.parameters), "control": self.control, **points,

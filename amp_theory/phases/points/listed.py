@@ -43,8 +43,8 @@ def point_of(f: Surface, bounds: Errors, k: int, evidence: float, entropy: float
 def with_both(eos: EquationOfState, f: Surface, points: list[FixedPoint]) -> list[FixedPoint]:
     """Return fixed points with the overlaps of both kinds of variables."""
     values, own = eos.second_overlap(f)
-    with np.errstate(all="ignore"):  # where the first does not change at all, neither does the second
-        slope = np.nan_to_num((values / f.signal) / f.overlap_z, posinf=0.0)
+    # where the first does not change at all, neither does the second
+    slope = np.divide(values / f.signal, f.overlap_z, out=np.zeros_like(values), where=f.overlap_z > 0)
     found = []
     for p, value, bound, steep in zip(points, values.tolist(), own.tolist(), slope.tolist(), strict=True):
         # along an isotherm the second overlap goes with the snr that it provides for the first

@@ -72,14 +72,11 @@ def tricritical_field(model: Model) -> Located:
         raise InputError(f"a tricritical field is one of spin glasses that take a field, got {told(model)}")
     unit = FieldMeasure(family.in_field(1.0), Flow()).always_stable
     fields = unit * FIELDS
-    slope = np.array([_slope(family, float(h)) for h in fields])
-    known = np.isfinite(slope)
-    up = np.flatnonzero(known[:-1] & known[1:] & (slope[:-1] < 0) & (slope[1:] >= 0))
+    slope = np.array([_slope_or_nan(family, float(h)) for h in fields])
+    up = np.flatnonzero((slope[:-1] < 0) & (slope[1:] >= 0))
     if not len(up):
-        kind = "the path works" if np.all(slope[known] >= 0) else "a first-order transition comes first"
         raise InputError(
-            f"{model!r} has no tricritical field: {kind} wherever the stability line was looked at, field = "
-            f"{fields[0]:.3g} to {fields[-1]:.3g}"
+            f"{model!r} has no tricritical field: {_kind(slope)}, field = {fields[0]:.3g} to {fields[-1]:.3g}"
         )
 
     def function(h: Array, i: Index) -> tuple[Array, Array]:
@@ -90,13 +87,19 @@ def tricritical_field(model: Model) -> Located:
     return _located(family, float(found[0]))
 
 
+def _kind(slope: Array) -> str:
+    """Return what was seen where dR/dz does not begin to be positive."""
+    known = slope[np.isfinite(slope)]
+    if not len(known):
+        return "no stability line was found"
+    kind = "the path works" if np.all(known >= 0) else "a first-order transition comes first"
+    return f"{kind} wherever the stability line was looked at"
+
+
 def _at(family: FieldModel, field: float) -> tuple[float, Isotherms] | None:
     """Return the temperature of the stability line in a field, and the isotherm there; None where it is not met."""
     measure = FieldMeasure(family.in_field(field), Flow())
-    try:
-        end = stability_line(measure)
-    except NumericalError:
-        return None
+    end = stability_line(measure)
     if end is None:
         return None
     control = float(measure.model.from_intensity(np.exp(np.array(end))))
@@ -104,9 +107,19 @@ def _at(family: FieldModel, field: float) -> tuple[float, Isotherms] | None:
 
 
 def _slope(family: FieldModel, field: float) -> float:
-    """Return dR/dz at q0 on the stability line, NaN where there is none."""
+    """Return dR/dz at q0 on the stability line; a `NumericalError` if it is lost."""
     found = _at(family, field)
-    return float("nan") if found is None else float(found[1].points(np.full((1, 1), BASE)).stability_z[0, 0])
+    if found is None:
+        raise NumericalError(f"the stability line was lost at field = {field:.9g}")
+    return float(found[1].points(np.full((1, 1), BASE)).stability_z[0, 0])
+
+
+def _slope_or_nan(family: FieldModel, field: float) -> float:
+    """Return the same for a first look at many fields, of which some may have no answer: NaN, which is left out."""
+    try:
+        return _slope(family, field)
+    except NumericalError:
+        return float("nan")
 
 
 def _located(family: FieldModel, field: float) -> Located:
