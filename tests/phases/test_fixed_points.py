@@ -320,3 +320,25 @@ def test_bad_options():
             at.state_evolution(*args, max_steps=steps)
     with pytest.raises(at.InputError, match="one control"):
         at.state_evolution(at.IsingPSpin(3), at.Flow(), [0.7, 0.8], 0.1)
+
+
+@pytest.mark.parametrize(
+    ("model", "path"),
+    [
+        (at.IsingPSpin(3), at.Flow()),
+        (at.IsingPSpin(5), at.UniformDiscreteDiffusion()),
+        (at.SphericalPSpin(3), at.Flow()),
+        (at.SpikedMatrix(at.SparseRademacher(0.05)), at.Autoregressive()),
+    ],
+)
+def test_there_is_a_fixed_point_at_the_tricritical_point_to_the_last_digit(model, path):
+    """Where two folds meet no interval between them is left, and rounding decides on the sign of the slope."""
+    cusp = at.thresholds(model, path).tricritical
+    for control in (-1e-15, -1e-16, 0.0, 1e-16, 1e-15):
+        for strength in (-1e-15, -1e-16, 0.0, 1e-16, 1e-15):
+            where = cusp.control * (1 + control), cusp.strength * (1 + strength)
+            found = at.fixed_points(model, path, *where)
+            # a cube root: what one digit of the control does to the overlap there
+            assert min(abs(p.overlap - cusp.overlap) for p in found) < 1e-4
+            assert any(p.stable for p in found)
+            assert abs(at.uninformed_overlap(model, path, *where) - cusp.overlap) < 1e-4

@@ -98,6 +98,9 @@ def fixed_coordinates(geo: Geometry, intensity: Array, strength: Array) -> Array
             j = i[end_most]
             upper[end_most] = far_enough(eos, intensity[j], strength[j], upper[end_most], rising[end_most])
         result[i, k] = follow(eos, intensity[i], strength[i], lower, upper, rising=rising)
+    # the intensity is that of folds, to the last digit, between which nothing lies: a cusp, where two of them meet
+    missed, fold = np.nonzero(np.isnan(result).all(axis=1)[:, None] & (values == intensity[:, None]))
+    result[missed, 0] = folds[missed, fold]
     return np.sort(result, axis=1)
 
 
@@ -159,10 +162,10 @@ def stable_fixed_points(geo: Geometry, intensity: Array, strength: Array, confir
     if confirmed:
         confirm(eos, f, intensity[row])
     table = np.full((3, *z.shape), np.nan)
-    stable = f.fold > 0
+    null = eos.symmetric & (strength == 0) & (intensity <= eos.start)
+    stable = _stable(f, (~null & (known.sum(axis=1) == 1))[row])
     for layer, values in zip(table, (f.overlap, f.free_entropy, eos.errors(f).free_entropy), strict=True):
         layer[known] = np.where(stable, values, np.nan)
-    null = eos.symmetric & (strength == 0) & (intensity <= eos.start)
     table = np.concatenate([np.where(null, 0.0, np.nan)[None, :, None].repeat(3, axis=0), table], axis=2)
     order = np.argsort(table[0], axis=1)
     overlap, phi, error = (np.take_along_axis(layer, order, axis=1) for layer in table)
@@ -172,6 +175,11 @@ def stable_fixed_points(geo: Geometry, intensity: Array, strength: Array, confir
         raise NumericalError("no stable fixed point is found between zero and full overlap")
     most = int(count.max(initial=1))
     return StableFixedPoints(overlap[:, :most], phi[:, :most], error[:, :most], count)
+
+
+def _stable(f: Surface, alone: Bools | bool) -> Bools:
+    """Tell which fixed points are stable; one that is alone is: at a cusp F vanishes, its sign is that of rounding."""
+    return np.asarray((f.fold > 0) | alone)
 
 
 def _one_by_one(geo: Geometry, intensity: Array, strength: Array) -> StableFixedPoints:
@@ -395,7 +403,7 @@ def fixed_points_along(model: Model, path: Path, control: float, strengths: npt.
         # at strengths too small for doubles q = 0 stands for the stable fixed point beside it; an unstable one is gone
         null = null and (below or strength == 0)
         here = np.flatnonzero(which == row)
-        stable = [*([below] if null else []), *(f.fold[here] > 0).tolist()]
+        stable = [*([below] if null else []), *_stable(f.take(here), not null and len(here) == 1).tolist()]
         # beyond condensation it is not that of the random measure, and less the free entropy it may be negative
         evidence = float("nan") if unknown else geo.eos.evidence(lam[:1], float(strength))
         points = [point_of(f, bounds, k, evidence, geo.eos.entropy) for k in here.tolist()]
