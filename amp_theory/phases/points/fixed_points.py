@@ -99,7 +99,8 @@ def fixed_coordinates(geo: Geometry, intensity: Array, strength: Array) -> Array
             upper[end_most] = far_enough(eos, intensity[j], strength[j], upper[end_most], rising[end_most])
         result[i, k] = follow(eos, intensity[i], strength[i], lower, upper, rising=rising)
     # the intensity is that of folds, to the last digit, between which nothing lies: a cusp, where two of them meet
-    missed, fold = np.nonzero(np.isnan(result).all(axis=1)[:, None] & (values == intensity[:, None]))
+    lost = np.isnan(result).all(axis=1, keepdims=True)
+    missed, fold = np.nonzero(lost & (values == intensity[:, None]))
     result[missed, 0] = folds[missed, fold]
     return np.sort(result, axis=1)
 
