@@ -63,6 +63,15 @@ class States:
     outer: Array
     energy: Array
 
+    @property
+    def numbers(self) -> dict[str, Array]:
+        """What is told of states, by the names in `GlassyState`."""
+        a = self.averages
+        return {
+            "overlap": a.overlap, "parisi": self.parisi, "complexity": self.complexity, "response": a.chi,
+            "gain": self.gain, "fast_gain": self.fast_gain,
+        }  # fmt: skip
+
     @classmethod
     def joined(cls, parts: Sequence[States]) -> States:
         """Return several states as one."""

@@ -10,7 +10,8 @@ them iff rho xi''(0) chi > 1, chi their response, and within a single block iff 
 
 Below the fast line a random start finds the signal, beyond the aging line it is trapped, and between them the two
 heuristics disagree.  On the sphere both lines are roots of polynomials (`ageing`).  All states are one-step ones
-without overlap between blocks; whether that is stable, xi''(0) chi^2 < 1, is checked where a line is located.
+without overlap between blocks; whether that is stable, xi''(0) chi^2 < 1, is checked where a line is located, but for
+the fast line on the sphere: q and with it the fast criterion do not depend on the blocks there.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from amp_theory.dynamics.glassy_families import KINDS, GlassyFamilies, States
 from amp_theory.dynamics.glassy_state import GlassyState
 from amp_theory.dynamics.trapping_lines import (
     NONE_HERE,
+    UNSTABLE,
     begins_on_sphere,
     by_two_rules,
     error_bound,
@@ -40,7 +42,7 @@ from amp_theory.dynamics.trapping_lines import (
 from amp_theory.ingredients.priors.named import MixturePrior
 from amp_theory.models.base import Model
 from amp_theory.models.own_names import at_control
-from amp_theory.tools.arrays import EPS
+from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import InputError, as_float, told
 from amp_theory.tools.reports import Reported, plain
 from amp_theory.tools.results import Located, MissingPoint, or_missing, plain_points, points_table, titled
@@ -157,16 +159,17 @@ class ThresholdStates(Reported):
             return ""
         disagree = "two heuristics disagree, whether threshold states trap a random start"
         if self._ageing is not None:
-            return NONE_HERE if self._on_sphere(intensity) is None else disagree
+            here = self._on_sphere(intensity)
+            if here is None:
+                return NONE_HERE
+            return disagree if here[0].outer[0] < 1 else UNSTABLE
         family = self._families.families.get("threshold")
         if family is None or intensity < self._appeared:
             return NONE_HERE
         k = int(np.searchsorted(family.states.intensity, intensity))
         if k == len(family.states.intensity):
             return "threshold states were not followed so far, so that it is not known whether they trap a random start"
-        return (
-            disagree if family.states.outer[k] < 1 else "threshold states are unstable here: blocks do not stay apart"
-        )
+        return disagree if family.states.outer[k] < 1 else UNSTABLE
 
     def at(self, control: float | None = None, **named: float) -> dict[str, GlassyState]:
         """Return the glassy states at one control.
@@ -213,12 +216,7 @@ class ThresholdStates(Reported):
         return states, states
 
     def _state(self, kind: str, states: States, other: States) -> GlassyState:
-        def numbers(s: States) -> dict[str, float]:
-            values = {"overlap": s.averages.overlap, "parisi": s.parisi, "complexity": s.complexity,
-                      "response": s.averages.chi, "gain": s.gain, "fast_gain": s.fast_gain}  # fmt: skip
-            return {name: float(value[0]) for name, value in values.items()}
-
-        here, there = numbers(states), numbers(other)
+        here, there = ({name: float(value[0]) for name, value in s.numbers.items()} for s in (states, other))
         errors = {name: error_bound(here[name], there[name]) for name in here}
         errors["complexity"] += 64 * EPS  # it is a difference, zero in static states
         control = float(self.model.from_intensity(states.intensity)[0])
@@ -259,20 +257,31 @@ class ThresholdStates(Reported):
 
     @property
     def in_words(self) -> str:
-        """Both lines in words, with the band, and the source."""
-        control, parts = self.model.control, []
+        """Both lines and the band in words, why one of them is missing, and the source."""
+        control = self.model.control
         if self.aging is not None:
-            parts.append(f"aging line {control} = {self.aging.control:.6g}")
+            parts = [f"aging line {control} = {self.aging.control:.6g}", self.band_in_words]
         elif self._trapped > 0:
             end = float(self.model.from_intensity(np.array(self._trapped)))
-            parts.append(f"no aging line down to {control} = {end:.4g}")
-        if self.band is not None:
-            lo, hi = self.band
-            parts.append(f"{lo:.6g} to {hi:.6g} by the choice of glassy state")
-        parts.append(
-            "no fast line was found" if self.fast is None else f"fast line {control} = {self.fast.control:.6g}"
-        )
-        return f"{', '.join(parts)}; ageing, arXiv:1805.05857, arXiv:1812.09066"
+            parts = [f"no aging line down to {control} = {end:.4g}, and no band"]
+        else:
+            parts = [f"no aging line and no band ({self.reasons['aging']})"]
+        if self.fast is not None:
+            parts.append(f"fast line {control} = {self.fast.control:.6g}")
+        elif self.reasons["fast"] == self.reasons.get("aging"):
+            parts.append("no fast line")
+        else:
+            parts.append(f"no fast line ({self.reasons['fast']})")
+        return f"{'; '.join(parts)}; ageing, arXiv:1805.05857, arXiv:1812.09066"
+
+    @property
+    def band_in_words(self) -> str:
+        """The band, what it is, and which lines it lacks; or why there is none."""
+        if self.band is None:
+            return f"no band: {self.reasons['band']}"
+        lo, hi = self.band
+        lacks = f", {self.reasons['band']}" if "band" in self.reasons else ""
+        return f"band {lo:.6g} to {hi:.6g}, the spread over the choice of glassy state{lacks}"
 
     def changes(self) -> list[float]:
         """Return the intensities at which what `escapes` and `why_undecided` say may change.
@@ -325,15 +334,14 @@ class ThresholdStates(Reported):
             "reasons": dict(self.reasons),
         }  # fmt: skip
 
-    def _columns(self) -> dict[str, dict[str, np.ndarray]]:
+    def _columns(self) -> dict[str, dict[str, Array]]:
         """Return the families along the control, as they were followed."""
         found = {}
         for kind, family in self._families.families.items():
             s = family.states
             exist = s.intensity > 0
-            values = {self.model.control: self.model.from_intensity(np.where(exist, s.intensity, 1.0)),
-                      "overlap": s.averages.overlap, "parisi": s.parisi, "complexity": s.complexity,
-                      "gain": s.gain, "fast_gain": s.fast_gain}  # fmt: skip
+            control = self.model.from_intensity(np.where(exist, s.intensity, 1.0))
+            values = {self.model.control: control, **s.numbers}
             if exist.any():
                 found[kind] = {name: value[exist] for name, value in values.items()}
         return found
@@ -343,13 +351,7 @@ class ThresholdStates(Reported):
         lines = [self.title]
         for name, point in self.points().items():
             lines.append(f"  {name:<22} {point if point else f'none: {point.reason}'}")
-        if self.band is not None:
-            lo, hi = self.band
-            lacks = f", {self.reasons['band']}" if "band" in self.reasons else ""
-            spread = f"the spread over the choice of glassy state{lacks}"
-            lines.append(f"  band                   {lo:.6g} to {hi:.6g}: {spread}")
-        else:
-            lines.append(f"  band                   none: {self.reasons['band']}")
+        lines.append(f"  {self.band_in_words}")
         size = self.reasons["visible_size"] if self.visible_size is None else f"{self.visible_size:.4g}"
         return "\n".join([*lines, f"  visible size           {size}"])
 

@@ -29,9 +29,15 @@ HOW = {
     "onset": "threshold states appear at x = 1: xi''(q) M' = 1 at q = M(xi'(q))",
 }
 NO_STATES = "no fixed point appears by a fold at zero strength, from which glassy states could be followed"
-OPEN = "an overlap with the signal grows where the states appear already: they trap nothing"
+OPEN = (
+    "an overlap with the signal grows where the states appear already and as far as they were followed, so that they "
+    "trap nothing; overlaps between blocks grow there, too"
+)
+FOLDED = "an overlap with the signal grows where the states appear already, but not in all that were followed"
+UNSTABLE = "threshold states are unstable here: blocks do not stay apart"
 NONE_HERE = "no threshold states were found here, so that their stability tells nothing"
 EVERYWHERE = "an overlap with the signal grows in threshold states wherever these exist: they trap nothing"
+SOON = "the fast criterion holds in threshold states wherever these exist: a random start finds the signal there"
 Value = Callable[[States], Any]
 
 
@@ -84,9 +90,9 @@ def line_in(
     along = family.states
     exist = along.intensity > 0
     if len(along.snr) < 2:
-        return None, f"no {kind} states exist beside the others"
+        return None, f"no {kind} states were found beyond where they begin"
     if value(along)[exist][0] >= 0:
-        return None, OPEN
+        return None, OPEN if np.all(value(along)[exist] >= 0) else FOLDED
     pair = by_two_rules(lambda finer: families.where(kind, value, finer))
     if pair is None:
         end = float(model.from_intensity(along.intensity[-1:])[0])
@@ -156,6 +162,8 @@ def lines_on_sphere(
     exist = [k for k, middle in enumerate(middles) if ageing.threshold_overlap(middle)]
     if aging is None and exist and all(told_apart[k][1] for k in exist):
         reasons["aging"] = EVERYWHERE
+    if quick is None and exist and all(told_apart[k][0] for k in exist):
+        reasons["fast"] = SOON
     reasons["aging"] = reasons["aging"] or ("" if aging else none)
     reasons["fast"] = reasons["fast"] or ("" if quick else none)
     return lines, quick

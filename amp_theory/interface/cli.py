@@ -261,6 +261,8 @@ DATA = (
     _option("--control", "C", "the model's control; noise is estimated without it, densities and ratios are counted"),
     _flag("--any-scale", "take data whose scale is not the model's"),
 )  # fmt: skip
+WORKERS = _option("--workers", "N", "processes (1)", default="1")
+RESUMED = _option("--checkpoint", "FILE", "what is done is saved here, and resumed from here")
 SIZES = _flag("--sizes", "mark in pictures from which size on the sampler's failure is seen")
 GLASSY = _flag("--glassy", "shade in pictures where glassy states begin to trap Monte Carlo (heuristic)")
 
@@ -353,6 +355,8 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
       _option("--seed", "N", "integer >= 0 (0)", default="0"),
       _option("--batch", "N", "side informations per instance and strength (4)", default="4"),
       _option("--denoiser", "D", "amp, exact, or FILE.py:NAME, which runs that file as your own code", default="amp"),
+      _option("--end-strength", "S", "where the path ends (with complete information)"),
+      _option("--reference", "R", "equations, enumeration (where it can be had) or informed"),
       LOOK[0], LOOK[2], *_output("also .csv"))),
     ("recovery", judging.run_recovery, "tell how far heat bath from random starts recovers what was planted",
      "recovery spiked-matrix --set prior=sparse-rademacher --set rho=0.2 --controls 0.002,0.02 --sizes 50,100 "
@@ -362,9 +366,7 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
       _option("--instances", "N", "instances at every control and size (10)", default="10"),
       _option("--sweeps", "N", "after which a run has failed (1000)", default="1000"),
       _option("--seed", "S", "an integer >= 0 (0)", default="0"),
-      _option("--workers", "N", "processes (1)", default="1"),
-      _option("--checkpoint", "FILE", "instances done are saved here, and resumed from here"),
-      LOOK[0], LOOK[2], *_output("also .csv"))),
+      WORKERS, RESUMED, LOOK[0], LOOK[2], *_output("also .csv"))),
     ("revealing", paths.run_revealing, "tell whether an order of revealing succeeds at one control",
      "revealing ising-p-spin --set p=3 --order most-confident --control 0.762",
      (*MODEL, _option("--order", "NAME", "random, most-confident, most-uncertain or greedy-floor", required=True),
@@ -381,10 +383,8 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
       _option("--batch", "N", "configurations per sampler and instance (16)", default="16"),
       _option("--steps", "N", "steps of denoising samplers (100)", default="100"),
       _option("--sweeps", "N", "of Markov chains (1000)", default="1000"),
-      _option("--workers", "N", "processes (1)", default="1"),
       _option("--target", "T", "planted or random instances"),
-      _option("--margin", "E", "excess energy per variable that counts as a failure"),
-      _option("--checkpoint", "FILE", "instances done are saved here, and resumed from here"))),
+      _option("--margin", "E", "excess energy per variable that counts as a failure"), WORKERS, RESUMED)),
     ("infer", own_data.run_infer, "run AMP, GAMP or belief propagation on your own data: means, variances, fields",
      "infer xorsat --set k=3 --set temperature=0.5 --data code.alist -o means.csv",
      (*MODEL, *DATA, _option("--damping", "D", "part of the old means that is kept, in [0, 1) (0)", default="0"),
@@ -407,9 +407,10 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str, tuple[Option, ...]], ..
       _option("--over", "NAME=VALUES", "an axis: a parameter, the control or the strength, as LO:HI:N or a,b,c",
               action="append", required=True),
       _option("--quantity", "NAME", "what to find (thresholds); may be repeated", action="append", default=[]),
-      _option("--workers", "N", "processes (1)", default="1"),
-      _option("--checkpoint", "FILE", "what is done is saved here, and resumed from here"),
-      *_output("", ".csv, .json"))),
+      WORKERS, RESUMED,
+      _option("--coordinate", "NAME", "of pictures: what is drawn of points, such as overlap"),
+      _option("--scaling", "NAME", "of pictures: scaling of the control, such as noise_over_rho2"),
+      LOOK[0], LOOK[2], *_output("", ".csv, .json, or a picture over the longest axis: .pdf, .png, .svg"))),
     ("reproduce", commands.run_reproduce, "draw the phase diagrams of arXiv:2308.14085, or another study, with numbers",
      "reproduce --folder figures --force",
      (_option("study", "STUDY", "sampling, the diagrams of that paper (default), spherical-mixed, "

@@ -8,7 +8,17 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from amp_theory.interface.commands import LISTS, Result, _number, _outputs, _parameters, _path
+from amp_theory.interface.commands import (
+    LISTS,
+    PICTURES,
+    Result,
+    _look,
+    _number,
+    _outputs,
+    _parameters,
+    _path,
+    _save_picture,
+)
 from amp_theory.tools.errors import InputError, MisplacedError, integer_between, unknown_name
 
 if TYPE_CHECKING:
@@ -35,9 +45,10 @@ class _Maker:
 
 
 def run_sweep(options: argparse.Namespace) -> Result:
-    """Sweep over a family, and write its table."""
+    """Sweep over a family, and write its table and its picture."""
     from amp_theory.models.catalogue import MODELS, arguments
     from amp_theory.models.synonyms import canonical, with_our_names
+    from amp_theory.phases.families.picture import one_kind
     from amp_theory.phases.families.quantities import check_quantities
     from amp_theory.phases.families.sweep import sweep
     from amp_theory.tools.files import to_json, write_text
@@ -53,7 +64,15 @@ def run_sweep(options: argparse.Namespace) -> Result:
     ours |= with_our_names("parameter", parameters, {*arguments(MODELS[name]), *_of_parts()})
     _check_parameters({n: ours[n] for n in parameters}, MODELS[name], places)
     maker = _Maker(name, always, [ours[n] for n in parameters])
-    files = _outputs(options, (".csv", ".json"))
+    files = _outputs(options, (".csv", ".json", *PICTURES))
+    pictures = [file for file in files if file.suffix.lower() in PICTURES]
+    options.annotate = True
+    look = _look(options)
+    view = {"coordinate": options.coordinate, "scaling": options.scaling}
+    if not pictures and view != {"coordinate": None, "scaling": None}:
+        raise InputError("--coordinate and --scaling are of pictures: write one, as -o lines.pdf")
+    if pictures and options.coordinate is None:
+        one_kind(wanted)  # at once, not after a long sweep
     number = integer_between("--workers", options.workers, 1, 1024)
     axes: dict[str, Any] = {ours[n]: values for n, values in over.items()}
     with workers(number) as executor:
@@ -64,8 +83,10 @@ def run_sweep(options: argparse.Namespace) -> Result:
     for file in files:
         if file.suffix.lower() == ".csv":
             found.to_csv(file, overwrite=True)
-        else:
+        elif file not in pictures:
             write_text(file, to_json(data))
+    for file in pictures:  # after the numbers, which are kept if there is nothing to draw
+        _save_picture(file, look, lambda axes, **more: found.plot(axes, **view, **more))
     return data, "\n".join([found.report(), *(f"written: {file}" for file in files)])
 
 

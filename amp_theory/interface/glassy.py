@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 #: what is written beside the band
-BAND = "Monte Carlo: band of aging lines (heuristic)"
+BAND = "Monte Carlo: aging line, spread over glassy states (heuristic)"
 
 
 def plot_glassy(diagram: Diagram, ax: Axes | None = None, axis: str = "strength", **options: Any) -> Axes:
@@ -45,7 +45,7 @@ def plot_glassy(diagram: Diagram, ax: Axes | None = None, axis: str = "strength"
     >>> import amp_theory as at
     >>> diagram = at.phase_diagram(at.SpikedMatrixTensor(3, 0.5), at.Flow(), (0.7, 1.3), points=5)
     >>> [patch.get_label() for patch in at.plot_glassy(diagram).patches]
-    ['Monte Carlo: band of aging lines (heuristic)']
+    ['Monte Carlo: aging line, spread over glassy states (heuristic)']
     """
     known = as_diagram(diagram)
     band = threshold_states(known.model).band
@@ -58,7 +58,7 @@ def plot_glassy(diagram: Diagram, ax: Axes | None = None, axis: str = "strength"
     colour, size = axes.xaxis.label.get_color(), 0.8 * axes.xaxis.label.get_fontproperties().get_size_in_points()
     axes.axvspan(left, right, facecolor=colour, alpha=0.25, lw=0, zorder=3, label=BAND)
     axes.text(
-        0.5 * (left + right), 0.97, BAND, transform=axes.get_xaxis_transform(), rotation=90, ha="center", va="top",
-        color=colour, size=size, clip_on=True, zorder=4,
+        0.5 * (left + right), 0.97, BAND.replace(", ", ",\n"), transform=axes.get_xaxis_transform(), rotation=90,
+        ha="center", va="top", color=colour, size=size, clip_on=True, zorder=4,
     )  # fmt: skip
     return axes

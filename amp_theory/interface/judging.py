@@ -30,7 +30,11 @@ def run_judge(options: argparse.Namespace) -> Result:
     options.annotate = False
     files, look = _outputs(options, (*PICTURES, ".csv")), _look(options)
     whole: dict[str, Any] = {n: _whole(n, getattr(options, n)) for n in ("size", "instances", "seed", "batch")}
-    found = judge_denoiser(model, path, _number(model.control, options.control), _denoiser(options.denoiser), **whole)
+    end = None if options.end_strength is None else _number("--end-strength", options.end_strength)
+    found = judge_denoiser(
+        model, path, _number(model.control, options.control), _denoiser(options.denoiser), end_strength=end,
+        reference=options.reference, **whole,
+    )  # fmt: skip
     return written(found, files, look, lambda axes, annotate, **more: found.plot(axes, **more))
 
 

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from amp_theory.tools.reports import Reported
     from amp_theory.tools.tables import ResultTable
 
-#: data by the names of arrays in files: those of `instance_from`, and usual symbols
-NAMES = {
-    **{n: n for n in ("couplings", "graph", "signs", "right_sides", "size", "sensing", "measurements", "planted")},
+#: usual symbols of data
+SYMBOLS = {
     "J": "couplings", "Y": "couplings", "H": "graph", "b": "right_sides", "Phi": "sensing", "y": "measurements",
 }  # fmt: skip
 VECTORS = ("right_sides", "measurements", "planted")
@@ -108,14 +107,15 @@ def _by_bodies(data: dict[str, Any]) -> dict[str, Any]:
 
 def _read(model: Model, item: str) -> dict[str, Any]:
     """Return the arrays in FILE or NAME=FILE, by the names of data."""
-    from amp_theory.finite.instances.own_data import own_data
+    from amp_theory.finite.instances.own_data import NAMES, own_data
     from amp_theory.tools.array_files import read_arrays
 
+    known = {n: n for n in (*NAMES, "planted")} | SYMBOLS
     name, equals, file = item.partition("=")
-    if not equals or not (name in NAMES or BODIES.fullmatch(name)):
+    if not equals or not (name in known or BODIES.fullmatch(name)):
         name, file = "", item
     arrays, needed = read_arrays(file), own_data(model).needed
-    if len(arrays) == 1 and not set(arrays) & set(NAMES) and not any(map(BODIES.fullmatch, arrays)):
+    if len(arrays) == 1 and not set(arrays) & set(known) and not any(map(BODIES.fullmatch, arrays)):
         if not name and len(needed) > 1:
             each = " and ".join(f"--data {n}=FILE" for n in needed)
             raise InputError(f"{file!r} holds one array, {model.name} needs {each}, or an .npz that holds them")
@@ -126,10 +126,10 @@ def _read(model: Model, item: str) -> dict[str, Any]:
         arrays = {name: arrays[name]}
     if "header" in arrays:
         return {"header": None}
-    unknown = [n for n in arrays if n not in NAMES and not BODIES.fullmatch(n)]
+    unknown = [n for n in arrays if n not in known and not BODIES.fullmatch(n)]
     if unknown:
-        raise unknown_name(f"array in {file!r}", unknown[0], NAMES)
-    return {ours: _shaped(ours, value) for ours, value in ((NAMES.get(n, n), value) for n, value in arrays.items())}
+        raise unknown_name(f"array in {file!r}", unknown[0], known)
+    return {ours: _shaped(ours, value) for ours, value in ((known.get(n, n), value) for n, value in arrays.items())}
 
 
 def _shaped(name: str, value: Any) -> Any:

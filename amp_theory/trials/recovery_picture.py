@@ -29,7 +29,7 @@ def plot_recovery(
     sized = paint(axes, looks)
     handles: list[Any] = []
     if band is not None:
-        shade = axes.axvspan(*band, color=sized.text, alpha=0.15, lw=0, label="band")
+        shade = axes.axvspan(*band, color=sized.text, alpha=0.15, lw=0, label="aging line, spread over glassy states")
         handles.append(shade)
     low, high = found.interval
     order = np.argsort(found.controls)

@@ -88,21 +88,36 @@ def test_states_against_independent_quadrature(found, part):
 
 @pytest.mark.slow
 def test_the_most_numerous_and_the_least_responsive_are_extreme(found):
-    """At the line of either, by quadrature and bisection: x beside it has less complexity, or more response."""
+    """At the line of either, by quadrature and bisection: x beside it has less complexity, or more response.
+
+    The derivative by central differences at steps h, 2h and 4h, twice extrapolated, vanishes within what the last
+    extrapolation changed, the oracle's rounding (measured by fourth differences of neighbours) and the bound on x.
+    """
+    h = 0.002
     for kind, sign in (("most_numerous", -1), ("least_responsive", 1)):
         line = found.lines[kind]
         here = found.at(line.noise)[kind]
         terms = [(2, 0.5 / line.noise)]
-        values = []
-        for parisi in here.parisi + np.array([-0.004, 0.0, 0.004]):
-            q = brentq(lambda q, x=parisi, t=terms: oracle_state(RHO, t, q, x).excess, 0.97 * here.overlap, 1.03 * here.overlap,
-                       xtol=1e-15)  # fmt: skip
+
+        def value(parisi, kind=kind, terms=terms, here=here):
+            q = brentq(lambda q: oracle_state(RHO, terms, q, parisi).excess, 0.95 * here.overlap, 1.05 * here.overlap,
+                       xtol=1e-16)  # fmt: skip
             state = oracle_state(RHO, terms, q, parisi)
-            values.append(state.complexity if kind == "most_numerous" else state.gain)
-        assert sign * (values[0] - values[1]) > 1e-8 * abs(values[1])
-        assert sign * (values[2] - values[1]) > 1e-8 * abs(values[1])
-        # the extremum of the parabola through the three points is at the middle one
-        assert abs(values[2] - values[0]) < 0.05 * abs(values[0] - 2 * values[1] + values[2]) * 2
+            return state.complexity if kind == "most_numerous" else state.gain
+
+        middle, (up, down) = value(here.parisi), ([value(here.parisi + s * k * h) for k in (1, 2, 4)] for s in (1, -1))
+        for beside in (*up, *down):
+            assert sign * (beside - middle) > 1e-8 * abs(middle)
+        near, far, farther = ((a - b) / (2 * k * h) for a, b, k in zip(up, down, (1, 2, 4), strict=True))
+        once, before = (4 * near - far) / 3, (4 * far - farther) / 3
+        slope = (16 * once - before) / 15
+        close = [value(here.parisi + k * 1e-6) for k in range(-2, 3)]
+        rounding = abs(np.dot([1, -4, 6, -4, 1], close)) + 4 * np.finfo(float).eps * abs(middle)
+        curvature = (up[0] - 2 * middle + down[0]) / h**2
+        bound = abs(slope - once) + 4 * rounding / h + abs(curvature) * here.errors["parisi"]
+        assert abs(slope) < bound
+        # negative control: at a millionth of x beside it would not vanish
+        assert abs(curvature) * 1e-6 * here.parisi > bound
         assert here.gain == pytest.approx(1, abs=1e-10)
     assert found.lines["most_numerous"].noise / UNIT == pytest.approx(0.90584, abs=5e-6)
 
@@ -262,7 +277,9 @@ def test_verdicts_and_bands():
     # the states along the control are those at one control
     along = data["states"]["threshold"]
     k = len(along["noise"]) // 2
-    assert found.at(along["noise"][k])["threshold"].parisi == pytest.approx(along["parisi"][k], rel=1e-9)
+    state = found.at(along["noise"][k])["threshold"]
+    for name in ("overlap", "parisi", "complexity", "response", "gain", "fast_gain"):
+        assert getattr(state, name) == pytest.approx(along[name][k], rel=1e-9)
 
 
 REFUSED = [
@@ -325,6 +342,64 @@ def test_reasons_of_lines_and_bands(found):
     assert "without the lines of static" in few.report()
     assert "band" not in found.reasons
     assert "without" not in found.report()
+
+
+@pytest.mark.parametrize(
+    "model",
+    [at.SpikedMatrixTensor(3, 2.0), at.SpikedMatrixTensor(3, 4.0), at.SpikedMatrixTensor(4, 1.0), at.SpikedMatrixTensor(4, 2.0)],
+    ids=repr,
+)  # fmt: skip
+def test_where_the_fast_criterion_holds_at_every_control(model):
+    """There are states, all of which a random start leaves: no line is met, and that is said, not that none was found."""
+    found = at.threshold_states(model)
+    assert found.fast is found.aging is found.band is None
+    p, tensor = model.p, model.tensor_noise
+    for noise in (0.05, 0.4, 0.8, 0.95):
+        q = 1 - brentq(lambda r, n=noise: (1 / n + (p - 1) * (1 - r) ** (p - 2) / tensor) * r * r - 1, 0, 1)
+        assert (1 - q) / noise > 1
+        assert found.escapes(noise) is True
+    assert "holds in threshold states wherever these exist" in found.reasons["fast"]
+    for text in (found.in_words, found.report()):
+        assert "the fast criterion holds in threshold states wherever these exist" in text
+        assert "not met" not in text
+        assert "could be followed" not in text.split("fast")[1].split("\n")[0]
+    assert "no aging line and no band" in found.in_words
+
+
+def test_lines_and_band_in_words(found):
+    """What is missing is named, with its reason, and the band is said to be a spread wherever it stands."""
+    lo, hi = found.band
+    for text in (found.in_words, found.report()):
+        assert f"band {lo:.6g} to {hi:.6g}, the spread over the choice of glassy state" in text
+    assert "no fast line (not met down to noise" in found.in_words
+    few = at.threshold_states(at.SpikedMatrixTensor(3, 0.5))
+    assert "spread over the choice of glassy state, without the lines of least_responsive states" in few.in_words
+    assert "fast line noise = 0.5" in few.in_words
+    one = at.threshold_states(at.MixedPSpin("q**2/200 + q**3/2", at.Gaussian()))
+    assert "; no band: only the line of threshold states was located" in one.in_words
+    none = at.threshold_states(at.SpikedMatrix(at.SparseRademacher(0.09)))
+    assert "no aging line and no band (an overlap with the signal grows where the states appear" in none.in_words
+    # which is so in all that were followed, and is so of blocks where they appear
+    along = none.to_dict()["states"]["threshold"]
+    assert min(along["gain"]) > 1
+    assert along["gain"][0] * along["response"][0] / 0.09 > 1
+    nothing = at.threshold_states(at.SpikedMatrix(at.Rademacher()))
+    assert nothing.in_words.count("no fixed point appears by a fold") == 1
+    assert "no fast line" in nothing.in_words
+
+
+def test_blocks_that_do_not_stay_apart_are_no_disagreement():
+    """On the sphere, too: xi''(0) chi^2 > 1 where the equations of blocks do not stand; the fast criterion needs none."""
+    found, tensor = at.threshold_states(at.SpikedMatrixTensor(6, 0.1)), 0.1
+    for noise, stable in ((0.5, False), (0.93, True)):
+        q = 1 - brentq(lambda r, n=noise: (1 / n + 5 * (1 - r) ** 4 / tensor) * r * r - 1, 0, 0.5)
+        chi = q / ((1 - q) * (q / noise + q**5 / tensor))
+        assert (chi**2 / noise < 1) == stable
+        assert found.at(noise)["threshold"].outer == stable
+        assert found.escapes(noise) is None
+        assert ("disagree" if stable else "blocks do not stay apart") in found.why_undecided(noise)
+    assert found.escapes(0.1) is True
+    assert not found.at(0.1)["threshold"].outer
 
 
 def test_bad_controls(found):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import multiprocessing
 import os
 import signal
@@ -18,12 +19,12 @@ import pytest
 from contract import check_contract
 
 import amp_theory as at
+from amp_theory.equations_of_state.populations import fresh_nodes
 from amp_theory.equations_of_state.populations import population as coloring
 from amp_theory.equations_of_state.populations.fitted import FitData, FittedEquationOfState, powers_of
+from amp_theory.equations_of_state.populations.fresh_nodes import permutations, poisson
 from amp_theory.equations_of_state.populations.population import (
     FixedOverlap,
-    permutations,
-    poisson,
     population_fixed_point,
 )
 from amp_theory.interface.cli import main
@@ -39,23 +40,56 @@ SMALL = Coloring(4, population=1000, sweeps=24, runs=2, seed=7)
 # --- the equations -----------------------------------------------------------------------------------------
 
 
-def test_node_update_against_the_definition():
-    """Fresh nodes' beliefs and normalisations are products over their neighbours, in any order of evaluation."""
-    rng = np.random.default_rng(0)
-    population = rng.dirichlet(np.ones(4), 50)
-    side = coloring.side_information(at.Flow(), 4, 0.5, 20, rng)
-    state = rng.bit_generator.state
-    sweep = coloring._Sweep.draw(population, side, 3, rng)
-    rng.bit_generator.state = state
-    table = permutations(4)
-    product = np.exp(side)
-    for d in range(1, 4):
-        member, order = rng.integers(0, 50, 20), rng.integers(0, len(table), 20)
-        for node in range(20):
-            for colour in range(4):
-                product[node, colour] *= 1 - population[member[node], table[order[node], colour]]
-        assert np.allclose(sweep.eta[d], product / product.sum(axis=1, keepdims=True), rtol=1e-12, atol=0)
-        assert np.allclose(sweep.log_z[d], np.log(product.sum(axis=1)), rtol=1e-12, atol=1e-13)
+@pytest.mark.parametrize("q", [3, 5, 9])
+@pytest.mark.parametrize("often", [32, 3])
+def test_fresh_nodes_against_the_definition(monkeypatch, q, often):
+    """Beliefs and normalisations are products over the neighbours, one less and one more besides; with numba or not."""
+    monkeypatch.setattr(fresh_nodes, "OFTEN", often)
+    n, mean = 60, 3.0
+    population = np.random.default_rng(0).dirichlet(np.ones(q), 50)
+    side = coloring.side_information(at.Flow(), q, 0.5, n, np.random.default_rng(1))
+    found = {}
+    for which in (False, True):
+        monkeypatch.setattr(fresh_nodes, "in_use", lambda which=which: which)
+        found[which] = fresh_nodes.FreshNodes.draw(population, side, mean, np.random.default_rng(2))
+    nodes, other = found.values()
+    assert np.array_equal(nodes.eta, other.eta)
+    assert np.array_equal(nodes.log_z, other.log_z)
+    assert nodes.degree[0] == 0
+    assert nodes.degree[-1] > 6
+    # the same draws: a number for every degree, then neighbour and order of colours by neighbour
+    rng, table = np.random.default_rng(2), permutations(q)
+    rng.random(n)
+    drawn = rng.integers(0, 50 * len(table), nodes.degree.sum() + n, dtype=np.uint32).tolist()
+    products = [[np.exp(row)] for row in side]
+    for k in range(nodes.degree[-1] + 1):
+        for i in np.flatnonzero(nodes.degree >= k):
+            member, order = divmod(drawn.pop(0), len(table))
+            products[i].append(products[i][-1] * (1 - population[member, table[order]]))
+    assert not drawn
+    for i, d in enumerate(nodes.degree):
+        for which, product in enumerate((products[i][max(d - 1, 0)], products[i][d], products[i][d + 1])):
+            assert np.allclose(nodes.eta[which, i], product / product.sum(), rtol=1e-12, atol=0)
+            assert nodes.log_z[which, i] == pytest.approx(np.log(product.sum()), rel=1e-12, abs=1e-13)
+
+
+def test_averages_at_other_mean_degrees():
+    """Of a cubic of the degree: its average at any mean is known, and nodes at a moved mean have that average, too."""
+    n, mean = 200_000, 6.0
+    uniform = (np.arange(n) + 0.5) / n
+    degree = fresh_nodes.quantiles(mean, uniform)
+    cubic = lambda d: 1 + 0.3 * d - 0.02 * d * (d - 1)  # noqa: E731
+    average = lambda c: 1 + 0.3 * c - 0.02 * c**2  # noqa: E731
+    values = np.stack([cubic(degree + k) for k in (-1.0, 0.0, 1.0)])
+    eta = np.stack([np.stack([v, v], axis=-1) for v in values])
+    nodes = fresh_nodes.FreshNodes(mean, uniform, degree, eta, values)
+    for step in (-0.5, -0.1, 0.0, 0.3, 0.5):
+        # strata and the cut off tail leave less than 1e-4
+        assert nodes.near(values, step) == pytest.approx(average(mean + step), abs=1e-4)
+        assert nodes.step_to(values, average(mean + step)) == pytest.approx(step, abs=2e-3)
+        assert nodes.population(step)[:, 0].mean() == pytest.approx(average(mean + step), abs=1e-4)
+    assert nodes.step_to(-values, 5.0) == np.inf
+    assert nodes.step_to(-values, -5.0) == -np.inf
 
 
 def test_permutations_send_planted_colours_elsewhere():
@@ -65,6 +99,69 @@ def test_permutations_send_planted_colours_elsewhere():
         # colour tau of the neighbour's message is its planted one, entry 0
         tau = np.argmin(table, axis=1)
         assert np.array_equal(np.bincount(tau, minlength=q), [0] + [q - 1] * (q - 1))
+
+
+def test_weights_that_would_underflow():
+    """With three colours and 2500 neighbours that know nothing all weights are (2/3)^2500, below the least double."""
+    nothing = np.full((1000, 3), 1 / 3)
+    nodes = fresh_nodes.FreshNodes.draw(nothing, np.zeros((1000, 3)), 2500.0, random_stream(0, 0))
+    assert np.allclose(nodes.eta, 1 / 3, rtol=1e-12)
+    assert np.allclose(nodes.log_z[1], nodes.degree * np.log(2 / 3) + np.log(3), rtol=1e-12)
+
+
+def every_degree(q, overlap, strength, size, sweeps, seed):
+    """Return the mean degrees of a population solved by beliefs of all degrees at once, without the library's sweeps.
+
+    The overlap is that of the planted colour; its average over Poisson degrees is solved by bisection.
+    """
+    rng = np.random.default_rng(seed)
+    known = rng.random(size) < overlap
+    population = np.where(known[:, None], np.eye(q)[0], 1 / q)
+    found, mean, most = [], (q - 1) ** 2, int(2.5 * (q - 1) ** 2 + 20)
+    logs = np.array([math.lgamma(d + 1) for d in range(most + 1)])
+
+    def weight(c):
+        p = np.exp(np.arange(most + 1) * math.log(c) - c - logs)
+        return p / p.sum()
+
+    for _ in range(sweeps):
+        noise = strength * np.eye(q)[0] + math.sqrt(strength) * rng.standard_normal((size, q))
+        product, eta = np.exp(noise), np.empty((most + 1, size, q))
+        for d in range(most + 1):
+            eta[d] = product / product.sum(axis=1, keepdims=True)
+            # the planted colour of the neighbour is put at a random place, the others are rotated at random
+            message = population[rng.integers(0, size, size)]
+            others = 1 + (np.arange(q - 1) + rng.integers(0, q - 1, size)[:, None]) % (q - 1)
+            tau = rng.integers(1, q, size)
+            moved = np.take_along_axis(message, others, axis=1)
+            placed = np.empty_like(message)
+            places = np.array([[s for s in range(q) if s != t] for t in range(q)])[tau]
+            np.put_along_axis(placed, places, moved, axis=1)
+            placed[np.arange(size), tau] = message[:, 0]
+            product = eta[d] * (1 - placed)
+        right = (q * eta[:, :, 0].mean(axis=1) - 1) / (q - 1)
+        low, high = 0.3 * mean, 2 * mean
+        for _ in range(50):
+            middle = 0.5 * (low + high)
+            low, high = (middle, high) if weight(middle) @ right < overlap else (low, middle)
+        found.append(middle)
+        population = eta[rng.choice(most + 1, size, p=weight(middle)), np.arange(size)]
+    return np.array(found[sweeps // 4 :])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("q", "overlap", "strength"), [(3, 0.5, 0.3), (4, 0.8, 0.0), (5, 0.6, 0.1)])
+def test_the_same_as_with_all_degrees(q, overlap, strength):
+    """Sweeps that draw degrees find the mean degree of those that go through all, within the errors of both."""
+    model = Coloring(q, population=2000, sweeps=32, runs=4, seed=3)
+    point = at.population_isotherm(model, at.Flow(), [overlap], strength)[0]
+    runs = [every_degree(q, overlap, strength, 2000, 32, seed) for seed in (1, 2, 3)]
+    error = np.hypot(2 * point.density_error, coloring.blocked_error(runs))
+    assert abs(2 * point.density - np.mean(runs)) < 2 * error
+    assert error < 0.01 * 2 * point.density
+    # negative control: another overlap is told from it
+    elsewhere = at.population_isotherm(model, at.Flow(), [0.92], strength)[0]
+    assert abs(2 * elsewhere.density - np.mean(runs)) > 2 * error
 
 
 def test_poisson():

@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import json
 import sys
 
 import numpy as np
@@ -406,3 +407,21 @@ def test_amp_on_a_matrix_in_its_easy_phase_loses_nothing():
     found = at.judge_denoiser(model, FLOW, 1.5, size=size, instances=8, batch=2)
     assert found.nats_per_variable == pytest.approx(0, abs=3 * found.errors["nats_per_variable"] + 3 / size)
     assert found.expected == 0
+
+
+@pytest.mark.slow
+def test_the_command_takes_a_reference_and_an_end(capsys):
+    from amp_theory.interface.cli import main
+
+    words = ["judge", "ising-p-spin", "--set", "p=3", "--control", "1", "--size", "8", "--instances", "2", "--json"]
+    assert main([*words, "--end-strength", "0.5", "--reference", "informed"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    expected = at.judge_denoiser(
+        MODEL, FLOW, 1.0, "amp", size=8, instances=2, end_strength=0.5, reference="informed"
+    ).to_dict()
+    assert told["reference"] == "informed"
+    assert told == json.loads(json.dumps(expected))
+    for option, value, said in (("--end-strength", "-1", "end_strength must be > 0"), ("--end-strength", "x", "--end-strength"),
+                                ("--reference", "truth", "unknown reference 'truth'")):  # fmt: skip
+        assert main([*words, option, value]) == 2
+        assert said in capsys.readouterr().err

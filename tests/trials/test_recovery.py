@@ -57,7 +57,11 @@ def test_table_and_picture(found):
     for row in rows:
         assert 0 <= row[4] <= row[3] <= row[5] <= 1
     axes = found.plot(band=(0.01, 0.02))
-    assert [t.get_text() for t in axes.get_legend().get_texts()] == ["band", "size 60", "size 30"]
+    assert [t.get_text() for t in axes.get_legend().get_texts()] == [
+        "aging line, spread over glassy states",
+        "size 60",
+        "size 30",
+    ]
     line = axes.containers[0].lines[0]
     assert line.get_xdata().tolist() == [0.002, 0.04]
     assert line.get_ydata() == pytest.approx(found.fraction[:, 0])

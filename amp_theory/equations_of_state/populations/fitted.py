@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
-from numpy.polynomial.polynomial import polyder, polyval2d
+from numpy.polynomial.polynomial import polyder
 
 from amp_theory.equations_of_state.base import TINY, EquationOfState
 from amp_theory.equations_of_state.populations.found import PopulationPoint
@@ -38,6 +38,8 @@ OVERLAPS, STRENGTHS = 60, 16
 SIDE = 101
 #: nodes of the integral for phi, step in units of the largest strength for its derivative, and rounding of both
 NODES, STEP, ROUNDING = 64, 1e-3, 1e3 * EPS
+#: the orders in q and in s of the derivatives that the density and its own need
+DERIVATIVES = ((0, 0), (1, 0), (2, 0), (0, 1), (1, 1))
 #: the least overlap that is looked at, in units of the grid's step
 NEAREST = 1e-6
 
@@ -90,6 +92,31 @@ def _fitted(data: FitData, value: Array, error: Array, powers: Sequence[tuple[in
     return matrix
 
 
+def _derivative(matrix: Array, by_q: int, by_s: int) -> Array:
+    """Return the matrix of a derivative of sum_ij a_ij q^i s^j, of the same shape."""
+    result = np.zeros(matrix.shape)
+    found = polyder(polyder(matrix, by_q, axis=0), by_s, axis=1)
+    if matrix.shape[0] > by_q and matrix.shape[1] > by_s:
+        result[: found.shape[0], : found.shape[1]] = found
+    return result
+
+
+def _values(matrices: Array, q: Array, s: Array) -> Array:
+    """Return the values of polynomials sum_ij a_ij q^i s^j, shape (polynomials, *q.shape)."""
+    rows, columns = (_powers(x.ravel(), n) for x, n in zip((q, s), matrices.shape[1:], strict=True))
+    found = rows @ matrices
+    found *= columns
+    return np.asarray(found.sum(axis=2).reshape(len(matrices), *q.shape))
+
+
+def _powers(x: Array, number: int) -> Array:
+    """Return 1, x, x^2, ..., shape (len(x), number)."""
+    found = np.ones((number, len(x)))
+    for k in range(1, number):
+        np.multiply(found[k - 1], x, out=found[k])
+    return found.T
+
+
 @lru_cache(maxsize=1)
 def _rule() -> tuple[Array, Array]:
     node, weight = np.polynomial.legendre.leggauss(NODES)
@@ -137,16 +164,12 @@ class FittedEquationOfState(EquationOfState):
         constant = self.unit if anchored else 0.0
         self._g = _fitted(data, data.density / part - constant, data.density_error / part, rest if anchored else powers)
         self._g[0, 0] += constant
+        self._g_derivatives = np.stack([_derivative(self._g, i, j) for i, j in DERIVATIVES])
         self._r = _fitted(data, data.slope, data.slope_error, rest)
-
-    def _polynomial(self, matrix: Array, q: Array, s: Array, by_q: int = 0, by_s: int = 0) -> Array:
-        return np.asarray(polyval2d(q, s, polyder(polyder(matrix, by_q, axis=0), by_s, axis=1)))
 
     def _density(self, q: Array, s: Array) -> tuple[Array, ...]:
         """Return lambda = g (1 - q_side/q), and its derivatives in q, qq, s and qs."""
-        g, g_q, g_qq, g_s, g_qs = (
-            self._polynomial(self._g, q, s, i, j) for i, j in ((0, 0), (1, 0), (2, 0), (0, 1), (1, 1))
-        )
+        g, g_q, g_qq, g_s, g_qs = _values(self._g_derivatives, q, s)
         w, v = (np.interp(s, self._levels, column) / q for column in (self._side, self._side_slope))
         return (
             g * (1 - w),
@@ -162,20 +185,20 @@ class FittedEquationOfState(EquationOfState):
         least = np.interp(s, self._levels, self._side)
         t = least + (0.5 + 0.5 * node.reshape(-1, *[1] * q.ndim)) * (q - least)
         strength = np.broadcast_to(s, t.shape)
-        integrand = self._polynomial(self._r, t, strength) * self._density(np.maximum(t, TINY), strength)[1]
+        integrand = _values(self._r[np.newaxis], t, strength)[0] * self._density(np.maximum(t, TINY), strength)[1]
         return np.asarray(0.5 * (q - least) * np.tensordot(weight, integrand, axes=1))
 
     def surface(self, coordinate: Array, strength: Array | float, with_energy: bool = True) -> Surface:
         """Return the fixed points at overlaps and internal strengths, broadcast against each other."""
         q, s = np.broadcast_arrays(np.asarray(coordinate, dtype=float), np.asarray(strength, dtype=float))
         density, by_q, by_qq, by_s, by_qs = self._density(q, s)
-        zero, r = np.zeros(q.shape), self._polynomial(self._r, q, s)
+        zero, r = np.zeros(q.shape), _values(self._r[np.newaxis], q, s)[0]
         phi = phi_s = zero
         if with_energy:
             step = STEP * self.top
             low, high = np.maximum(s - step, 0.0), np.minimum(s + step, self.top)
-            phi = self._free_entropy(q, s)
-            phi_s = (self._free_entropy(q, high) - self._free_entropy(q, low)) / (high - low) - r * by_s
+            phi, above, below = self._free_entropy(np.stack([q, q, q]), np.stack([s, high, low]))
+            phi_s = (above - below) / (high - low) - r * by_s
         return Surface(
             coordinate=q, strength=s, intensity=density, fold=q * by_q / self.unit,
             fold_z=(by_q + q * by_qq) / self.unit, fold_s=q * by_qs / self.unit, drift=q * by_s / self.unit,

@@ -11,9 +11,9 @@ colours permuted so that 0 becomes tau.  overlap = (q E eta_0 - 1)/(q - 1).  The
 
 in the paramagnet log q + (c/2) log(1 - 1/q), and at a fixed point dS/dc = (1/2) E log(1 - sum_s eta_s eta'_s).
 
-At every sweep the new population's overlap, averaged over Poisson degrees, is a smooth function of c: c is
-solved for the prescribed overlap, so that stable and unstable branches are reached alike and nothing is
-located by watching a branch collapse.  Source: L. Zdeborova, F. Krzakala, Phys. Rev. E 76, 031131 (2007).
+At every sweep the new population's overlap, averaged over Poisson degrees, is a smooth function of c (`fresh_nodes`):
+c is solved for the prescribed overlap, so that stable and unstable branches are reached alike and nothing is located
+by watching a branch collapse.  Source: L. Zdeborova, F. Krzakala, Phys. Rev. E 76, 031131 (2007).
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from amp_theory.equations_of_state.choose import check_surface
 from amp_theory.equations_of_state.populations.found import PopulationFixedPoint, PopulationPoint
+from amp_theory.equations_of_state.populations.fresh_nodes import FreshNodes, permutations, sum_of_colours
 from amp_theory.ingredients.paths.base import Path, as_path
 from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDiscreteDiffusion
 from amp_theory.ingredients.paths.sides import check_no_side
@@ -41,8 +41,11 @@ from amp_theory.tools.errors import InputError, as_float, as_list, one_of, told
 from amp_theory.tools.registration import ByClass
 from amp_theory.tools.runs import random_stream, run_tasks
 
-#: bisections for the degree, standard deviations beyond which degrees are cut off
-STEPS, TAIL = 60, 7.0
+#: nodes are drawn again at most so often, until the mean degree is so near to the one solved for; the largest change
+#: from one draw to the next, in units of it
+DRAWS, NEAR, FAR = 20, 0.5, 0.3
+#: how nodes are drawn, in checkpoints
+METHOD = "degrees drawn"
 #: nodes that give the side information's own overlap
 NODES = 20_000
 
@@ -119,69 +122,12 @@ def _exact_overlap(path: Path, q: int, internal: Array) -> Array:
     return np.asarray(internal, dtype=float)
 
 
-def permutations(q: int) -> npt.NDArray[np.intp]:
-    """Return rows p with eta'[s] = eta[p[s]], by which planted colour 0 becomes 1, ..., q-1, the others rotated."""
-    rows = []
-    for tau in range(1, q):
-        others = [s for s in range(q) if s != tau]
-        for shift in range(q - 1):
-            row = np.zeros(q, dtype=np.intp)
-            row[others] = 1 + (np.arange(q - 1) + shift) % (q - 1)
-            rows.append(row)
-    return np.array(rows)
-
-
-def poisson(mean: float, most: int) -> Array:
-    """Return Poisson probabilities of 0, ..., most, normalised."""
-    d = np.arange(most + 1)
-    log = d * math.log(mean) - np.array([math.lgamma(x + 1) for x in d])
-    weight = np.exp(log - log.max())
-    return np.asarray(weight / weight.sum())
-
-
-@dataclass(frozen=True)
-class _Sweep:
-    """Beliefs of fresh nodes with 0, 1, ..., most neighbours from a population.
-
-    eta has shape (most + 1, nodes, q), log_z shape (most + 1, nodes).
-    """
-
-    eta: Array
-    log_z: Array
-
-    @classmethod
-    def draw(cls, population: Array, log_side: Array, most: int, rng: np.random.Generator) -> _Sweep:
-        n, q = log_side.shape
-        table = permutations(q)
-        weight = np.exp(log_side)
-        eta, log_z = np.empty((most + 1, n, q)), np.empty((most + 1, n))
-        log_scale = np.zeros(n)
-        for d in range(most + 1):
-            if d:
-                member = np.asarray(rng.integers(0, len(population), n))
-                order = table[rng.integers(0, len(table), n)]
-                weight = weight * (1 - population[member[:, np.newaxis], order])
-            total = weight.sum(axis=1)
-            weight /= total[:, None]
-            log_scale = log_scale + np.log(total)
-            eta[d], log_z[d] = weight, log_scale
-        return cls(eta, log_z)
-
-
 def edge_log(population: Array, rng: np.random.Generator) -> float:
     """Return E log(1 - sum_s eta_s eta'_s) over pairs of messages with different planted colours."""
     n, q = population.shape
     table = permutations(q)
-    other = population[rng.permutation(n)[:, None], table[rng.integers(0, len(table), n)]]
-    return float(np.mean(np.log1p(-np.minimum((population * other).sum(axis=1), 1 - 1e-12))))
-
-
-def _resampled(sweep: _Sweep, mean: float, rng: np.random.Generator) -> Array:
-    """Return a population whose degrees are Poisson, stratified so that their fractions do not fluctuate."""
-    n = sweep.log_z.shape[1]
-    uniform = (rng.permutation(n) + rng.random(n)) / n
-    degree = np.minimum(np.searchsorted(np.cumsum(poisson(mean, len(sweep.eta) - 1)), uniform), len(sweep.eta) - 1)
-    return np.asarray(sweep.eta[degree, np.arange(n)])
+    other = population.ravel()[rng.permutation(n)[:, np.newaxis] * q + table[rng.integers(0, len(table), n)]]
+    return float(np.mean(np.log1p(-np.minimum(sum_of_colours(population * other), 1 - 1e-12))))
 
 
 @dataclass(frozen=True)
@@ -204,23 +150,22 @@ class FixedOverlap:
     def advance(self, state: State, rng: np.random.Generator) -> None:
         """Draw fresh nodes, solve overlap(c) = overlap for c, and make them the new population."""
         q, population = self.model.q, state["population"]
-        last = float(state["degree"][0])
-        most = int(1.3 * last + TAIL * math.sqrt(1.3 * last) + 6)
-        log_side = side_information(self.path, q, self.strength, len(population), rng)
-        sweep = _Sweep.draw(population, log_side, most, rng)
-        # the overlap of nodes with d neighbours, to be averaged over Poisson degrees
-        by_degree = (q * sweep.eta[:, :, 0].mean(axis=1) - 1) / (q - 1)
-        low, high = 0.2 * last, 1.3 * last
-        for _ in range(STEPS):
-            mean = 0.5 * (low + high)
-            above = poisson(mean, most) @ by_degree > self.overlap
-            low, high = (low, mean) if above else (mean, high)
-        mean = 0.5 * (low + high)
+        mean, step = float(state["degree"][0]), 0.0
+        wanted = (1 + (q - 1) * self.overlap) / q
+        for _ in range(DRAWS):
+            mean += float(np.clip(step, -FAR * mean, FAR * mean))
+            log_side = side_information(self.path, q, self.strength, len(population), rng)
+            nodes = FreshNodes.draw(population, log_side, mean, rng)
+            # E sum_s eta_s^2 = E eta_0 where the planted colour is distributed as the belief, and it fluctuates less
+            step = nodes.step_to(sum_of_colours(nodes.eta**2), wanted)
+            if abs(step) <= NEAR:
+                break
+        step = float(np.clip(step, -NEAR, NEAR))
         edge = edge_log(population, rng)
-        entropy = float(poisson(mean, most) @ sweep.log_z.mean(axis=1)) - 0.5 * mean * edge
-        state["population"] = _resampled(sweep, mean, rng)
-        state["degree"] = np.array([mean])
-        state["record"] = np.concatenate([state["record"], [[mean, entropy, edge]]])
+        entropy = nodes.near(nodes.log_z, step) - 0.5 * (mean + step) * edge
+        state["population"] = nodes.population(step)
+        state["degree"] = np.array([mean + step])
+        state["record"] = np.concatenate([state["record"], [[mean + step, entropy, edge]]])
 
     def finished(self, state: State) -> bool:
         """Tell whether all sweeps are done."""
@@ -331,7 +276,13 @@ class PopulationRun:
         for _, strength in places[:1]:  # refuses a path that has no meaning for colours
             side_information(self.path, used.q, strength, 1, random_stream(0, 0))
         tasks = [FixedOverlap(used, self.path, q, level) for q, level in places for _ in range(used.runs)]
-        problem = {"model": used.name, **self.model.parameters, "path": self.path.name, **self.details}
+        problem = {
+            "model": used.name,
+            "method": METHOD,
+            **self.model.parameters,
+            "path": self.path.name,
+            **self.details,
+        }
         results = run_tasks(tasks, used.seed, problem, self.executor, self.checkpoint, self.progress, first)
         return [_point(used, q, results[k * used.runs : (k + 1) * used.runs]) for k, (q, _) in enumerate(places)]
 
@@ -394,13 +345,11 @@ def population_fixed_point(
         rng = random_stream(model.seed, number)
         first = np.eye(q)[0] if start == "informed" else np.full(q, 1 / q)
         population = np.tile(first, (model.population, 1))
-        most = int(mean + TAIL * math.sqrt(mean) + 6)
         overlaps = []
         for _ in range(model.sweeps):
             log_side = side_information(path, q, level, len(population), rng)
-            sweep = _Sweep.draw(population, log_side, most, rng)
-            overlaps.append((q * float(poisson(mean, most) @ sweep.eta[:, :, 0].mean(axis=1)) - 1) / (q - 1))
-            population = _resampled(sweep, mean, rng)
+            population = FreshNodes.draw(population, log_side, mean, rng).population(0.0)
+            overlaps.append((q * float(population[:, 0].mean()) - 1) / (q - 1))
         trajectories.append(overlaps)
     late = [t[model.sweeps // 4 :] for t in trajectories]
     return PopulationFixedPoint(float(np.mean(late)), blocked_error(late), np.array(trajectories))

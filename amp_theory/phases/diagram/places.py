@@ -44,11 +44,15 @@ class Name:
 
 @dataclass(frozen=True, eq=False)
 class Along:
-    """The places along the longest piece of a curve in data coordinates, from its middle on; NaN part its pieces."""
+    """The places along the longest piece of a curve in data coordinates, from its middle on; NaN part its pieces.
+
+    Marks on the curve reach `marks` points beside it.
+    """
 
     axes: Axes
     x: npt.ArrayLike
     y: npt.ArrayLike
+    marks: float = 0.0
 
     def __call__(self, width: float, height: float, pixel: float) -> Iterator[Box]:  # noqa: D102
         points = self._longest()
@@ -66,7 +70,8 @@ class Along:
             normal = np.array([-np.sin(angle), np.cos(angle)])
             centre = 0.5 * (piece[0] + piece[-1])
             off = (piece - centre) @ normal
-            for away in (off.max() + height / 2 + GAP * pixel, off.min() - height / 2 - GAP * pixel):
+            beside = height / 2 + (GAP + self.marks) * pixel
+            for away in (off.max() + beside, off.min() - beside):
                 yield centred(centre + away * normal, width, height, angle)
 
     def _longest(self) -> Array:

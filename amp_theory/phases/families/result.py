@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from amp_theory.phases.families.quantities import QUANTITIES
 from amp_theory.tools.errors import InputError, one_of, told
 from amp_theory.tools.reports import Reported, plain
 from amp_theory.tools.tables import ERROR, ResultTable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Objects = npt.NDArray[np.object_]
 Index = tuple[int, ...]
@@ -208,6 +211,59 @@ class Sweep(Reported):
             return None
         reason: str | None = reasons[index] or self.failed.get(index, {}).get(quantity)
         return reason
+
+    def plot(
+        self, ax: Axes | None = None, *, over: str | None = None, quantities: str | Sequence[str] | None = None,
+        coordinate: str | None = None, scaling: str | None = None, legend: bool | str = True,
+        title: str | bool | None = None, annotate: bool = True, style: str | Mapping[str, Any] | None = None,
+        axes: Axes | None = None,
+    ) -> Axes:  # fmt: skip
+        """Draw what was found over one of the axes: a line for every quantity, with gaps where there is no number.
+
+        Lines go through the marks, which are the numbers found, and may do anything between them.  They have their
+        names beside them, and in the legend where there is no room.  Bars are error bounds, mostly too short to see.
+
+        Parameters
+        ----------
+        ax, axes
+            Where to draw; a new figure by default.
+        over
+            The axis of the sweep along the horizontal axis; by default the one with most numbers.  There is a line for
+            every combination of the others.
+        quantities
+            One or several of `quantities`; by default all, which must then be numbers of one kind.
+        coordinate
+            What is drawn of points, as for `values`.
+        scaling
+            Of controls, one of the models' own: "noise_over_rho2", "beta", ...
+        legend, title, annotate, style
+            As for `plot_diagram`; names beside lines are the default here.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            Where the picture is.
+
+        Raises
+        ------
+        InputError
+            Without an axis of numbers, for numbers of several kinds, if there is none at all, or too many lines.
+
+        Examples
+        --------
+        >>> import amp_theory as at
+        >>> found = at.sweep(at.IsingPSpin, p=3, field=[0.1, 0.3, 0.5], quantities=["first_failure", "stability"])
+        >>> axes = found.plot()
+        >>> axes.get_xlabel(), [line.get_label() for line in axes.lines]
+        ('field', ['first failure', 'stability'])
+        """
+        from amp_theory.phases.diagram.styles import as_axes
+        from amp_theory.phases.families.picture import plot_sweep
+
+        return plot_sweep(
+            self, as_axes(ax, axes), over=over, quantities=quantities, coordinate=coordinate, scaling=scaling,
+            legend=legend, title=title, annotate=annotate, style=style,
+        )  # fmt: skip
 
     @property
     def title(self) -> str:
