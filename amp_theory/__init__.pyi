@@ -25,7 +25,10 @@ from amp_theory.finite.inference.amp import run_amp as run_amp
 from amp_theory.finite.inference.base import Inference as Inference
 from amp_theory.finite.inference.base import MessagePassingOptions as MessagePassingOptions
 from amp_theory.finite.inference.bp import run_bp as run_bp
+from amp_theory.finite.inference.decimation import solve_by_decimation as solve_by_decimation
 from amp_theory.finite.inference.gamp import run_gamp as run_gamp
+from amp_theory.finite.inference.reinforcement import solve_by_reinforcement as solve_by_reinforcement
+from amp_theory.finite.inference.solutions import Solutions as Solutions
 from amp_theory.finite.inference.unit_propagation import UnitPropagation as UnitPropagation
 from amp_theory.finite.inference.unit_propagation import unit_propagation as unit_propagation
 from amp_theory.finite.instances.base import Instance as Instance

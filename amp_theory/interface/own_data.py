@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SYMBOLS = {
     "J": "couplings", "Y": "couplings", "H": "graph", "b": "right_sides", "Phi": "sensing", "y": "measurements",
 }  # fmt: skip
+#: what looks for solutions on graphs
+SOLVERS = ("decimation", "reinforcement")
 VECTORS = ("right_sides", "measurements", "planted")
 #: couplings among several numbers of variables
 BODIES = re.compile(r"(?:couplings|J|Y)_([0-9]+)")
@@ -38,7 +40,9 @@ def run_infer(options: argparse.Namespace) -> Result:
     instance = _instance(options)
     found = run_message_passing(instance, options=how)
     arrays = {name: getattr(found, name) for name in ("mean", "variance", "effective_field", "precision", "converged")}
-    return _answer(instance, found, files, arrays | {"status": [str(s) for s in found.status]}, found.table())
+    # a missing free entropy is no entry of an array of numbers
+    told = {"free_entropy": [x for x in found.free_entropy if x is not None]}
+    return _answer(instance, found, files, arrays | told | {"status": [str(s) for s in found.status]}, found.table())
 
 
 def run_sample(options: argparse.Namespace) -> Result:
@@ -51,12 +55,31 @@ def run_sample(options: argparse.Namespace) -> Result:
     files, path = _outputs(options, (".csv", ".npz")), _path(options)
     denoiser = {"amp": None, "exact": "exact"}[one_of("denoiser", options.denoiser, ["amp", "exact"])]
     whole: dict[str, Any] = {name: _whole(name, getattr(options, name)) for name in ("batch", "seed", "steps")}
-    instance = _instance(options)
+    method, instance = one_of("method", options.method, ["path", *SOLVERS]), _instance(options)
+    if method != "path":
+        return _solved(method, instance, whole, files)
     drawn = draw_samples(instance, path.name, denoiser=denoiser, path=path, **whole)
     values = {f"s{i}": column for i, column in enumerate(drawn.configurations.T)}
     number = {"configuration": np.arange(len(drawn.configurations)), "reliable": drawn.reliable}
     table = ResultTable(drawn.report().splitlines()[0], number | values)
     return _answer(instance, drawn, files, {"configurations": drawn.configurations, "reliable": drawn.reliable}, table)
+
+
+def _solved(method: str, instance: Instance, whole: dict[str, Any], files: Sequence[FilePath]) -> Result:
+    """Look for configurations without violated factors, in as many runs as the batch has."""
+    import numpy as np
+
+    from amp_theory.finite.inference.decimation import solve_by_decimation
+    from amp_theory.finite.inference.reinforcement import solve_by_reinforcement
+    from amp_theory.tools.tables import ResultTable
+
+    solve: Any = dict(zip(SOLVERS, (solve_by_decimation, solve_by_reinforcement), strict=True))[method]
+    found = solve(instance, whole["batch"], whole["seed"])
+    values = {f"s{i}": column for i, column in enumerate(found.configurations.T)}
+    number = {"run": np.arange(len(found.violated)), "violated": found.violated}
+    arrays = {"configurations": found.configurations, "violated": found.violated}
+    table = ResultTable(found.report().splitlines()[0], number | values)
+    return _answer(instance, found, files, arrays, table)
 
 
 def _answer(

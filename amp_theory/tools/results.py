@@ -38,6 +38,8 @@ class Status(StrEnum):
     DIVERGED = "diverged"
     #: nothing is left that agrees with all that is known
     CONTRADICTION = "contradiction"
+    #: complete, and not all constraints are met
+    VIOLATED = "violated"
 
     def __repr__(self) -> str:
         return repr(self.value)

@@ -56,7 +56,7 @@ from amp_theory.trials.measured_answer import measured_answer
 from amp_theory.trials.strengths import MOST_NODES, PathPart, curves_on, first_panels, too_coarse
 
 #: how message passing is run, which is slow next to transitions
-OPTIONS = MessagePassingOptions(tolerance=1e-5, max_iterations=500)
+OPTIONS = MessagePassingOptions(tolerance=1e-5, max_iterations=500, free_entropy=False)
 #: nats that the answers at the end of a path of snr may miss complete information by, times that snr
 MISSED = 1e-6
 IMPOSSIBLE = "infinite: what was planted had probability zero in the denoiser's answer"

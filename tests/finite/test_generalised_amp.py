@@ -17,7 +17,7 @@ from amp_theory.finite.inference.gamp import run_gamp
 from amp_theory.finite.instances.linear import GLMInstance
 from amp_theory.finite.instances.scalar_posterior import posterior_moments
 from amp_theory.finite.outputs.choose import output_function
-from amp_theory.finite.outputs.likelihood import posterior_of_w
+from amp_theory.finite.outputs.likelihood import moments_of_w
 from amp_theory.finite.outputs.named import hazard
 from amp_theory.trials.amp_against_theory import extrapolate
 
@@ -188,11 +188,11 @@ def test_likelihoods_by_quadrature(own, known, outputs):
 def test_adaptive_integrals():
     """A narrow peak far out, of weight e^-800; none at all is an error with advice."""
     edges = np.linspace(-60, 60, 21)[None]
-    mean, variance = posterior_of_w(lambda row, w: -((w - 40.0123) ** 2) / (2 * 0.05**2) - 800, edges)
+    _, mean, variance = moments_of_w(lambda row, w: -((w - 40.0123) ** 2) / (2 * 0.05**2) - 800, edges)
     assert mean[0] == pytest.approx(40.0123, abs=1e-12)
     assert variance[0] == pytest.approx(0.05**2, abs=1e-11)
     with pytest.raises(at.NumericalError, match="impossible given what is known"):
-        posterior_of_w(lambda row, w: np.full(w.shape, -np.inf), edges)
+        moments_of_w(lambda row, w: np.full(w.shape, -np.inf), edges)
     step = at.Channel([-1, 1], lambda y, z: (y * z >= 0) * 1.0, breakpoints=[0])
     with pytest.raises(at.NumericalError, match="impossible given what is known|too improbable"):
         output_function(step, 1.0).denoise(np.array([1.0]), np.array([-1.0]), np.array([1e-6]))

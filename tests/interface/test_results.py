@@ -68,8 +68,9 @@ def finite_results(folder):
     samples = at.draw_samples(instance, "flow", 3, 1, steps=4)
     film = at.animate(MODEL, PATH, folder / "film.gif", 0.7, frames=2)
     denoised = at.MessagePassingDenoiser(instance)(PATH.observe(instance.planted[None], 0.3, np.random.default_rng(1)))
+    graph = at.draw_instance(at.Bicoloring(3), 1.0, 12, seed=1)
     return [
-        at.run_amp(instance), at.heat_bath(instance, 4, 1), at.langevin(ball, 0.1, 0.02, 1),
+        at.run_amp(instance), at.solve_by_decimation(graph, 2), at.heat_bath(instance, 4, 1), at.langevin(ball, 0.1, 0.02, 1),
         at.parallel_tempering(instance, 4, 1), exact, samples, denoised, simulation,
         next(iter(simulation.samplers.values())), at.plan_simulation(MODEL, 0.7, size=8, batch=6, steps=2, sweeps=2),
         at.recovery_by_heat_bath(at.SpikedMatrix(at.SparseRademacher(0.2)), [0.002], [20], 2, 5, 1), comparison, film, at.unit_propagation(3, 0.7, 100, seed=0),

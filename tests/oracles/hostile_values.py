@@ -444,9 +444,19 @@ def _instances(t: Things) -> Iterator[Call]:
                {"instance": t.ball, "end_time": 0.2, "step": 0.1, "seed": 0, "start": "random", "chains": 2,
                 "every": 1, "check_step": False})  # fmt: skip
     for function, instance in ((at.run_amp, t.dense), (at.run_bp, t.graph), (at.run_gamp, t.linear)):
+        own = {"denoiser": at.Rademacher()} if function is at.run_amp else {}
         yield Call(function.__name__, function,
                    {"instance": instance, "side": t.side, "start": "uninformed",
-                    "options": at.MessagePassingOptions(max_iterations=5)})  # fmt: skip
+                    "options": at.MessagePassingOptions(max_iterations=5), **own})  # fmt: skip
+    known = {"instance": t.graph, "runs": 2, "seed": 0, "side": None}
+    yield Call(
+        "solve_by_decimation",
+        at.solve_by_decimation,
+        known | {"choice": "drawn", "portion": 0.5, "options": at.MessagePassingOptions(max_iterations=5)},
+    )
+    yield Call(
+        "solve_by_reinforcement", at.solve_by_reinforcement, known | {"rate": 0.1, "damping": 0.1, "max_iterations": 5}
+    )
     yield Call("plan_simulation", at.plan_simulation,
                {"model": t.ising, "control": 0.7, "sampler": "flow", "power": 0.9, "size": 8, "batch": 6, "steps": 2,
                 "sweeps": 2, "target": None, "seed": 0})  # fmt: skip

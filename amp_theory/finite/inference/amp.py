@@ -9,12 +9,17 @@ For the weights of instances/dense.py, with side information of field b and prec
 v the posterior variances, Lambda_p = sqrt(lambda_p) J; known variables have m = value, v = 0.  The third term
 is Onsager's.  In large instances m^t.s*/N follows state evolution.  On the sphere in an external field A^{t+1} is no
 function of the overlap alone; it follows from the norm, 1 - m.m/N = 1/(1 + A) with m = B/(1 + A).
+
+With a denoiser f(B, A) of one's own m^{t+1} = f and v = df/dB; A - a still is the variance of the noise in B.
 """
 
 from __future__ import annotations
 
+from functools import singledispatch
+
 import numpy as np
 
+from amp_theory.finite.inference.amp_denoisers import amp_denoiser
 from amp_theory.finite.inference.amp_two_sides import run_two_sided
 from amp_theory.finite.inference.base import (
     Inference,
@@ -25,12 +30,14 @@ from amp_theory.finite.inference.base import (
     checked_side,
     first_means,
 )
+from amp_theory.finite.inference.free_entropy import NO_PRIOR, NOT_FINITE, local_part, tensor_part, with_free_entropy
 from amp_theory.finite.instances.base import Instance
 from amp_theory.finite.instances.dense import DenseInstance
-from amp_theory.finite.instances.scalar_posterior import posterior_moments
 from amp_theory.finite.instances.two_sides import TwoSidesInstance
 from amp_theory.ingredients.paths.side_information import SideInformation
+from amp_theory.ingredients.priors.mixtures import Mixture
 from amp_theory.tools.arrays import Array
+from amp_theory.tools.errors import InputError, told
 
 
 def run_amp(
@@ -38,6 +45,7 @@ def run_amp(
     side: SideInformation | None = None,
     start: str | Array = "uninformed",
     options: MessagePassingOptions | None = None,
+    denoiser: object = None,
 ) -> Inference:
     """Run approximate message passing; source: T. Lesieur et al., arXiv:1701.08010, of two kinds arXiv:1701.00858.
 
@@ -51,16 +59,24 @@ def run_amp(
         "uninformed" (the prior mean), "informed" (the planted configuration) or means of shape (batch, size).
     options
         Damping, tolerance, number of iterations.
+    denoiser
+        None: posterior means, Bayes-optimal; another prior, whose posterior means are taken; or a function
+        f(field, precision) of B, shape (batch, n), and A, shape (batch, 1) or (batch, n), which include side
+        information, that returns two arrays of shape (batch, n): means, continuous in B, and their derivatives in B,
+        variable by variable.  The derivatives make Onsager's term and are the `variance` of the result; they are
+        compared with difference quotients.  Of two kinds of variables a pair, of u and of v.
 
     Returns
     -------
     Inference
-        Means and variances, and for every side information what became of it (`status`).
+        Means and variances, for every side information what became of it (`status`), and the free entropy, which a
+        function has none of.
 
     Raises
     ------
     InputError
-        For an instance on a graph or shapes that do not fit.
+        For an instance on a graph or shapes that do not fit; a denoiser that fails, returns another shape, complex
+        numbers, NaN or an infinity, or derivatives that are not those of its means.
 
     Examples
     --------
@@ -69,23 +85,40 @@ def run_amp(
     >>> found = run_amp(instance, start="informed")
     >>> found.status, round(float(instance.overlap(found.mean, instance.planted)[0]), 6)
     (('converged',), 0.952201)
+
+    A linear denoiser, which is power iteration with Onsager's term:
+
+    >>> linear = run_amp(instance, start="informed", denoiser=lambda field, precision: (field / 5, 0 * field + 0.2))
+    >>> linear.free_entropy, float(linear.variance[0, 0])
+    ((None,), 0.2)
     """
-    how = checked_options(options)
-    if isinstance(instance, TwoSidesInstance):
-        return run_two_sided(instance, checked_side(instance, TwoSidesInstance, side, "AMP"), start, how)
-    given = checked_side(instance, DenseInstance, side, "AMP")
-    assert isinstance(instance, DenseInstance)
-    return _run_dense(instance, given, start, how)
+    return amp_on(instance, side, start, checked_options(options), denoiser)
 
 
+@singledispatch
+def amp_on(
+    instance: Instance, side: SideInformation | None, start: str | Array, how: MessagePassingOptions, denoiser: object
+) -> Inference:
+    """Run AMP on an instance of a kind that has registered how; parameters as for `run_amp`."""
+    raise InputError(f"AMP is for instances of the kind DenseInstance or TwoSidesInstance, got {told(instance)}")
+
+
+amp_on.register(TwoSidesInstance, run_two_sided)
+
+
+@amp_on.register(DenseInstance)
 def _run_dense(
-    instance: DenseInstance, given: SideInformation, start: str | Array, how: MessagePassingOptions
+    instance: DenseInstance,
+    side: SideInformation | None,
+    start: str | Array,
+    how: MessagePassingOptions,
+    denoiser: object,
 ) -> Inference:
     """Run AMP on a dense instance."""
-    mixture = given.weighted(
-        instance.model.without_field.variable_prior.resolved(
-            float(np.max(given.precision)) + float(instance.coupling(np.asarray(instance.variables.second_moment))[0])
-        )
+    given = checked_side(instance, DenseInstance, side, "AMP")
+    most = float(instance.coupling(np.asarray(instance.variables.second_moment))[0])
+    denoise = amp_denoiser(
+        denoiser, instance.model.without_field.variable_prior, float(np.max(given.precision)) + most, given
     )
     mean = first_means(instance, given, start)
     record = Record(how, mean)
@@ -99,10 +132,22 @@ def _run_dense(
             a = _precision(instance, b, given.precision, mean)
             good = run.usable(b, a)[:, None]
             b, a = np.where(good, b, run.b), np.where(good, a, run.a)
-            new, variance = posterior_moments(mixture, b, a)
+            new, variance = denoise(b, a)
         if run.update(new, variance, b, a):
             break
-    return run.result()
+    found, prior = run.result(), denoise.mixture
+    return with_free_entropy(found, how.free_entropy, lambda: _free_entropy(instance, given, prior, found))
+
+
+def _free_entropy(
+    instance: DenseInstance, given: SideInformation, prior: Mixture | None, found: Inference
+) -> tuple[Array, str]:
+    """Return the free entropies, shape (batch,), and why there is none where it is not finite."""
+    if prior is None:
+        return np.full(given.batch, np.nan), NO_PRIOR
+    m, v = found.mean, found.variance
+    local = local_part(prior, given, slice(0, instance.size), m, v, found.effective_field, found.precision)
+    return (tensor_part(instance, m, v) + local) / instance.size, NOT_FINITE
 
 
 def _precision(instance: DenseInstance, field: Array, told: Array | float, mean: Array) -> Array:

@@ -16,30 +16,37 @@ import math
 
 import numpy as np
 
-from amp_theory.finite.inference.base import Inference, MeanIterates, MessagePassingOptions, Record, first_means
-from amp_theory.finite.instances.scalar_posterior import posterior_moments
+from amp_theory.finite.inference.amp_denoisers import AmpDenoiser, amp_denoiser, one_for_each
+from amp_theory.finite.inference.base import (
+    Inference,
+    MeanIterates,
+    MessagePassingOptions,
+    Record,
+    checked_side,
+    first_means,
+)
+from amp_theory.finite.inference.free_entropy import NO_PRIOR, NOT_FINITE, local_part, matrix_part, with_free_entropy
 from amp_theory.finite.instances.two_sides import TwoSidesInstance
 from amp_theory.ingredients.paths.side_information import SideInformation
-from amp_theory.ingredients.priors.mixtures import Mixture
 from amp_theory.tools.arrays import Array
 
 
 class _Sides:
     """What one iteration needs of an instance and of side information."""
 
-    def __init__(self, instance: TwoSidesInstance, given: SideInformation) -> None:
+    def __init__(self, instance: TwoSidesInstance, given: SideInformation, denoiser: object) -> None:
         self.instance, self.given = instance, given
         self.scale = instance.intensity / instance.sizes[0]
         self.where = [where for where, _ in instance.kinds]
         self.precision = np.broadcast_to(given.precision, (given.batch, given.size))
-        self.mixtures = [self._mixture(k) for k in (0, 1)]
+        self.denoise = [self._denoiser(k, own) for k, own in enumerate(one_for_each(denoiser))]
 
-    def _mixture(self, kind: int) -> Mixture:
-        """Return the prior of one kind, as fine as what the other kind may tell about it asks for."""
+    def _denoiser(self, kind: int, own: object) -> AmpDenoiser:
+        """Return that of one kind, its prior as fine as what the other kind may tell about it asks for."""
         _, other = self.instance.kinds[1 - kind]
         most = self.scale * self.instance.sizes[1 - kind] * other.second_moment
         told = float(self.precision[:, self.where[kind]].max())
-        return self.given.weighted(self.instance.model.priors[kind].resolved(told + most))
+        return amp_denoiser(own, self.instance.model.priors[kind], told + most, self.given)
 
     def fields(self, kind: int, other: Array, variance: Array, before: Array) -> tuple[Array, Array]:
         """Return B and A of one kind, given means and variances of the other, and the means before of this one."""
@@ -50,10 +57,15 @@ class _Sides:
 
 
 def run_two_sided(
-    instance: TwoSidesInstance, given: SideInformation, start: str | Array, how: MessagePassingOptions
+    instance: TwoSidesInstance,
+    side: SideInformation | None,
+    start: str | Array,
+    how: MessagePassingOptions,
+    denoiser: object = None,
 ) -> Inference:
     """Run AMP as `run_amp` does; only the u of the start matter, as v is updated first."""
-    sides, mean = _Sides(instance, given), first_means(instance, given, start)
+    given = checked_side(instance, TwoSidesInstance, side, "AMP")
+    sides, mean = _Sides(instance, given, denoiser), first_means(instance, given, start)
     u, v = sides.where
     run = MeanIterates(instance, given, mean, Record(how, mean))
     before = np.zeros_like(mean[:, v])  # nothing of v has gone into the u of the start
@@ -67,13 +79,25 @@ def run_two_sided(
                 )
                 good = run.usable(field, precision)[:, None]
                 b[:, here], a[:, here] = np.where(good, field, b[:, here]), np.where(good, precision, a[:, here])
-                moments = posterior_moments(sides.mixtures[kind], b[:, here], a[:, here])
+                moments = sides.denoise[kind](b[:, here], a[:, here])
                 new[:, here] = np.where(given.known[:, here], given.values[:, here], moments[0])
                 variance[:, here] = np.where(given.known[:, here], 0.0, moments[1])
         if run.update(new, variance, b, a):
             break
         before = run.mean[:, v]
-    return run.result()
+    found = run.result()
+    return with_free_entropy(found, how.free_entropy, lambda: _free_entropy(sides, found))
+
+
+def _free_entropy(sides: _Sides, found: Inference) -> tuple[Array, str]:
+    """Return the free entropies per u, shape (batch,), and why there is none where it is not finite."""
+    total = matrix_part(sides.instance, found.mean, found.variance)
+    for where, denoise in zip(sides.where, sides.denoise, strict=True):
+        if denoise.mixture is None:
+            return np.full(sides.given.batch, np.nan), NO_PRIOR
+        parts = [x[:, where] for x in (found.mean, found.variance, found.effective_field, found.precision)]
+        total = total + local_part(denoise.mixture, sides.given, where, *parts)
+    return total / sides.instance.sizes[0], NOT_FINITE
 
 
 def _seen(run: MeanIterates, new: Array, how: MessagePassingOptions) -> Array:

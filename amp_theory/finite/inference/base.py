@@ -26,6 +26,8 @@ RESOLVED = 1e-12
 LARGEST_MEAN = 1e3
 #: iterations over which the rate of convergence is measured
 WINDOW = 4
+#: side informations of which a report tells one by one
+SHOWN = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +52,21 @@ class Inference(Reported):
         Of every side information: "converged" (a fixed point is near: see `MessagePassingOptions`); "max_iterations";
         "diverged" (the means grow without bound or are no longer finite: what is returned is the last iterate before
         that); "contradiction" (known values and constraints exclude each other: no configuration has a weight above
-        zero, and what is returned is the iterate before this was found).
+        zero, and what is returned is the iterate before this was found); "stalled" (rounding hides whether a factor
+        allows anything).
+    free_entropy
+        Of every side information the free entropy per variable (of two kinds per u) at the fixed point, in nats and in
+        the gauge of `FixedPoint.free_entropy`, the log likelihood ratio against pure noise.  Side information counts
+        with its weight (`SideInformation.log_weight`), known variables without their prior.  That of Bethe on graphs,
+        exact on trees; else its dense limit, exact for large instances.  None where there is none.
+    reasons
+        Why there is no free entropy; "" where there is one.
+    contradictions
+        By side informations with the status "contradiction": which factor or spin shows it, as a sentence.
+
+    References
+    ----------
+    M. Mezard and A. Montanari, Information, Physics, and Computation (2009), chapter 14, for the Bethe free entropy.
 
     Examples
     --------
@@ -70,9 +86,24 @@ class Inference(Reported):
     residuals: Array
     iterates: tuple[Array, ...] = field(default=(), repr=False)
     status: tuple[Status, ...] = ()
+    free_entropy: tuple[float | None, ...] = ()
+    reasons: tuple[str, ...] = ()
+    contradictions: dict[int, str] = field(default_factory=dict)
 
     def report(self) -> str:
-        """Return a readable text: how it ended for every side information, by status, and how many iterations."""
+        """Return a readable text: how it ended for every side information, by status, and the free entropies."""
+        lines = [self._summary()]
+        for row, value in enumerate(self.free_entropy[:SHOWN]):
+            which = f" of side information {row}" if len(self.free_entropy) > 1 else ""
+            told = f"{value:.12g} nats per variable" if value is not None else f"none, {self.reasons[row]}"
+            lines.append(f"  free entropy{which}: {told}")
+        if len(self.free_entropy) > SHOWN:
+            lines.append(f"  ... {len(self.free_entropy) - SHOWN} more side informations")
+        for row, what in list(self.contradictions.items())[:SHOWN]:
+            lines.append(f"  contradiction in side information {row}: {what}")
+        return "\n".join(lines)
+
+    def _summary(self) -> str:
         batch, size = self.mean.shape
         ended = ", ".join(f"{self.status.count(s)} {s}" for s in dict.fromkeys(self.status))
         how = ended or f"{int(self.converged.sum())} converged"
@@ -85,7 +116,7 @@ class Inference(Reported):
         batch, size = self.mean.shape
         axes = {"batch": np.arange(batch), "variable": np.arange(size)}
         columns = {"mean": self.mean, "variance": self.variance, "effective_field": self.effective_field}
-        return of_grid(self.report(), axes, {**columns, "converged": np.asarray(self.converged)[:, None]})
+        return of_grid(self._summary(), axes, {**columns, "converged": np.asarray(self.converged)[:, None]})
 
     def overlaps(self, reference: Array) -> Array:
         """Return the overlap m^t.reference/size of every iterate, shape (iterations + 1, batch).
@@ -129,6 +160,8 @@ class MessagePassingOptions:
         Iterations at most.
     keep_iterates
         Whether to return the means of all iterations.
+    free_entropy
+        Whether to tell the free entropy at the fixed point, which costs about one more iteration.
 
     Raises
     ------
@@ -145,6 +178,7 @@ class MessagePassingOptions:
     tolerance: float = 1e-8
     max_iterations: int = 500
     keep_iterates: bool = False
+    free_entropy: bool = True
 
     def __post_init__(self) -> None:
         if not 0 <= as_float("damping", self.damping, "in [0, 1)") < 1:
@@ -152,6 +186,7 @@ class MessagePassingOptions:
         positive("tolerance", self.tolerance)
         integer_between("max_iterations", self.max_iterations, 1, 10**9)
         as_flag("keep_iterates", self.keep_iterates)
+        as_flag("free_entropy", self.free_entropy)
 
 
 def no_side_information(instance: Instance) -> SideInformation:
@@ -221,6 +256,7 @@ class Record:
         self.iterates = [mean] if options.keep_iterates else []
         self.converged: Mask = np.zeros(len(mean), dtype=bool)
         self.failed: dict[int, Status] = {}
+        self.contradictions: dict[int, str] = {}
         self._relative: list[Array] = []
 
     @property
@@ -234,6 +270,12 @@ class Record:
         """Note what is wrong with side informations that have not failed before."""
         for row in np.flatnonzero(rows):
             self.failed.setdefault(int(row), status)
+
+    def contradict(self, found: dict[int, str]) -> None:
+        """Note contradictions of side informations that have not failed before, by rows."""
+        for row, what in found.items():
+            if self.failed.setdefault(row, Status.CONTRADICTION) is Status.CONTRADICTION:
+                self.contradictions.setdefault(row, what)
 
     def add(self, mean: Array, size: Array, relative: Array) -> bool:
         """Keep one iteration and tell whether it was the last.
@@ -278,7 +320,7 @@ class Record:
         return Inference(
             mean=mean, variance=variance, effective_field=b, precision=a, converged=self.converged,
             iterations=len(self.residuals), residuals=np.array(self.residuals), iterates=tuple(self.iterates),
-            status=tuple(status),
+            status=tuple(status), contradictions=dict(sorted(self.contradictions.items())),
         )  # fmt: skip
 
 

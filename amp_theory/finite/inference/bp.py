@@ -17,6 +17,8 @@ from amp_theory.finite.inference.base import (
     first_means,
     relative_change,
 )
+from amp_theory.finite.inference.contradictions import impossible_factors, torn_spins
+from amp_theory.finite.inference.free_entropy import bethe_values, with_free_entropy
 from amp_theory.finite.inference.graph_messages import LARGEST_FIELD, Edges, factor_messages
 from amp_theory.finite.instances.base import Instance
 from amp_theory.finite.instances.graphs import GraphInstance
@@ -35,7 +37,8 @@ def run_bp(
 
     Arrays of means to start from stand for fields atanh(mean) on all edges.  Messages are limited to half
     log-likelihood ratios of 17, but for those that known spins make certain; if these contradict each other, no
-    configuration is left and the status is "contradiction".
+    configuration is left and the status is "contradiction", `Inference.contradictions` telling where.  Contradictions
+    that no chain of certain messages shows are not found: on a graph with loops, messages may agree without a solution.
 
     Parameters
     ----------
@@ -47,7 +50,8 @@ def run_bp(
     Returns
     -------
     Inference
-        Means and variances, and for every side information what became of it (`status`).
+        Means and variances, for every side information what became of it (`status`), and the Bethe free entropy, which
+        is exact on trees.
 
     Raises
     ------
@@ -87,7 +91,10 @@ def _iterated(instance: GraphInstance, edges: Edges, how: MessagePassingOptions,
     record = Record(how, mean)
     for step in range(how.max_iterations):
         fresh = factor_messages(instance, edges.signs, h)
-        record.fail(np.asarray(np.isnan(fresh).any(axis=(0, 2))), Status.CONTRADICTION)
+        if np.isnan(fresh).any():
+            impossible, hidden = impossible_factors(instance, h, fresh)
+            record.contradict(impossible)
+            record.fail(hidden, Status.STALLED)
         fresh = np.where(record.stopped[:, None], u, fresh) if record.failed else fresh
         says = np.tanh(fresh)
         change, known = says - said, np.where(np.abs(says) < 1, says, 0.0)  # without what is certain
@@ -96,7 +103,8 @@ def _iterated(instance: GraphInstance, edges: Edges, how: MessagePassingOptions,
             fresh = np.where(np.isinf(fresh), fresh, mixed)  # what is certain stays certain
         u, said = fresh, np.tanh(fresh) if how.damping else says
         h, fields, contradicted = edges.cavity(u)
-        record.fail(contradicted, Status.CONTRADICTION)
+        if contradicted.any():
+            record.contradict(torn_spins(instance, edges.side, u, contradicted))
         new, new_total = edges.means(fields)
         good = ~record.stopped[:, None]
         mean, total = np.where(good, new, mean), np.where(good, new_total, total)
@@ -104,4 +112,5 @@ def _iterated(instance: GraphInstance, edges: Edges, how: MessagePassingOptions,
         relative = np.where(edges.hidden(mean), np.inf, relative_change(size, scale))
         if record.add(mean, size, relative):
             break
-    return record.result(mean, 1 - mean**2, total, np.zeros((len(start), 1)))
+    found = record.result(mean, 1 - mean**2, total, np.zeros((len(start), 1)))
+    return with_free_entropy(found, how.free_entropy, lambda: bethe_values(instance, edges.side, h, u))

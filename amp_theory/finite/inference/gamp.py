@@ -37,6 +37,7 @@ from amp_theory.finite.inference.base import (
     checked_side,
     first_means,
 )
+from amp_theory.finite.inference.free_entropy import measured_values, with_free_entropy
 from amp_theory.finite.instances.base import Instance
 from amp_theory.finite.instances.linear import GLMInstance
 from amp_theory.finite.instances.scalar_posterior import posterior_moments
@@ -97,7 +98,7 @@ def run_gamp(
     Returns
     -------
     Inference
-        Means and variances, and for every side information what became of it (`status`).
+        Means and variances, for every side information what became of it (`status`), and the free entropy.
 
     Raises
     ------
@@ -124,14 +125,18 @@ def run_gamp(
     assert isinstance(instance, GLMInstance)
     mean = first_means(instance, given, start)
     run = MeanIterates(instance, given, mean, Record(how, mean))
-    _iterate(instance, given, how, run, first_variance(instance, mean, start))
-    return run.result()
+    spread, g, change = _iterate(instance, given, how, run, first_variance(instance, mean, start))
+    found, least = run.result(), least_variance(instance.variables, instance.size)
+    prior = instance.model.prior.resolved(float(found.precision.max()))
+    return with_free_entropy(
+        found, how.free_entropy, lambda: measured_values(instance, prior, given, found, (spread, g, change, least))
+    )
 
 
 def _iterate(
     instance: GLMInstance, given: SideInformation, how: MessagePassingOptions, run: MeanIterates, v: Array
-) -> None:
-    """Iterate from v at the start until all rows have converged, or the iterations are used up."""
+) -> tuple[Array, Array, Array]:
+    """Iterate from v until all have converged, or the iterations are used up; return v, g and the last change of v."""
     sensing, ratio = instance.sensing, instance.sampling_ratio
     least, shift = least_variance(instance.variables, instance.size), ratio * instance.output.norm_slope
     g = np.zeros((given.batch, len(sensing)))
@@ -153,6 +158,7 @@ def _iterate(
         v = (1 - how.damping) * new_v + how.damping * v
         if run.update(new, variance, b, a, np.abs(change[:, 0]) / instance.variables.second_moment):
             break
+    return v, g, np.abs(change)
 
 
 def _denoised(instance: GLMInstance, run: MeanIterates, omega: Array, variance: Array) -> tuple[Array, Array]:

@@ -27,6 +27,7 @@ class Edges:
     def __init__(self, instance: GraphInstance, side: SideInformation) -> None:
         if not np.all(np.abs(side.values[side.known]) == 1):
             raise InputError("known values of spins must be -1 or +1")
+        self.side = side
         self.base: Array = np.where(side.known, np.where(side.values > 0, np.inf, -np.inf), side.field)
         spins = np.ascontiguousarray(instance.spins.T)
         self.signs: Array = np.ascontiguousarray(instance.signs.T)[:, None, :]

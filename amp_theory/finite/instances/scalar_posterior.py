@@ -14,15 +14,36 @@ from amp_theory.ingredients.priors.mixtures import Mixture
 from amp_theory.tools.arrays import Array
 
 
+def _log_weights(mixture: Mixture, field: Array, precision: Array | float) -> Array:
+    """Return the logarithms of the components' weights, along the last axis."""
+    m, v = mixture.means, mixture.variances
+    b, a = np.asarray(field)[..., None], np.asarray(precision, dtype=float)[..., None]
+    total = 1 + a * v
+    weight = np.log(mixture.probabilities) - 0.5 * np.log(total)
+    return np.asarray(weight + (2 * m * b + v * b * b - a * m * m) / (2 * total))
+
+
 def _components(mixture: Mixture, field: Array, precision: Array | float) -> tuple[Array, Array, Array]:
     """Return weights, means and variances of the posterior's components, along the last axis."""
     m, v = mixture.means, mixture.variances
     b, a = np.asarray(field)[..., None], np.asarray(precision, dtype=float)[..., None]
-    total = 1 + a * v
-    log_weight = np.log(mixture.probabilities) - 0.5 * np.log(total) + (2 * m * b + v * b * b - a * m * m) / (2 * total)
+    total, log_weight = 1 + a * v, _log_weights(mixture, field, precision)
     weight = np.exp(log_weight - log_weight.max(axis=-1, keepdims=True))
     weight /= weight.sum(axis=-1, keepdims=True)
     return weight, (m + v * b) / total, v / total
+
+
+def log_partition(mixture: Mixture, field: Array, precision: Array | float) -> Array:
+    """Return log Z_0 = log E exp(B s - A s^2/2) over the prior, in nats.
+
+    Examples
+    --------
+    >>> from amp_theory import Rademacher
+    >>> level = log_partition(Rademacher().mixture, np.array([0.5]), 3.0)
+    >>> bool(abs(level[0] - (np.log(np.cosh(0.5)) - 1.5)) < 1e-15)
+    True
+    """
+    return np.asarray(np.logaddexp.reduce(_log_weights(mixture, field, precision), axis=-1))
 
 
 def posterior_moments(mixture: Mixture, field: Array, precision: Array | float) -> tuple[Array, Array]:

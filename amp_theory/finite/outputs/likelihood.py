@@ -81,8 +81,8 @@ class _Panels:
         return result
 
 
-def posterior_of_w(log_weight: LogWeight, edges: Array) -> tuple[Array, Array]:
-    """Return mean and variance of w under weights exp(log_weight), by adaptive Gauss-Legendre quadrature.
+def moments_of_w(log_weight: LogWeight, edges: Array) -> tuple[Array, Array, Array]:
+    """Return log of the integral of weights exp(log_weight), mean and variance of w, by adaptive quadrature.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def posterior_of_w(log_weight: LogWeight, edges: Array) -> tuple[Array, Array]:
         whole = halves.selected(np.repeat(rough, 2))
         if not len(whole.row):
             mean = done[:, 1] / done[:, 0]
-            return mean, done[:, 2] / done[:, 0] - mean**2
+            return top + np.log(done[:, 0]), mean, done[:, 2] / done[:, 0] - mean**2
         nothing = depth >= SEARCHED and bool(np.any(total == 0))
         if nothing or len(whole.row) > MOST_PANELS * len(np.unique(whole.row)):
             break
@@ -166,25 +166,35 @@ class LikelihoodOutput(OutputFunction):
         NumericalError
             If an output is impossible given omega and V, or its likelihood too rough.
         """
-        y, omega, variance = np.broadcast_arrays(y, omega, variance)
-        mean, spread = np.empty(y.shape), np.empty(y.shape)
-        for value in np.unique(y).tolist():
-            here = y == value
-            mean[here], spread[here] = self._posterior(value, omega[here], np.sqrt(variance[here]))
+        _, mean, spread = self._moments(y, omega, variance)
         return mean / np.sqrt(variance), (spread - 1) / variance
 
-    def _posterior(self, y: float, omega: Array, root: Array) -> tuple[Array, Array]:
-        """Return mean and variance of w for one y."""
+    def log_partition(self, y: Array, omega: Array, variance: Array) -> Array:
+        """Return log Z(y, omega, V), or raise a `NumericalError` as `denoise` does."""
+        level, _, _ = self._moments(y, omega, variance)
+        return np.asarray(level - 0.5 * math.log(2 * math.pi))
+
+    def _moments(self, y: Array, omega: Array, variance: Array) -> Array:
+        """Return log of the integral over w, mean and variance of w, along the first axis."""
+        y, omega, variance = np.broadcast_arrays(y, omega, variance)
+        result = np.empty((3, *y.shape))
+        for value in np.unique(y).tolist():
+            here = y == value
+            result[:, here] = self._posterior(value, omega[here], np.sqrt(variance[here]))
+        return result
+
+    def _posterior(self, y: float, omega: Array, root: Array) -> tuple[Array, Array, Array]:
+        """Return log of the integral over w, mean and variance of w, for one y."""
         breaks = (np.array(self.channel.breakpoints) - omega[:, None]) / root[:, None]
         edges = np.concatenate([np.tile(FIRST, (len(omega), 1)), np.clip(breaks, FIRST[0], FIRST[-1])], axis=1)
 
         def log_weight(row: Index, w: Array) -> Array:
             return self._log(y, omega[row, None] + root[row, None] * w) - 0.5 * w * w
 
-        mean, variance = posterior_of_w(log_weight, np.sort(edges, axis=1))
+        level, mean, variance = moments_of_w(log_weight, np.sort(edges, axis=1))
         if np.any(np.abs(mean) > REACH):
             raise NumericalError(f"the output {y:g} is too improbable given what is known of z", IMPOSSIBLE)
-        return mean, variance
+        return level, mean, variance
 
     def log_likelihood(self, y: Array, z: Array) -> Array:
         """Return log P_out(y|z)."""

@@ -30,6 +30,17 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(40)
 _NODES, _WEIGHTS = (1 + _NODES) / 2, _WEIGHTS / 2
 
 
+def normal_log_density(x: Array, variance: Array) -> Array:
+    """Return the logarithm of the density of N(0, variance) at x.
+
+    Examples
+    --------
+    >>> float(normal_log_density(np.array(0.0), np.array(1.0)).round(9))
+    -0.918938533
+    """
+    return np.asarray(-(x * x) / (2 * variance) - 0.5 * np.log(2 * math.pi * variance))
+
+
 def hazard(u: Array) -> tuple[Array, Array]:
     """Return r = phi(u)/Phi(u) and -dr/du = r (u + r), to full relative accuracy at every finite u.
 
@@ -89,6 +100,10 @@ class OutputFunction(ABC):
     @abstractmethod
     def denoise(self, y: Array, omega: Array, variance: Array) -> tuple[Array, Array]:
         """Return g and dg/d omega, for y, omega and V > 0 that broadcast against each other."""
+
+    def log_partition(self, y: Array, omega: Array, variance: Array) -> Array | None:
+        """Return log Z(y, omega, V), of densities of continuous y; None where it is not known."""
+        return None
 
     @abstractmethod
     def sample(self, z: Array, rng: np.random.Generator) -> Array:
@@ -187,6 +202,9 @@ class _LinearOutput(_Continuous):
         g = (y - omega) / total
         return g, np.broadcast_to(-1 / total, g.shape)
 
+    def log_partition(self, y: Array, omega: Array, variance: Array) -> Array:
+        return normal_log_density(y - omega, variance + self.noise)
+
     def sample(self, z: Array, rng: np.random.Generator) -> Array:
         return np.asarray(z + math.sqrt(self.noise) * rng.standard_normal(z.shape)) if self.noise else z
 
@@ -209,6 +227,11 @@ class _SignOutput(_Label):
         total = variance + self.noise
         r, slope = hazard(y * omega / np.sqrt(total))
         return y * r / np.sqrt(total), -slope / total
+
+    def log_partition(self, y: Array, omega: Array, variance: Array) -> Array:
+        from scipy.special import log_ndtr
+
+        return np.asarray(log_ndtr(y * omega / np.sqrt(variance + self.noise)))
 
     def sample(self, z: Array, rng: np.random.Generator) -> Array:
         return self.output(z + math.sqrt(self.noise) * rng.standard_normal(z.shape) if self.noise else z)
@@ -239,6 +262,10 @@ class _AbsOutput(_NotNegative):
         spread = 4 * y * y * other / ((1 + other) ** 2 * variance)
         return (y * np.tanh(t) - omega) / variance, (spread - 1) / variance
 
+    def log_partition(self, y: Array, omega: Array, variance: Array) -> Array:
+        both = normal_log_density(y - omega, variance), normal_log_density(y + omega, variance)
+        return np.asarray(np.logaddexp(*both))
+
 
 @dataclass(frozen=True)
 class _ReLUOutput(_NotNegative):
@@ -258,6 +285,11 @@ class _ReLUOutput(_NotNegative):
         on = y > 0
         return np.where(on, (y - omega) / variance, -r / root), np.where(on, -1.0, -slope) / variance
 
+    def log_partition(self, y: Array, omega: Array, variance: Array) -> Array:
+        from scipy.special import log_ndtr
+
+        return np.where(y > 0, normal_log_density(y - omega, variance), log_ndtr(-omega / np.sqrt(variance)))
+
 
 @dataclass(frozen=True)
 class _DoorOutput(_Label):
@@ -276,6 +308,15 @@ class _DoorOutput(_Label):
             c, w, a = (x[mask] / root[mask] for x in (np.full(y.shape, self.kappa), distance, self.kappa - distance))
             g[mask], slope[mask] = moments(c, w, a)
         return np.sign(omega) * g / root, slope / variance
+
+    def log_partition(self, y: Array, omega: Array, variance: Array) -> Array:
+        from scipy.special import log_ndtr
+
+        root, distance = np.sqrt(variance), np.abs(omega)
+        near, far = (self.kappa - distance) / root, -(self.kappa + distance) / root
+        with np.errstate(divide="ignore"):  # of a window that is too narrow or too far
+            inside = log_ndtr(near) + np.log(-np.expm1(log_ndtr(far) - log_ndtr(near)))
+        return np.asarray(np.where(y > 0, inside, np.logaddexp(log_ndtr(-near), log_ndtr(far))))
 
 
 @dataclass(frozen=True)

@@ -181,12 +181,15 @@ class MessagePassingDenoiser:
         Inference
             All that message passing found.
         """
+        return self._run(side, start, self.options)
+
+    def _run(self, side: SideInformation, start: Array | None, options: MessagePassingOptions) -> Inference:
         begin = "uninformed" if start is None or not self.warm else start
-        return run_message_passing(self.instance, side, begin, self.options)
+        return run_message_passing(self.instance, side, begin, options)
 
     def __call__(self, side: SideInformation, start: Array | None = None) -> Denoised:
         """Return the means where message passing ended, and whether it converged."""
-        found = self.infer(side, start)
+        found = self._run(side, start, replace(self.options, free_entropy=False))
         return Denoised(found.mean, found.converged, None, found.effective_field, found.precision)
 
 

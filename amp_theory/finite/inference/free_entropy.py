@@ -1,0 +1,246 @@
+"""Free entropies of fixed points of message passing, as functions that are stationary there.
+
+N phi is the logarithm of the mean, over independent variables with the prior, of
+
+    likelihood of the data/likelihood of pure noise x exp(sum_i field_i s_i - precision_i s_i^2/2),
+
+known variables at their values, which count without their prior: the gauge of `FixedPoint.free_entropy`, in nats per
+variable, of two kinds per u.  Pure noise is W for tensors and matrices, y that no signal is behind for measurements (or
+rows that no constraint is known of), factors without a planted configuration on graphs.
+
+On graphs, with messages h to and u from factors, p and w the laws of spins (1 + s tanh h)/2 and (1 + s tanh u)/2,
+
+    N phi = sum_i log E_s [e^{b s - a/2} prod_a w_a(s)] + sum_a log [sum_s weight_a(s) prod_j p_j(s_j)/mean weight_a]
+            - sum_{ai} log sum_s w_a(s) p_i(s),                                                  (Bethe)
+
+and its dense limit, with B, A, m and v of run_amp, m_i^2 and v_i averaged to M and V,
+
+    N phi = sum_i [log Z_0(B_i, A_i) - (B_i - b_i) m_i + (A_i - a_i) (m_i^2 + v_i)/2] + I,
+    I = sum_p 1/p! Lambda_p[m,...,m] - (N/2) [xi(M) + xi'(M) V]                                         (tensors)
+    I = sqrt(lambda/N) m_u.Y m_v - lambda alpha N/2 [M_u M_v + M_u V_v + V_u M_v]                  (two kinds)
+    I = sum_mu [log Z(y, omega, V) + (omega - Phi m)^2/(2 V) - log Z(y, 0, rho)] - alpha c N (M + V - rho)/2     (GLM)
+
+Derivatives in B, A, m, v and omega, at constant others, vanish where run_amp and run_gamp stand still.
+Sources: M. Mezard and A. Montanari, Information, Physics, and Computation (2009), chapter 14; T. Lesieur et al.,
+arXiv:1701.08010 and arXiv:1701.00858; F. Krzakala et al., arXiv:1402.1384, for measurements.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from amp_theory.finite.inference.base import Inference
+from amp_theory.finite.inference.graph_messages import LARGEST_FIELD
+from amp_theory.finite.instances.dense import DenseInstance
+from amp_theory.finite.instances.graphs import GraphInstance
+from amp_theory.finite.instances.linear import GLMInstance
+from amp_theory.finite.instances.scalar_posterior import log_partition
+from amp_theory.finite.instances.two_sides import TwoSidesInstance
+from amp_theory.ingredients.paths.side_information import SideInformation
+from amp_theory.ingredients.priors.mixtures import Mixture
+from amp_theory.tools.arrays import Array
+from amp_theory.tools.errors import NumericalError
+
+#: what limited messages may make a free entropy wrong by, nats per variable
+UNRESOLVED = 1e-9
+#: the smallest V in units of rho at which labels are explained, and what a factor of four in it may change
+LEAST_SPREAD, SAME = 1e-28, 1e-6
+#: the last change of V in its own units at most, which a free entropy knows in second order
+SETTLED = 1e-4
+
+#: why there is none
+NOT_FINITE = "it is not finite: the means explain the data without error"
+NO_PRIOR = "means of a function of one's own belong to no prior"
+
+Values = Callable[[], tuple[Array, str]]
+
+
+def with_free_entropy(found: Inference, wanted: bool, values: Values) -> Inference:
+    """Return a result with its free entropies, or why there is none, for every side information.
+
+    Parameters
+    ----------
+    found
+        How message passing ended.
+    wanted
+        Whether they were asked for.
+    values
+        Free entropies, shape (batch,), not a number or infinite where there is none, and why that is so.
+    """
+    if not wanted:
+        batch = len(found.converged)
+        return replace(found, free_entropy=(None,) * batch, reasons=("it was not asked for",) * batch)
+    level, why = np.full(len(found.converged), np.nan), ""
+    if found.converged.any():
+        try:
+            # rows that have ended otherwise may be anything, others that are not finite have their reason
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                level, why = values()
+        except NumericalError as error:  # of a channel of one's own, whose integrals are quadratures
+            why = error.found
+    numbers, reasons = [], []
+    for value, good, status in zip(level.tolist(), found.converged, found.status, strict=True):
+        reason = f"it belongs to a fixed point, message passing ended otherwise: {status}" if not good else ""
+        reason = reason or ("" if math.isfinite(value) else why)
+        numbers.append(None if reason else value)
+        reasons.append(reason)
+    return replace(found, free_entropy=tuple(numbers), reasons=tuple(reasons))
+
+
+def _log_sigmoid(x: Array) -> Array:
+    """Return log 1/(1 + exp(-x))."""
+    return -np.logaddexp(0.0, -x)
+
+
+def bethe(instance: GraphInstance, side: SideInformation, h: Array, u: Array) -> Array:
+    """Return the free entropy of messages h to and u from factors, shape (k, batch, factors), per spin, (batch,).
+
+    Parameters
+    ----------
+    instance, side
+        The instance and side information.
+    h, u
+        Half log-likelihood ratios, infinite where they are certain.
+    """
+    spins = instance.spins.T[:, None, :] + np.arange(side.batch)[None, :, None] * instance.size
+    shape, per_value = side.field.shape, []
+    for sign in (1.0, -1.0):
+        told = np.bincount(spins.ravel(), _log_sigmoid(2 * sign * u).ravel(), minlength=side.field.size).reshape(shape)
+        level = sign * side.field - np.asarray(side.precision) / 2 + told
+        per_value.append(np.where(side.known, np.where(side.values == sign, level, -np.inf), level - math.log(2)))
+    spins_part = np.logaddexp(*per_value).sum(axis=1)
+    return np.asarray((spins_part + _factors(instance, h) - _edges(h, u)) / instance.size)
+
+
+def _edges(h: Array, u: Array) -> Array:
+    """Return the sum over edges of the logarithm of the overlap of both messages, shape (batch,)."""
+    both = (_log_sigmoid(2 * sign * h) + _log_sigmoid(2 * sign * u) for sign in (1.0, -1.0))
+    return np.asarray(np.logaddexp(*both).sum(axis=(0, 2)))
+
+
+def _factors(instance: GraphInstance, h: Array) -> Array:
+    """Return the sum over factors of the logarithm of their mean weight, relative to that of free spins, (batch,)."""
+    mean = _mean_weight(instance, h)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(mean / instance.factor.mean_weight).sum(axis=1))
+
+
+def _mean_weight(instance: GraphInstance, h: Array) -> Array:
+    """Return the mean weight of every factor in the law that messages to it make, shape (batch, factors)."""
+    up = 1 / (
+        1
+        + np.exp(
+            -2 * instance.signs.T[:, None, :] * np.where(np.isinf(h), h, np.clip(h, -LARGEST_FIELD, LARGEST_FIELD))
+        )
+    )
+    plus, minus = instance.factor.messages(np.moveaxis(up[1:], 0, -1))
+    return np.asarray(up[0] * plus + (1 - up[0]) * minus)
+
+
+def bethe_values(instance: GraphInstance, side: SideInformation, h: Array, u: Array) -> tuple[Array, str]:
+    """Return free entropies, not a number where limited messages hide them, and why."""
+    with np.errstate(over="ignore"):  # exp(-2 h) of a message that is infinite
+        level, mean = bethe(instance, side, h, u), _mean_weight(instance, h)
+    limited = ((np.abs(h) > LARGEST_FIELD) & np.isfinite(h)).sum(axis=0)
+    lost = limited * math.exp(-2 * LARGEST_FIELD) * max(instance.factor.weights)
+    error = np.divide(lost, mean, out=np.zeros(mean.shape), where=limited > 0).sum(axis=1)
+    hidden = error > UNRESOLVED * instance.size
+    return np.where(hidden, np.nan, level), "fields beyond 17 meet factors that exclude them, which rounding hides"
+
+
+def local_part(
+    prior: Mixture, side: SideInformation, where: slice, m: Array, v: Array, b: Array, a: Array
+) -> Array:  # fmt: skip
+    """Return sum_i [log Z_0(B, A) - (B - b) m + (A - a) (m^2 + v)/2] of the variables of one kind, shape (batch,).
+
+    Parameters
+    ----------
+    prior
+        Their prior, without what side information says of zeros.
+    side, where
+        Side information, and where they are in it.
+    m, v, b, a
+        Means, variances, B and A of these variables.
+    """
+    known, told = side.known[:, where], side.field[:, where]
+    given = np.broadcast_to(side.precision, side.field.shape[1:])[where]
+    level = log_partition(side.weighted(prior), b, a)
+    if side.zero:  # the weights of zeros are normalised in the prior that the iteration uses
+        at_zero = float(prior.probabilities[(prior.means == 0) & (prior.variances == 0)].sum())
+        level = level + math.log1p(at_zero * math.expm1(side.zero))
+    level = np.where(known, b * m - a * m * m / 2, level)
+    return np.asarray((level - (b - told) * m + (a - given) * (m * m + v) / 2).sum(axis=1))
+
+
+def tensor_part(instance: DenseInstance, m: Array, v: Array) -> Array:
+    """Return I of tensors, shape (batch,), at means and variances of shape (batch, size)."""
+    norm, spread = (m * m).mean(axis=1), v.mean(axis=1)
+    slope, _ = instance.coupling(norm)
+    xi = sum(
+        (t.weight * float(instance.size) ** (t.bodies - 1) / math.factorial(t.bodies) * norm**t.bodies
+         for t in instance.terms), np.zeros_like(norm))  # fmt: skip
+    return np.asarray(instance.linear(m) - instance.size / 2 * (xi + slope * spread))
+
+
+def matrix_part(instance: TwoSidesInstance, m: Array, v: Array) -> Array:
+    """Return I of variables of two kinds, shape (batch,)."""
+    scale = instance.intensity / instance.sizes[0]
+    (u, w), (spread_u, spread_w) = instance.split(m), instance.split(v)
+    norm_u, norm_w = (u * u).sum(axis=1), (w * w).sum(axis=1)
+    first = math.sqrt(scale) * ((u @ instance.matrix) * w).sum(axis=1)
+    quadratic = norm_u * (norm_w + spread_w.sum(axis=1)) + spread_u.sum(axis=1) * norm_w
+    return np.asarray(first - scale / 2 * quadratic)
+
+
+def measured_part(instance: GLMInstance, m: Array, v: Array, spread: Array, omega: Array) -> Array | None:
+    """Return I of measurements, shape (batch,); None for a channel whose log Z(y, omega, V) is not known.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    m, v
+        Means and variances, shape (batch, size).
+    spread, omega
+        V, shape (batch, 1), and omega, shape (batch, measurements).
+    """
+    output, y, rho = instance.output, instance.measurements, instance.output.second_moment
+    noise = output.log_partition(y, np.zeros_like(y), np.full_like(y, rho))
+    level = output.log_partition(y, omega, spread)
+    if level is None or noise is None:
+        return None
+    rest = omega - m @ instance.sensing.T
+    norm = ((m * m + v).mean(axis=1) - rho) * len(y) * output.norm_slope / 2
+    return np.asarray((level + rest * rest / (2 * spread) - noise).sum(axis=1) - norm)
+
+
+def measured_values(
+    instance: GLMInstance, prior: Mixture, side: SideInformation, found: Inference,
+    ended: tuple[Array, Array, Array, float],
+) -> tuple[Array, str]:  # fmt: skip
+    """Return free entropies of GAMP, and why there are none.
+
+    Parameters
+    ----------
+    instance, prior, side, found
+        The instance, the prior in use, side information, and where the iteration ended.
+    ended
+        V, shape (batch, 1), and g there, the last change of V, and the V below which message passing does not use it.
+    """
+    spread, g, change, least = ended
+    m, v = found.mean, found.variance
+    floor, omega = np.maximum(spread, LEAST_SPREAD * instance.output.second_moment), m @ instance.sensing.T - spread * g
+    part, wider = (measured_part(instance, m, v, factor * floor, omega) for factor in (1.0, 4.0))
+    if part is None or wider is None:
+        return np.full(side.batch, np.nan), f"log Z(y, omega, V) of {instance.model.channel!r} is not known"
+    whole = slice(0, instance.size)
+    local = local_part(prior, side, whole, m, v, found.effective_field, found.precision)
+    # labels that are explained leave no trace of V, continuous ones let it shrink without end
+    shrinks = ((spread < least) | (change > SETTLED * spread))[:, 0]
+    endless = shrinks & (np.abs(wider - part) > SAME * len(instance.measurements))
+    why = "it is infinite, or not resolved: the posterior variance shrinks without end, as in perfect recovery"
+    return np.where(endless, np.inf, (part + local) / instance.size), why
