@@ -193,7 +193,7 @@ def _of_model(kind: type[Model], settings: Mapping[str, str]) -> dict[str, Any]:
     return {
         "symbol": kind.control_symbol, "measure": None if measure is Model.coupling else measure.__doc__,
         "with": {n: v.name if isinstance(v, Component) else v for n, v in model.parameters.items() if n in settings},
-        "targets": ["planted", "random"] if model.random_counterpart else ["planted"],
+        "targets": sorted({model.solved_measure, model.target}),
         "scalings": {n: {"factor": factor, "power": power} for n, (factor, power) in model.scalings().items()},
         "paths": {p.name: _objection(p(), model) for p in PATHS.values()},
     }  # fmt: skip

@@ -180,6 +180,6 @@ class FixedPoints(Reported):
     def to_dict(self) -> dict[str, Any]:
         """Return plain data: control, strength, region and the fixed points."""
         return {
-            "control": self.control, "strength": self.strength, "target": "planted", "region": self.region,
+            "control": self.control, "strength": self.strength, "target": self.measure, "region": self.region,
             "fixed_points": [point.to_dict() for point in self.points],
         }  # fmt: skip

@@ -53,3 +53,37 @@ class Field:
         h, v = self.h0, self.xi1(self.q0)
         m = G @ (h * np.tanh(h))
         return G @ np.log(2 * np.cosh(h)) - m - (self.xi(1) - self.xi(self.q0) - v * (1 - self.q0)) / 2
+
+
+#: overlaps, with 1 - q down to 1e-9
+Q = np.unique(np.concatenate([np.linspace(1e-6, 1, 40001)[:-1], 1 - np.geomspace(1e-9, 0.1, 20001)]))
+
+
+class BallField:
+    """Spherical spins with xi_1(q) = sum c_p q^p in a field at temperature T, on a grid of overlaps."""
+
+    def __init__(self, terms, temperature, field):
+        self.terms, lam = terms, temperature**-2.0
+        # q/(1 - q)^2 = lam (xi_1'(q) + h^2) at the base, the first time that it is met
+        start = np.flatnonzero(lam * (self.xi(Q, 1) + field**2) < Q / (1 - Q) ** 2)[0]
+        self.q0 = brentq(lambda q: q / (1 - q) ** 2 - lam * (self.xi(q, 1) + field**2), *Q[start - 1 : start + 1])
+        self.q = np.concatenate([[self.q0], Q[self.q0 + 1e-9 < Q]])
+        q, q0 = self.q, self.q0
+        self.snr = 1 / (1 - q) - 1 / (1 - q0) - lam * (self.xi(q, 1) - self.xi(q0, 1))
+        self.stability = 1 - lam * self.xi(q, 2) * (1 - q) ** 2
+        level = np.log((1 - q) / (1 - q0)) + (q - q0) / (1 - q0)
+        # -F(q), F' = snr/2
+        self.free_entropy = 0.5 * (level + lam * (self.xi(q) - self.xi(q0) - self.xi(q0, 1) * (q - q0)))
+
+    def xi(self, q, order=0):
+        return sum(c * np.prod([p - k for k in range(order)]) * q ** (p - order) for p, c in self.terms.items())
+
+    @property
+    def second_branches(self):
+        """Free entropies of the stable fixed points beyond the base at zero strength."""
+        rising = np.flatnonzero((self.snr[1:-1] < 0) & (self.snr[2:] >= 0)) + 1
+        return self.free_entropy[rising]
+
+    @property
+    def folds(self):
+        return int(np.sum(np.diff(self.stability > 0)))

@@ -261,7 +261,15 @@ def test_searches_end_where_doubles_cannot_hold_the_base():
     special = at.thresholds(model, at.Flow())
     assert special.stability is None
     assert "as far as was searched, to temperature = " in special.reasons["stability"]
-    assert at.compare_samplers(model)["flow"].at(6.0).succeeds is True
+    flow = at.compare_samplers(model)["flow"]
+    assert flow.at(6.0).succeeds is True
+    last = float(special.reasons["stability"].split()[-1])
+    below, above = flow.at(last * 0.999), flow.at(last * 1.001)
+    assert (below.succeeds, below.certainty, above.succeeds) == (None, "unknown", True)
+    assert f"ends at temperature = {last:.6g}" in below.reason
+    diagram = at.phase_diagram(model, at.Flow(), (1, 20), points=3)
+    assert diagram.sampler_succeeds([0.5, last * 0.999, last * 1.001]).tolist() == [None, None, True]
+    assert "ends at temperature" in diagram.reason(0.5)
     assert at.phase_diagram(model, at.Flow(), (5, 20), points=3).sampler_succeeds(6.0)
     with pytest.raises(at.NumericalError, match=r"at field = 30 and temperature = 0.5 1 - q0 is below 1e-13"):
         at.fixed_points(model, at.Flow(), 0.5, 0.1)
@@ -273,17 +281,12 @@ def test_nothing_is_said_beyond_condensation():
     assert found.region == "unknown"
     assert found.points[0].free_entropy == 0.0
     assert all(p["mutual_information"] is None for p in found.to_dict()["fixed_points"])
+    assert found.to_dict()["target"] == "random"
     reasons = at.path_transitions(model, at.Flow(), 0.65).reasons
     assert reasons["first_order"].startswith("beyond condensation")
     before = at.fixed_points(model, at.Flow(), 0.69, 0.0)
     assert before.region == "easy_metastable"
     assert all(p.mutual_information >= 0 for p in before)
-
-
-def test_more_than_one_second_branch_is_refused():
-    mixed = at.MixedPSpin("0.0228*q**3 + 0.0187*q**20", at.Gaussian(), field=0.0192)
-    with pytest.raises(at.NumericalError, match="more than one second branch"):
-        at.thresholds(mixed, at.Autoregressive())
 
 
 def test_a_field_has_all_temperatures_and_regular_graphs_have_not_all_densities():

@@ -19,8 +19,9 @@ Spherical spins.  They are Gaussian with variance 1 - q0 given their field: 1 - 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -33,6 +34,10 @@ PANELS = (0.0, 0.03, 0.09, 0.22, 0.5, 1.0, 1.8, 3.0, 4.6, 6.6, 9.0, 12.0, 16.0, 
 NODES = 10
 #: the same for the quadrature that checks the first, which goes further, and its finer step of outer fields
 CHECK_NODES, CHECK_STEP = 13, 0.8
+#: exponentials at a time
+BLOCK = 40_000
+#: variances from which on a law is wider than sech
+WIDE_LAW = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +79,8 @@ def _frequencies(nodes: int) -> tuple[Array, Array]:
     return k, (0.5 * (b - a) * w).ravel() / np.cosh(np.pi * k / 2)
 
 
-def outer_fields(mean: Array, variance: Array, step: float = 1.0) -> tuple[Array, Array]:
-    """Return outer fields on a grid and the density times the step, shape (..., nodes), for averages with sech^n.
-
-    The trapezoidal rule converges exponentially: the integrands are analytic within pi/2 of the real axis, and what
-    they are multiplied by oscillates up to the largest frequency.
-    """
+def _window(mean: Array, variance: Array, step: float) -> tuple[Array, Array, Array]:
+    """Return the ends, as offsets from the mean, and the spacing of grids of outer fields; see `outer_fields`."""
     b, v = mean, np.maximum(variance, 1e-290)
     wide = np.sqrt(v)
     with np.errstate(divide="ignore", over="ignore"):
@@ -88,19 +89,98 @@ def outer_fields(mean: Array, variance: Array, step: float = 1.0) -> tuple[Array
     # above that sech is nothing: in strong fields at low temperatures most fields are there
     high = np.minimum(high, EXPONENT - b)
     low = np.minimum(np.maximum(-8 * v - DEVIATIONS * wide, -EXPONENT - b), high - np.minimum(wide, EXPONENT))
-    spacing = step * 2 * np.pi * wide / (9 + (PANELS[-1] + 1.5) * wide)
+    return low, high, step * 2 * np.pi * wide / (9 + (PANELS[-1] + 1.5) * wide)
+
+
+@lru_cache(maxsize=64)
+def _waves(level: int, reach: int, nodes: int) -> tuple[Array, Array]:
+    """Return cos(k h) and sin(k h) at h = 2^(level/2) j, j = -reach to reach, for all frequencies k."""
+    phase = np.multiply.outer(2.0 ** (0.5 * level) * np.arange(reach + 1), _frequencies(nodes)[0])
+    even, odd = np.cos(phase), np.sin(phase)
+    return np.concatenate([even[:0:-1], even]), np.concatenate([-odd[:0:-1], odd])
+
+
+def outer_fields(mean: Array, variance: Array, step: float = 1.0) -> tuple[Array, Array]:
+    """Return outer fields on a grid and the density times the step, shape (..., nodes), for averages with sech^n.
+
+    The trapezoidal rule converges exponentially: the integrands are analytic within pi/2 of the real axis, and what
+    they are multiplied by oscillates up to the largest frequency.
+    """
+    low, high, spacing = _window(mean, variance, step)
     count = int(np.max(np.ceil((high - low) / spacing), initial=0)) + 1
     # offsets from the mean: a narrow law keeps its digits
     off = low[..., None] + spacing[..., None] * np.arange(count)
-    weight = spacing[..., None] * np.exp(-(off**2) / (2 * v[..., None]))
-    h = b[..., None] + off
-    return h, weight / np.sqrt(2 * np.pi * v[..., None])
+    return mean[..., None] + off, _density(off, variance, spacing)
 
 
-def stable_sech(h: Array) -> Array:
-    """Return 1/cosh(h), without overflow."""
-    e = np.exp(-np.abs(h))
-    return np.asarray(2 * e / (1 + e * e))
+def _density(off: Array, variance: Array, spacing: Array) -> Array:
+    v = np.maximum(variance, 1e-290)[..., None]
+    return np.asarray(spacing[..., None] / np.sqrt(2 * np.pi * v) * np.exp(off**2 * (-0.5 / v)))
+
+
+@dataclass(frozen=True)
+class SharedFields:
+    """Outer fields of some of the variables, `rows`: centre + 2^(level/2) j for integers j, and the density there."""
+
+    rows: Index
+    centre: Array
+    level: int
+    steps: Index
+    density: Array
+
+    @property
+    def fields(self) -> Array:
+        """The fields, shape (rows, nodes)."""
+        return np.asarray(self.centre[:, None] + 2.0 ** (0.5 * self.level) * self.steps)
+
+    def waves(self, nodes: int) -> tuple[Array, Array]:
+        """Return cos and sin of frequency times distance from the centre, shape (nodes, frequencies)."""
+        # tables serve again: their ends are powers of two
+        reach = 2 ** int(np.ceil(np.log2(1 + np.max(np.abs(self.steps)))))
+        here = slice(self.steps[0] + reach, self.steps[-1] + reach + 1)
+        even, odd = _waves(self.level, reach, nodes)
+        return even[here], odd[here]
+
+
+def shared_fields(mean: Array, variance: Array, step: float = 1.0) -> Iterator[SharedFields]:
+    """Yield the same in groups that share their grids, for what is tabulated.
+
+    A wide law is centred at zero, where sech is, a narrow one at its mean.  Spacings are rounded down to powers of the
+    root of two.
+    """
+    low, high, spacing = _window(mean, variance, step)
+    centre = np.where(variance > WIDE_LAW, 0.0, mean)
+    off = mean - centre
+    level = np.floor(2 * np.log2(spacing)).astype(int)
+    keys = 2 * level + (centre == 0)
+    for key in np.unique(keys):
+        rows = np.flatnonzero(keys == key)
+        width = float(2.0 ** (0.5 * level[rows[0]]))
+        first, last = np.min(low[rows] + off[rows]) / width, np.max(high[rows] + off[rows]) / width
+        steps = np.arange(int(np.floor(first)), int(np.ceil(last)) + 1)
+        density = _density(width * steps - off[rows, None], variance[rows], np.full(len(rows), width))
+        yield SharedFields(rows, centre[rows], int(level[rows[0]]), steps, density)
+
+
+def sech_squared(h: Array) -> Array:
+    """Return 1/cosh(h)^2, without overflow."""
+    e = np.exp(-2 * np.abs(h))
+    return np.asarray(4 * e / (1 + e) ** 2)
+
+
+def field_entropy(h: Array, density: Array) -> Array:
+    """Return the mean entropy (nats) of a spin in outer fields h of such densities, summed over the last axis."""
+    e = np.exp(-2 * np.abs(h))
+    return np.asarray(np.sum(density * (np.log1p(e) + 2 * np.abs(h) * e / (1 + e)), axis=-1))
+
+
+def _decay(snr: Array, rate: Array, lost: bool) -> Array:
+    """Return e^{-rate snr}, or one less that, shape (..., frequencies)."""
+    t = snr[..., None] * -rate
+    if not lost:
+        return np.exp(t, out=t)
+    np.expm1(t, out=t)
+    return np.negative(t, out=t)
 
 
 @dataclass(frozen=True)
@@ -116,29 +196,46 @@ class SpinChannel(InnerChannel):
     @classmethod
     def of(cls, mean: Array, variance: Array, check: bool = False) -> SpinChannel:
         """Return the channels of spins whose outer fields have such means and variances, shape (n,)."""
-        h, density = outer_fields(mean, variance, CHECK_STEP if check else 1.0)
         k, quadrature = _frequencies(CHECK_NODES if check else NODES)
-        s = stable_sech(h)
-        inside = density * s
-        weight = np.array([row @ np.cos(np.multiply.outer(x, k)) for row, x in zip(inside, h, strict=True)])
-        weight = weight.reshape(len(h), len(k))
-        e = np.exp(-2 * np.abs(h))
-        entropy = np.sum(density * (np.log1p(e) + 2 * np.abs(h) * e / (1 + e)), axis=-1)
-        return cls(
-            gap=np.sum(inside * s, axis=-1), fluctuation=np.sum(inside * s**3, axis=-1), entropy=entropy,
-            weight=quadrature * weight, rate=(1 + k * k) / 2,
-        )  # fmt: skip
+        gap, fluctuation, entropy = (np.empty_like(mean) for _ in range(3))
+        weight = np.empty((len(mean), len(k)))
+        for shared in shared_fields(mean, variance, CHECK_STEP if check else 1.0):
+            rows, density, h = shared.rows, shared.density, shared.fields
+            s2 = sech_squared(h)
+            gap[rows], fluctuation[rows] = np.sum(density * s2, axis=-1), np.sum(density * s2 * s2, axis=-1)
+            entropy[rows] = field_entropy(h, density)
+            inside, turn = density * np.sqrt(s2), np.multiply.outer(shared.centre, k)
+            even, odd = shared.waves(CHECK_NODES if check else NODES)
+            weight[rows] = np.cos(turn) * (inside @ even) - np.sin(turn) * (inside @ odd)
+        return cls(gap, fluctuation, entropy, quadrature * weight, (1 + k * k) / 2)
+
+    @cached_property
+    def _moments(self) -> Array:
+        """What sums over frequencies are made of: powers of the rate, shape (frequencies, 5), one over it the last."""
+        return np.stack([*(self.rate ** np.arange(4)[:, None]), 0.5 / self.rate], axis=1)
 
     def __call__(self, snr: Array) -> Inside:
         """Return sums over the mixture of exponentials."""
-        t = -snr[..., None] * self.rate
-        decay, weight = np.exp(t), self.weight[:, None, :]
-        lost = np.where(snr[..., None] < 1, -np.expm1(t), 1 - decay) if np.any(snr < 1) else 1 - decay
-        powers = self.rate ** np.arange(4)[:, None]
-        rest, gone = weight * decay, weight * lost
-        gap, slope, slope2, slope3 = np.moveaxis(rest @ powers.T, -1, 0)
-        excess, information = np.moveaxis(gone @ np.stack([powers[0], 0.5 / self.rate]).T, -1, 0)
+        gap, slope, slope2, slope3, rest = self._sums(snr, False)
+        ends = (self.weight @ self._moments[:, [0, 4]]).T[:, :, None]
+        excess, information = ends[0] - gap, ends[1] - rest
+        small = np.any(snr < 1, axis=0)
+        if np.any(small):  # next to D = 0 from what is lost
+            excess[:, small], *_, information[:, small] = self._sums(snr[:, small], True)
         return Inside(gap, excess, slope, -slope2, slope3, information)
+
+    def _sums(self, snr: Array, lost: bool) -> Array:
+        """Return the sums with all moments, over what is left at snr or what is lost, shape (5, n, m)."""
+        if snr.strides[0] == 0 and len(snr) > 1:  # the same snr for all: one table serves
+            table = _decay(snr[0], self.rate, lost)[:, :, None] * self._moments
+            return np.moveaxis(np.tensordot(self.weight, table, (1, 1)), -1, 0)
+        found = np.empty((*snr.shape, self._moments.shape[1]))
+        size = max(BLOCK // max(snr.shape[1] * len(self.rate), 1), 1)
+        for k in range(0, len(snr), size):  # what fits into the cache
+            part = _decay(snr[k : k + size], self.rate, lost)
+            part *= self.weight[k : k + size, None, :]
+            np.matmul(part, self._moments, out=found[k : k + size])
+        return np.moveaxis(found, -1, 0)
 
     def take(self, index: Index) -> SpinChannel:
         """Return the channels of some of the variables."""

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 
@@ -39,6 +40,10 @@ DIFFERENCES = 4.0
 ROUNDING = 64 * EPS
 #: coordinates per factor of two, and the first one
 PER_OCTAVE, FIRST = 6, 1e-6
+#: factor between intensities at which signs are looked at, and how many
+RATIO, STEPS = 1.15, 144
+#: how often the intensity is lowered by a factor of e in search of a base that doubles hold
+WARMER = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,3 +157,24 @@ class RandomMeasure(ABC):
     def solvable(self, control: Array) -> Bools:
         """Tell at which controls there is a base that doubles hold, shape (n,)."""
         return np.ones(len(control), dtype=bool)
+
+    @cached_property
+    def looked_at(self) -> Array:
+        """Log intensities at which signs are looked at, from where everything is stable to where bases end."""
+
+        def solvable(x: float) -> bool:
+            return bool(self.solvable(self.model.from_intensity(np.exp(np.array([x]))))[0])
+
+        start = float(np.log(self.model.intensity(np.array(self.always_stable))))
+        for _ in range(WARMER):
+            if solvable(start):
+                break
+            start -= 1.0
+        logs = start + np.log(RATIO) * np.arange(STEPS)
+        if solvable(float(logs[-1])):
+            return np.asarray(logs)
+        low, high = 0, len(logs) - 1  # the first is solved, or its base says why not
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if solvable(float(logs[middle])) else (low, middle)
+        return np.asarray(logs[: low + 1])

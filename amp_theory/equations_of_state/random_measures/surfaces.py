@@ -64,6 +64,11 @@ class RandomEquationOfState(EquationOfState):
         raise InputError(f"{self.model!r} has an isotherm at every control, and no surface over all of them")
 
     @property
+    def reach(self) -> float:
+        """The largest intensity at which anything was looked at: nothing is said beyond."""
+        return float(np.exp(self.measure.looked_at[-1]))
+
+    @property
     def start(self) -> float:
         """Zero: q = q0 is no fixed point without information."""
         return 0.0

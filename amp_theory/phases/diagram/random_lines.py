@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from amp_theory.equations_of_state.random_measures.isotherms import Isotherms
+from amp_theory.equations_of_state.random_measures.isotherms import Isotherms, Points
 from amp_theory.phases.diagram.along_path import path_transitions
 from amp_theory.phases.diagram.lines import LINES, Line
 from amp_theory.phases.diagram.regular_lines import joined_line
@@ -20,6 +20,8 @@ from amp_theory.tools.roots import solve_bracketed
 
 #: the special point at which a line ends, by its name; the lower branch exists up to the stability line
 LAST = {"informed_spinodal": "dynamical", "first_order": "condensation", "uninformed_spinodal": "stability"}
+#: accuracy with which branches are known before Newton steps, and how many of these
+NEAR, STEPS = 1e-4, 30
 
 
 def random_lines(
@@ -114,30 +116,62 @@ def _with_ends(
 
 
 def _balance(isotherms: Isotherms, folds: Array) -> tuple[Array, Array, Array]:
-    """Return the upper and the lower coordinate, and the strength, at which both branches have equal free entropy."""
-    every = np.arange(len(folds))
+    """Return the upper and the lower coordinate, and the strength, at which both branches have equal free entropy.
+
+    Free entropies are stationary on the branches: a step of the strength by their difference and of the coordinates
+    to their new strength is one of Newton's.  Where steps leave the branches, brackets are solved one in another.
+    """
     ends = isotherms.points(folds)
     low, high = np.maximum(ends.strength[:, 1], 0.0), ends.strength[:, 0]
-    last = np.full(len(folds), isotherms.farthest)
-    first = np.full(len(folds), isotherms.grid[0] / 16)
-    place = {"b": folds[:, 0].copy(), "c": folds[:, 1].copy()}
+    strength = 0.5 * (low + high)
+    z = np.log(_branches(isotherms, folds, strength, NEAR))
+    size = last = np.full(len(folds), np.inf)
+    for _ in range(STEPS):
+        both = isotherms.points(np.exp(z))
+        lead, gain = _lead(both, strength)
+        step = -lead / gain
+        strength = strength + step
+        z = z - (both.strength - strength[:, None]) / (both.strength_z * np.exp(z))
+        z = np.clip(z, np.log(isotherms.grid[0] / 16), np.log(isotherms.farthest))
+        size = np.abs(step) / high
+        if np.all((size <= 4 * EPS) | ((size < NEAR**2) & (size >= 0.5 * last))):
+            break
+        last = size
+    both = isotherms.points(np.exp(z))
+    right = (strength >= low) & (strength <= high) & (z[:, 0] <= np.log(folds[:, 0])) & (z[:, 1] >= np.log(folds[:, 1]))
+    right &= np.all(np.abs(both.strength - strength[:, None]) <= NEAR**3 * high[:, None], axis=1)
+    wrong = np.flatnonzero(~(right & (size < NEAR**3)))
+    if len(wrong):
+        z[wrong], strength[wrong] = _bracketed(isotherms.take(wrong), folds[wrong], low[wrong], high[wrong])
+    return np.exp(z[:, 1]), np.exp(z[:, 0]), strength
 
-    def at(s: Array, i: Index, name: str, lower: Array, upper: Array) -> Array:
-        def function(t: Array, j: Index) -> tuple[Array, Array]:
-            z = np.exp(t)
-            p = isotherms.take(i[j]).points(z[:, None])
-            return p.strength[:, 0] - s[j], p.strength_z[:, 0] * z
 
-        place[name][i] = np.exp(solve_bracketed(function, np.log(lower), np.log(upper), True, absolute=1e-14))
-        return place[name][i]
+def _lead(both: Points, strength: Array) -> tuple[Array, Array]:
+    """Return by how much the free entropy of the upper branch is larger, and its slope in the strength."""
+    gain = both.level_s[:, 1] - both.level_s[:, 0]
+    return both.level[:, 1] - both.level[:, 0] + strength * gain, gain
+
+
+def _branches(isotherms: Isotherms, folds: Array, strength: Array, accuracy: float) -> Array:
+    """Return the coordinates of the lower and the upper branch at strengths, shape (n, 2)."""
+    count = len(folds)
+
+    def function(t: Array, j: Index) -> tuple[Array, Array]:
+        z, k = np.exp(t), j % count
+        p = isotherms.take(k).points(z[:, None])
+        return p.strength[:, 0] - strength[k], p.strength_z[:, 0] * z
+
+    first, last = np.full(count, isotherms.grid[0] / 16), np.full(count, isotherms.farthest)
+    lower, upper = np.log(np.concatenate([[first, folds[:, 0]], [folds[:, 1], last]], axis=1))
+    return np.exp(solve_bracketed(function, lower, upper, True, absolute=accuracy)).reshape(2, count).T
+
+
+def _bracketed(isotherms: Isotherms, folds: Array, low: Array, high: Array) -> tuple[Array, Array]:
+    """Return the log coordinates of both branches and the strength at which they balance, inside brackets."""
 
     def lead(s: Array, i: Index) -> tuple[Array, Array]:
-        b = at(s, i, "b", first[i], folds[i, 0])
-        c = at(s, i, "c", folds[i, 1], last[i])
-        both = isotherms.take(i).points(np.stack([b, c], axis=1))
-        gain = both.level_s[:, 1] - both.level_s[:, 0]
-        return both.level[:, 1] - both.level[:, 0] + s * gain, gain
+        part = isotherms.take(i)
+        return _lead(part.points(_branches(part, folds[i], s, 1e-14)), s)
 
     strength = solve_bracketed(lead, low, high, True, absolute=4 * EPS, noise=4 * EPS)
-    lead(strength, every)
-    return place["c"], place["b"], strength
+    return np.log(_branches(isotherms, folds, strength, 1e-14)), strength

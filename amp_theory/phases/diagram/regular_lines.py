@@ -8,8 +8,8 @@ from amp_theory.phases.diagram.along_path import PathTransitions, path_transitio
 from amp_theory.phases.diagram.lines import LINES, Line
 from amp_theory.phases.geometry.regular_graphs import RegularGeometry
 
-#: why a line ends where no density is the last
-NEXT = "none at the next density"
+#: why a line ends where no control is the last
+NEXT = "none at the next {}"
 
 
 def regular_lines(geo: RegularGeometry, control_range: tuple[float, float], points: int) -> dict[str, Line]:
@@ -22,7 +22,7 @@ def regular_lines(geo: RegularGeometry, control_range: tuple[float, float], poin
 
 
 def joined_line(name: str, found: list[PathTransitions], names: tuple[str, str]) -> Line:
-    """Return one line, with the names of control and strength, from what the path meets at ascending densities."""
+    """Return one line, with the names of control and strength, from what the path meets at ascending controls."""
     most = max((len(getattr(f, name)) for f in found), default=0)
     rows: list[tuple[float, ...]] = []
     ends: list[tuple[str, str]] = []
@@ -34,7 +34,8 @@ def joined_line(name: str, found: list[PathTransitions], names: tuple[str, str])
                 lower = found[i].lower_overlaps[place] if name == "first_order" else np.nan
                 rows.append((point.control, point.strength, point.overlap, lower, point.errors[names[1]], len(ends)))
             first, last = (
-                "edge of the range" if run[i] == edge else NEXT for i, edge in ((0, 0), (-1, len(found) - 1))
+                "edge of the range" if run[i] == edge else NEXT.format(names[0])
+                for i, edge in ((0, 0), (-1, len(found) - 1))
             )
             ends.append((first, last))
     columns = np.array(rows, dtype=float).reshape(-1, 6).T

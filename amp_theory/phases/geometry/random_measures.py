@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from amp_theory.equations_of_state.base import EquationOfState
-from amp_theory.equations_of_state.random_measures.isotherms import Isotherms
+from amp_theory.equations_of_state.random_measures.isotherms import Isotherms, Points
 from amp_theory.equations_of_state.random_measures.surfaces import RandomEquationOfState, RandomIsotherm
 from amp_theory.phases.geometry.folds import FoldCurve, FoldPiece
 from amp_theory.phases.geometry.geometry import Branch, Geometry
@@ -19,6 +19,9 @@ from amp_theory.phases.geometry.one_by_one import OneByOne
 from amp_theory.tools.arrays import Array, Bools, Index
 from amp_theory.tools.errors import InputError
 from amp_theory.tools.roots import solve_bracketed
+
+#: R(q0) from which on its sign is known, and a coordinate before all folds
+SIGN, BEFORE = 1e-12, 1e-18
 
 
 class IsothermGeometry(Geometry):
@@ -99,8 +102,9 @@ class RandomGeometry(OneByOne):
 
 
 def roots_along(
-    isotherms: Isotherms, column: str, slope: str, rows: Index, lower: Array, upper: Array, rising: Bools | bool
-) -> Array:
+    isotherms: Isotherms, column: str, slope: str, rows: Index, lower: Array, upper: Array, rising: Bools | bool,
+    guess: Array | None = None, accuracy: float = 1e-14,
+) -> Array:  # fmt: skip
     """Return the coordinates in brackets, one on each of the isotherms `rows`, at which a column changes its sign."""
 
     def function(t: Array, i: Index) -> tuple[Array, Array]:
@@ -108,47 +112,78 @@ def roots_along(
         p = isotherms.take(rows[i]).points(z[:, None])
         return getattr(p, column)[:, 0], getattr(p, slope)[:, 0] * z
 
-    return np.exp(solve_bracketed(function, np.log(lower), np.log(upper), rising, absolute=1e-14))
+    start = None if guess is None else np.log(guess)
+    return np.exp(solve_bracketed(function, np.log(lower), np.log(upper), rising, guess=start, absolute=accuracy))
 
 
-def folds_of(isotherms: Isotherms) -> Array:
-    """Return the coordinates of the folds of every isotherm, shape (n, most), ascending, padded with NaN."""
-    count = len(isotherms.base.control)
-    z = np.tile(isotherms.grid, (count, 1))
-    up = isotherms.points(z).stability > 0
-    hidden = np.flatnonzero(np.all(up, axis=1))
-    if len(hidden):  # two folds closer than the grid have the least R between them
-        least, r = least_stability(isotherms.take(hidden))
-        z = np.column_stack([z, z[:, -1]])
-        up = np.column_stack([up, up[:, -1]])
-        z[hidden, -1], up[hidden, -1] = least, r > 0
-        order = np.argsort(z, axis=1)
-        z, up = np.take_along_axis(z, order, axis=1), np.take_along_axis(up, order, axis=1)
-    changes = up[:, 1:] != up[:, :-1]
-    rows, k = np.nonzero(changes)
-    found = roots_along(isotherms, "stability", "stability_z", rows, z[rows, k], z[rows, k + 1], up[rows, k + 1])
-    place = np.cumsum(changes, axis=1)[rows, k] - 1
-    table = np.full((count, int(place.max(initial=-1)) + 1), np.nan)
-    table[rows, place] = found
+def folds_of(isotherms: Isotherms, accuracy: float = 1e-14) -> Array:
+    """Return the coordinates of the folds of every isotherm, shape (n, most), ascending, padded with NaN.
+
+    There are as many that rise as fall, because R > 0 at the base and at the end; two that are closer than the grid
+    have an extreme value of R between them.
+    """
+    grid = isotherms.grid
+    every = isotherms.points(np.broadcast_to(grid, (len(isotherms.base.control), len(grid))))
+    up = every.stability > 0
+    rows, k = np.nonzero(_may_hide(every, np.log(grid), up))
+    extreme = _extremes(isotherms, rows, grid[k], grid[k + 1], up[rows, k])
+    between = isotherms.take(rows).points(extreme[:, None]).stability[:, 0]
+    hidden = np.flatnonzero((between > 0) != up[rows, k])
+    rows, k, extreme = rows[hidden], k[hidden], extreme[hidden]
+    changed, j = np.nonzero(up[:, 1:] != up[:, :-1])
+    # next to the stability line the first fold lies before the grid
+    early = np.flatnonzero(~up[:, 0] & (isotherms.base.stability > SIGN))
+    which = np.concatenate([early, changed, rows, rows])
+    lower = np.concatenate([np.full(len(early), BEFORE), grid[j], grid[k], extreme])
+    upper = np.concatenate([np.full(len(early), grid[0]), grid[j + 1], extreme, grid[k + 1]])
+    rising = np.concatenate([np.zeros(len(early), dtype=bool), up[changed, j + 1], ~up[rows, k], up[rows, k]])
+    order = np.lexsort((lower, which))
+    which = which[order]
+    # where a straight line between the ends vanishes
+    r = every.stability
+    share = r[changed, j] / (r[changed, j] - r[changed, j + 1])
+    guess = np.sqrt(lower * upper)
+    guess[len(early) : len(early) + len(changed)] = grid[j] * (grid[j + 1] / grid[j]) ** share
+    found = roots_along(isotherms, "stability", "stability_z", which, lower[order], upper[order], rising[order],
+                        guess=guess[order], accuracy=accuracy)  # fmt: skip
+    place = np.arange(len(which)) - np.searchsorted(which, which)
+    table = np.full((len(up), int(place.max(initial=-1)) + 1), np.nan)
+    table[which, place] = found
     return table
+
+
+def _may_hide(points: Points, t: Array, up: Bools) -> Bools:
+    """Tell between which log coordinates t of one sign R may have another: where its tangents do, at an extreme."""
+    r, slope = points.stability, points.stability_z * np.exp(t)
+    r, slope = np.where(up, r, -r), np.where(up, slope, -slope)
+    with np.errstate(all="ignore"):
+        place = (r[:, 1:] - r[:, :-1] - slope[:, 1:] * np.diff(t)) / (slope[:, :-1] - slope[:, 1:])
+        meet = r[:, :-1] + slope[:, :-1] * place
+    return np.asarray((up[:, 1:] == up[:, :-1]) & (slope[:, :-1] < 0) & (slope[:, 1:] > 0) & (meet <= 0))
+
+
+def _extremes(isotherms: Isotherms, rows: Index, lower: Array, upper: Array, least: Bools) -> Array:
+    """Return where R is least, or largest, in brackets on the isotherms `rows`."""
+
+    def function(t: Array, i: Index) -> tuple[Array, Array]:
+        x, h = np.exp(t), 1e-4
+        p = isotherms.take(rows[i]).points(np.stack([x, x * (1 + h), x * (1 - h)], axis=1))
+        return p.stability_z[:, 0], (p.stability_z[:, 1] - p.stability_z[:, 2]) / (2 * h)
+
+    return np.exp(solve_bracketed(function, np.log(lower), np.log(upper), least, absolute=1e-11))
 
 
 def least_stability(isotherms: Isotherms) -> tuple[Array, Array]:
     """Return where R is least along every isotherm, the first coordinate of the grid if next to the base, and R."""
     grid = isotherms.grid
-    every = isotherms.points(np.tile(grid, (len(isotherms.base.control), 1)))
+    every = isotherms.points(np.broadcast_to(grid, (len(isotherms.base.control), len(grid))))
     k = np.argmin(every.stability, axis=1)
     z = grid[k].copy()
     inner = np.flatnonzero((k > 0) & (k < len(grid) - 1))
     slope = every.stability_z
     below = inner[(slope[inner, k[inner] - 1] < 0) & (slope[inner, k[inner] + 1] > 0)]
     if len(below):
-
-        def function(t: Array, i: Index) -> tuple[Array, Array]:
-            x, h = np.exp(t), 1e-4
-            p = isotherms.take(below[i]).points(np.stack([x, x * (1 + h), x * (1 - h)], axis=1))
-            return p.stability_z[:, 0], (p.stability_z[:, 1] - p.stability_z[:, 2]) / (2 * h)
-
-        low, high = np.log(grid[k[below] - 1]), np.log(grid[k[below] + 1])
-        z[below] = np.exp(solve_bracketed(function, low, high, True, absolute=1e-11))
+        z[below] = _extremes(
+            isotherms, below, grid[k[below] - 1], grid[k[below] + 1], np.ones(len(below), dtype=bool)
+        )  # fmt: skip
     return z, isotherms.points(z[:, None]).stability[:, 0]

@@ -8,8 +8,8 @@ phases.revealing.
   F = dF/dz = 0 at positive strength; `regular_graphs`: the smallest densities with a property; `populations`:
   the points of colourings; `confidence`: tricritical points of orders that depend on what is known; `expansion`: the
   normal form next to a tricritical point.
-- `random_measures`: the points of measures whose samples overlap; `tricritical_field`: where first-order line and
-  stability line meet in field and temperature.
+- `random_measures`: the points of measures whose samples overlap; `random_rows`: where folds and branches come and go
+  on their isotherms; `tricritical_field`: where first-order line and stability line meet in field and temperature.
 - `fixed_points`: all fixed points at one control and strength, and regions; `listed`: each with what it tells;
   `state_evolution`: its iterates.
 - `targets`: whose verdict it is, and which other algorithms are known.

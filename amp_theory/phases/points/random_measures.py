@@ -3,10 +3,11 @@
 With the control getting easier (more signal), up to where the replica-symmetric measure ends:
 
 - stability: R(q0) = 0, the line of de Almeida and Thouless, beyond which the measure is not replica symmetric;
-- tricritical: the first control at which R has a zero beyond q0, R = dR/dz = 0 at positive strength;
+- tricritical: where two folds appear or disappear beyond q0, R = dR/dz = 0 at positive strength: the first is the first
+  control at which R has a zero there, all others are further ones;
 - first failure: the first of both, where the path begins to fail;
 - dynamical: a second stable branch at zero strength, strength = R = 0;
-- condensation: that branch has the free entropy of the base.
+- condensation: the second branch of largest free entropy has that of the base.
 
 Error bounds: what two quadratures and rounding leave of the function that vanishes, over its slope in the intensity,
 with what an error of the place adds, times SAFETY.
@@ -16,73 +17,56 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from amp_theory.equations_of_state.random_measures.isotherms import (
     DIFFERENCES,
+    RATIO,
     ROUNDING,
     Isotherms,
     Points,
     RandomMeasure,
 )
-from amp_theory.phases.geometry.random_measures import RandomGeometry, folds_of, least_stability, roots_along
+from amp_theory.phases.geometry.random_measures import RandomGeometry
 from amp_theory.phases.geometry.solved import SAFETY
+from amp_theory.phases.points.random_rows import BESIDE, ENOUGH, STEP, IsothermRows, Spot, cusps, first_at_zero_strength
 from amp_theory.phases.points.zero_strength import control_error
-from amp_theory.tools.arrays import EPS, Array, Index
+from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import NumericalError
 from amp_theory.tools.results import Located, Thresholds
-from amp_theory.tools.roots import crossings, solve_bracketed
+from amp_theory.tools.roots import crossings
 
-#: factor between intensities at which signs are looked at, how many at a time, and how often
-RATIO, CHUNK, CHUNKS = 1.15, 24, 6
-#: relative step of the intensity in derivatives
-STEP = 1e-5
+#: how many intensities are looked at at a time
+CHUNK = 24
+#: steps to the stability line before brackets are halved
+NEWTON = 10
+NO_TIP = "R > 0 beyond q0 in the whole replica-symmetric region: no first-order transition along this path"
 #: R counts as positive next to the stability line down to this
 CLOSE = 1e-9
 #: R below this has no sign for its rounding, and above that it does not vanish
 NO_SIGN, JUMP = 1e-12, 1e-5
-#: how often the intensity is lowered by a factor of e in search of a base that doubles hold
-WARMER = 60
 
 
 def random_thresholds(geo: RandomGeometry) -> Thresholds:
     """Return the special points of a random measure along a path."""
     search = _Search(geo.measure)
+    tips = search.tips()
     found: dict[str, Located | str] = {
         "algorithmic": "the branch of the base ends where it loses its stability, by no jump",
         "weak_recovery": geo.eos.no_weak_recovery,
         "stability": search.stability(),
-        "tricritical": search.tricritical(),
+        "tricritical": tips[0] if tips else NO_TIP,
     }
     found["first_failure"] = search.first_failure(found)
     found["dynamical"], found["condensation"] = search.zero_strength()
-    return Thresholds.of(geo.measure.model, geo.measure.path, found)
-
-
-def _looked_at(measure: RandomMeasure) -> Array:
-    """Return the log intensities at which signs are looked at, from where everything is stable to where bases end."""
-
-    def solvable(x: float) -> bool:
-        return bool(measure.solvable(measure.model.from_intensity(np.exp(np.array([x]))))[0])
-
-    start = float(np.log(measure.model.intensity(np.array(measure.always_stable))))
-    for _ in range(WARMER):
-        if solvable(start):
-            break
-        start -= 1.0
-    logs = start + np.log(RATIO) * np.arange(CHUNK * CHUNKS)
-    if solvable(float(logs[-1])):
-        return np.asarray(logs)
-    low, high = 0, len(logs) - 1  # the first is solved, or its base says why not
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if solvable(float(logs[middle])) else (low, middle)
-    return np.asarray(logs[: low + 1])
+    return Thresholds.of(geo.measure.model, geo.measure.path, found, tips[1:])
 
 
 def _chunks(x: Array) -> list[Array]:
-    return np.array_split(x, max(1, -(-len(x) // CHUNK)))
+    """Return parts of an array, in order, of CHUNK + 1 at most; neighbours share an end."""
+    return [x[k : k + CHUNK + 1] for k in range(0, max(len(x) - 1, 1), CHUNK)]
 
 
 def stability_line(measure: RandomMeasure) -> float | None:
@@ -98,7 +82,7 @@ def stability_line(measure: RandomMeasure) -> float | None:
         return measure.bases(measure.model.from_intensity(np.exp(x))).stability
 
     low: float | None = None
-    for chunk in _chunks(_looked_at(measure)):
+    for chunk in _chunks(measure.looked_at):
         r = stability(chunk)
         # a sign below the rounding of R is none
         bad, good = np.flatnonzero(r < -NO_SIGN), np.flatnonzero(r > NO_SIGN)
@@ -107,17 +91,33 @@ def stability_line(measure: RandomMeasure) -> float | None:
             low = float(chunk[good[-1]]) if len(good) else low
             high = float(chunk[bad[0]])
             low = high - np.log(RATIO) if low is None else low
-            # without slopes: in weak fields the base ends, and jumps, right beyond the line
-            line = crossings(lambda x, i: stability(x), np.array([low]), np.array([high]), absolute=4 * EPS)
-            if abs(left := float(stability(line)[0])) > JUMP:
-                control = float(measure.model.from_intensity(np.exp(line))[0])
+            line = _crossed(stability, low, high)
+            if abs(left := float(stability(np.array([line]))[0])) > JUMP:
+                control = float(measure.model.from_intensity(np.exp(np.array(line))))
                 raise NumericalError(
                     f"R(q0) changes its sign at {measure.model.control} = {control:.6g} by a jump to {left:.3g}: the "
                     "base was not followed there", "ask for another field",
                 )  # fmt: skip
-            return float(line[0])
+            return line
         low = float(chunk[good[-1]]) if len(good) else low
     return None
+
+
+def _crossed(stability: Callable[[Array], Array], low: float, high: float) -> float:
+    """Return where R changes its sign in a bracket: by Newton steps, with slopes towards the stable side."""
+    x = 0.5 * (low + high)
+    for _ in range(NEWTON):
+        here, before = stability(np.array([x, x - STEP])).tolist()
+        if not here < before:
+            break
+        step = float(here * STEP / (before - here))
+        x += step
+        if not low < x < high:
+            break
+        if abs(step) <= ENOUGH:
+            return x
+    # without slopes: in weak fields the base ends, and jumps, right beyond the line
+    return float(crossings(lambda x, i: stability(x), np.array([low]), np.array([high]), absolute=4 * EPS)[0])
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,7 @@ class _Place:
     errors: Points
     slopes: Points
     overlap_slope: float
+    bends: Points
 
     def column(self, part: str, name: str) -> float:
         """Return an entry of points, errors or slopes."""
@@ -143,16 +144,15 @@ class _Search:
 
     def __init__(self, measure: RandomMeasure) -> None:
         self.measure, self.model, self.path = measure, measure.model, measure.path
-        self.logs = _looked_at(measure)
         self.stable_to = stability_line(measure)
-        self.end = float(self.logs[-1]) if self.stable_to is None else self.stable_to
+        self.end = float(measure.looked_at[-1]) if self.stable_to is None else self.stable_to
 
     def isotherms(self, log_intensity: Array) -> Isotherms:
         """Return the isotherms at log intensities."""
         return self.measure.isotherms(self.model.from_intensity(np.exp(log_intensity)))
 
     def _looked(self) -> str:
-        last = float(self.model.from_intensity(np.exp(np.array(self.logs[-1]))))
+        last = float(self.model.from_intensity(np.exp(np.array(self.measure.looked_at[-1]))))
         return f"as far as was searched, to {self.model.control} = {last:.6g}"
 
     # --- places ---
@@ -160,26 +160,27 @@ class _Search:
     def place(self, x: float, z: float) -> _Place:
         """Return all about the coordinate z at log intensity x."""
         pair = self.isotherms(np.array([x, x + STEP]))
-        both = pair.points(np.full((2, 1), z))
-        here = pair.take(np.array([0]))
-        points = here.points(np.full((1, 1), z))
-        slopes = Points(*((getattr(both, n)[1] - getattr(both, n)[0]) / STEP for n in Points.__slots__))
+        around = pair.points(z * np.tile([1.0, 1 + BESIDE, 1 - BESIDE], (2, 1)))
+        here, table = pair.take(np.array([0])), {n: getattr(around, n) for n in Points.__slots__}
+        points = Points(*(v[:1, :1] for v in table.values()))
+        slopes = Points(*((v[1, :1] - v[0, :1]) / STEP for v in table.values()))
+        bends = Points(*((v[0, 1:2] - v[0, 2:]) / (2 * BESIDE * z) for v in table.values()))
         q0, base = pair.base.overlap, here.check.base.overlap
         return _Place(
             intensity=float(np.exp(x)), coordinate=z, overlap=float(q0[0] + points.excess[0, 0]),
             base_error=float(DIFFERENCES * abs(base[0] - q0[0]) + ROUNDING * q0[0]), points=points,
             errors=here.errors(np.full((1, 1), z), points), slopes=slopes,
-            overlap_slope=float((q0[1] - q0[0]) / STEP + slopes.excess[0]),
+            overlap_slope=float((q0[1] - q0[0]) / STEP + slopes.excess[0]), bends=bends,
         )  # fmt: skip
 
     def located(self, at: _Place, vanishing: str, place: str, how: str, strength: bool) -> Located:
         """Return a place as a special point, from the column that gives the intensity and that which gives z."""
-        x_error = at.column("errors", vanishing) / abs(at.column("slopes", vanishing)) + 4 * EPS
-        z, h = at.coordinate, 1e-4 * at.coordinate
-        around = self.isotherms(np.log([at.intensity])).points(np.array([[z - h, z + h]]))
-        values = getattr(around, place)[0]
-        bend = abs(float(values[1] - values[0])) / (2 * h)
-        z_error = (at.column("errors", place) + abs(at.column("slopes", place)) * x_error) / bend + 1e-11 * z
+        # what is left of both columns counts as an error, too
+        off = at.column("errors", vanishing) + abs(at.column("points", vanishing))
+        x_error = off / abs(at.column("slopes", vanishing)) + 4 * EPS
+        off = at.column("errors", place) + abs(at.column("points", place))
+        z_error = (off + abs(at.column("slopes", place)) * x_error) / abs(at.column("bends", place))
+        z_error += 1e-11 * at.coordinate
         overlap = at.column("points", "overlap_z") * z_error + abs(at.overlap_slope) * x_error
         overlap += at.base_error + at.column("errors", "excess")
         control, errors = self._control(at.intensity, x_error)
@@ -214,35 +215,21 @@ class _Search:
         how = "R(q0) = 0: stability of the replica-symmetric measure (de Almeida, Thouless)"
         return Located(value, float(base.overlap[0]), errors, self.model.control, how=how)
 
-    def _failing(self) -> tuple[float, float] | None:
-        """Return log intensities between which R first becomes negative beyond q0."""
-        x = self.logs[self.logs < self.end]
+    @cached_property
+    def cusps(self) -> list[Spot]:
+        """Where two folds appear or disappear, from the easy side on, at strengths of either sign."""
+        x = self.measure.looked_at[self.measure.looked_at < self.end]
         x = np.append(x, self.end + np.log1p(-CLOSE))
-        for chunk in np.array_split(x, max(1, len(x) // CHUNK)):
-            z, least = least_stability(isotherms := self.isotherms(chunk))
-            bad = np.flatnonzero((least < 0) & (z > isotherms.grid[0]))
-            if len(bad):
-                return float(chunk[bad[0]]) - np.log(RATIO), float(chunk[bad[0]])
-        return None
+        return [spot for chunk in _chunks(x) for spot in cusps(self.measure, IsothermRows.at(self.measure, chunk))]
 
-    def tricritical(self) -> Located | str:
-        """Locate the first zero of R beyond q0."""
-        self.failing: float | None = None
-        bracket = self._failing()
-        if bracket is None:
-            return "R > 0 beyond q0 in the whole replica-symmetric region: no first-order transition along this path"
-
-        def function(x: Array, i: Index) -> tuple[Array, Array]:
-            pair = self.isotherms(np.concatenate([x, x + STEP]))
-            z, least = least_stability(pair.take(np.arange(len(x))))
-            above = pair.points(np.concatenate([z, z])[:, None]).stability[:, 0]
-            return least, (above[len(x) :] - least) / STEP
-
-        x = solve_bracketed(function, np.array(bracket[:1]), np.array(bracket[1:]), False, absolute=4 * EPS)
-        z, _ = least_stability(self.isotherms(x))
-        self.failing = float(x[0])
+    def tips(self) -> list[Located]:
+        """Locate the cusps at positive strength, which are states of the model."""
         how = "cusp of the isotherms: R = dR/dz = 0"
-        return self.located(self.place(float(x[0]), float(z[0])), "stability", "stability_z", how, strength=True)
+        places = [self.place(*spot) for spot in self.cusps]
+        return [
+            self.located(p, "stability", "stability_z", how, strength=True) for p in places
+            if p.column("points", "strength") > 0
+        ]  # fmt: skip
 
     def first_failure(self, found: dict[str, Located | str]) -> Located | str:
         """Return the first of the tricritical point and the stability line."""
@@ -256,81 +243,20 @@ class _Search:
         return f"R > 0 on all of [q0, 1): the path works at every {self.model.control}, {self._looked()}"
 
     def zero_strength(self) -> tuple[Located | str, Located | str]:
-        """Locate where a second branch exists at zero strength, and where it has the free entropy of the base."""
-        if self.failing is None:
+        """Locate where a second branch exists at zero strength, and where one has the free entropy of the base."""
+        if not self.cusps:
             none = "no second branch exists at zero strength in the replica-symmetric region"
             return none, none
-        end = self.end + np.log1p(-CLOSE)
-        begin = self.failing + 1e-6 * min(1.0, end - self.failing)
         where = f"before the replica-symmetric measure ends at {self.model.control} = "
         where += f"{float(self.model.from_intensity(np.exp(np.array(self.end)))):.6g}"
         none = f"no second branch reaches zero strength {where}"
-        bracket = self._changed(self._lowest, "strength", -1, begin, end)
-        if bracket is None:
+        end = self.end + np.log1p(-CLOSE)
+        dynamical, condensation = first_at_zero_strength(self.measure, self.cusps[0][0], end)
+        if dynamical is None:
             return none, none
-        dynamical = self._solved(self._lowest, "strength", *bracket, False)
-        z = self._lowest(np.array([dynamical]))[0]
-        first = self.located(self.place(dynamical, float(z[0])), "strength", "stability",
-                             "a second branch at zero strength: strength = R = 0", strength=False)  # fmt: skip
-        bracket = self._changed(self._upper, "level", 1, dynamical + 1e-9, end)
-        if bracket is None:
+        how = "a second branch at zero strength: strength = R = 0"
+        first = self.located(self.place(*dynamical), "strength", "stability", how, strength=False)
+        if condensation is None:
             return first, f"the base is in equilibrium as long as it is stable: no crossing {where}"
-        condensation = self._solved(self._upper, "level", *bracket, True)
-        z = self._upper(np.array([condensation]))[0]
-        second = self.located(self.place(condensation, float(z[0])), "level", "strength",
-                              "equal free entropy at zero strength: F(q) = 0", strength=False)  # fmt: skip
-        return first, second
-
-    def _changed(
-        self, at: Callable[[Array], tuple[Array, Points]], column: str, sign: int, begin: float, end: float
-    ) -> tuple[float, float] | None:
-        """Return log intensities between which a column first gets a sign; None if it does not up to the end."""
-        low, step = begin, np.log(RATIO)
-        while low < end:
-            x = np.minimum(low + step * np.arange(1, 5), end)
-            there = np.flatnonzero(sign * getattr(at(x)[1], column)[:, 0] > 0)
-            if len(there):
-                return float(x[there[0] - 1] if there[0] else low), float(x[there[0]])
-            low = float(x[-1])
-        return None
-
-    def _lowest(self, x: Array) -> tuple[Array, Points]:
-        """Return the last fold, where the strength is least above the first one, at log intensities past the cusp."""
-        isotherms = self.isotherms(x)
-        z = self._last_fold(isotherms)
-        return z, isotherms.points(z[:, None])
-
-    def _last_fold(self, isotherms: Isotherms) -> Array:
-        """Return the last fold, or where R is least next to the cusp, where rounding hides the folds."""
-        folds = folds_of(isotherms)
-        last = np.max(np.nan_to_num(folds), axis=1, initial=0)
-        return np.where(last > 0, last, least_stability(isotherms)[0]) if np.any(last == 0) else last
-
-    def _upper(self, x: Array) -> tuple[Array, Points]:
-        """Return the upper branch at zero strength."""
-        isotherms = self.isotherms(x)
-        low = self._last_fold(isotherms)
-        if np.any(lost := isotherms.points(low[:, None]).strength[:, 0] > CLOSE):
-            control = float(isotherms.base.control[lost][0])
-            raise NumericalError(
-                f"{self.model!r} along {self.path.name}: at {self.model.control} = {control:.6g} there is more than "
-                "one second branch, of which condensation is not derived", "ask for another field or path",
-            )  # fmt: skip
-        high = np.full_like(low, isotherms.farthest)
-        z = roots_along(isotherms, "strength", "strength_z", np.arange(len(x)), low, high, True)
-        return z, isotherms.points(z[:, None])
-
-    def _solved(
-        self, at: Callable[[Array], tuple[Array, Points]], column: str, low: float, high: float, rising: bool
-    ) -> float:
-        """Return the log intensity at which a column of what is stationary in z vanishes."""
-
-        def function(x: Array, i: Index) -> tuple[Array, Array]:
-            z, points = at(x)
-            value = getattr(points, column)[:, 0]
-            above = getattr(self.isotherms(x + STEP).points(z[:, None]), column)[:, 0]
-            return value, (above - value) / STEP
-
-        return float(
-            solve_bracketed(function, np.array([low]), np.array([high]), rising, absolute=4 * EPS, noise=4 * EPS)[0]
-        )
+        how = "equal free entropy at zero strength: F(q) = 0"
+        return first, self.located(self.place(*condensation), "level", "strength", how, strength=False)
