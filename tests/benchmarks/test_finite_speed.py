@@ -94,11 +94,22 @@ def test_heat_bath(benchmark, what):
     benchmark.pedantic(lambda: loop(tensor, instance.planted.copy(), rng.random((SWEEPS, 200))), rounds=3)
 
 
-@pytest.mark.benchmark(group="belief propagation, XORSAT(4), N = 10000, 10 iterations")
-def test_belief_propagation(benchmark):
-    instance = at.draw_instance(at.XORSAT(4, temperature=0.5), 1.1, 10_000, 1)
+#: model, control
+GRAPHS = {"XORSAT(4)": (at.XORSAT(4, temperature=0.5), 1.1), "bicoloring": (at.Bicoloring(4), 2.0)}
+
+
+@pytest.mark.benchmark(group="belief propagation, N = 10000, 10 iterations")
+@pytest.mark.parametrize("how", ["arrays", "compiled"])
+@pytest.mark.parametrize("name", GRAPHS)
+def test_belief_propagation(benchmark, monkeypatch, name, how):
+    if how == "compiled":
+        pytest.importorskip("numba")
+    monkeypatch.setenv("AMP_THEORY_COMPILED", "1" if how == "compiled" else "0")
+    instance = at.draw_instance(*GRAPHS[name], 10_000, 1)
     side = at.Flow().observe(instance.planted[None], 0.2, np.random.default_rng(1))
     options = at.MessagePassingOptions(max_iterations=10, tolerance=1e-300)
+    at.run_bp(instance, side, options=options)  # compiles
+    benchmark.extra_info["edges"] = 10 * instance.spins.size
     benchmark.pedantic(lambda: at.run_bp(instance, side, options=options), rounds=3)
 
 

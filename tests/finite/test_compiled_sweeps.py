@@ -164,3 +164,9 @@ print("numba" in sys.modules)
     on = {**os.environ, compiled.SWITCH: "1"}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=on)
     assert done.stdout.split() == ["False", str(NUMBA)]
+
+
+@pytest.mark.parametrize("top", [0, 5, 2**16 - 1, 2**16, 10**7, 2**32 - 1])
+def test_sorting_by_counting_keeps_the_order_of_equals(top):
+    values = np.random.default_rng(1).integers(0, top + 1, 5_000)
+    assert np.array_equal(graph_sweeps.stable_order(values), np.argsort(values, kind="stable"))

@@ -84,7 +84,7 @@ def test_bethe_is_stationary_in_every_message(model):
     instance, rng = at.draw_instance(model, 1.0, 60, seed=1), np.random.default_rng(2)
     side = instance.observe(at.Flow(), 0.5, rng)
     edges = Edges(instance, side)
-    h, u = edges.at_spins(edges.base), None
+    h, u = np.moveaxis(edges.base[:, edges.spins], 0, 1), None
     for _ in range(500):
         u = factor_messages(instance, edges.signs, h)
         h, _, _ = edges.cavity(u)

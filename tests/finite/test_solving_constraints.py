@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import amp_theory as at
 from amp_theory.__main__ import main
-from amp_theory.finite.inference import bp
+from amp_theory.finite.inference import bp, exchanges
 from amp_theory.finite.inference.contradictions import impossible_factors
 
 
@@ -69,7 +69,9 @@ def test_a_weight_that_underflows_is_no_contradiction(monkeypatch):
     instance = at.instance_from(ExactlyOne(), 1 / 4, graph=[[0, 1, 2]], size=4)
     h = np.full((3, 1, 1), 10.0)
     assert impossible_factors(instance, h, np.full((3, 1, 1), np.nan))[1].tolist() == [True]
-    monkeypatch.setattr(bp, "factor_messages", lambda instance, signs, h: np.full(h.shape, np.nan))
+    monkeypatch.setattr(exchanges, "in_use", lambda: False)
+    for module in (bp, exchanges):
+        monkeypatch.setattr(module, "factor_messages", lambda instance, signs, h: np.full(h.shape, np.nan))
     found = at.run_bp(instance)
     assert found.status == ("stalled",)
     assert found.contradictions == {}

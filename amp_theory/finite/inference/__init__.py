@@ -5,8 +5,9 @@ May import: tools, ingredients, models, finite.instances, finite.outputs.
 - `base`: results, options, and when an iteration has converged; `run`: the message passing that fits an instance.
 - `amp`: h_i = sum of fields - Onsager term, on dense instances; `amp_two_sides`: the same for each of two kinds;
   `gamp`: omega and its Onsager term, on measurements.
-- `bp`: belief propagation on graphs, with `graph_messages`: messages on edges and which of them are certain, and
-  `contradictions`: where these exclude each other; to solutions by `decimation` and `reinforcement`: `solutions`.
+- `bp`: belief propagation on graphs, with `graph_messages`: messages on edges and which of them are certain,
+  `exchanges`: all of them once, on arrays or in `compiled_messages`, and `contradictions`: where they exclude each
+  other; to solutions by `decimation` and `reinforcement`: `solutions`.
 - `free_entropy`: of all of these, at their fixed points; `amp_denoisers`: what AMP does to its fields.
 - `unit_propagation`: what parity checks at T = 0 tell one after the other, in orders of revealing.
 """

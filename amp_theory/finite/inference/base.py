@@ -24,6 +24,8 @@ from amp_theory.tools.tables import ResultTable, of_grid
 RESOLVED = 1e-12
 #: means beyond this, in units of sqrt(E s^2) or of the start, that still grow have no fixed point to go to
 LARGEST_MEAN = 1e3
+#: mean squares between this and its inverse have neither lost digits nor overflowed on their way
+SMALLEST_SQUARE = 1e-200
 #: iterations over which the rate of convergence is measured
 WINDOW = 4
 #: side informations of which a report tells one by one
@@ -233,6 +235,9 @@ def checked_options(options: object) -> MessagePassingOptions:
 
 def root_mean_square(values: Array) -> Array:
     """Return the root mean square over the last axis, also of numbers whose squares vanish or overflow."""
+    square = np.einsum("...i,...i->...", values, values) / values.shape[-1]
+    if np.all((square > SMALLEST_SQUARE) & (square < 1 / SMALLEST_SQUARE)):
+        return np.asarray(np.sqrt(square))
     unit = np.abs(values).max(axis=-1, keepdims=True)
     part = values / np.where((unit > 0) & np.isfinite(unit), unit, 1.0)
     return np.asarray(unit[..., 0] * np.sqrt((part * part).mean(axis=-1)))
@@ -370,7 +375,7 @@ class MeanIterates:
         self.variance = np.where(good[:, None], np.where(side.known, 0.0, variance), self.variance)
         self.b, self.a = np.where(good[:, None], b, self.b), np.where(good[:, None], a, self.a)
         learnt = np.where(side.known | ~good[:, None], 0.0, new - self._prior_mean)
-        size = root_mean_square(change)
+        size = np.where(good, size, 0.0)
         relative = relative_change(np.maximum(size - self._rounding, 0.0), root_mean_square(learnt))
         unusable = ~good | self._hidden()
         return self.record.add(self.mean, size, np.where(unusable, np.inf, np.maximum(relative, other)))

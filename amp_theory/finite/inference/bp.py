@@ -18,11 +18,12 @@ from amp_theory.finite.inference.base import (
     relative_change,
 )
 from amp_theory.finite.inference.contradictions import impossible_factors, torn_spins
+from amp_theory.finite.inference.exchanges import exchange_of
 from amp_theory.finite.inference.free_entropy import bethe_values, with_free_entropy
 from amp_theory.finite.inference.graph_messages import LARGEST_FIELD, Edges, factor_messages
 from amp_theory.finite.instances.base import Instance
 from amp_theory.finite.instances.graphs import GraphInstance
-from amp_theory.ingredients.paths.side_information import SideInformation
+from amp_theory.ingredients.paths.side_information import Mask, SideInformation
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.results import Status
 
@@ -84,33 +85,35 @@ def _iterated(instance: GraphInstance, edges: Edges, how: MessagePassingOptions,
     """Exchange messages from means of shape (batch, size) on."""
     near = 1 - np.exp(-2 * LARGEST_FIELD)
     fields = edges.base + np.arctanh(np.clip(start, -near, near))
-    mean, total = edges.means(fields)
-    # messages in the shape (k, batch, factors), in which all factors are contiguous
-    h = edges.at_spins(fields)
-    u, said = np.zeros_like(h), np.zeros_like(h)
+    exchange = exchange_of(instance, edges, fields, how.damping)
+    mean, _ = edges.means(fields)
     record = Record(how, mean)
-    for step in range(how.max_iterations):
-        fresh = factor_messages(instance, edges.signs, h)
-        if np.isnan(fresh).any():
-            impossible, hidden = impossible_factors(instance, h, fresh)
-            record.contradict(impossible)
-            record.fail(hidden, Status.STALLED)
-        fresh = np.where(record.stopped[:, None], u, fresh) if record.failed else fresh
-        says = np.tanh(fresh)
-        change, known = says - said, np.where(np.abs(says) < 1, says, 0.0)  # without what is certain
-        if step and how.damping:
-            mixed = (1 - how.damping) * fresh + how.damping * u
-            fresh = np.where(np.isinf(fresh), fresh, mixed)  # what is certain stays certain
-        u, said = fresh, np.tanh(fresh) if how.damping else says
-        h, fields, contradicted = edges.cavity(u)
+    for _ in range(how.max_iterations):
+        change, scale, contradicted = exchange.advance(record.stopped)
         if contradicted.any():
-            record.contradict(torn_spins(instance, edges.side, u, contradicted))
-        new, new_total = edges.means(fields)
-        good = ~record.stopped[:, None]
-        mean, total = np.where(good, new, mean), np.where(good, new_total, total)
-        size, scale = (np.sqrt((x * x).mean(axis=(0, 2))) for x in (change, known))
-        relative = np.where(edges.hidden(mean), np.inf, relative_change(size, scale))
-        if record.add(mean, size, relative):
+            _tell(record, instance, edges, exchange.messages(), contradicted)
+        if how.keep_iterates:
+            mean, _ = edges.means(exchange.fields())
+        if record.add(mean, change, np.where(exchange.hidden(), np.inf, relative_change(change, scale))):
             break
+    mean, total = edges.means(exchange.fields())
     found = record.result(mean, 1 - mean**2, total, np.zeros((len(start), 1)))
-    return with_free_entropy(found, how.free_entropy, lambda: bethe_values(instance, edges.side, h, u))
+
+    def values() -> tuple[Array, str]:
+        u = exchange.messages()
+        return bethe_values(instance, edges.side, edges.cavity(u)[0], u)
+
+    return with_free_entropy(found, how.free_entropy, values)
+
+
+def _tell(record: Record, instance: GraphInstance, edges: Edges, u: Array, contradicted: Mask) -> None:
+    """Note what is contradicted in rows where nothing is possible: a spin by new messages, or by old ones a factor."""
+    h, _, torn = edges.cavity(u)
+    torn &= contradicted
+    if torn.any():
+        record.contradict(torn_spins(instance, edges.side, u, torn))
+    excluded = contradicted & ~torn
+    fresh = np.where(excluded[:, None], factor_messages(instance, edges.signs, h), 0.0)
+    impossible, hidden = impossible_factors(instance, h, fresh)
+    record.contradict(impossible)
+    record.fail(hidden, Status.STALLED)

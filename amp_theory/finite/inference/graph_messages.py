@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import NamedTuple
+
 import numpy as np
 
 from amp_theory.finite.instances.graphs import GraphInstance
 from amp_theory.ingredients.paths.side_information import Mask, SideInformation
-from amp_theory.tools.arrays import Array
+from amp_theory.tools.arrays import Array, Index
 from amp_theory.tools.errors import InputError
 
 #: largest half log-likelihood ratio of a message, at which 1 - tanh is still resolved
@@ -15,6 +18,29 @@ LARGEST_FIELD = 17.0
 RESOLVED = 1e-12
 #: more than the edges of a spin
 MANY = 2.0**26
+
+
+class Told(NamedTuple):
+    """What the spins of one row know."""
+
+    fields: Array  # (size,), without what is certain if messages are
+    certain: Array | None  # how many certain messages say +1, and in units of MANY how many say -1
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether a spin is certain to be both."""
+        return self.certain is not None and bool(((self.certain % MANY > 0) & (self.certain >= MANY)).any())
+
+    def with_certain(self, fields: Array, count: Array | None) -> Array:
+        """Return fields, infinite where something is certain."""
+        if count is None:
+            return fields
+        return np.where(count % MANY, np.inf, np.where(count >= MANY, -np.inf, fields))
+
+    @property
+    def total(self) -> Array:
+        """The fields of all spins."""
+        return self.with_certain(self.fields, self.certain)
 
 
 class Edges:
@@ -29,43 +55,59 @@ class Edges:
             raise InputError("known values of spins must be -1 or +1")
         self.side = side
         self.base: Array = np.where(side.known, np.where(side.values > 0, np.inf, -np.inf), side.field)
-        spins = np.ascontiguousarray(instance.spins.T)
-        self.signs: Array = np.ascontiguousarray(instance.signs.T)[:, None, :]
-        self._unknown, self._linear = ~side.known, instance.factor.order == 1
-        self._to = spins[:, None, :] + np.arange(side.batch)[None, :, None] * instance.size
+        self._instance = instance
+        #: whether factors answer in proportion to small fields
+        self.linear = instance.factor.order == 1
+        self._unknown = ~side.known
 
-    def at_spins(self, values: Array) -> Array:
-        """Return values of the spins, shape (batch, size), at all edges."""
-        return np.asarray(values.ravel()[self._to])
+    @cached_property
+    def spins(self) -> Index:
+        """The spins at all edges, shape (k, factors)."""
+        return np.ascontiguousarray(self._instance.spins.T)
+
+    @cached_property
+    def signs(self) -> Array:
+        """The signs of literals, shape (k, 1, factors)."""
+        return np.ascontiguousarray(self._instance.signs.T)[:, None, :]
 
     def _sum(self, messages: Array) -> Array:
-        total = np.bincount(self._to.ravel(), messages.ravel(), minlength=self.base.size)
-        return np.asarray(total.reshape(self.base.shape))
+        return np.asarray(np.bincount(self.spins.ravel(), messages.ravel(), minlength=self.base.shape[1]), dtype=float)
+
+    def told(self, row: int, u: Array) -> Told:
+        """Return what the spins of a row know from messages u, shape (k, factors)."""
+        base, certain = self.base[row], np.isinf(u)
+        if not certain.any():
+            return Told(base + self._sum(u), None)
+        fields = np.where(np.isinf(base), 0.0, base) + self._sum(np.where(certain, 0.0, u))
+        return Told(fields, _says(base) + self._sum(_says(u)))
+
+    def without(self, told: Told, u: Array, first: int, last: int | None = None) -> Array:
+        """Return what the spins of some factors know without the messages u of these, shape (k, factors)."""
+        spins = self.spins[:, first:last]
+        if told.certain is None:
+            return np.asarray(told.fields[spins] - u)
+        h = told.fields[spins] - np.where(np.isinf(u), 0.0, u)
+        return told.with_certain(h, told.certain[spins] - _says(u))
 
     def cavity(self, u: Array) -> tuple[Array, Array, Mask]:
-        """Return fields without the message of the same edge, fields of all, and the rows with a contradiction."""
-        certain = np.isinf(u)
-        if not certain.any():
-            fields = self.base + self._sum(u)
-            return self.at_spins(fields) - u, fields, np.zeros(len(fields), dtype=bool)
-        finite = np.where(certain, 0.0, u)
-        fields = np.where(np.isinf(self.base), 0.0, self.base) + self._sum(finite)
-        h = self.at_spins(fields) - finite
-        # how many certain messages say +1, and in units of MANY how many say -1
-        own, says = (np.where(np.isinf(x), np.where(x > 0, 1.0, MANY), 0.0) for x in (self.base, u))
-        count = own + self._sum(says)
-        h, fields = (np.where(n % MANY, np.inf, np.where(n >= MANY, -np.inf, x))
-                     for n, x in ((self.at_spins(count) - says, h), (count, fields)))  # fmt: skip
-        return h, fields, np.asarray(((count % MANY > 0) & (count >= MANY)).any(axis=1))
+        """Return fields without the message of the same edge, (k, batch, factors), all fields, and contradicted rows."""
+        told = [self.told(row, u[:, row]) for row in range(u.shape[1])]
+        h = np.stack([self.without(one, u[:, row], 0) for row, one in enumerate(told)], axis=1)
+        return h, np.array([one.total for one in told]), np.array([one.contradicted for one in told])
 
     def hidden(self, mean: Array) -> Mask:
         """Return the rows whose means are so small that rounding hides what factors answer to them in proportion."""
         size = np.abs(np.where(self._unknown, mean, 0.0)).max(axis=1)
-        return np.asarray(self._linear & (size > 0) & (size < RESOLVED))
+        return np.asarray(self.linear & (size > 0) & (size < RESOLVED))
 
     def means(self, fields: Array) -> tuple[Array, Array]:
         """Return means of the spins, and their fields without infinities."""
         return np.tanh(fields), np.where(np.isinf(fields), np.copysign(2 * LARGEST_FIELD, fields), fields)
+
+
+def _says(messages: Array) -> Array:
+    """Return what certain messages count."""
+    return np.where(np.isinf(messages), np.where(messages > 0, 1.0, MANY), 0.0)
 
 
 def factor_messages(instance: GraphInstance, signs: Array, h: Array) -> Array:

@@ -92,7 +92,7 @@ class _Runs:
         self.instance, self.edges = instance, Edges(instance, given)
         self.told = self.edges.base + LARGEST_RANDOM * rng.uniform(-1, 1, self.edges.base.shape)
         self.fields = np.clip(self.told, -LARGEST_FIELD, LARGEST_FIELD)
-        self.h = self.edges.at_spins(self.told)
+        self.h = np.moveaxis(self.told[:, self.edges.spins], 0, 1)
         self.u = np.zeros_like(self.h)
         self.active: Mask = np.ones(given.batch, dtype=bool)
         self.iterations = np.zeros(given.batch, dtype=int)

@@ -8,10 +8,15 @@ one, with variances v_k/(1 + A v_k), means (m_k + v_k B)/(1 + A v_k) and weights
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from amp_theory.ingredients.priors.mixtures import Mixture
 from amp_theory.tools.arrays import Array
+
+#: numbers that are worked on together: what they need then stays in the processor's cache, and off fresh memory
+BLOCK = 2**12
 
 
 def _log_weights(mixture: Mixture, field: Array, precision: Array | float) -> Array:
@@ -56,10 +61,50 @@ def posterior_moments(mixture: Mixture, field: Array, precision: Array | float) 
     >>> bool(abs(mean[0] - np.tanh(0.5)) < 1e-15), bool(abs(mean[0] ** 2 + variance[0] - 1) < 1e-15)
     (True, True)
     """
-    weight, m, v = _components(mixture, field, precision)
-    mean = (weight * m).sum(axis=-1)
-    variance = (weight * (v + (m - mean[..., None]) ** 2)).sum(axis=-1)
+    b, a = np.asarray(field, dtype=float), np.asarray(precision, dtype=float)
+    shape = np.broadcast_shapes(b.shape, a.shape)
+    if math.prod(shape) <= BLOCK or len(shape) != 2:
+        return _moments(mixture, b, a)
+    mean, variance = np.empty((2, *shape))
+    b, a = (x.reshape((1,) * (2 - x.ndim) + x.shape) for x in (b, a))
+    rows, columns = max(1, BLOCK // shape[1]), BLOCK
+    for i in range(0, shape[0], rows):
+        for j in range(0, shape[1], columns):
+            at = slice(i, i + rows), slice(j, j + columns)
+            parts = (x[tuple(s if n > 1 else slice(None) for s, n in zip(at, x.shape, strict=True))] for x in (b, a))
+            mean[at], variance[at] = _moments(mixture, *parts)
     return mean, variance
+
+
+def _moments(mixture: Mixture, b: Array, a: Array) -> tuple[Array, Array]:
+    """Return the same for arrays that fit together, one component after the other."""
+    parts = list(zip(np.log(mixture.probabilities), mixture.means, mixture.variances, strict=True))
+    if len(parts) == 1:
+        (_, m, v), total = parts[0], 1 + a * mixture.variances[0]
+        return (m + v * b) / total, v / total + np.zeros(np.shape(b))
+    weights = []
+    for log_p, m, v in parts:
+        if v == 0:
+            weight = log_p + (m * b - 0.5 * (a * m * m))
+        else:
+            total = 1 + a * v
+            weight = log_p - 0.5 * np.log(total) + (2 * m * b + v * b * b - a * m * m) / (2 * total)
+        weights.append(np.asarray(weight))
+    largest = np.maximum.reduce(weights)
+    norm: Array | float = 0.0
+    for weight in weights:
+        weight -= largest
+        np.exp(weight, out=weight)
+        norm = norm + weight
+    centres = [m if v == 0 else (m + v * b) / (1 + a * v) for _, m, v in parts]
+    mean, variance = np.zeros(np.shape(norm)), np.zeros(np.shape(norm))
+    for weight, centre in zip(weights, centres, strict=True):
+        weight /= norm
+        mean += weight * centre
+    for weight, centre, (_, _, v) in zip(weights, centres, parts, strict=True):
+        width = v if v == 0 else v / (1 + a * v)
+        variance += weight * (width + np.square(centre - mean))
+    return mean[()], variance[()]  # numbers of numbers
 
 
 def sample_posterior(mixture: Mixture, field: Array, precision: Array | float, rng: np.random.Generator) -> Array:
