@@ -197,7 +197,9 @@ def _send(x: Row, y: Scratch, sums: Array, first: int, number: int) -> None:
             both = plus[a] + minus[a]
             part = 1.0 / (minus[a] * both)
             says = _limited((plus[a] - minus[a]) * minus[a] * part, -TOP, TOP)
-            w[a] = _limited(plus[a] * both * part, LOWEST, HIGHEST)
+            # what says nothing says exactly nothing
+            ratio = plus[a] * both * part if plus[a] != minus[a] else 1.0
+            w[a] = _limited(ratio, LOWEST, HIGHEST)
             change = says - said[a]
             said[a] = says
             changed[a] += change * change

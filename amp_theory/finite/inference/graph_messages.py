@@ -90,7 +90,7 @@ class Edges:
         return told.with_certain(h, told.certain[spins] - _says(u))
 
     def cavity(self, u: Array) -> tuple[Array, Array, Mask]:
-        """Return fields without the message of the same edge, (k, batch, factors), all fields, and contradicted rows."""
+        """Return fields without the message of the same edge, (k, batch, factors), of spins, and contradicted rows."""
         told = [self.told(row, u[:, row]) for row in range(u.shape[1])]
         h = np.stack([self.without(one, u[:, row], 0) for row, one in enumerate(told)], axis=1)
         return h, np.array([one.total for one in told]), np.array([one.contradicted for one in told])
