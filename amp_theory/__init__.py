@@ -34,6 +34,8 @@ _WHERE = {
     "finite.inference.gamp": ["run_gamp"],
     "finite.inference.reinforcement": ["solve_by_reinforcement"],
     "finite.inference.solutions": ["Solutions"],
+    "finite.inference.robust_gamp": ["run_robust_gamp"],
+    "finite.inference.vamp": ["run_vamp"],
     "finite.inference.unit_propagation": ["UnitPropagation", "unit_propagation"],
     "finite.instances.base": ["Instance"],
     "finite.instances.draw": ["draw_instance"],

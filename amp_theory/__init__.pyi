@@ -28,9 +28,11 @@ from amp_theory.finite.inference.bp import run_bp as run_bp
 from amp_theory.finite.inference.decimation import solve_by_decimation as solve_by_decimation
 from amp_theory.finite.inference.gamp import run_gamp as run_gamp
 from amp_theory.finite.inference.reinforcement import solve_by_reinforcement as solve_by_reinforcement
+from amp_theory.finite.inference.robust_gamp import run_robust_gamp as run_robust_gamp
 from amp_theory.finite.inference.solutions import Solutions as Solutions
 from amp_theory.finite.inference.unit_propagation import UnitPropagation as UnitPropagation
 from amp_theory.finite.inference.unit_propagation import unit_propagation as unit_propagation
+from amp_theory.finite.inference.vamp import run_vamp as run_vamp
 from amp_theory.finite.instances.base import Instance as Instance
 from amp_theory.finite.instances.draw import draw_instance as draw_instance
 from amp_theory.finite.instances.enumeration import Enumeration as Enumeration

@@ -31,18 +31,22 @@ BODIES = re.compile(r"(?:couplings|J|Y)_([0-9]+)")
 def run_infer(options: argparse.Namespace) -> Result:
     """Run message passing on data of one's own."""
     from amp_theory.finite.inference.base import MessagePassingOptions
-    from amp_theory.finite.inference.run import run_message_passing
+    from amp_theory.finite.inference.suited import run_suited
 
     files = _outputs(options, (".csv", ".npz"))
     how = MessagePassingOptions(
-        damping=_number("--damping", options.damping), max_iterations=_whole("iterations", options.iterations)
-    )
+        damping=_number("--damping", options.damping), max_iterations=_whole("iterations", options.iterations),
+        adapt_damping=True,
+    )  # fmt: skip
     instance = _instance(options)
-    found = run_message_passing(instance, options=how)
+    found, suited = run_suited(instance, options.algorithm, how)
     arrays = {name: getattr(found, name) for name in ("mean", "variance", "effective_field", "precision", "converged")}
     # a missing free entropy is no entry of an array of numbers
-    told = {"free_entropy": [x for x in found.free_entropy if x is not None]}
-    return _answer(instance, found, files, arrays | told | {"status": [str(s) for s in found.status]}, found.table())
+    arrays["free_entropy"] = [x for x in found.free_entropy if x is not None]
+    arrays |= {"status": [str(s) for s in found.status], "algorithm": suited.algorithm}
+    content, text = _answer(instance, found, files, arrays, found.table())
+    chosen = {"algorithm": suited.algorithm, "reason": suited.reason}
+    return content | chosen, f"{text}\nalgorithm: {suited.algorithm}, as {suited.reason}"
 
 
 def run_sample(options: argparse.Namespace) -> Result:

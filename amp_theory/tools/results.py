@@ -36,6 +36,8 @@ class Status(StrEnum):
     STALLED = "stalled"
     #: towards no limit
     DIVERGED = "diverged"
+    #: a fixed point where what it was derived from does not hold
+    INCONSISTENT = "inconsistent"
     #: nothing is left that agrees with all that is known
     CONTRADICTION = "contradiction"
     #: complete, and not all constraints are met

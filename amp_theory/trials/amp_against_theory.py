@@ -24,18 +24,21 @@ import numpy as np
 
 from amp_theory.finite.inference.base import MessagePassingOptions
 from amp_theory.finite.inference.run import run_message_passing
+from amp_theory.finite.inference.vamp import run_vamp
 from amp_theory.finite.instances.base import check_master_seed
 from amp_theory.finite.instances.dense import DenseInstance
 from amp_theory.finite.instances.draw import draw_instance
 from amp_theory.finite.instances.linear import GLMInstance
+from amp_theory.finite.instances.rotational import RotationalInstance
 from amp_theory.finite.instances.two_sides import TwoSidesInstance
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
 from amp_theory.models.own_names import at_point
 from amp_theory.phases.points.state_evolution import state_evolution
+from amp_theory.phases.points.vector_evolution import vector_overlaps
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.checkpoints import Result, State
-from amp_theory.tools.errors import InputError, as_list, integer_between, told
+from amp_theory.tools.errors import InputError, as_list, integer_between, told, unknown_name
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.runs import run_tasks
 from amp_theory.tools.tables import ResultTable, of_grid, of_rows
@@ -56,6 +59,7 @@ class AmpRun:
     strength: float
     size: int
     iterations: int
+    vector: bool = False
 
     def start(self, rng: np.random.Generator) -> State:
         """Draw the seed of the instance."""
@@ -67,7 +71,8 @@ class AmpRun:
         assert instance.planted is not None
         side = instance.observe(self.path, self.strength, rng)
         options = MessagePassingOptions(max_iterations=self.iterations, tolerance=NEVER, keep_iterates=True)
-        found = run_message_passing(instance, side, options=options)
+        run = run_vamp if self.vector else run_message_passing
+        found = run(instance, side, options=options)
         product = np.array(found.iterates)[1:, 0] * instance.planted
         overlap = np.array([product[:, where].mean(axis=1) for where, _ in instance.kinds])
         # AMP ends early where its means do not change in the least
@@ -197,15 +202,15 @@ def amp_against_state_evolution(
     model: Model, path: Path, control: float | None = None, strength: float | None = None, sizes: Sequence[int] = (),
     instances: int = 20, seed: int = 0, iterations: int = 8, executor: Executor | None = None,
     checkpoint: str | os.PathLike[str] | None = None, progress: Callable[[int, int], None] | None = None,
-    **named: float,
+    algorithm: str | None = None, **named: float,
 ) -> AmpComparison:  # fmt: skip
     """Run AMP on planted instances of several sizes and extrapolate its distance from state evolution to infinite size.
 
     Parameters
     ----------
     model, path, control, strength, **named
-        A dense model with a polynomial coupling, a generalised linear model or one with two kinds of variables, and
-        where on the path; with some side information, strength > 0, AMP knows which symmetric configuration is meant.
+        A dense model with a polynomial coupling, measurements or one with two kinds of variables, and where on
+        the path; with some side information, strength > 0, AMP knows which symmetric configuration is meant.
         Or by own names: temperature=0.7.
     sizes, instances
         At least three numbers of variables, as for `draw_instance`; how many instances of every size, >= 10.
@@ -215,6 +220,9 @@ def amp_against_state_evolution(
         Of AMP, >= 2.
     executor, checkpoint, progress
         As for `simulate`.
+    algorithm
+        "vector" for vector AMP (`run_vamp`) of measurements, or None for the one that fits: vector AMP where the model
+        gives singular values, else AMP.
 
     Returns
     -------
@@ -239,17 +247,26 @@ def amp_against_state_evolution(
     if len(set(ns)) < 3:
         raise InputError(f"sizes must be at least three different numbers, got {told(sizes)}")
     control, strength = at_point(model, path, control, strength, named)
-    theory = _theory(model, path, control, strength, steps)
-    if not isinstance(draw_instance(model, control, min(ns), 0), DenseInstance | GLMInstance | TwoSidesInstance):
-        raise InputError(f"AMP is for dense models, got {told(model)}")
+    vector = _is_vector(model, control, min(ns), algorithm)
+    theory = _theory(model, path, control, strength, steps, vector)
     problem: dict[str, Any] = {
         "model": model.name, **model.parameters, "path": path.name, "control": float(control),
         "strength": float(strength), "sizes": list(ns), "instances": number, "iterations": steps,
-    }  # fmt: skip
-    tasks = [AmpRun(model, path, float(control), float(strength), n, steps) for n in ns for _ in range(number)]
+    } | ({"algorithm": "vector"} if vector else {})  # fmt: skip
+    tasks = [AmpRun(model, path, float(control), float(strength), n, steps, vector) for n in ns for _ in range(number)]
     results = run_tasks(tasks, master, problem, executor, checkpoint, progress)
     overlap = np.array([r["overlap"] for r in results]).reshape(len(ns), number, len(theory), steps)
     return _compared(ns, theory, np.moveaxis(overlap, 2, 0))
+
+
+def _is_vector(model: Model, control: float, size: int, algorithm: str | None) -> bool:
+    """Return whether vector AMP is meant, after checking that the model has instances for AMP of either kind."""
+    if algorithm not in (None, "vector"):
+        raise unknown_name("algorithm", told(algorithm), ["vector"])
+    instance = draw_instance(model, control, size, 0)
+    if not isinstance(instance, DenseInstance | GLMInstance | TwoSidesInstance):
+        raise InputError(f"AMP is for dense models, got {told(model)}")
+    return algorithm is not None or isinstance(instance, RotationalInstance)
 
 
 def _compared(ns: tuple[int, ...], theory: Array, overlap: Array) -> AmpComparison:
@@ -276,8 +293,10 @@ def _check_differences(overlap: Array) -> None:
         )
 
 
-def _theory(model: Model, path: Path, control: float, strength: float, steps: int) -> Array:
+def _theory(model: Model, path: Path, control: float, strength: float, steps: int, vector: bool) -> Array:
     """Return the overlaps after every iteration of state evolution, shape (kinds, iterations); v comes before u."""
+    if vector:
+        return vector_overlaps(model, path, control, strength, steps)[None]
     run = state_evolution(model, path, control, strength, max_steps=steps, tolerance=NEVER)
     theory = run.overlap[1:]
     if len(theory) < steps:

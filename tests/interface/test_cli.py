@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 import amp_theory as at
-from amp_theory.interface.cli import COMMANDS, SECONDS, main
+from amp_theory.interface.cli import main
+from amp_theory.interface.command_list import COMMANDS, SECONDS
 from amp_theory.interface.studies.published import FIGURES
 from amp_theory.phases.diagram.styles import is_dark
 

@@ -15,7 +15,8 @@ import sys
 
 import pytest
 
-from amp_theory.interface.cli import COMMANDS, main
+from amp_theory.interface.cli import main
+from amp_theory.interface.command_list import COMMANDS
 from amp_theory.models.catalogue import CHANNELS, MODELS, PATHS, PRIORS, SCHEDULES
 
 there = pytest.mark.skipif(importlib.util.find_spec("shtab") is None, reason="shtab is not installed")

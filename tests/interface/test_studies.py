@@ -15,7 +15,8 @@ import pytest
 from scipy.integrate import quad
 
 import amp_theory as at
-from amp_theory.interface.cli import COMMANDS, main
+from amp_theory.interface.cli import main
+from amp_theory.interface.command_list import COMMANDS
 from amp_theory.interface.studies import registered
 from amp_theory.interface.studies.code_studies import CHANNELS, PATHS, shannon_limit
 from amp_theory.interface.studies.dense_studies import HMP, MIXTURES, hmp_temperature, spherical

@@ -320,7 +320,7 @@ def _theory(t: Things) -> Iterator[Call]:
                {"model": t.ising, "path": t.auto, "checkpoint": None, "progress": None})  # fmt: skip
     yield Call("amp_against_state_evolution", at.amp_against_state_evolution,
                at_point | {"sizes": [20, 30, 40], "instances": 10, "seed": 0, "iterations": 2, "checkpoint": None,
-                           "progress": None})  # fmt: skip
+                           "progress": None, "algorithm": None})  # fmt: skip
     yield Call("two_groups", at.two_groups, {"minority": 0.2})
     yield Call("sweep", at.sweep, {
         "models": at.SphericalPSpin, "quantities": ["first_order", "region"], "path": t.flow, "executor": None,
@@ -399,7 +399,8 @@ def _constructors(t: Things) -> Iterator[Call]:
         "density": lambda y, z: np.exp(-((y - z) ** 2) / 2) / np.sqrt(2 * np.pi), "support": (-np.inf, np.inf),
         "breakpoints": (0.0,)})  # fmt: skip
     yield Call("MessagePassingOptions", at.MessagePassingOptions,
-               {"damping": 0.1, "tolerance": 1e-6, "max_iterations": 20, "keep_iterates": False})  # fmt: skip
+               {"damping": 0.1, "tolerance": 1e-6, "max_iterations": 20, "keep_iterates": False,
+                "adapt_damping": False})  # fmt: skip
     yield Call("SideInformation", at.SideInformation, {
         "field": np.zeros((2, 6)), "precision": 0.1, "known": np.zeros((2, 6), dtype=bool),
         "values": np.zeros((2, 6))})  # fmt: skip
@@ -443,7 +444,8 @@ def _instances(t: Things) -> Iterator[Call]:
     yield Call("langevin", at.langevin,
                {"instance": t.ball, "end_time": 0.2, "step": 0.1, "seed": 0, "start": "random", "chains": 2,
                 "every": 1, "check_step": False})  # fmt: skip
-    for function, instance in ((at.run_amp, t.dense), (at.run_bp, t.graph), (at.run_gamp, t.linear)):
+    for function, instance in ((at.run_amp, t.dense), (at.run_bp, t.graph), (at.run_gamp, t.linear),
+                               (at.run_vamp, t.linear), (at.run_robust_gamp, t.linear)):  # fmt: skip
         own = {"denoiser": at.Rademacher()} if function is at.run_amp else {}
         yield Call(function.__name__, function,
                    {"instance": instance, "side": t.side, "start": "uninformed",

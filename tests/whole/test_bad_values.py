@@ -103,6 +103,8 @@ ARRAYS = {
     "AMP": lambda a: at.run_amp(DENSE, start=a[:, :6]),
     "BP": lambda a: at.run_bp(GRAPH, start=a),
     "GAMP": lambda a: at.run_gamp(LINEAR, start=a[:, :8]),
+    "VAMP": lambda a: at.run_vamp(LINEAR, start=a[:, :8]),
+    "robust GAMP": lambda a: at.run_robust_gamp(LINEAR, start=a[:, :8]),
     "heat bath": lambda a: at.heat_bath(DENSE, 2, 0, start=a[:, :6]),
     "denoiser": lambda a: at.draw_samples(DENSE, "flow", 1, 0, denoiser=lambda side: a[:, :6]),
     "dense energy": lambda a: DENSE.energy(a[:, :6]),

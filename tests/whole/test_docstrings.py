@@ -21,6 +21,7 @@ FROM_A_SOURCE = {
     "best_path", "compare_samplers", "draw_samples", "equation_of_state", "equilibrium_correlation", "fixed_points",
     "free_entropy_curve", "langevin", "langevin_correlations", "parallel_tempering", "path_transitions",
     "phase_diagram", "population_fixed_point", "population_isotherm", "reproduce", "run_amp", "run_bp", "run_gamp",
+    "run_robust_gamp", "run_vamp",
     "state_evolution", "thresholds", "tricritical_expansion", "two_groups",
 }  # fmt: skip
 BASES = (at.Model, at.Path, at.Prior, at.OutputChannel, at.Coupling)

@@ -53,9 +53,12 @@ class Inference(Reported):
     status
         Of every side information: "converged" (a fixed point is near: see `MessagePassingOptions`); "max_iterations";
         "diverged" (the means grow without bound or are no longer finite: what is returned is the last iterate before
-        that); "contradiction" (known values and constraints exclude each other: no configuration has a weight above
+        that); "inconsistent" (of `run_robust_gamp`: a fixed point, which the singular values of the matrix contradict);
+        "contradiction" (known values and constraints exclude each other: no configuration has a weight above
         zero, and what is returned is the iterate before this was found); "stalled" (rounding hides whether a factor
         allows anything).
+    damping
+        Of every side information the damping with which this was found, of algorithms that may choose it; else empty.
     free_entropy
         Of every side information the free entropy per variable (of two kinds per u) at the fixed point, in nats and in
         the gauge of `FixedPoint.free_entropy`, the log likelihood ratio against pure noise.  Side information counts
@@ -91,6 +94,7 @@ class Inference(Reported):
     free_entropy: tuple[float | None, ...] = ()
     reasons: tuple[str, ...] = ()
     contradictions: dict[int, str] = field(default_factory=dict)
+    damping: tuple[float, ...] = ()
 
     def report(self) -> str:
         """Return a readable text: how it ended for every side information, by status, and the free entropies."""
@@ -164,6 +168,8 @@ class MessagePassingOptions:
         Whether to return the means of all iterations.
     free_entropy
         Whether to tell the free entropy at the fixed point, which costs about one more iteration.
+    adapt_damping
+        Whether VAMP and robust GAMP run again, ever more damped, where they have not converged.
 
     Raises
     ------
@@ -181,6 +187,7 @@ class MessagePassingOptions:
     max_iterations: int = 500
     keep_iterates: bool = False
     free_entropy: bool = True
+    adapt_damping: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= as_float("damping", self.damping, "in [0, 1)") < 1:
@@ -189,6 +196,7 @@ class MessagePassingOptions:
         integer_between("max_iterations", self.max_iterations, 1, 10**9)
         as_flag("keep_iterates", self.keep_iterates)
         as_flag("free_entropy", self.free_entropy)
+        as_flag("adapt_damping", self.adapt_damping)
 
 
 def no_side_information(instance: Instance) -> SideInformation:

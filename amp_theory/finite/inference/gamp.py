@@ -144,7 +144,7 @@ def _iterate(
         with np.errstate(over="ignore", invalid="ignore"):  # rows that are not finite are told apart
             omega = run.mean @ sensing.T - v * g
             good = run.usable(omega)[:, None]
-            new_g, slope = _denoised(instance, run, np.where(good, omega, 0.0), np.maximum(v, least))
+            new_g, slope = denoised(instance, run, np.where(good, omega, 0.0), np.maximum(v, least))
             onsager = -ratio * slope.mean(axis=1, keepdims=True)
             b = given.field + onsager * run.mean + new_g @ sensing
             # a negative precision, by the noise of the average, is no channel
@@ -161,7 +161,7 @@ def _iterate(
     return v, g, np.abs(change)
 
 
-def _denoised(instance: GLMInstance, run: MeanIterates, omega: Array, variance: Array) -> tuple[Array, Array]:
+def denoised(instance: GLMInstance, run: MeanIterates, omega: Array, variance: Array) -> tuple[Array, Array]:
     """Return g and dg/d omega; an output that is impossible given the means ends the run with what there is."""
     try:
         return instance.output.denoise(instance.measurements, omega, variance)

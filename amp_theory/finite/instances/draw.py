@@ -11,10 +11,11 @@ from amp_theory.finite.instances.base import Instance, check_seed
 from amp_theory.finite.instances.dense import draw_dense
 from amp_theory.finite.instances.graphs import draw_graph
 from amp_theory.finite.instances.linear import draw_glm
+from amp_theory.finite.instances.rotational import draw_row_orthogonal, draw_spectral
 from amp_theory.finite.instances.two_sides import draw_two_sides
 from amp_theory.models.base import Model, Target, as_model
 from amp_theory.models.coloring import Coloring
-from amp_theory.models.measurements import GLM
+from amp_theory.models.measurements import GLM, RowOrthogonalSensing, SpectralSensing
 from amp_theory.models.own_names import at_control
 from amp_theory.models.sparse import SparseModel
 from amp_theory.models.two_sides import TwoSidedModel
@@ -37,7 +38,7 @@ def draw_instance(
     Parameters
     ----------
     model, control
-        A dense model with a polynomial coupling, a generalised linear model, a model on sparse graphs or one with
+        A dense model with a polynomial coupling, measurements, a model on sparse graphs or one with
         variables of two kinds that are numbers, and the value of its control.
     size
         Number of variables; with two kinds that of u, and there are round(aspect size) v.
@@ -90,6 +91,8 @@ def drawn(model: Model, control: float, size: object, rng: np.random.Generator, 
 
 
 drawn.register(GLM, draw_glm)
+drawn.register(RowOrthogonalSensing, draw_row_orthogonal)
+drawn.register(SpectralSensing, draw_spectral)
 drawn.register(SparseModel, draw_graph)
 drawn.register(TwoSidedModel, draw_two_sides)
 

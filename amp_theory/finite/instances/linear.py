@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from amp_theory.finite.instances.base import Instance, check_memory, check_size, draw_planted
 from amp_theory.finite.outputs.choose import output_function
 from amp_theory.finite.outputs.named import OutputFunction
+from amp_theory.ingredients.outputs.named import OutputChannel
 from amp_theory.models.measurements import GLM
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, as_real
@@ -41,21 +43,42 @@ class GLMInstance(Instance):
     model: GLM
 
     def __init__(
-        self, model: GLM, control: float, size: int, planted: Array | None, sensing: Array, measurements: Array
+        self, model: Any, control: float, size: int, planted: Array | None, sensing: Array, measurements: Array
     ) -> None:
         super().__init__(model, control, size, planted)
         self.sensing = as_real("sensing", sensing)
         self.measurements = as_real("measurements", measurements)
 
+    @property
+    def channel(self) -> OutputChannel:
+        """The output channel."""
+        return self.model.channel
+
     @cached_property
     def output(self) -> OutputFunction:
         """The output channel as message passing uses it."""
-        return output_function(self.model.channel, self.model.prior.second_moment)
+        return output_function(self.channel, self.model.prior.second_moment)
+
+    @cached_property
+    def singular(self) -> tuple[Array, Array, Array]:
+        """U, sigma and V^T of Phi = U diag(sigma) V^T, shapes (M, K), (K,) and (K, N), K = min(M, N)."""
+        left, values, right = np.linalg.svd(self.sensing, full_matrices=False)
+        return left, values, right
 
     @property
     def sampling_ratio(self) -> float:
         """Measurements per variable of this instance, the control rounded."""
         return len(self.measurements) / self.size
+
+    @cached_property
+    def singular_values(self) -> Array:
+        """The singular values of Phi, shape (K,)."""
+        return np.asarray(np.linalg.svd(self.sensing, compute_uv=False))
+
+    @cached_property
+    def row_norm(self) -> float:
+        """The mean of sum_i Phi_mu,i^2, one for entries of variance 1/N."""
+        return float((self.sensing**2).sum()) / len(self.sensing)
 
     @cached_property
     def constant_norm(self) -> bool:
@@ -65,7 +88,7 @@ class GLMInstance(Instance):
     @property
     def flip_symmetric(self) -> bool:
         """Whether the channel cannot tell z from -z and the prior is symmetric."""
-        return self.model.channel.even and self.variables.symmetric
+        return self.channel.even and self.variables.symmetric
 
     def _data(self) -> dict[str, Array]:
         return {"sensing": self.sensing, "measurements": self.measurements}

@@ -13,10 +13,11 @@ from amp_theory.finite.instances.base import Instance
 from amp_theory.finite.instances.own_couplings import dense_from, restored_dense
 from amp_theory.finite.instances.own_graphs import graph_from
 from amp_theory.finite.instances.own_measurements import measured_from
+from amp_theory.finite.instances.rotational import rows_from, spectrum_from
 from amp_theory.finite.instances.scales import as_numbers
 from amp_theory.models.base import Model, as_model
 from amp_theory.models.coloring import Coloring
-from amp_theory.models.measurements import GLM
+from amp_theory.models.measurements import GLM, RowOrthogonalSensing, SpectralSensing
 from amp_theory.models.own_names import at_control
 from amp_theory.models.sparse import SparseModel
 from amp_theory.tools.errors import InputError, UnknownNameError, as_flag, as_float, told
@@ -62,6 +63,8 @@ def own_data(model: Model) -> OwnData:
 
 
 own_data.register(GLM, lambda model: OwnData(("sensing", "measurements"), measured_from))
+own_data.register(RowOrthogonalSensing, lambda model: OwnData(("sensing", "measurements"), rows_from))
+own_data.register(SpectralSensing, lambda model: OwnData(("sensing", "measurements"), spectrum_from))
 own_data.register(SparseModel, lambda model: OwnData(("graph",), graph_from))
 
 
@@ -103,7 +106,7 @@ def instance_from(
     Returns
     -------
     Instance
-        For `run_amp`, `run_bp`, `run_gamp`, samplers and Markov chains.
+        For `run_amp`, `run_bp`, `run_gamp`, `run_vamp`, samplers and Markov chains.
 
     Raises
     ------

@@ -93,6 +93,11 @@ class OutputFunction(ABC):
         """E y^2 where it has a unit, else None."""
         return None
 
+    @property
+    def normal_noise(self) -> float | None:
+        """The variance of y - z where that is normal noise, 0 of y = z; else None."""
+        return None
+
     def fitting_noise(self, mean_square: float) -> float | None:
         """Return the noise at which measurements have a mean square; None without one, or if there is no noise."""
         return None
@@ -185,6 +190,11 @@ class _LinearOutput(_Continuous):
     """y = z + sqrt(noise) w: g = (y - omega)/(V + noise)."""
 
     noise: float
+
+    @property
+    def normal_noise(self) -> float:
+        """Return the noise."""
+        return self.noise
 
     @property
     def mean_square(self) -> float:

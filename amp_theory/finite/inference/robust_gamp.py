@@ -1,0 +1,222 @@
+"""GAMP with the mean of the matrix removed and the damping chosen, and a check by the singular values at the end.
+
+With u the means of the rows of Phi and c those of the columns of what is left, Phi = F + u 1^T + 1 c^T has an F whose
+rows and columns have no mean.  What is taken away is L E, E with orthonormal rows and L with orthogonal columns.  With
+two more variables A, of flat priors, and two more measurements that are exact,
+
+    z = F s + L A,    0 = E s - A,
+
+the model is the same, and GAMP of s and A has entries that are like independent ones where those of Phi are but for
+their mean.  The variances of A and of the two measurements are their own; those of s and of y are averages over F:
+
+    V = <F_mu^2> v + L^2 v_A,    V_E = E^2 v + v_A,    C = <F_i^2> c + E^2/V_E,    1/v_A = L^2 c + 1/V_E,
+
+c_mu = -dg_mu/d omega, <F_mu^2> and <F_i^2> the mean sum of squares of a row and of a column.  The rest is `run_gamp`,
+but for Onsager's term C m, in which E m is moved to A, where it is at the fixed point: as F measures nothing there, it
+would go there in many steps.
+
+At a fixed point, measurements of z of noise D = 1/<c> - V leave variables that have the variance 1/(1/v - C) before
+them the variance v.  Of independent entries that is so; the C that the singular values of Phi give instead tells it.
+
+Source: J. Vila, P. Schniter, S. Rangan, F. Krzakala and L. Zdeborova, arXiv:1412.2005.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from amp_theory.finite.inference.base import (
+    Inference,
+    MeanIterates,
+    MessagePassingOptions,
+    Record,
+    checked_options,
+    checked_side,
+    first_means,
+)
+from amp_theory.finite.inference.chosen_damping import damped_as_needed
+from amp_theory.finite.inference.gamp import denoised, first_variance, least_variance
+from amp_theory.finite.instances.base import Instance
+from amp_theory.finite.instances.linear import GLMInstance
+from amp_theory.finite.instances.scalar_posterior import posterior_moments
+from amp_theory.ingredients.paths.side_information import SideInformation
+from amp_theory.tools.arrays import Array
+from amp_theory.tools.results import Status
+
+#: what C may be off by, relative, always and in units of 1/N, where the matrix is like one of independent entries
+SLACK, FLUCTUATION = 0.05, 10.0
+#: how far the mean of g^2 may be above <c>, relative, always and in standard errors
+LARGEST_SQUARE, DEVIATIONS = 1.3, 6.0
+
+
+def run_robust_gamp(
+    instance: Instance,
+    side: SideInformation | None = None,
+    start: str | Array = "uninformed",
+    options: MessagePassingOptions | None = None,
+) -> Inference:
+    """Run GAMP on a matrix with a mean, of any scale, ever more damped until it converges.
+
+    A fixed point is told to be "inconsistent" where the singular values of the matrix contradict its variances: it is
+    not the posterior mean then, unless prior and noise are normal.  `run_vamp` is for such matrices.
+
+    Parameters
+    ----------
+    instance, side, start
+        As for `run_gamp`.
+    options
+        Tolerance, number of iterations of every run, and the damping to begin with.
+
+    Returns
+    -------
+    Inference
+        Means and variances, for every side information what became of it (`status`), and its damping.
+
+    Raises
+    ------
+    InputError
+        For another instance or shapes that do not fit.
+    NumericalError
+        For an output of a channel of one's own that is impossible given the means; `partial` is the `Inference` so far.
+
+    See Also
+    --------
+    run_vamp : For matrices with singular values far from those of independent entries.
+
+    References
+    ----------
+    J. Vila, P. Schniter, S. Rangan, F. Krzakala and L. Zdeborova, arXiv:1412.2005.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from amp_theory import GLM, Gaussian, LinearChannel, instance_from, run_gamp
+    >>> rng = np.random.default_rng(0)
+    >>> Phi, s = (rng.standard_normal((150, 100)) + 2) / 10, rng.standard_normal(100)
+    >>> y = Phi @ s + 0.1 * rng.standard_normal(150)
+    >>> instance = instance_from(GLM(Gaussian(), LinearChannel(0.01)), sensing=Phi, measurements=y, check_scale=False)
+    >>> exact = np.linalg.solve(Phi.T @ Phi + 0.01 * np.eye(100), Phi.T @ y)
+    >>> found = run_robust_gamp(instance)
+    >>> found.status, bool(np.abs(found.mean - exact).max() < 1e-6), run_gamp(instance).status
+    (('converged',), True, ('diverged',))
+    """
+    given, how = checked_side(instance, GLMInstance, side, "GAMP"), checked_options(options)
+    assert isinstance(instance, GLMInstance)
+    mean, matrix = first_means(instance, given, start), Centred(instance.sensing)
+    variance = first_variance(instance, mean, start)
+    return damped_as_needed(
+        replace(how, adapt_damping=True),
+        given,
+        lambda side, rows, how: _Run(instance, matrix, side, how, mean[rows], variance[rows]).done(),
+    )
+
+
+class Centred:
+    """A matrix Phi = F + L E without the means of its rows and columns.
+
+    Parameters
+    ----------
+    sensing
+        Phi, shape (measurements, size).
+    """
+
+    def __init__(self, sensing: Array) -> None:
+        rows, size = sensing.shape
+        u = sensing.mean(axis=1)
+        c = sensing.mean(axis=0) - u.mean()
+        self.body = sensing - u[:, None] - c
+        # orthogonal on both sides: variables that act alike would be told apart slowly only
+        left, tall = np.linalg.qr(np.stack([u, np.ones(rows)], axis=1))
+        right, wide = np.linalg.qr(np.stack([np.ones(size), c], axis=1))
+        turn, length, back = np.linalg.svd(tall @ wide.T)
+        self.outer, self.inner = left @ turn * length, back @ right.T
+        square = float((self.body**2).sum())
+        self.row_norm, self.column_norm = square / rows, square / size
+
+    def agreeing(self, mean: Array, means: Array, sure: Array) -> Array:
+        """Return means of s moved to where E s = A, as far as A is surer: F measures nothing that keeps them there."""
+        return np.asarray(mean + (sure * (means - mean @ self.inner.T)) @ self.inner)
+
+    def variance_after(self, singular: Array, gamma: Array, noise: Array) -> Array:
+        """Return the mean variance of variables of variance 1/gamma, given measurements of z of a noise."""
+        size = self.body.shape[1]
+        total = noise * gamma + singular**2
+        left = np.divide(noise * gamma, total, out=np.ones(total.shape), where=total > 0).sum(axis=1, keepdims=True)
+        return np.asarray((size - len(singular) + left) / (size * gamma))
+
+
+class _Run:
+    """GAMP with one damping."""
+
+    def __init__(
+        self, instance: GLMInstance, matrix: Centred, side: SideInformation, how: MessagePassingOptions, mean: Array,
+        variance: Array,
+    ) -> None:  # fmt: skip
+        self.instance, self.matrix, self.side, self.how = instance, matrix, side, how
+        self.iterates = MeanIterates(instance, side, mean, Record(how, mean))
+        self.v, self.least = variance, least_variance(instance.variables, instance.size)
+        self.g, self.g_exact = np.zeros((len(mean), len(instance.sensing))), np.zeros((len(mean), 2))
+        self.means, self.spreads = mean @ matrix.inner.T, variance * (matrix.inner**2).sum(axis=1)
+        self.c = self.precision = np.zeros((len(mean), 1))
+        self.shift = instance.sampling_ratio * instance.output.norm_slope
+
+    def done(self) -> Inference:
+        """Iterate until all rows have converged, or the iterations are used up, and check what was found."""
+        with np.errstate(all="ignore"):  # rows that are not finite are told apart
+            for _ in range(self.how.max_iterations):
+                if self._step():
+                    break
+            return self._checked(self.iterates.result())
+
+    def _step(self) -> bool:
+        """Make one iteration, and tell if it was the last."""
+        run, matrix, side, keep = self.iterates, self.matrix, self.side, self.how.damping
+        squares, outer = matrix.inner**2, matrix.outer**2
+        v_z = np.maximum(matrix.row_norm * self.v, self.least * matrix.row_norm) + self.spreads @ outer.T
+        omega = run.mean @ matrix.body.T + self.means @ matrix.outer.T - v_z * self.g
+        good = run.usable(omega, v_z)[:, None]
+        g, slope = denoised(self.instance, run, np.where(good, omega, 0.0), np.where(good, v_z, 1.0))
+        v_exact = np.maximum(self.v * squares.sum(axis=1) + self.spreads, np.finfo(float).tiny)
+        exact = -(run.mean @ matrix.inner.T - self.means - v_exact * self.g_exact) / v_exact
+        self.g, self.g_exact = (
+            np.where(good, (1 - keep) * new + keep * old, old) for new, old in ((g, self.g), (exact, self.g_exact))
+        )
+        c = -slope
+        average = np.maximum(c.mean(axis=1, keepdims=True), 0.0)
+        precision = matrix.column_norm * average + (1 / v_exact) @ squares
+        agreeing = matrix.agreeing(run.mean, self.means, self.v / v_exact)
+        b = side.field + precision * agreeing + self.g @ matrix.body + self.g_exact @ matrix.inner
+        a = np.maximum(side.precision + precision + self.shift, 0.0)
+        of_means = np.maximum(c @ outer + 1 / v_exact, np.finfo(float).tiny)
+        means = self.means + (self.g @ matrix.outer - self.g_exact) / of_means
+        good = run.usable(self.g, b, a, means)[:, None]
+        b, a = np.where(good, b, run.b), np.where(good, a, run.a)
+        prior = side.weighted(self.instance.model.prior.resolved(float(a.max())))
+        new, variance = posterior_moments(prior, b, a)
+        good = run.usable(new, variance)[:, None]
+        new_v = np.where(good, np.where(side.known, 0.0, variance).mean(axis=1, keepdims=True), self.v)
+        change = np.abs(new_v - self.v)[:, 0] / self.instance.variables.second_moment
+        self.v = (1 - keep) * new_v + keep * self.v
+        self.means = np.where(good, (1 - keep) * means + keep * self.means, self.means)
+        self.spreads = np.where(good, (1 - keep) / of_means + keep * self.spreads, self.spreads)
+        self.c, self.precision = average, precision.mean(axis=1, keepdims=True)
+        return run.update(new, variance, b, a, change)
+
+    def _checked(self, found: Inference) -> Inference:
+        """Return what was found, "inconsistent" where the singular values give other variances."""
+        if not found.converged.any():
+            return found
+        v = np.maximum(self.v, self.least)
+        gamma, noise = 1 / v - self.precision, 1 / self.c - self.matrix.row_norm * v
+        usual = (gamma > 0) & (noise >= 0) & np.isfinite(noise)
+        gamma, noise = np.where(usual, gamma, 1.0), np.where(usual, noise, 1.0)
+        after = self.matrix.variance_after(self.instance.singular_values, gamma, noise)
+        off = np.abs((1 / after - gamma) / self.precision - 1) > SLACK + FLUCTUATION / self.instance.size
+        # E g^2 = <c> where the posterior is the right one; larger where it is too sure of the wrong values
+        square = (self.g**2).mean(axis=1, keepdims=True) / (self.c - self.instance.output.norm_slope)
+        sure = square > LARGEST_SQUARE + DEVIATIONS * np.sqrt(2 / len(self.instance.sensing))
+        wrong = found.converged & ((off & usual & (self.v > self.least)) | sure)[:, 0]
+        status = tuple(Status.INCONSISTENT if bad else what for bad, what in zip(wrong, found.status, strict=True))
+        return replace(found, status=status, converged=found.converged & ~wrong)

@@ -1,0 +1,179 @@
+"""Finite instances of linear measurements with rotationally invariant matrices: y = Phi s* + sqrt(noise) w.
+
+Phi = U diag(sigma) V^T has the singular values of the model and singular vectors that are uniform among orthonormal
+ones.  Of N variables the eigenvalues sigma^2 of Phi^T Phi are those of the model, each as often as its weight says, up
+to one; rows that would measure nothing, of sigma = 0, are left out.  Orthogonal rows have sigma = 1, M = round(alpha N)
+times.
+"""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import Any
+
+import numpy as np
+
+from amp_theory.finite.instances.base import Instance, check_memory, check_size, draw_planted
+from amp_theory.finite.instances.linear import GLMInstance
+from amp_theory.finite.instances.scales import SLACK, as_numbers, expect, fitting
+from amp_theory.ingredients.outputs.named import LinearChannel
+from amp_theory.models.base import Model
+from amp_theory.models.measurements import RowOrthogonalSensing, SpectralSensing
+from amp_theory.tools.arrays import Array
+from amp_theory.tools.errors import InputError
+
+#: how far Phi Phi^T of orthogonal rows may be from one
+ORTHOGONAL = 1e-6
+
+
+class RotationalInstance(GLMInstance):
+    """An instance of linear measurements with singular values of the model; parameters as for `GLMInstance`."""
+
+    model: Any
+
+    @property
+    def channel(self) -> LinearChannel:
+        """The linear channel, with the noise of the model or of its control."""
+        return LinearChannel(measured_noise(self.model, self.control))
+
+
+@singledispatch
+def measured_noise(model: Model, control: float) -> float:
+    """Return the variance of the noise of linear measurements: that of the model, unless the control is the noise.
+
+    Examples
+    --------
+    >>> from amp_theory import Gaussian
+    >>> measured_noise(RowOrthogonalSensing(Gaussian(), 0.1), 0.5)
+    0.1
+    >>> measured_noise(SpectralSensing(Gaussian(), [1], [1]), 0.5)
+    0.5
+    """
+    raise InputError(f"{model!r} is no model of linear measurements with given singular values")
+
+
+@measured_noise.register
+def _row_orthogonal(model: RowOrthogonalSensing, control: float) -> float:
+    return model.noise
+
+
+@measured_noise.register
+def _spectral(model: SpectralSensing, control: float) -> float:
+    return control
+
+
+def uniform_frame(size: int, number: int, rng: np.random.Generator) -> Array:
+    """Return `number` <= size orthonormal vectors, uniform among such, as columns."""
+    vectors, triangle = np.linalg.qr(rng.standard_normal((size, number)))
+    # with positive diagonals the decomposition is unique, and inherits the invariance of the normal law
+    return np.asarray(vectors * np.where(np.diag(triangle) < 0, -1.0, 1.0))
+
+
+def eigenvalues_of(model: SpectralSensing, size: int) -> Array:
+    """Return `size` eigenvalues in increasing order, each as often as its weight says, up to one.
+
+    Examples
+    --------
+    >>> from amp_theory import Gaussian
+    >>> eigenvalues_of(SpectralSensing(Gaussian(), [2.0, 0.5], [1, 3]), 8).tolist()
+    [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 2.0, 2.0]
+    """
+    order = np.argsort(model.eigenvalues)
+    t, w = np.array(model.eigenvalues)[order], np.array(model.weights)[order]
+    ends = np.cumsum(w) / w.sum()
+    return np.asarray(t[np.searchsorted(ends, (np.arange(size) + 0.5) / size).clip(max=len(t) - 1)])
+
+
+def draw_row_orthogonal(
+    model: RowOrthogonalSensing, control: float, size: object, rng: np.random.Generator, planted: bool
+) -> RotationalInstance:
+    """Draw measurements with orthogonal rows; see `draw_instance`."""
+    n = check_size(size, 2)
+    number = round(control * n)
+    if number < 1:
+        raise InputError(f"sampling_ratio = {control:g} and size = {n} give no measurement: make the size larger")
+    return _measured(model, control, n, np.ones(number), rng, planted)
+
+
+def draw_spectral(
+    model: SpectralSensing, control: float, size: object, rng: np.random.Generator, planted: bool
+) -> RotationalInstance:
+    """Draw measurements with given singular values; see `draw_instance`."""
+    n = check_size(size, 2)
+    t = eigenvalues_of(model, n)
+    t = t[t > 0]
+    if not len(t):
+        raise InputError(f"of size {n} all eigenvalues of {model!r} are zero: make the size larger")
+    return _measured(model, control, n, np.sqrt(t), rng, planted)
+
+
+def _measured(
+    model: Any, control: float, size: int, singular: Array, rng: np.random.Generator, planted: bool
+) -> RotationalInstance:
+    """Draw singular vectors, a configuration and its measurements."""
+    number = len(singular)
+    check_memory(32.0 * number * size, f"{model!r} with {number} measurements of size {size}")
+    truth = draw_planted(model, size, rng)
+    sensing = (singular[:, None] if np.ptp(singular) else singular[0]) * uniform_frame(size, number, rng).T
+    if np.ptp(singular):  # else rows that are turned are rows of the same law
+        sensing = uniform_frame(number, number, rng) @ sensing
+    noise = measured_noise(model, control)
+    measurements = sensing @ truth + np.sqrt(noise) * rng.standard_normal(number)
+    return RotationalInstance(model, control, size, truth if planted else None, sensing, measurements)
+
+
+def _numbers(model: Model, data: dict[str, Any]) -> tuple[Array, Array]:
+    """Return Phi and y, as many as Phi has rows."""
+    expect(model, data, ("sensing", "measurements"), ())
+    sensing = as_numbers("sensing", data["sensing"], 2, "(measurements, size)")
+    measurements = as_numbers("measurements", data["measurements"], 1, f"({len(sensing)},)")
+    check_size(sensing.shape[1], 2)
+    if len(measurements) != len(sensing):
+        raise InputError(f"measurements must be {len(sensing)}, one for every row of sensing, got {len(measurements)}")
+    return sensing, measurements
+
+
+def rows_from(model: RowOrthogonalSensing, control: float | None, data: dict[str, Any], check_scale: bool) -> Instance:
+    """Return an instance from a matrix with orthogonal rows and measurements; see `instance_from`."""
+    sensing, measurements = _numbers(model, data)
+    number, size = sensing.shape
+    value = fitting(model, control, number, size, "measurements")
+    off = float(np.abs(sensing @ sensing.T - np.eye(number)).max())
+    if check_scale and off > ORTHOGONAL:
+        raise InputError(
+            f"the rows of sensing must be orthonormal, Phi Phi^T = 1, got entries that differ by {off:.3g}: of another "
+            "matrix take GLM(prior, LinearChannel(noise)) and run_vamp; check_scale=False takes it as it is"
+        )
+    return RotationalInstance(model, value, size, None, sensing, measurements)
+
+
+def spectrum_from(model: SpectralSensing, control: float | None, data: dict[str, Any], check_scale: bool) -> Instance:
+    """Return an instance from a matrix with the model's singular values and measurements; see `instance_from`."""
+    sensing, measurements = _numbers(model, data)
+    size, rho = sensing.shape[1], model.prior.second_moment
+    signal = rho * float((sensing**2).sum()) / len(sensing)
+    found = float(measurements @ measurements) / len(measurements)
+    if control is None:
+        if found <= signal:
+            raise InputError(
+                f"measurements have mean square {found:.4g}, the signal alone gives {signal:.4g}: give the noise"
+            )
+        control = float(model.check_control(found - signal))
+    if check_scale:
+        _check_eigenvalues(model, sensing, size)
+    return RotationalInstance(model, control, size, None, sensing, measurements)
+
+
+def _check_eigenvalues(model: SpectralSensing, sensing: Array, size: int) -> None:
+    """Raise an `InputError` if the mean eigenvalues of Phi^T Phi, or of its upper half, are not those of the model."""
+    t = np.zeros(size)
+    squares = np.linalg.svd(sensing, compute_uv=False) ** 2
+    t[: len(squares)] = squares
+    ours, wanted = np.sort(t), eigenvalues_of(model, size)
+    for part, name in ((slice(None), "all"), (slice(size // 2, None), "the upper half of all")):
+        a, b = float(ours[part].mean()), float(wanted[part].mean())
+        if abs(a - b) > SLACK * b:
+            raise InputError(
+                f"{name} eigenvalues of Phi^T Phi have mean {a:.4g}, those of {model!r} {b:.4g}: of another matrix "
+                "take GLM(prior, LinearChannel(noise)) and run_vamp; check_scale=False takes it as it is"
+            )
