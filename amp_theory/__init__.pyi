@@ -98,6 +98,7 @@ from amp_theory.interface.sizes import plot_sizes as plot_sizes
 from amp_theory.interface.studies.checking import CheckedValue as CheckedValue
 from amp_theory.interface.studies.checking import CheckedValues as CheckedValues
 from amp_theory.interface.studies.checking import check as check
+from amp_theory.interface.studies.demonstrations import demonstrate as demonstrate
 from amp_theory.interface.studies.literature import PublishedSource as PublishedSource
 from amp_theory.interface.studies.literature import PublishedValue as PublishedValue
 from amp_theory.interface.studies.literature import published_values as published_values
@@ -195,6 +196,7 @@ from amp_theory.tools.results import Thresholds as Thresholds
 from amp_theory.tools.tables import ResultTable as ResultTable
 from amp_theory.trials.amp_against_theory import AmpComparison as AmpComparison
 from amp_theory.trials.amp_against_theory import amp_against_state_evolution as amp_against_state_evolution
+from amp_theory.trials.demonstration import DemonstrationRun as DemonstrationRun
 from amp_theory.trials.denoiser_judgement import DenoiserJudgement as DenoiserJudgement
 from amp_theory.trials.judge_denoiser import judge_denoiser as judge_denoiser
 from amp_theory.trials.judging import SamplerJudgement as SamplerJudgement

@@ -56,6 +56,23 @@ def run_recovery(options: argparse.Namespace) -> Result:
     return written(found, files, look, lambda axes, annotate, **more: found.plot(axes, **more))
 
 
+def run_demonstrate(options: argparse.Namespace) -> Result:
+    """Run a demonstration, or continue its table."""
+    from amp_theory.interface.studies.demonstrations import demonstrate
+    from amp_theory.tools.workers import cluster, workers
+
+    options.annotate = False
+    files, look = _outputs(options, (*PICTURES, ".csv")), _look(options)
+    sizes = None if options.sizes is None else [_whole("sizes", part) for part in options.sizes.split(",")]
+    instances = None if options.instances is None else _whole("instances", options.instances)
+    number = integer_between("--workers", options.workers, 1, 1024)
+    with cluster(number) if options.dask else workers(number) as executor:
+        found = demonstrate(
+            options.name, sizes, instances, _whole("seed", options.seed), options.recorded, executor, options.checkpoint
+        )
+    return written(found, files, look, lambda axes, annotate, **more: found.plot(axes, **more))
+
+
 def _denoiser(text: str) -> str | Callable[..., Any]:
     """Return what --denoiser names; a file is run, with all that its code does."""
     if text in ("amp", "exact"):

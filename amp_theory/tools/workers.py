@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import multiprocessing
 import os
 import signal
@@ -10,6 +11,9 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from amp_theory.tools.errors import InputError
 
 #: what asks a process to end
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -37,6 +41,26 @@ def workers(number: int) -> Iterator[Executor | None]:
             executor.shutdown()
     finally:
         executor.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def cluster(number: int) -> Iterator[Executor]:
+    """Give an executor of a Dask cluster on this machine with so many workers, which ends with the block.
+
+    Raises
+    ------
+    InputError
+        If Dask is not installed.
+    """
+    try:
+        dask: Any = importlib.import_module("distributed")
+    except ImportError:
+        raise InputError('a cluster needs the library distributed: pip install "amp-theory[dask]"') from None
+    with (
+        dask.LocalCluster(n_workers=number, threads_per_worker=1, dashboard_address=None, processes=True) as here,
+        dask.Client(here) as client,
+    ):
+        yield client.get_executor()
 
 
 @contextlib.contextmanager

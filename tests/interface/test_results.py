@@ -74,7 +74,7 @@ def finite_results(folder):
         at.parallel_tempering(instance, 4, 1), exact, samples, denoised, simulation,
         next(iter(simulation.samplers.values())), at.plan_simulation(MODEL, 0.7, size=8, batch=6, steps=2, sweeps=2),
         at.recovery_by_heat_bath(at.SpikedMatrix(at.SparseRademacher(0.2)), [0.002], [20], 2, 5, 1), comparison, film, at.unit_propagation(3, 0.7, 100, seed=0),
-        at.population_fixed_point(coloring, PATH, 5.0, 0.1), at.population_isotherm(coloring, PATH, [0.5])[0],
+        at.demonstrate("orders", [100, 200], 2), at.population_fixed_point(coloring, PATH, 5.0, 0.1), at.population_isotherm(coloring, PATH, [0.5])[0],
     ]  # fmt: skip
 
 

@@ -462,6 +462,9 @@ def _instances(t: Things) -> Iterator[Call]:
     yield Call("plan_simulation", at.plan_simulation,
                {"model": t.ising, "control": 0.7, "sampler": "flow", "power": 0.9, "size": 8, "batch": 6, "steps": 2,
                 "sweeps": 2, "target": None, "seed": 0})  # fmt: skip
+    yield Call("demonstrate", at.demonstrate,
+               {"name": "orders", "sizes": [100, 200], "instances": 1, "seed": 0, "recorded": None, "checkpoint": None,
+                "progress": None})  # fmt: skip
     yield Call("recovery_by_heat_bath", at.recovery_by_heat_bath,
                {"model": at.SpikedMatrix(at.SparseRademacher(0.2)), "controls": [0.002], "sizes": [10], "instances": 1, "sweeps": 2, "seed": 0,
                 "checkpoint": None, "progress": None})  # fmt: skip
