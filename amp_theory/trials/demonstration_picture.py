@@ -34,7 +34,8 @@ def plot_demonstration(
     axes = canvas(given, style)
     sized = paint(axes, looks)
     sizes = sorted({n for o in outcomes for n in o.means})
-    rng, end, handles = np.random.default_rng(0), len(sizes), []
+    rng, end = np.random.default_rng(0), len(sizes)
+    handles: list[Any] = []
     for k, o in enumerate(outcomes):
         colour, mark = sized.series[k % len(sized.series)], MARKS[k % len(MARKS)]
         shift = ASIDE * (k - (len(outcomes) - 1) / 2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -84,13 +83,12 @@ def test_designs_claim_what_theory_says(name):
             assert bool(jumps) == (not case.works)
         elif isinstance(trial, ExcessEnergy) and trial.sampler == "flow":
             special = at.thresholds(trial.model, at.Flow()).tricritical
-            harder = (
-                trial.control > special.control if trial.model.easier == "down" else trial.control < special.control
-            )
-            assert harder == (not case.works)
+            # samplers fail on the side on which inference is easier
+            beyond = (trial.control > special.control) == (trial.model.easier == "up")
+            assert beyond == (not case.works)
         elif isinstance(trial, ExcessEnergy):
             special = at.thresholds(trial.model, at.Flow()).dynamical
-            assert (trial.control < special.control) == (trial.model.easier == "down")
+            assert (trial.control < special.control) == (trial.model.easier == "up")
 
 
 @pytest.mark.slow
@@ -225,10 +223,11 @@ def test_every_demonstration_is_recorded():
     page = (ROOT / "docs" / "demonstrations.md").read_text(encoding="utf-8")
     for name in RECORDED:
         found = recorded(name)
-        assert found.demonstration.statement.split(":")[0] in page
-        assert f"{found.hours:.2f} processor hours" in page
+        section = page.partition(f"## {name}\n")[2].partition("\n## ")[0]
+        assert section.strip().startswith(found.demonstration.statement)
+        assert f"{found.hours:.2f} processor hours" in section
         for o in found.outcomes:
-            row = next(line for line in page.splitlines() if line.startswith(f"| {o.case.label} |"))
+            row = next(line for line in section.splitlines() if line.startswith(f"| {o.case.label} |"))
             assert o.outcome in row
             if o.at_infinity is not None:
                 assert str(o.at_infinity) in row
@@ -253,8 +252,3 @@ def test_recorded_tables_are_computed_again(name):
             old.std(ddof=1), next(c for c in before.demonstration.cases if c.label == label).trial.resolution(n)
         )
         assert abs(values.mean() - old.mean()) < 4.5 * scatter * np.sqrt(1 / len(values) + 1 / len(old)) + 1e-9, label
-
-
-def test_captions_name_what_was_not_seen():
-    page = (ROOT / "docs" / "demonstrations.md").read_text(encoding="utf-8")
-    assert re.search(r"refuted", page)
