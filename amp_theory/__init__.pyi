@@ -47,6 +47,7 @@ from amp_theory.ingredients.couplings.base import GeneralCoupling as GeneralCoup
 from amp_theory.ingredients.couplings.base import PolynomialCoupling as PolynomialCoupling
 from amp_theory.ingredients.factors.factors import Factor as Factor
 from amp_theory.ingredients.outputs.likelihood import Channel as Channel
+from amp_theory.ingredients.outputs.margins import Margin as Margin
 from amp_theory.ingredients.outputs.named import AbsChannel as AbsChannel
 from amp_theory.ingredients.outputs.named import DoorChannel as DoorChannel
 from amp_theory.ingredients.outputs.named import LinearChannel as LinearChannel
@@ -55,6 +56,8 @@ from amp_theory.ingredients.outputs.named import ProbitChannel as ProbitChannel
 from amp_theory.ingredients.outputs.named import ReLUChannel as ReLUChannel
 from amp_theory.ingredients.outputs.named import SignChannel as SignChannel
 from amp_theory.ingredients.outputs.named import SymmetricPerceptron as SymmetricPerceptron
+from amp_theory.ingredients.outputs.potentials import LogConcave as LogConcave
+from amp_theory.ingredients.outputs.potentials import Logistic as Logistic
 from amp_theory.ingredients.paths.base import Path as Path
 from amp_theory.ingredients.paths.letters import Birth as Birth
 from amp_theory.ingredients.paths.letters import SideChannel as SideChannel
@@ -111,6 +114,7 @@ from amp_theory.models.coloring import Coloring as Coloring
 from amp_theory.models.measurements import GLM as GLM
 from amp_theory.models.measurements import RowOrthogonalSensing as RowOrthogonalSensing
 from amp_theory.models.measurements import SpectralSensing as SpectralSensing
+from amp_theory.models.perceptrons import RandomPerceptron as RandomPerceptron
 from amp_theory.models.sparse import XORSAT as XORSAT
 from amp_theory.models.sparse import Bicoloring as Bicoloring
 from amp_theory.models.sparse import SparseModel as SparseModel
@@ -176,6 +180,9 @@ from amp_theory.phases.points.fixed_points import fixed_points as fixed_points
 from amp_theory.phases.points.fixed_points import informed_overlap as informed_overlap
 from amp_theory.phases.points.fixed_points import uninformed_overlap as uninformed_overlap
 from amp_theory.phases.points.populations import population_thresholds as population_thresholds
+from amp_theory.phases.points.random_perceptrons import best_tilt as best_tilt
+from amp_theory.phases.points.random_perceptrons import perceptron_capacity as perceptron_capacity
+from amp_theory.phases.points.random_perceptrons import tricritical_margin as tricritical_margin
 from amp_theory.phases.points.state_evolution import StateEvolution as StateEvolution
 from amp_theory.phases.points.state_evolution import state_evolution as state_evolution
 from amp_theory.phases.points.thresholds import thresholds as thresholds

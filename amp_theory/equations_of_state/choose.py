@@ -9,6 +9,7 @@ from amp_theory.ingredients.paths.base import Path
 from amp_theory.ingredients.paths.named import CONFIDENCE_ORDERS
 from amp_theory.models.base import Model
 from amp_theory.models.coloring import Coloring
+from amp_theory.models.perceptrons import RandomPerceptron
 from amp_theory.models.sparse import SparseModel
 from amp_theory.models.spin_glasses import FieldModel
 from amp_theory.models.two_sides import TwoSidedModel
@@ -69,6 +70,14 @@ def _in_a_field(model: FieldModel, path: Path) -> EquationOfState:
     from amp_theory.equations_of_state.random_measures.surfaces import RandomEquationOfState
 
     return RandomEquationOfState(FieldMeasure(model, path))
+
+
+@equation_of_state_of.register(RandomPerceptron)
+def _of_random_patterns(model: RandomPerceptron, path: Path) -> EquationOfState:
+    from amp_theory.equations_of_state.random_measures.perceptrons import PerceptronMeasure
+    from amp_theory.equations_of_state.random_measures.surfaces import RandomEquationOfState
+
+    return RandomEquationOfState(PerceptronMeasure(model, path))
 
 
 @equation_of_state_of.register(SparseModel)

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from amp_theory.ingredients.outputs.margins import Margin
 from amp_theory.ingredients.outputs.named import (
     AbsChannel,
     DoorChannel,
@@ -16,6 +17,7 @@ from amp_theory.ingredients.outputs.named import (
     SignChannel,
     SymmetricPerceptron,
 )
+from amp_theory.ingredients.outputs.potentials import Logistic, Potential
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.ingredients.paths.letters import Birth
 from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDiscreteDiffusion
@@ -38,6 +40,7 @@ from amp_theory.models.base import Model
 from amp_theory.models.block_model import StochasticBlockModel
 from amp_theory.models.coloring import Coloring
 from amp_theory.models.measurements import GLM, RowOrthogonalSensing, SpectralSensing
+from amp_theory.models.perceptrons import RandomPerceptron
 from amp_theory.models.sparse import XORSAT, Bicoloring
 from amp_theory.models.spiked import SpikedMatrix, SpikedMatrixTensor, SpikedTensor
 from amp_theory.models.spin_glasses import IsingPSpin, MixedPSpin, SherringtonKirkpatrick, SphericalPSpin
@@ -59,6 +62,7 @@ MODELS: dict[str, type[Model]] = {
         GLM,
         RowOrthogonalSensing,
         SpectralSensing,
+        RandomPerceptron,
         RectangularMatrix,
         GaussianMixture,
         Bicoloring,
@@ -79,9 +83,11 @@ CHANNELS: dict[str, type[OutputChannel]] = {
         SymmetricPerceptron,
     )
 }
+POTENTIALS: dict[str, type[Potential]] = {p.name: p for p in (Margin, Logistic)}
 #: parts of models, whose own parameters stand flat beside their name, with its suffix
 PARTS: dict[str, Mapping[str, type[Any]]] = {
     "prior": PRIORS, "channel": CHANNELS, "prior_u": PRIORS, "prior_v": PRIORS,
+    "potential": POTENTIALS,
 }  # fmt: skip
 PATHS: dict[str, type[Path]] = {p.name: p for p in (Flow, Autoregressive, UniformDiscreteDiffusion, Birth)}
 SCHEDULES: dict[str, type[Schedule]] = {
@@ -139,7 +145,7 @@ def build_model(name: str, parameters: Mapping[str, Any]) -> Model:
     """
     model = _lookup("model", name, MODELS)
     own = arguments(model)
-    given = _by_our_names(parameters, own)
+    given = dict(getattr(model, "default_parts", {})) | _by_our_names(parameters, own)
     chosen = {
         part: _lookup(part, str(given[part]), table) for part, table in PARTS.items() if {part} <= own.keys() & given
     }

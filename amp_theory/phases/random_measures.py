@@ -21,6 +21,7 @@ from amp_theory.phases.points.thresholds import thresholds
 
 FIRST_ORDER = "first order: the {} path crosses a first-order transition over the replica-symmetric measure"
 WORKS = "R > 0 on all of [q0, 1) along the {} path: it meets no first-order transition"
+FROZEN = "frozen q = 1: the {} path crosses a first-order transition onto isolated solutions"
 #: where the equations come from
 ANSATZ = " (replica ansatz at Parisi parameter one, not rigorous)"
 MESSAGES: Algorithm = "message passing"
@@ -55,7 +56,8 @@ def _denoiser(model: Model, target: Target, path: Path) -> SamplerVerdicts:
     ends = np.array([x for x, _ in cuts] + [limit])
     # before the first cut everything is stable; every later interval is judged by what is in its middle
     failing = geo.path_fails(0.5 * (ends[1:] + ends[:-1]))
-    answers = [(True, WORKS), *((False, FIRST_ORDER) if bad else (True, WORKS) for bad in failing.tolist())]
+    first = (False, FROZEN) if geo.measure.frozen else (True, WORKS)
+    answers = [first, *((False, FIRST_ORDER) if bad else (True, WORKS) for bad in failing.tolist())]
     verdicts, around, start = [], [], _end(model, 0.0)
     for k, (answer, reason) in enumerate(answers):
         if k + 1 < len(answers) and answers[k + 1] == (answer, reason):

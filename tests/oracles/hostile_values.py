@@ -294,6 +294,13 @@ def _theory(t: Things) -> Iterator[Call]:
         "values": [0.05, 0.06], "path": None})  # fmt: skip
     yield Call("path_transitions", at.path_transitions, both | {"control": 0.7, "digits": None})
     yield Call("tricritical_field", at.tricritical_field, {"model": t.spherical})
+    yield Call("tricritical_margin", at.tricritical_margin, {"model": at.RandomPerceptron()})
+    yield Call("perceptron_capacity", at.perceptron_capacity, {"model": at.RandomPerceptron()})
+    yield Call("Margin", at.Margin, {"kappa": 0.5, "exponent": 1.5})
+    yield Call("Logistic", at.Logistic, {"kappa": 0.5, "steepness": 2.0})
+    yield Call("RandomPerceptron", at.RandomPerceptron, {"prior": at.Gaussian(), "potential": at.Margin()})
+    yield Call("LogConcave", at.LogConcave, {
+        "log_psi": lambda s: -(s**2) / 2, "slope": lambda s: -s, "curvature": lambda s: 0 * s - 1})  # fmt: skip
     yield Call("tricritical_expansion", at.tricritical_expansion, both | {"number": 0})
     yield Call("closed_forms", at.closed_forms, {"model": t.spherical, "path": t.flow})
     yield Call("closed_forms with a parameter", at.closed_forms, {"model": at.SphericalPSpin, "path": t.flow, "p": 4})

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import amp_theory as at
-from amp_theory.phases.optimal.marginal import Margin
+from amp_theory.phases.optimal.marginal import SlopeMargin
 from amp_theory.phases.optimal.path_slopes import path_slopes
 
 PATHS = (at.Flow(), at.Autoregressive(), at.UniformDiscreteDiffusion())
@@ -25,7 +25,7 @@ CASES = [
 @pytest.mark.parametrize(("model", "path"), CASES)
 def test_the_easiest_point_of_a_line_is_the_tricritical_point(model, path):
     prior = model.variable_prior
-    found = Margin(model.coupling, prior, partial(path_slopes, path, prior), 1e-14).first()
+    found = SlopeMargin(model.coupling, prior, partial(path_slopes, path, prior), 1e-14).first()
     other = at.thresholds(model, path).tricritical
     control = float(model.from_intensity(np.array(found.intensity)))
     bound = control * found.intensity_error / found.intensity

@@ -154,6 +154,16 @@ class RandomMeasure(ABC):
     def always_stable(self) -> float:
         """A control at which R > 0 everywhere, from where the base is followed towards harder controls."""
 
+    @property
+    def frozen(self) -> bool:
+        """Whether q = 1 is a stable fixed point at every control and strength: then R < 0 next to it."""
+        return False
+
+    @property
+    def followed_to(self) -> float:
+        """The log intensity up to which folds stay where 1 - q can be followed."""
+        return float("inf")
+
     def solvable(self, control: Array) -> Bools:
         """Tell at which controls there is a base that doubles hold, shape (n,)."""
         return np.ones(len(control), dtype=bool)

@@ -15,6 +15,7 @@ from typing import NoReturn
 import numpy as np
 
 from amp_theory.equations_of_state.base import TINY, EquationOfState
+from amp_theory.equations_of_state.random_measures.frozen import FrozenState
 from amp_theory.equations_of_state.random_measures.isotherms import Isotherms, RandomMeasure
 from amp_theory.equations_of_state.surface import Errors, Surface
 from amp_theory.ingredients.priors.base import Prior
@@ -99,12 +100,34 @@ class RandomIsotherm(RandomEquationOfState):
 
     @property
     def entropy(self) -> float:
+        """What is to be known of a hidden variable: given its outer field, or of frozen measures in the target."""
+        return float(self.isotherm.base.entropy[0]) if self.measure.frozen else self.hidden_entropy
+
+    @property
+    def hidden_entropy(self) -> float:
         """Mean entropy of a hidden variable given its outer field."""
         return float(self.isotherm.hidden_entropy[0])
 
+    @cached_property
+    def recovery(self) -> FrozenState | None:
+        """The fixed point q = 1 of frozen measures."""
+        if not self.measure.frozen:
+            return None
+        return FrozenState(float(self.isotherm.base.entropy[0]), self.hidden_entropy if self.path.erases else 0.5)
+
+    def recovered(self, intensity: Array, strength: Array) -> Surface:
+        """Return the fixed points q = 1 of frozen measures."""
+        if self.recovery is None:
+            self._refuse()
+        return self.recovery.surface(intensity, strength)
+
+    def last_intensity(self, strength: Array) -> Array:
+        """Return zero for frozen measures, whose strength falls towards q = 1, else infinity."""
+        return np.full(np.shape(strength), 0.0 if self.measure.frozen else np.inf)
+
     def evidence(self, intensity: Array, strength: float) -> float:
         """Return the mutual information of the hidden sample with the side information, plus phi: at strength s."""
-        return strength * self.entropy if self.path.erases else strength / 2
+        return strength * self.hidden_entropy if self.path.erases else strength / 2
 
     def surface(self, coordinate: Array, strength: Array | float, with_energy: bool = True) -> Surface:
         """Return the fixed points at coordinates and internal strengths, broadcast against each other."""
@@ -128,7 +151,8 @@ class RandomIsotherm(RandomEquationOfState):
 
     def errors(self, f: Surface) -> Errors:
         """Bound the errors of a surface's points."""
-        z = f.coordinate.reshape(1, -1)
+        last = self.isotherm.farthest
+        z = np.minimum(f.coordinate.reshape(1, -1), last)
         p = self.isotherm.points(z)
         e = self.isotherm.errors(z, p)
         s = np.abs(f.strength.reshape(1, -1))
@@ -156,7 +180,7 @@ class RandomIsotherm(RandomEquationOfState):
     def _beyond(self, strength: Array) -> Array:
         """Return coordinates beyond all fixed points at strengths."""
         upper = np.full(strength.shape, self.isotherm.farthest)
-        for _ in range(60):
+        for _ in range(0 if self.measure.frozen else 60):
             short = ~(self.isotherm.points(upper.reshape(1, -1)).strength[0] > strength)
             if not np.any(short):
                 break

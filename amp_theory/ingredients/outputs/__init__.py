@@ -4,5 +4,6 @@ May import: tools, ingredients.couplings, ingredients.priors.
 
 - `base`: the response R(q), by definition; `named`: linear, sign, probit, abs, ReLU, door, symmetric perceptron;
   `likelihood`: a channel given by its likelihood.
+- `potentials`: weights of patterns in random perceptrons, logistic or of one's own; `margins`: powers of a margin.
 - `sign_and_abs` and `door`: responses in closed integrals; `tabulated`: of a likelihood; `table`: interpolants of them.
 """

@@ -54,6 +54,9 @@ def _ends(
 ) -> tuple[float, float] | None:
     """Return the controls at which a line begins, with more signal, and ends, inside the range."""
     tip, last = special.tricritical, getattr(special, LAST[name]) or special.stability
+    if geo.measure.frozen and name != "informed_spinodal":
+        high = min(last.control if last is not None else control_range[1], control_range[1])
+        return (control_range[0], high) if control_range[0] < high else None
     if tip is None:
         return None
     low, high = sorted((tip.control, last.control if last is not None else control_range[0]))

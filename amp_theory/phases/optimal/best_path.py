@@ -29,7 +29,7 @@ from amp_theory.phases.optimal.attained import first_transitions
 from amp_theory.phases.optimal.certificate import least_reduced_cost
 from amp_theory.phases.optimal.known import BOUND, EXACT, JENSEN, SEARCHED, known_of, same_law
 from amp_theory.phases.optimal.least_slope import LeastSlope, greatest_slopes, least_slope, least_slopes
-from amp_theory.phases.optimal.marginal import Margin, MarginalPoint
+from amp_theory.phases.optimal.marginal import MarginalPoint, SlopeMargin
 from amp_theory.phases.optimal.order import ordered
 from amp_theory.phases.optimal.programme import PROVEN
 from amp_theory.phases.points.thresholds import thresholds
@@ -233,7 +233,7 @@ def _solved(model: Model) -> BestPath:
         return _Bounds(model).result()
 
 
-def bounds_of(model: Model) -> dict[str, Margin]:
+def bounds_of(model: Model) -> dict[str, SlopeMargin]:
     """Return the lines on which slopes are marginal: "best" and "worst" where they are known, and "any_denoiser".
 
     Raises
@@ -260,18 +260,20 @@ class _Bounds:
         self.certainty: dict[str, str] = {}
         self.reasons = dict(self.known.reasons)
 
-    def line(self, sign: float) -> Margin:
+    def line(self, sign: float) -> SlopeMargin:
         """Return the marginal line of the least slope (sign 1) or of the largest (-1)."""
         if self.known.line is not None:
             return self.known.line(self.coupling, sign, self.known.error)
         slopes = partial(least_slopes if sign > 0 else greatest_slopes, self.prior)
-        return Margin(self.coupling, self.prior, slopes, self.known.error, self.known.highest)
+        return SlopeMargin(self.coupling, self.prior, slopes, self.known.error, self.known.highest)
 
-    def any_line(self) -> Margin:
+    def any_line(self) -> SlopeMargin:
         """Return the marginal line of the bound for all denoisers."""
-        return Margin(self.coupling, self.prior, self.known.bound, self.known.error, self.known.highest)
+        return SlopeMargin(self.coupling, self.prior, self.known.bound, self.known.error, self.known.highest)
 
-    def located(self, name: str, line: Margin, how: str, certainty: str) -> tuple[Located | None, MarginalPoint | None]:
+    def located(
+        self, name: str, line: SlopeMargin, how: str, certainty: str
+    ) -> tuple[Located | None, MarginalPoint | None]:
         """Return where a slope is marginal first; where there is no such point, say why."""
         found = line.first()
         if isinstance(found, str):

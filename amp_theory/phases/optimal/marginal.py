@@ -44,7 +44,7 @@ class MarginalPoint:
     overlap_error: float
 
 
-class Margin:
+class SlopeMargin:
     """The line xi''(q) S(q, x) = 1 of a coupling, a prior and a slope with a relative error, up to place `highest`."""
 
     def __init__(

@@ -18,7 +18,7 @@ import numpy as np
 from amp_theory.models.base import Model, as_model
 from amp_theory.phases.optimal.attained import named_paths
 from amp_theory.phases.optimal.best_path import BestPath, best_path, bounds_of
-from amp_theory.phases.optimal.marginal import LOWEST, Margin
+from amp_theory.phases.optimal.marginal import LOWEST, SlopeMargin
 from amp_theory.phases.optimal.path_slopes import path_slopes
 from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.tools.arrays import EPS, Array
@@ -223,7 +223,7 @@ def _solved(model: Model, points: int) -> MarginalLines:
         margins = bounds_of(model)
         coupling, prior = margins["any_denoiser"].coupling, margins["any_denoiser"].prior
         paths = {
-            path: Margin(coupling, prior, partial(path_slopes, path, prior), 16 * EPS)
+            path: SlopeMargin(coupling, prior, partial(path_slopes, path, prior), 16 * EPS)
             for path in named_paths(model.variable_prior)
         }
         place = _places(next(iter(paths.values())), min(HIGHEST, *(m.highest for m in margins.values())), points)
@@ -239,7 +239,7 @@ def _solved(model: Model, points: int) -> MarginalLines:
     return MarginalLines(model, lines, bounds)
 
 
-def _places(margin: Margin, highest: float, points: int) -> Array:
+def _places(margin: SlopeMargin, highest: float, points: int) -> Array:
     """Return places of overlaps, up to where lines begin or end, which all do at the same overlaps."""
     grid = np.linspace(LOWEST, highest, points)
     excess = margin.last(grid)
@@ -247,7 +247,9 @@ def _places(margin: Margin, highest: float, points: int) -> Array:
     return np.sort(np.concatenate([grid, ends - INSIDE, ends + INSIDE]))
 
 
-def _line(model: Model, name: str, margin: Margin, place: Array, point: Located | None, certainty: str) -> MarginalLine:
+def _line(
+    model: Model, name: str, margin: SlopeMargin, place: Array, point: Located | None, certainty: str
+) -> MarginalLine:
     intensity = margin.intensities(place)
     with np.errstate(all="ignore"):
         control = np.where(intensity > 0, model.from_intensity(intensity), np.nan)

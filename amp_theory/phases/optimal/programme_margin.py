@@ -12,7 +12,7 @@ import numpy as np
 
 from amp_theory.ingredients.couplings.base import GeneralCoupling
 from amp_theory.ingredients.priors.named import MixturePrior
-from amp_theory.phases.optimal.marginal import Margin, MarginalPoint
+from amp_theory.phases.optimal.marginal import MarginalPoint, SlopeMargin
 from amp_theory.phases.optimal.order import Law
 from amp_theory.phases.optimal.programme import Atoms, Optimum, law_of, optimum
 from amp_theory.tools.arrays import Array
@@ -26,7 +26,7 @@ ROUNDING = 5e-13
 LONGEST = 1.0
 
 
-class ProgrammeMargin(Margin):
+class ProgrammeMargin(SlopeMargin):
     """The line of the least slope (sign 1) or the greatest (-1) of a prior of few atoms."""
 
     def __init__(

@@ -9,7 +9,8 @@ phases.revealing.
   the points of colourings; `confidence`: tricritical points of orders that depend on what is known; `expansion`: the
   normal form next to a tricritical point.
 - `random_measures`: the points of measures whose samples overlap; `random_rows`: where folds and branches come and go
-  on their isotherms; `tricritical_field`: where first-order line and stability line meet in field and temperature.
+  on their isotherms; `random_perceptrons`: their tricritical margin, capacity and best tilt;
+  `tricritical_field`: where first-order line and stability line meet in field and temperature.
 - `fixed_points`: all fixed points at one control and strength, and regions; `listed`: each with what it tells;
   `state_evolution`: its iterates; `vector_evolution`: those of vector AMP.
 - `targets`: whose verdict it is, and which other algorithms are known.

@@ -52,7 +52,9 @@ NO_SIGN, JUMP = 1e-12, 1e-5
 def random_thresholds(geo: RandomGeometry) -> Thresholds:
     """Return the special points of a random measure along a path."""
     search = _Search(geo.measure)
-    tips = search.tips()
+    if geo.measure.frozen:
+        return _frozen(geo, search)
+    tips = [point for _, point in search.states]
     found: dict[str, Located | str] = {
         "algorithmic": "the branch of the base ends where it loses its stability, by no jump",
         "weak_recovery": geo.eos.no_weak_recovery,
@@ -64,9 +66,34 @@ def random_thresholds(geo: RandomGeometry) -> Thresholds:
     return Thresholds.of(geo.measure.model, geo.measure.path, found, tips[1:])
 
 
+def _frozen(geo: RandomGeometry, search: _Search) -> Thresholds:
+    """Return the special points of a measure whose solutions are isolated at every control."""
+    always = f"frozen q = 1: the path fails at every {geo.measure.model.control}, before any cusp"
+    found: dict[str, Located | str] = {
+        "algorithmic": "the branch of the base ends where it loses its stability, by no jump",
+        "weak_recovery": geo.eos.no_weak_recovery,
+        "stability": search.stability(), "condensation": search.no_entropy(), "tricritical": always,
+        "first_failure": f"frozen q = 1: a first-order transition onto q = 1 at every {geo.measure.model.control} > 0",
+        "dynamical": f"frozen q = 1: it is a second stable fixed point at every {geo.measure.model.control} > 0",
+    }  # fmt: skip
+    return Thresholds.of(geo.measure.model, geo.measure.path, found)
+
+
 def _chunks(x: Array) -> list[Array]:
     """Return parts of an array, in order, of CHUNK + 1 at most; neighbours share an end."""
     return [x[k : k + CHUNK + 1] for k in range(0, max(len(x) - 1, 1), CHUNK)]
+
+
+def first_cusp(measure: RandomMeasure) -> tuple[Spot, Located] | None:
+    """Return where the first cusp at positive strength is, and what is known of it; None if there is none.
+
+    Raises
+    ------
+    NumericalError
+        If a solver fails.
+    """
+    states = _Search(measure).states
+    return states[0] if states else None
 
 
 def stability_line(measure: RandomMeasure) -> float | None:
@@ -215,19 +242,42 @@ class _Search:
         how = "R(q0) = 0: stability of the replica-symmetric measure (de Almeida, Thouless)"
         return Located(value, float(base.overlap[0]), errors, self.model.control, how=how)
 
+    def no_entropy(self) -> Located | str:
+        """Locate where the entropy of the target vanishes, that of isolated solutions."""
+
+        def entropy(x: Array) -> Array:
+            return self.measure.bases(self.model.from_intensity(np.exp(x))).entropy
+
+        x = self.measure.looked_at
+        x = np.append(x[x < self.end], self.end)
+        values = entropy(x)
+        below = np.flatnonzero(values < 0)
+        if not len(below) or not below[0]:
+            return f"the entropy does not vanish where it was looked at, {self._looked()}"
+        k = int(below[0])
+        place = crossings(lambda x, i: entropy(x), x[k - 1 : k], x[k : k + 1], absolute=4 * EPS)
+        here, there = (self.isotherms(place + step) for step in (0.0, STEP))
+        slope = float(there.base.entropy[0] - here.base.entropy[0]) / STEP
+        off = DIFFERENCES * abs(float(here.check.base.entropy[0] - here.base.entropy[0])) + ROUNDING
+        value, errors = self._control(float(np.exp(place[0])), off / abs(slope) + 4 * EPS)
+        errors["overlap"] = 0.0
+        return Located(value, 1.0, errors, self.model.control, how="F(1) = 0: the entropy of the target vanishes")
+
     @cached_property
     def cusps(self) -> list[Spot]:
         """Where two folds appear or disappear, from the easy side on, at strengths of either sign."""
-        x = self.measure.looked_at[self.measure.looked_at < self.end]
-        x = np.append(x, self.end + np.log1p(-CLOSE))
+        end = min(self.end, self.measure.followed_to)
+        x = self.measure.looked_at[self.measure.looked_at < end]
+        x = np.append(x, end + np.log1p(-CLOSE))
         return [spot for chunk in _chunks(x) for spot in cusps(self.measure, IsothermRows.at(self.measure, chunk))]
 
-    def tips(self) -> list[Located]:
-        """Locate the cusps at positive strength, which are states of the model."""
+    @cached_property
+    def states(self) -> list[tuple[Spot, Located]]:
+        """The cusps at positive strength, which are states of the model, and what is known of each."""
         how = "cusp of the isotherms: R = dR/dz = 0"
-        places = [self.place(*spot) for spot in self.cusps]
+        places = [(spot, self.place(*spot)) for spot in self.cusps]
         return [
-            self.located(p, "stability", "stability_z", how, strength=True) for p in places
+            (spot, self.located(p, "stability", "stability_z", how, strength=True)) for spot, p in places
             if p.column("points", "strength") > 0
         ]  # fmt: skip
 
@@ -244,6 +294,9 @@ class _Search:
 
     def zero_strength(self) -> tuple[Located | str, Located | str]:
         """Locate where a second branch exists at zero strength, and where one has the free entropy of the base."""
+        if self.measure.followed_to < self.end:
+            none = "the second branch is closer to q = 1 than is followed, 1 - q < 1e-15"
+            return none, none
         if not self.cusps:
             none = "no second branch exists at zero strength in the replica-symmetric region"
             return none, none

@@ -1,0 +1,260 @@
+"""Random perceptrons: the base, and strength(q) along flows and along autoregressive paths.
+
+Every pattern is an average of `pattern_averages`, every weight a channel of `inner_channels`.  With alpha patterns per
+weight and qh(q) = alpha <g^2>_q the base is explicit in the outer overlap,
+
+    spherical  q0/(1 - q0)^2 = alpha E g(w0; 1 - q0)^2,
+    binary     q0 = E tanh(sqrt(qh0) z)^2,    qh0 = alpha E g(w0; 1 - q0)^2,         R(q0) = 1 - alpha Q'(0) E g'^2,
+
+and what stands for a coupling's xi', xi'' and xi''' in the equations of `fields` is qh, alpha <g'^2> and its derivative
+alpha <g''^2 - 2 g'^3>; twice alpha <log H> is xi.  So snr(q) = D(q) - [qh(q) - qh0] along a flow, and F(1) is the
+entropy of the target for binary weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from amp_theory.equations_of_state.random_measures.fields import FieldIsotherms
+from amp_theory.equations_of_state.random_measures.inner_channels import (
+    CHECK_STEP,
+    BallChannel,
+    InnerChannel,
+    SpinChannel,
+    outer_fields,
+    sech_squared,
+)
+from amp_theory.equations_of_state.random_measures.isotherms import Bases, RandomMeasure
+from amp_theory.equations_of_state.random_measures.pattern_averages import PatternAverages, PatternMoments
+from amp_theory.ingredients.paths.base import Path
+from amp_theory.tools.arrays import EPS, Array, Bools, Index
+from amp_theory.tools.errors import InputError, NumericalError
+from amp_theory.tools.roots import crossings
+
+if TYPE_CHECKING:
+    from amp_theory.models.perceptrons import RandomPerceptron
+
+#: places at which the base is tabulated: its first, the dense ones, and their step
+FIRST_PLACE, DENSE, PLACE_STEP = -700.0, -8.0, 0.25
+#: the least 1 - q0 that is looked at: closer to capacity fields w0 are too wide for the sums over patterns
+LEAST_GAP = 4e-3
+#: snr of flows at which 1 - q of binary weights is 1e-15, and the same for 1/(1 - q)
+FULL, KNOWN = 64.0, 1e15
+#: 1 - q that stands for zero, and the least
+KNOWN_GAP, SMALLEST = 1e-20, 1e-60
+#: coordinates among which the last fold is looked for, R that is positive for good, and how far beyond the search goes
+LADDER, SAFE, MARGIN = 16.0 ** np.arange(1, 14), 0.25, 16.0
+#: coordinates per factor of two where 1 - q is small, and from which coordinate on
+SPARSE, FAR = 3, 64.0
+#: the first intensity that is looked at, in units of where R might vanish, how many there are per factor of e, and for
+#: how many factors; then there is one; of frozen measures the first is so far from the last
+EASY, DENSITY, CLOSELY, WIDEST = 0.5, 6, 4.0, 5.0
+#: how far from the ends of the table, and from where folds are lost
+SHORT, BEFORE = 1e-9, 1e-4
+
+
+@dataclass(frozen=True)
+class PerceptronIsotherms(FieldIsotherms):
+    """The isotherms at n sampling ratios alpha, which are `intensity`."""
+
+    measure: PerceptronMeasure  # type: ignore[assignment]
+    start: PatternMoments = None  # type: ignore[assignment]
+
+    def take(self, index: Index) -> PerceptronIsotherms:
+        """Return some of the isotherms."""
+        return PerceptronIsotherms(
+            self.measure, self.base.take(index), self.intensity[index], self.channel.take(index), self.checks,
+            PatternMoments(*(x[index] for x in self.start)),
+        )  # fmt: skip
+
+    def _coupling(self, excess: Array, gap: Array) -> tuple[Array, Array, Array, Array]:
+        """Return qh - qh0, what stands for its integral, and two derivatives of qh."""
+        q0, v0, alpha = self.base.overlap[:, None], self.base.gap[:, None], self.intensity[:, None]
+        every = self.measure.averages(self.checks).inside(q0, v0, excess, np.maximum(gap, SMALLEST))
+        square, log_h = self.start.square[:, None], self.start.log_h[:, None]
+        level = 2 * (every.log_h - log_h) - square * excess
+        return alpha * (every.square - square), alpha * level, alpha * every.slope, alpha * every.bend
+
+    @cached_property
+    def farthest(self) -> float:
+        """Where R > 0 has come to stay on all isotherms, or 1 - q is 1e-15."""
+        if not self.measure.model.spherical:
+            return KNOWN if self.measure.path.erases else FULL
+        r = self.points(np.broadcast_to(LADDER, (len(self.intensity), len(LADDER)))).stability
+        bad = np.flatnonzero(np.any(~(r > SAFE), axis=0))
+        last = float(LADDER[min(bad[-1] + 1, len(LADDER) - 1)]) if len(bad) else float(LADDER[0])
+        return MARGIN * last
+
+    @property
+    def grid(self) -> Array:
+        """Coordinates, less dense where 1 - q is small and the margin is all that counts."""
+        dense = np.concatenate([np.geomspace(1e-6, 0.1, 12)[:-1], np.geomspace(0.1, FAR, 57)])
+        if self.farthest <= FAR:
+            return dense
+        count = int(np.ceil(SPARSE * np.log2(self.farthest / FAR)))
+        return np.concatenate([dense, np.geomspace(FAR, self.farthest, count + 1)[1:]])
+
+
+class PerceptronMeasure(RandomMeasure):
+    """The random measure of a perceptron along a path."""
+
+    model: RandomPerceptron
+
+    def __init__(self, model: RandomPerceptron, path: Path) -> None:
+        if path.informed or path.order != "random" or not (path.strength_is_snr or path.erases):
+            raise InputError(
+                f"{model!r} has equations along flow and autoregressive, got {path.name}: its strength is not explicit "
+                "in the overlap, and is not derived"
+            )
+        path.check_prior(model.prior)
+        self.model, self.path = model, path
+
+    def averages(self, check: bool) -> PatternAverages:
+        """Return the averages over patterns."""
+        return PatternAverages(self.model.potential, check)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether q = 1 is stable at every sampling ratio: <g'^2> grows faster than Q' falls."""
+        power = self.model.potential.margin
+        return not self.model.spherical and power is not None and power < 1
+
+    @cached_property
+    def followed_to(self) -> float:
+        """Where R < 0 reaches the last 1 - q; of binary weights with psi about linear at the margin it goes on."""
+        power = self.model.potential.margin
+        if self.model.spherical or power is None or power < 1:
+            return float("inf")
+
+        def last(x: Array, i: Index) -> Array:
+            isotherms = self.isotherms(np.exp(x))
+            return isotherms.points(np.full((len(x), 1), isotherms.farthest)).stability[:, 0]
+
+        x = self.looked_at[[0, -1]]
+        found = crossings(last, x[:1], x[1:], absolute=1e-6)
+        return float("inf") if np.isnan(found[0]) else float(found[0]) - BEFORE
+
+    # --- the base ---
+
+    def _single(self, place: Array, check: bool) -> tuple[Array, Array, Array, Array]:
+        """Return q0, 1 - q0, qh0 and Q'(0) at places: log q0/(1 - q0) of spherical weights, log qh0 of binary ones."""
+        if self.model.spherical:
+            q, gap = 1 / (1 + np.exp(-place)), 1 / (1 + np.exp(place))
+            return q, gap, q / gap**2, gap**2
+        qh = np.exp(place)
+        h, density = outer_fields(np.zeros_like(qh), qh, CHECK_STEP if check else 1.0)
+        s2 = sech_squared(h)
+        left, fluctuation = np.sum(density * s2, axis=-1), np.sum(density * s2 * s2, axis=-1)
+        small = 3e-4  # above it rounding of 1 - (1 - q0) is less
+        with np.errstate(under="ignore"):
+            series = qh * (1 - 2 * qh + 17 / 3 * qh**2 - 62 / 3 * qh**3 + 1382 / 15 * qh**4)
+        exact = 1 - left
+        q = np.where(qh < small, series, exact)
+        return q, np.where(qh < small, 1 - q, left), qh, fluctuation
+
+    def _log_ratio(self, place: Array, check: bool) -> Array:
+        """Return log alpha at places of the base."""
+        q, gap, qh, _ = self._single(place, check)
+        return np.asarray(np.log(qh) - np.log(self.averages(check).base(q, gap).square))
+
+    @cached_property
+    def _last(self) -> float:
+        """The place at which 1 - q0 is the least that is looked at."""
+        if self.model.spherical:
+            return float(np.log1p(-LEAST_GAP) - np.log(LEAST_GAP))
+        place = crossings(
+            lambda t, i: LEAST_GAP - self._single(t, False)[1], np.array([0.0]), np.array([16.0]), absolute=1e-6
+        )
+        return float(place[0])
+
+    @cached_property
+    def _table(self) -> tuple[Array, Array]:
+        """Places and log alpha there, up to where alpha stops rising."""
+        count = int((self._last - DENSE) / PLACE_STEP) + 1
+        place = np.concatenate([np.linspace(FIRST_PLACE, DENSE, 60)[:-1], np.linspace(DENSE, self._last, count)])
+        log_ratio = self._log_ratio(place, False)
+        falls = np.flatnonzero(np.diff(log_ratio) <= 0)
+        end = int(falls[0]) + 1 if len(falls) else len(place)
+        return place[:end], log_ratio[:end]
+
+    def solvable(self, control: Array) -> Bools:
+        """Tell at which sampling ratios there is a base with 1 - q0 that is not too small."""
+        table = self._table[1]
+        return np.asarray((np.log(control) >= table[0]) & (np.log(control) <= table[-1]))
+
+    def _places(self, control: Array, check: bool) -> Array:
+        """Return the places of bases at sampling ratios."""
+        x, (place, table) = np.log(control), self._table
+        if np.any(lost := ~self.solvable(control)):
+            raise NumericalError(
+                f"{self.model!r} at {self.model.control} = {float(control[lost][0]):.6g}: no base with "
+                f"1 - q0 > {LEAST_GAP:g} is found, the solutions are all but unique, or there are none",
+                f"ask below {self.model.control} = {float(np.exp(table[-1])):.6g}",
+            )  # fmt: skip
+        k = np.clip(np.searchsorted(table, x, side="left"), 1, len(place) - 1)
+        widen = 1e-9 * (1 + np.abs(place))
+        low, high = (place - widen)[k - 1], (place + widen)[k]
+        return crossings(lambda t, i: self._log_ratio(t, check) - x[i], low, high, absolute=4 * EPS)
+
+    def bases(self, control: Array, check: bool = False) -> Bases:
+        """Return the replica-symmetric measures at sampling ratios, shape (n,)."""
+        return self._solved(control, check)[0]
+
+    def _solved(self, control: Array, check: bool) -> tuple[Bases, PatternMoments, InnerChannel]:
+        """Return the bases, the averages over patterns there, and the channels of weights."""
+        q, gap, qh, fluctuation = self._single(self._places(control, check), check)
+        start = self.averages(check).base(q, gap)
+        if self.model.spherical:
+            channel: InnerChannel = BallChannel(gap)
+            single = 0.5 * np.log(gap) + 0.5 * qh * gap
+        else:
+            channel = SpinChannel.of(np.zeros_like(qh), qh, check)
+            # E log 2 cosh, with E h tanh h = qh0 (1 - q0), less qh0 (1 - q0)/2
+            single = channel.entropy + 0.5 * qh * gap
+        entropy = single + control * (start.log_h - self._log_weight(q, gap, check))
+        return Bases(control, q, gap, 1 - control * fluctuation * start.slope, entropy), start, channel
+
+    def _log_weight(self, overlap: Array, gap: Array, check: bool) -> Array:
+        """Return the mean of log psi over patterns in the target."""
+        if self.model.potential.margin == 0:
+            return np.zeros_like(gap)
+        # at q = 1, where the potential is no longer smoothed
+        last = np.full((len(gap), 1), KNOWN_GAP)
+        q, v = overlap[:, None], gap[:, None]
+        return self.averages(check).inside(q, v, v - last, last).log_h[:, 0]
+
+    def isotherms(self, control: Array, check: bool = False) -> PerceptronIsotherms:
+        """Return the isotherms at sampling ratios, shape (n,)."""
+        base, start, channel = self._solved(control, check)
+        return PerceptronIsotherms(self, base, control, channel, check, start)
+
+    # --- where to look ---
+
+    @cached_property
+    def always_stable(self) -> float:
+        """Where R > 0 all along the isotherm, with room: from its largest fall at few patterns."""
+        control = np.exp(self._log_ratio(np.full(1, DENSE), False))
+        few = self.isotherms(control)
+        fall = 1 - few.points(few.grid[None]).stability[0]
+        return float(EASY * control[0] / np.max(fall))
+
+    @cached_property
+    def looked_at(self) -> Array:
+        """Log sampling ratios at which signs are looked at, from where all is stable to just beyond the stability line.
+
+        Where that is not reached, to where 1 - q0 is too small.
+        """
+        place, table = self._table
+        q, gap, _, fluctuation = self._single(place, False)
+        r = 1 - np.exp(table) * fluctuation * self.averages(False).base(q, gap).slope
+        beyond = np.flatnonzero(r < 0)
+        end = float(table[beyond[0]]) if len(beyond) else float(table[-1]) - SHORT
+        start = end - WIDEST if self.frozen else min(np.log(self.always_stable), end - 1.0)
+        start = max(start, float(table[0]) + SHORT)
+        dense = min(end, start + CLOSELY)
+        return np.concatenate([np.linspace(start, dense, max(12, int(np.ceil(DENSITY * (dense - start))))),
+                               np.linspace(dense, end, int(np.ceil(end - dense)) + 1)[1:]])  # fmt: skip

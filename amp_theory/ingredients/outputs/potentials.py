@@ -1,0 +1,265 @@
+"""Potentials of random perceptrons: the weight psi(s) >= 0 of a pattern's field s, log-concave.
+
+A potential tells its smoothed form H(w; V) = E_u psi(w + sqrt(V) u), u ~ N(0, 1), by log H and three derivatives of it,
+g = d log H/dw, g' and g'': functions of the distance of w from the potential's centre, which keeps its digits where
+1 - q is small.  Powers of the distance from a margin are in `margins`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from amp_theory.tools.arrays import Array
+from amp_theory.tools.errors import InputError, as_float, told
+
+#: margins and centres of potentials are between these
+LOWEST, HIGHEST = -30.0, 8.0
+#: the steepest logistic potential
+STEEPEST = 50.0
+#: fields at which a potential of one's own is checked, steps of its differences, and what these may differ by
+CHECKED, DIFFERENCE, TOLERANCE = np.linspace(-12.0, 12.0, 97), 1e-4, 1e-3
+#: standard deviations and steps of the sum over u, and Newton steps to its largest term
+DEVIATIONS, STEP, NEWTON = 8.8, 0.4, 60
+
+
+def _between(name: str, value: object, least: float, most: float) -> float:
+    number = as_float(name, value, f"a number between {least:g} and {most:g}")
+    if not least <= number <= most:
+        raise InputError(f"{name} must be between {least:g} and {most:g}, got {number:g}")
+    return number + 0.0  # of two zeros the positive one
+
+
+class Smoothed(NamedTuple):
+    """Log H and its first three derivatives, arrays of one shape."""
+
+    log_h: Array
+    g: Array
+    g1: Array
+    g2: Array
+
+
+def check_centre(value: object) -> float:
+    """Return the margin kappa after checking it."""
+    return _between("kappa", value, LOWEST, HIGHEST)
+
+
+class Potential(ABC):
+    """The weight of a pattern's field in a random perceptron.
+
+    centre is where fields are measured from, `margin` the power of psi at an edge there (None where psi is smooth),
+    `scale` the length on which a smooth one changes.
+    """
+
+    name: ClassVar[str]
+    centre: float = 0.0
+    scale: float = 1.0
+
+    @property
+    def margin(self) -> float | None:
+        """The power with which psi vanishes at its margin: 0 for a hard one, None where there is none."""
+        return None
+
+    @property
+    def rises(self) -> bool:
+        """Whether psi never falls."""
+        return False
+
+    @property
+    @abstractmethod
+    def parameters(self) -> dict[str, Any]:
+        """The arguments that make it, by name."""
+
+    @abstractmethod
+    def smoothed(self, distance: Array, variance: Array) -> Smoothed:
+        """Return log H and its derivatives at distances w - centre and variances V > 0 that broadcast."""
+
+    def log_smoothed(self, distance: Array, variance: Array) -> Array:
+        """Return log H alone."""
+        return self.smoothed(distance, variance).log_h
+
+
+class SmoothPotential(Potential):
+    """A potential whose logarithm f has two derivatives: H by a sum over u, with g = <f'>, g' = <f''> + Var f'."""
+
+    @abstractmethod
+    def logarithm(self, distance: Array) -> tuple[Array, Array, Array]:
+        """Return f = log psi, f' and f'' at distances from the centre."""
+
+    def smoothed(self, distance: Array, variance: Array) -> Smoothed:
+        """Return sums over u around the largest term."""
+        w, v = np.broadcast_arrays(distance, variance)
+        f, p, f1, f2, u = self._law(w, v)
+        norm = np.sum(p, axis=-1)
+        p = p / norm[..., None]
+        mean1, mean2, mean_u = (np.sum(p * x, axis=-1) for x in (f1, f2, u))
+        d1, d2, du = f1 - mean1[..., None], f2 - mean2[..., None], u - mean_u[..., None]
+        third = np.sum(p * (d1**3 + 2 * d1 * d2 + d2 * du / np.sqrt(v)[..., None]), axis=-1)
+        return Smoothed(np.log(norm) + f, mean1, mean2 + np.sum(p * d1 * d1, axis=-1), third)
+
+    def log_smoothed(self, distance: Array, variance: Array) -> Array:
+        """Return log H alone."""
+        f, p, *_ = self._law(*np.broadcast_arrays(distance, variance))
+        return np.asarray(np.log(np.sum(p, axis=-1)) + f)
+
+    def _law(self, w: Array, v: Array) -> tuple[Array, Array, Array, Array, Array]:
+        """Return the exponent at the largest term, the terms over it, f', f'' and u, shape (..., nodes)."""
+        root = np.sqrt(v)
+        s = w.copy()
+        for _ in range(NEWTON):  # f' falls: a Newton step never leaves the root's bracket for good
+            _, f1, f2 = self.logarithm(s)
+            step = (w + v * f1 - s) / (1 - v * f2)
+            s = s + step
+            if np.all(np.abs(step) <= 1e-9 * (1 + np.abs(s))):
+                break
+        centre = (s - w) / root
+        spacing = min(STEP, STEP * self.scale / float(np.max(root)))
+        offset = np.arange(-DEVIATIONS, DEVIATIONS + spacing, spacing)
+        u = centre[..., None] + offset
+        f, f1, f2 = self.logarithm(w[..., None] + root[..., None] * u)
+        exponent = f - u * u / 2
+        most = np.max(exponent, axis=-1)
+        return most, spacing / np.sqrt(2 * np.pi) * np.exp(exponent - most[..., None]), f1, f2, u
+
+
+@dataclass(frozen=True)
+class Logistic(SmoothPotential):
+    """psi(s) = 1/(1 + e^{-steepness (s - kappa)}), a margin that is not hard.
+
+    Parameters
+    ----------
+    kappa
+        Where psi is one half, -30 to 8.
+    steepness
+        Inverse width > 0, at most 50.
+
+    Raises
+    ------
+    InputError
+        If a number is not in its range.
+
+    Examples
+    --------
+    >>> Logistic(steepness=2)
+    Logistic(kappa=0.0, steepness=2.0)
+    """
+
+    kappa: float = 0.0
+    steepness: float = 1.0
+    name: ClassVar[str] = "logistic"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kappa", check_centre(self.kappa))
+        object.__setattr__(self, "steepness", _between("steepness", self.steepness, 1e-6, STEEPEST))
+
+    @property
+    def centre(self) -> float:  # type: ignore[override]
+        """Where psi is one half."""
+        return self.kappa
+
+    @property
+    def rises(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def scale(self) -> float:  # type: ignore[override]
+        """About half the distance of the poles from the real axis."""
+        return 1.2 / self.steepness
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The centre and the steepness."""
+        return {"kappa": self.kappa, "steepness": self.steepness}
+
+    def logarithm(self, distance: Array) -> tuple[Array, Array, Array]:
+        """Return log psi and two derivatives."""
+        t = self.steepness * distance
+        small = np.exp(-np.abs(t))
+        below = np.where(t > 0, small, 1.0) / (1 + small)
+        return (np.minimum(t, 0.0) - np.log1p(small), self.steepness * below,
+                -(self.steepness**2) * below * (1 - below))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LogConcave(SmoothPotential):
+    """A log-concave potential of one's own, by its logarithm and two derivatives.
+
+    Parameters
+    ----------
+    log_psi
+        Function of an array of fields s: log psi(s), finite.
+    slope, curvature
+        Functions of the same: first derivative, and second, <= 0.  They are checked by differences.
+
+    Raises
+    ------
+    InputError
+        If a function is none, returns something else than finite numbers of the same shape, if a derivative is not
+        that of the function before, or log psi is not concave.
+
+    Examples
+    --------
+    >>> LogConcave(lambda s: -(s**2) / 2, lambda s: -s, lambda s: 0 * s - 1).name
+    'own'
+    """
+
+    log_psi: Callable[[Array], Array]
+    slope: Callable[[Array], Array]
+    curvature: Callable[[Array], Array]
+    name: ClassVar[str] = "own"
+
+    def __post_init__(self) -> None:
+        x, h = CHECKED, DIFFERENCE
+        parts = [self._checked(n, x) for n in ("log_psi", "slope", "curvature")]
+        names = ("log_psi", "slope", "curvature")
+        for k in (1, 2):
+            rise = (self._checked(names[k - 1], x + h) - self._checked(names[k - 1], x - h)) / (2 * h)
+            wrong = np.abs(rise - parts[k]) > TOLERANCE * (1 + np.abs(parts[k]).max())
+            if np.any(wrong):
+                i = int(np.argmax(wrong))
+                raise InputError(
+                    f"{names[k]} is not the derivative of {names[k - 1]}: at s = {x[i]:.6g} it is {parts[k][i]:.6g}, "
+                    f"differences have {rise[i]:.6g}"
+                )
+        convex = parts[2] > 1e-9 * (1 + np.abs(parts[2]).max())
+        if np.any(convex):
+            i = int(np.argmax(convex))
+            raise InputError(
+                f"the potential must be log-concave, curvature <= 0; at s = {x[i]:.6g} it is {parts[2][i]:.6g}: one "
+                "replica-symmetric state is known for log-concave potentials only"
+            )
+        object.__setattr__(self, "_scale", 1.0 / max(1.0, float(np.sqrt(np.abs(parts[2]).max()))))
+
+    def _checked(self, name: str, x: Array) -> Array:
+        function = getattr(self, name)
+        if not callable(function):
+            raise InputError(f"{name} must be a function of an array of fields, got {told(function)}")
+        with np.errstate(all="ignore"):
+            values = np.asarray(function(x), dtype=float)
+        if values.shape != x.shape or not np.all(np.isfinite(values)):
+            bad = x[~np.isfinite(values)] if values.shape == x.shape else x
+            raise InputError(
+                f"{name} must return finite numbers of the shape it is given, between s = -12 and 12; "
+                f"it does not at s = {bad[0]:.6g}"
+            )
+        return values
+
+    @property
+    def scale(self) -> float:  # type: ignore[override]
+        """One over the root of the largest curvature, one at most."""
+        found: float = self.__dict__["_scale"]
+        return found
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """None that a file could hold."""
+        return {"log_psi": self.log_psi, "slope": self.slope, "curvature": self.curvature}
+
+    def logarithm(self, distance: Array) -> tuple[Array, Array, Array]:
+        """Return what the user's functions do."""
+        return tuple(np.asarray(f(distance), dtype=float) for f in (self.log_psi, self.slope, self.curvature))  # type: ignore[return-value]

@@ -1,0 +1,124 @@
+"""Random perceptrons by another quadrature: the fields of patterns as Brownian bridges, without the library's code.
+
+Given w0 ~ N(0, q0) a sample's field s has the density N(s; w0, 1 - q0) psi(s)/H(w0), and what is known of it at inner
+overlap q is a bridge, w = w0 + r (s - w0) + sqrt((q - q0)(1 - r)) n with r = (q - q0)/(1 - q0): Gauss-Legendre over w0
+and s, Gauss-Hermite over n.  Parabolic cylinder functions give H for psi = (s - kappa)_+^a.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import gamma, log_ndtr, pbdv
+
+
+def panels(ends, nodes):
+    """Return Gauss-Legendre nodes and weights on panels between ends, shape (..., ends)."""
+    x, w = np.polynomial.legendre.leggauss(nodes)
+    ends = np.asarray(ends)
+    a, b = ends[..., :-1, None], ends[..., 1:, None]
+    shape = (*ends.shape[:-1], -1)
+    return (0.5 * (a + b) + 0.5 * (b - a) * x).reshape(shape), (0.5 * (b - a) * w).reshape(shape)
+
+
+def derivatives(w, v, kappa, a):
+    """Return log H, g and g'."""
+    x = (w - kappa) / np.sqrt(v)
+    if a == 0:
+        log_h = log_ndtr(x)
+        h = np.exp(-x * x / 2 - log_h) / np.sqrt(2 * np.pi)
+    else:
+        value, _ = pbdv(-a - 1, -x)
+        lower, _ = pbdv(-a, -x)
+        log_h = np.log(gamma(a + 1) / np.sqrt(2 * np.pi)) - x * x / 4 + np.log(value) + a / 2 * np.log(v)
+        h = lower / value
+    return log_h, h / np.sqrt(v), (a - x * h - h * h) / v
+
+
+def averages(q0, q, kappa, a=0.0):
+    """Return <1>, <log H>, <g^2> and <g'^2> at inner overlap q."""
+    v0 = 1 - q0
+    w0, weight0 = panels(np.linspace(-8.5, 8.5, 10) * np.sqrt(q0), 12)
+    weight0 = weight0 * np.exp(-(w0**2) / (2 * q0)) / np.sqrt(2 * np.pi * q0)
+    log_h0 = derivatives(w0, v0, kappa, a)[0]
+    if q == q0:
+        log_h, g, g1 = derivatives(w0, v0, kappa, a)
+        return tuple(float(np.sum(weight0 * f)) for f in (np.ones_like(g), log_h, g * g, g1 * g1))
+    # the density of s falls from the margin on, faster the further below it w0 is
+    slope = np.maximum(kappa - w0, 0.0) / v0
+    high = np.maximum(w0, kappa) + 9 * np.sqrt(v0) / (1 + 0.2 * slope * np.sqrt(v0))
+    # from the square of a variable, which takes powers of the distance
+    t, weight_t = panels(np.sqrt(high - kappa)[:, None] * np.linspace(0, 1, 5), 16)
+    s = kappa + t**2
+    with np.errstate(divide="ignore"):
+        density = np.exp(-((s - w0[:, None]) ** 2) / (2 * v0) - log_h0[:, None]) * t ** (2 * a) * 2 * t
+    weight = weight0[:, None] * weight_t * density / np.sqrt(2 * np.pi * v0)
+    r = (q - q0) / v0
+    n, weight_n = np.polynomial.hermite_e.hermegauss(36)
+    w = (w0[:, None] + r * (s - w0[:, None]))[..., None] + np.sqrt((q - q0) * (1 - r)) * n
+    weight = weight[..., None] * weight_n / np.sqrt(2 * np.pi)
+    log_h, g, g1 = derivatives(w, 1 - q, kappa, a)
+    return tuple(float(np.sum(weight * f)) for f in (np.ones_like(g), log_h, g * g, g1 * g1))
+
+
+def tanh_squared(variance):
+    """Return E tanh(h)^2 and E sech(h)^4 of h ~ N(0, variance)."""
+    h, weight = panels(np.linspace(-9, 9, 41) * np.sqrt(variance), 12)
+    weight = weight * np.exp(-(h**2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)
+    return float(np.sum(weight * np.tanh(h) ** 2)), float(np.sum(weight / np.cosh(h) ** 4))
+
+
+def spin_overlap(variance, snr):
+    """Return Q(D) of a spin with outer field N(0, variance)."""
+    h0, weight0 = panels(np.linspace(-9, 9, 41) * np.sqrt(variance), 12)
+    weight0 = weight0 * np.exp(-(h0**2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)
+    n, weight = panels(np.linspace(-9, 9, 41), 12)
+    weight = weight * np.exp(-(n**2) / 2) / np.sqrt(2 * np.pi)
+    h = h0[:, None] + np.sqrt(snr) * n
+    return 1 - float(np.exp(-snr / 2) * np.sum(weight0[:, None] * weight / np.cosh(h0)[:, None] / np.cosh(h)))
+
+
+def spherical_base(alpha, kappa):
+    """Return q0 of spherical weights."""
+    return brentq(lambda q: q / (1 - q) ** 2 - alpha * averages(q, q, kappa)[2], 1e-9, 0.99, xtol=1e-14)
+
+
+def binary_base(alpha, kappa, a=0.0):
+    """Return qh0 and q0 of binary weights."""
+
+    def off(qh):
+        q = tanh_squared(qh)[0]
+        return qh - alpha * averages(q, q, kappa, a)[2]
+
+    qh = brentq(off, 1e-6, 60.0, xtol=1e-14)
+    return qh, tanh_squared(qh)[0]
+
+
+def gardner(kappa):
+    """Return the capacity of spherical weights."""
+    x, w = panels(np.linspace(-kappa, 12, 13), 20)
+    return 1 / float(np.sum(w * np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi) * (x + kappa) ** 2))
+
+
+def entropy(alpha, kappa):
+    """Return that of binary weights which keep a hard margin."""
+    qh, q = binary_base(alpha, kappa)
+    h, weight = panels(np.linspace(-9, 9, 41) * np.sqrt(qh), 12)
+    weight = weight * np.exp(-(h**2) / (2 * qh)) / np.sqrt(2 * np.pi * qh)
+    single = float(np.sum(weight * np.logaddexp(h, -h)))
+    return single - qh * (1 - q) / 2 + alpha * averages(q, q, kappa)[1]
+
+
+if __name__ == "__main__":
+    qh, q = binary_base(0.4, 0.0)
+    print("binary, kappa = 0, alpha = 0.4: q0", q, "entropy", entropy(0.4, 0.0))
+    print("entropy zero", brentq(lambda x: entropy(x, 0.0), 0.8, 0.86, xtol=1e-12))
+    print("capacity", gardner(0.0), gardner(0.5))
+    for kappa in (-1.0, -2.0, -2.5):
+
+        def stability(alpha, kappa=kappa):
+            q = spherical_base(alpha, kappa)
+            return 1 - alpha * (1 - q) ** 2 * averages(q, q, kappa)[3]
+
+        guess = {-1.0: 7.9, -2.0: 62.0, -2.5: 328.0}[kappa]
+        print("stability", kappa, brentq(stability, 0.9 * guess, 1.1 * guess, xtol=1e-9))

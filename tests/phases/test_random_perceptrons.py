@@ -1,0 +1,266 @@
+"""Random perceptrons against integrals over Brownian bridges, published numbers, identities and closed limits."""
+
+import json
+
+import numpy as np
+import pytest
+
+import amp_theory as at
+from amp_theory.equations_of_state.random_measures.pattern_averages import PatternAverages
+from amp_theory.equations_of_state.random_measures.perceptrons import PerceptronMeasure
+from amp_theory.phases.points.random_measures import first_cusp
+from tests.oracles import random_perceptrons as oracle
+
+BINARY, SPHERE = at.Rademacher(), at.Gaussian()
+#: kappa, exponent, q0 and q
+POINTS = [
+    (-2.5, 0, 0.3, 0.6), (0, 0, 0.25, 0.9), (0.5, 0, 0.5, 0.95),
+    pytest.param(0, 1.5, 0.4, 0.8, marks=pytest.mark.slow), pytest.param(0, 1, 0.2, 0.5, marks=pytest.mark.slow),
+]  # fmt: skip
+
+
+class WholeMargin(at.Margin):
+    """A hard margin whose averages are summed beyond the margin, too, where all but the weight vanishes."""
+
+    margin = 0.5
+
+
+def averages(potential, q0, gaps, check=False):
+    """Return averages at several 1 - q."""
+    gap = np.array([gaps], dtype=float)
+    return PatternAverages(potential, check).inside(np.array([[q0]]), np.array([[1 - q0]]), 1 - q0 - gap, gap)
+
+
+@pytest.mark.parametrize(("kappa", "exponent", "q0", "q"), POINTS)
+def test_averages_are_those_over_bridges(kappa, exponent, q0, q):
+    found = averages(at.Margin(kappa, exponent), q0, [1 - q])
+    exact = oracle.averages(q0, q, kappa, exponent)
+    for value, expected in zip(found[1:4], exact[1:], strict=True):
+        assert value[0, 0] == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("potential", [WholeMargin(-1), at.Margin(0.3, 0.5), at.Margin(0, 1.5), at.Logistic(0.5, 2)])
+@pytest.mark.parametrize("q0", [1e-8, 0.1, 0.6])
+def test_weights_are_normalised_and_averages_martingales(potential, q0):
+    gaps = (1 - q0) * np.array([0.9, 0.5, 0.1, 1e-3])
+    here = averages(potential, q0, gaps)
+    assert np.abs(here.weight - 1).max() < 1e-13
+    h = 1e-3 * gaps
+    columns = [averages(potential, q0, gaps + k * h) for k in (-2, -1, 1, 2)]
+
+    def slope(name):
+        a, b, c, d = (getattr(x, name) for x in columns)
+        # towards larger q, which is smaller 1 - q
+        return (d - 8 * c + 8 * b - a) / (12 * h)
+
+    rounding = 1e-9 * np.abs(here.bend).max()
+    assert slope("log_h") == pytest.approx(here.square / 2, rel=1e-7)
+    assert slope("square") == pytest.approx(here.slope, rel=1e-7)
+    assert slope("slope") == pytest.approx(here.bend, rel=1e-6, abs=rounding)
+
+
+@pytest.mark.parametrize("potential", [at.Margin(), at.Margin(-2.5), at.Margin(0, 1), at.Margin(1, 0.5)])
+def test_two_quadratures_agree_down_to_the_last_gap(potential):
+    gaps = [0.4, 1e-3, 1e-8, 1e-15]
+    for a, b in zip(averages(potential, 0.5, gaps)[1:4], averages(potential, 0.5, gaps, True)[1:4], strict=True):
+        assert a == pytest.approx(b, rel=1e-11)
+
+
+@pytest.mark.parametrize(("prior", "potential", "alpha"), [
+    (SPHERE, at.Margin(-2.5), 275.0), (BINARY, at.Margin(), 0.4), (BINARY, at.Margin(0, 1.5), 0.66),
+    (BINARY, at.Logistic(0, 2), 1.0)])  # fmt: skip
+def test_free_entropy_has_the_strength_as_slope(prior, potential, alpha):
+    for path in (at.Flow(), at.Autoregressive()):
+        isotherms = PerceptronMeasure(at.RandomPerceptron(prior, potential), path).isotherms(np.array([alpha]))
+        z = np.array([[0.2, 1.0, 3.0]])
+        h = 1e-3 * z
+        a, b, c, d = (isotherms.points(z + k * h) for k in (-2, -1, 1, 2))
+        here = isotherms.points(z)
+
+        def slope(name, a=a, b=b, c=c, d=d, h=h):
+            return (getattr(a, name) - 8 * getattr(b, name) + 8 * getattr(c, name) - getattr(d, name)) / (12 * h)
+
+        # phi = level + s level_s is stationary at s = strength; F' = snr/2 of a flow
+        assert slope("level") == pytest.approx(-here.strength * slope("level_s"), rel=1e-7)
+        assert slope("strength") == pytest.approx(here.strength_z, rel=1e-8)
+        assert slope("stability") == pytest.approx(here.stability_z, rel=1e-7, abs=1e-9)
+        assert slope("excess") == pytest.approx(here.overlap_z, rel=1e-8)
+
+
+def test_strength_of_binary_weights_is_that_of_the_oracle():
+    alpha, z = 0.4, 1.7
+    qh, q0 = oracle.binary_base(alpha, 0.0)
+    isotherms = PerceptronMeasure(at.RandomPerceptron(BINARY), at.Flow()).isotherms(np.array([alpha]))
+    point = isotherms.points(np.array([[z]]))
+    q = oracle.spin_overlap(qh, z)
+    snr = z - (alpha * oracle.averages(q0, q, 0.0)[2] - qh)
+    assert isotherms.base.overlap[0] == pytest.approx(q0, abs=1e-12)
+    assert q0 == pytest.approx(0.255843, abs=5e-7)
+    assert 1 - point.gap[0, 0] == pytest.approx(q, abs=1e-12)
+    assert point.strength[0, 0] == pytest.approx(snr, abs=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("prior", "potential", "alpha"), [(BINARY, at.Margin(), 0.4), (BINARY, at.Margin(0, 1.5), 0.6)]
+)
+def test_all_that_a_flow_tells_is_the_entropy(prior, potential, alpha):
+    isotherms = PerceptronMeasure(at.RandomPerceptron(prior, potential), at.Flow()).isotherms(np.array([alpha]))
+    level = isotherms.points(np.array([[64.0]])).level[0, 0]
+    assert -level == pytest.approx(isotherms.base.entropy[0], abs=1e-7)  # up to sqrt(1 - q) of 1 - q = 1e-15
+    if potential.margin == 0:
+        assert isotherms.base.entropy[0] == pytest.approx(oracle.entropy(alpha, 0.0), abs=1e-12)
+
+
+@pytest.mark.parametrize(("kappa", "alpha"), [(-1, 7.8735602), (-2, 61.878631)])
+def test_above_the_tricritical_margin_the_flow_works_up_to_the_stability_line(kappa, alpha):
+    found = at.thresholds(at.RandomPerceptron(potential=at.Margin(kappa)), at.Flow())
+    assert found.first_failure.sampling_ratio == found.stability.sampling_ratio
+    assert found.first_failure.how.startswith("stability")
+    assert found.first_failure.sampling_ratio == pytest.approx(alpha, rel=1e-8)
+    assert found.dynamical is None
+    assert found.tricritical is None
+
+
+def test_below_it_a_gap_opens():
+    model = at.RandomPerceptron(potential=at.Margin(-2.5))
+    found = at.thresholds(model, at.Flow())
+    expected = {"first_failure": 269.73596, "dynamical": 280.80771, "condensation": 287.11520, "stability": 328.70898}
+    for name, value in expected.items():
+        assert getattr(found, name).sampling_ratio == pytest.approx(value, abs=6e-6)
+    assert found.first_failure.how.startswith("first order")
+    assert at.thresholds(model, at.Autoregressive()).first_failure.sampling_ratio == pytest.approx(253.4863, abs=6e-5)
+
+
+def test_the_gap_closes_at_the_tricritical_margin():
+    point = at.tricritical_margin(at.RandomPerceptron())
+    assert point.kappa == pytest.approx(-2.0431233, abs=1e-7)
+    assert point.sampling_ratio == pytest.approx(70.008442, abs=1e-6)
+    q0 = oracle.spherical_base(point.sampling_ratio, point.kappa)
+    assert point.overlap == pytest.approx(q0, abs=1e-10)
+    assert point.sampling_ratio * (1 - q0) ** 2 * oracle.averages(q0, q0, point.kappa)[3] == pytest.approx(1, abs=1e-10)
+
+
+def test_capacities():
+    for kappa in (0.0, 0.5, 2.0):
+        found = at.perceptron_capacity(at.RandomPerceptron(potential=at.Margin(kappa)))
+        assert found.sampling_ratio == pytest.approx(oracle.gardner(kappa), rel=1e-12)
+    assert at.perceptron_capacity(at.RandomPerceptron(BINARY)).sampling_ratio == pytest.approx(0.8331, abs=5e-5)
+    with pytest.raises(at.InputError, match="negative margin"):
+        at.perceptron_capacity(at.RandomPerceptron(potential=at.Margin(-1)))
+
+
+@pytest.mark.slow
+def test_binary_margins_are_frozen_at_every_ratio():
+    model = at.RandomPerceptron(BINARY)
+    found = at.thresholds(model, at.Flow())
+    assert found.first_failure is None
+    assert found.reasons["first_failure"].startswith("frozen q = 1")
+    assert abs(oracle.entropy(found.condensation.sampling_ratio, 0.0)) < 1e-11
+    assert at.thresholds(at.RandomPerceptron(BINARY, at.Margin(0, 0.7)), at.Flow()).first_failure is None
+    jump = at.path_transitions(model, at.Flow(), 0.4)
+    assert jump.first_order[0].strength == pytest.approx(3.27427, abs=1e-5)
+    assert jump.uninformed_spinodal[0].strength == pytest.approx(3.95328, abs=1e-5)
+    points = at.fixed_points(model, at.Flow(), 0.4, 3.4)
+    assert points.region == "hard"
+    assert [p.overlap for p in points.stable][-1] == 1.0
+    assert points.stable[-1].mutual_information == pytest.approx(oracle.entropy(0.4, 0.0), abs=1e-12)
+    assert at.compare_samplers(model)["flow"].at(0.4).succeeds is False
+    lines = at.phase_diagram(model, at.Flow(), control_range=(0.2, 0.9), points=3).lines
+    assert lines["first_order"].strength[0] > jump.first_order[0].strength
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("exponent", "alpha", "digits"), [(1, 0.622502, 1e-6), (1.5, 0.666284, 2e-6)])
+def test_tilted_binary_weights_are_sampled_up_to_a_cusp(exponent, alpha, digits):
+    found = at.thresholds(at.RandomPerceptron(BINARY, at.Margin(0, exponent)), at.Flow())
+    assert found.first_failure.sampling_ratio == pytest.approx(alpha, abs=digits)
+    assert (found.dynamical is None) == (exponent == 1)
+
+
+@pytest.mark.slow
+def test_best_tilt_is_a_maximum():
+    best = at.best_tilt()
+    assert best.exponent == pytest.approx(1.4, abs=0.05)
+    for step in (-0.05, 0.05):
+        # without the points beyond the first failure, which take as long again
+        _, other = first_cusp(
+            PerceptronMeasure(at.RandomPerceptron(BINARY, at.Margin(0, best.exponent + step)), at.Flow())
+        )
+        assert other.sampling_ratio < best.sampling_ratio
+    # a family of one's own that falls from its first parameter on has its best one at that end
+    with pytest.raises(at.InputError, match=r"at an end, parameter = 0\.9"):
+        at.best_tilt(family=lambda x: at.Margin(0, 1 + x), between=(0.9, 1.9))
+
+
+@pytest.mark.slow
+def test_quiet_planting_limit():
+    # corrections are powers of 1/kappa^2
+    kappa = np.array([-3.0, -4.0, -5.0])
+    ratios = []
+    for k in kappa:
+        found = at.thresholds(at.RandomPerceptron(potential=at.Margin(k)), at.Flow())
+        density = np.exp(-k * k / 2) / np.sqrt(2 * np.pi)
+        ratios.append([found.first_failure.control * density / -k, found.dynamical.control * density / -k])
+    table = np.vander(kappa**-2, 3, increasing=True)
+    limit = np.linalg.solve(table, np.array(ratios))[0]
+    assert limit == pytest.approx([1.97701762, 2.40338935], rel=0.02)
+
+
+def test_json_and_parameters_come_back():
+    model = at.RandomPerceptron(BINARY, at.Margin(0.2, 1.5))
+    found = at.thresholds(at.RandomPerceptron(potential=at.Margin(-1)), at.Flow())
+    assert (
+        json.loads(json.dumps(found.to_dict()))["first_failure"]["sampling_ratio"] == found.first_failure.sampling_ratio
+    )
+    from amp_theory.models.catalogue import build_model
+
+    assert build_model("random-perceptron", model.parameters) == model
+    assert build_model("random-perceptron", {"kappa": -2.5}) == at.RandomPerceptron(potential=at.Margin(-2.5))
+
+
+@pytest.mark.parametrize(("make", "said"), [
+    (lambda: at.Margin(float("nan")), "kappa must be one number"),
+    (lambda: at.Margin(float("inf")), "kappa must be one number"),
+    (lambda: at.Margin(20), "between -30 and 8"),
+    (lambda: at.Margin(0, -1), "exponent must be >= 0"),
+    (lambda: at.Margin(0, float("inf")), "exponent must be one number"),
+    (lambda: at.Margin(0, 1e-3), "exponent must be 0"),
+    (lambda: at.Logistic(steepness=0), "steepness must be between"),
+    (lambda: at.LogConcave(lambda s: s**2, lambda s: 2 * s, lambda s: 2 + 0 * s), "log-concave"),
+    (lambda: at.LogConcave(lambda s: np.log(s), lambda s: 1 / s, lambda s: -1 / s**2), "finite numbers"),
+    (lambda: at.LogConcave(lambda s: -(s**2), lambda s: -s, lambda s: 0 * s - 2), "not the derivative of log_psi"),
+    (lambda: at.LogConcave(3, lambda s: s, lambda s: s), "must be a function"),
+    (lambda: at.RandomPerceptron(at.SparseRademacher(0.1)), "weights on the sphere"),
+    (lambda: at.RandomPerceptron(potential=0.0), "must be a potential"),
+    (lambda: at.RandomPerceptron().check_target("planted"), "no planted counterpart"),
+    (lambda: at.thresholds(at.RandomPerceptron(), at.UniformDiscreteDiffusion()), "flow and autoregressive"),
+    (lambda: at.fixed_points(at.RandomPerceptron(), at.Flow(), -1.0, 0.1), "patterns per weight"),
+    (lambda: at.fixed_points(at.RandomPerceptron(potential=at.Margin(-1)), at.Flow(), 8.0, 0.1), "unstable"),
+    (lambda: at.best_path(at.RandomPerceptron()), "planted measures"),
+    (lambda: at.best_tilt(family=lambda x: at.Margin(x)), "needs between"),
+    (lambda: at.tricritical_margin(at.RandomPerceptron(BINARY)), "tricritical margin is one of"),
+])  # fmt: skip
+def test_bad_input_says_what_is_allowed(make, said):
+    with pytest.raises(at.InputError, match=said):
+        make()
+
+
+def test_beyond_the_last_base_a_numerical_error_says_where():
+    with pytest.raises(at.NumericalError, match=r"no base with 1 - q0"):
+        at.fixed_points(at.RandomPerceptron(), at.Flow(), 2.5, 0.1)
+
+
+@pytest.mark.parametrize("prior", [SPHERE, BINARY])
+def test_a_potential_of_ones_own_is_the_named_one_it_equals(prior):
+    named = at.Logistic(0.5, 2)
+    own = at.LogConcave(*(lambda s, k=k: named.logarithm(s - 0.5)[k] for k in range(3)))
+    for check in (False, True):
+        a, b = (
+            PerceptronMeasure(at.RandomPerceptron(prior, x), at.Flow()).isotherms(np.array([1.5]), check)
+            for x in (named, own)
+        )
+        assert b.base.overlap == pytest.approx(a.base.overlap, rel=1e-12)
+        assert b.base.stability == pytest.approx(a.base.stability, rel=1e-12)
+        z = np.array([[0.3, 3.0]])
+        assert b.points(z).strength == pytest.approx(a.points(z).strength, rel=1e-11)
+        assert b.points(z).stability == pytest.approx(a.points(z).stability, rel=1e-11)
