@@ -49,9 +49,11 @@ if TYPE_CHECKING:
     from amp_theory.models.two_sides import TwoSidedModel
 
 #: where x M(x) is tabulated, in units of 1/Var s: logarithms, and their step
-LEAST, MOST, STEP = -24.0, 24.0, 1 / 16
+LEAST, MOST, STEP = -24.0, 24.0, 1 / 64
 #: steps of the iteration at most, and the size from which the last one ends it: the next would be its cube
 STEPS, DONE = 100, 3e-6
+#: the size of a first step below which the response is moved along with its derivatives, instead of asked for again
+CLOSE = 1e-13
 #: the strength of a side that is told nothing
 _NOTHING: Array = np.zeros(())
 
@@ -63,18 +65,24 @@ class _Products:
         self.t = np.arange(LEAST, MOST, STEP) - np.log(prior.variance)
         v = prior.table(np.exp(self.t))
         self.value = self.t + np.log(v.overlap)
-        self.slope = 1 + np.exp(self.t) * v.slope / v.overlap
+        rise = np.exp(self.t) * v.slope / v.overlap
+        self.slope = 1 + rise
+        self._bend = rise * (1 - rise) + np.exp(2 * self.t) * v.curvature / v.overlap
         #: the largest d log M/d log x
         self.steepest = float(self.slope.max()) - 1
 
     def guess(self, level: Array) -> Array:
-        """Return about where log x + log M(x) = level: by cubic Hermite interpolation, straight beyond the ends."""
+        """Return about where log x + log M(x) = level: by quintic Hermite interpolation, straight beyond the ends."""
         k = np.clip(np.searchsorted(self.value, level) - 1, 0, len(self.t) - 2)
         low, high = self.value[k], self.value[k + 1]
         width = high - low
         p = (level - low) / width
+        # width dt/dlevel at both ends, and half of width^2 d^2 t/dlevel^2
         a, b = width / self.slope[k], width / self.slope[k + 1]
-        curve = self.t[k] + p * (a + p * ((3 * STEP - 2 * a - b) + p * (a + b - 2 * STEP)))
+        c, d = -0.5 * self._bend[k] / self.slope[k] * a**2, -0.5 * self._bend[k + 1] / self.slope[k + 1] * b**2
+        e, f, g = STEP - a - c, b - a - 2 * c, d - c
+        rest = (10 * e - 4 * f + g) + p * ((7 * f - 15 * e - 2 * g) + p * (6 * e - 3 * f + g))
+        curve = self.t[k] + p * (a + p * (c + p * rest))
         first = self.t[0] + (level - self.value[0]) / self.slope[0]
         last = self.t[-1] + (level - self.value[-1]) / self.slope[-1]
         return np.asarray(np.where(p < 0, first, np.where(p > 1, last, curve)))
@@ -106,6 +114,11 @@ class OtherSide(GeneralCoupling):
     ratio: float
     strength: Array
 
+    @property
+    def untold(self) -> bool:
+        """Whether v is told nothing."""
+        return self.strength is _NOTHING
+
     def response(self, signal: Array) -> Response:
         """Return the response of v at the snr that u provides."""
         return self.path.response(self.prior, self.path.coordinate(signal, self.strength), self.strength)
@@ -128,6 +141,8 @@ class OtherSide(GeneralCoupling):
             step = newton / (1 + 0.5 * np.clip(bend, -1, 1))
             going = np.abs(step) >= DONE  # False for what is not a number
             if not np.any(going):
+                if self.untold and np.all(np.abs(step) <= CLOSE):
+                    return x * np.exp(step), _moved(r, x * step)
                 x = np.exp(t + step)
                 return x, self.response(x)
             lower, upper = np.where(step > 0, t, lower), np.where(step < 0, t, upper)
@@ -176,6 +191,14 @@ class OtherSide(GeneralCoupling):
     def sharpness(self) -> float:
         """The largest logarithmic slope of M_v."""
         return max(_products(self.prior).steepest, 2.0)
+
+
+def _moved(r: Response, shift: Array) -> Response:
+    """Return a response at a slightly larger signal: shifts of `CLOSE` times the signal at most."""
+    return replace(
+        r, overlap=r.overlap + shift * (r.overlap_z + 0.5 * shift * r.overlap_zz),
+        overlap_z=r.overlap_z + shift * r.overlap_zz, free_entropy=r.free_entropy + 0.5 * shift * r.overlap,
+    )  # fmt: skip
 
 
 def _untold(r: Response) -> Response:
@@ -289,7 +312,14 @@ class TwoSidesEquationOfState(DenseEquationOfState):
             e = e_u + e_v + turn
             size = np.abs(c.curvature_q) * q_z**2 + np.abs(c.curvature_x) * q_z + np.abs(c.curvature * r.overlap_zz)
             phi = e_u * np.abs(r.free_entropy) + (e_v * np.abs(c.value) + (turn + EPS) * x * q) / 2
-            return Errors(signal / f.scaled_slope, signal, k * q_z, 8 * e * size, e_u * q, self.weight * phi)
+            return Errors(
+                signal / f.scaled_slope,
+                signal,
+                k * q_z,
+                8 * (e + CLOSE * other.untold) * size,
+                e_u * q,
+                self.weight * phi,
+            )
 
     def search_grid(self) -> tuple[Array, Array]:
         """Return coordinates and internal strengths over which folds are looked for."""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SYMBOLS = {
     "J": "couplings", "Y": "couplings", "H": "graph", "b": "right_sides", "Phi": "sensing", "y": "measurements",
 }  # fmt: skip
+#: of which Y is the usual symbol too, in models that have these
+MATRICES = ("matrix", "points")
 #: what looks for solutions on graphs
 SOLVERS = ("decimation", "reinforcement")
 VECTORS = ("right_sides", "measurements", "planted")
@@ -156,6 +158,8 @@ def _read(model: Model, item: str) -> dict[str, Any]:
     unknown = [n for n in arrays if n not in known and not BODIES.fullmatch(n)]
     if unknown:
         raise unknown_name(f"array in {file!r}", unknown[0], known)
+    if needed[0] in MATRICES:
+        known["Y"] = needed[0]
     return {ours: _shaped(ours, value) for ours, value in ((known.get(n, n), value) for n, value in arrays.items())}
 
 

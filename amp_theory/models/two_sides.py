@@ -45,9 +45,14 @@ class TwoSidedModel(Model):
         """The alpha of the equations: the number of v per u."""
 
     @property
+    def components(self) -> int:
+        """How many numbers a variable is: one, or those of a centre and of a label."""
+        return 1
+
+    @property
     def weight(self) -> float:
         """By what free entropies are multiplied: the number of u per dimension."""
-        return 1.0
+        return float(self.components)
 
     @property
     def sides(self) -> tuple[str, ...]:
@@ -244,12 +249,12 @@ class GaussianMixture(TwoSidedModel):
     @property
     def ratio(self) -> float:
         """Points per dimension and component of a centre, aspect/(k - 1)."""
-        return self.aspect / (self.k - 1)
+        return self.aspect / self.components
 
     @property
-    def weight(self) -> float:
-        """The components of a centre, k - 1: free entropies are per dimension."""
-        return float(self.k - 1)
+    def components(self) -> int:
+        """Those of a centre and of a label, k - 1: free entropies are per dimension."""
+        return self.k - 1
 
     @property
     def parameters(self) -> dict[str, Any]:

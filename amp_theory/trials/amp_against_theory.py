@@ -74,7 +74,7 @@ class AmpRun:
         run = run_vamp if self.vector else run_message_passing
         found = run(instance, side, options=options)
         product = np.array(found.iterates)[1:, 0] * instance.planted
-        overlap = np.array([product[:, where].mean(axis=1) for where, _ in instance.kinds])
+        overlap = np.array(instance._kind_means(product))
         # AMP ends early where its means do not change in the least
         rest = self.iterations - overlap.shape[1]
         state["overlap"] = np.append(overlap, np.repeat(overlap[:, -1:], rest, axis=1), axis=1)

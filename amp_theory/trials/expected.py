@@ -66,7 +66,7 @@ class Theory:
     def answer(self) -> Said:
         """Whether it succeeds as the size grows; None, with the reason, where theory does not tell."""
         try:
-            if self.sampler in PATHS:
+            if self.sampler.partition(" on ")[0] in PATHS:
                 return self._of_denoiser()
             if self.sampler in LOCAL:
                 verdict = dynamics_verdicts(self.model, self.target).at(self.control)
@@ -76,7 +76,9 @@ class Theory:
         return Said(None, "unknown", f"no theory of {self.sampler}")
 
     def _of_denoiser(self) -> Said:
-        found = sampling_error(self.model, PATHS[self.sampler](), self.control, target=self.target)
+        base, on, side = self.sampler.partition(" on ")
+        kind: Any = PATHS[base]
+        found = sampling_error(self.model, kind(side=side) if on else kind(), self.control, target=self.target)
         nats = found.nats_per_variable
         if nats is None:
             return Said(None, found.certainty, found.reasons["nats_per_variable"])

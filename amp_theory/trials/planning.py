@@ -30,6 +30,7 @@ from amp_theory.finite.instances.graphs import BYTES
 from amp_theory.models.base import Model, Target
 from amp_theory.models.own_names import at_control
 from amp_theory.models.sparse import SparseModel
+from amp_theory.models.two_sides import TwoSidedModel
 from amp_theory.tools.errors import InputError, as_float, integer_between
 from amp_theory.tools.reports import Reported, plain
 from amp_theory.tools.tables import ResultTable, of_rows
@@ -282,6 +283,18 @@ def _of_graphs(model: SparseModel, plan: Plan, seed: int) -> Arrays:
         lambda size: float(BYTES) * k * plan.control * size * (1 + plan.batch),
         lambda size: -(-max(size, least) // unit) * unit,
         LARGEST_SIZE,
+    )
+
+
+@arrays_of.register(TwoSidedModel)
+def _of_two_sides(model: TwoSidedModel, plan: Plan, seed: int) -> Arrays:
+    """Return the needs of the matrix and of the components of both kinds; there are two v at least."""
+    per_u = model.ratio * model.components
+    least = max(LEAST, math.ceil(2 / per_u))
+    return Arrays(
+        lambda size: 24.0 * size * (per_u * size + (1 + per_u) * model.components * plan.batch),
+        lambda size: max(size, least),
+        max(least, int(math.sqrt(PILOT_BYTES / 24 / per_u))),
     )
 
 

@@ -26,11 +26,12 @@ import numpy as np
 from amp_theory.finite.chains.langevin import langevin
 from amp_theory.finite.chains.monte_carlo import heat_bath
 from amp_theory.finite.chains.tempering import parallel_tempering
-from amp_theory.finite.instances.base import LARGEST_SIZE, Instance, check_master_seed, draw_planted
+from amp_theory.finite.instances.base import LARGEST_SIZE, Instance, check_master_seed
 from amp_theory.finite.instances.dense import DenseInstance
 from amp_theory.finite.instances.draw import draw_instance
 from amp_theory.finite.instances.graphs import GraphInstance
-from amp_theory.finite.samplers.samplers import SAMPLERS, draw_samples
+from amp_theory.finite.instances.two_sides import TwoSidesInstance
+from amp_theory.finite.samplers.samplers import SAMPLERS, SIDED, draw_samples, of_side
 from amp_theory.models.base import Model, Target, as_model
 from amp_theory.models.own_names import at_control
 from amp_theory.models.synonyms import canonical
@@ -123,7 +124,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         for name in self.samplers:
-            one_of("sampler", name, [*SAMPLERS, *CHAINS])
+            one_of("sampler", name, [*SAMPLERS, *SIDED, *CHAINS])
         if not self.samplers or len(set(self.samplers)) != len(self.samplers):
             raise InputError(f"samplers must be different names, at least one, got {told(self.samplers)}")
 
@@ -136,9 +137,13 @@ class Plan:
     def check(self, seed: int) -> Instance:
         """Return an instance; raise an `InputError` for what would fail in every task: no such instance, or chain."""
         instance = draw_instance(self.model, self.control, self.size, seed, self.target)
-        if not isinstance(instance, DenseInstance | GraphInstance):
-            instead = "run_amp" if len(instance.kinds) > 1 else "draw_samples"
-            raise InputError(f"simulations need exact samples by Markov chains, {self.model!r} has none: use {instead}")
+        if not isinstance(instance, DenseInstance | GraphInstance | TwoSidesInstance):
+            raise InputError(
+                f"simulations need exact samples by Markov chains, {self.model!r} has none: use draw_samples"
+            )
+        for name in self.samplers:
+            if name in SIDED or name in SAMPLERS:
+                instance._told_by(of_side(name)[1])
         chains = [name for name in self.samplers if name in CHAINS]
         if chains and instance.hard:
             raise InputError(
@@ -170,7 +175,8 @@ class Plan:
                 last, early = CHAINS[name](instance, self.sweeps, seed, "random", self.batch)
                 rows.append(self._row(instance, last, anchor))
             else:
-                run, early = draw_samples(instance, name, self.batch, seed, steps=self.steps), None
+                base, path = of_side(name)
+                run, early = draw_samples(instance, base, self.batch, seed, steps=self.steps, path=path), None
                 rows.append(self._row(instance, run.configurations, anchor, run.reliable))
             all_early.append(early)
         state["rows"] = np.array(rows)
@@ -212,7 +218,7 @@ class Plan:
             return f"Langevin time {self.sweeps}/T"
         if sampler in CHAINS:
             return f"{self.sweeps} sweeps"
-        return "one step for every variable" if sampler == "autoregressive" else f"{self.steps} steps"
+        return "one step for every variable" if sampler.startswith("autoregressive") else f"{self.steps} steps"
 
 
 @dataclass(frozen=True, eq=False)
@@ -324,15 +330,13 @@ def random_energy(instance: Instance, seed: int) -> float:
     """Return the mean energy per variable of configurations drawn from the prior."""
     rng = np.random.Generator(np.random.PCG64(seed))
     # one at a time: many of them together may not fit into memory
-    energies = [
-        instance.energy(draw_planted(instance.model, instance.size, rng)[None]) for _ in range(RANDOM_CONFIGURATIONS)
-    ]
+    energies = [instance.energy(instance._from_prior(rng)[None]) for _ in range(RANDOM_CONFIGURATIONS)]
     return float(np.mean(energies))
 
 
 def _terms(plan: Plan, results: Sequence[Result], margin: float) -> dict[str, Terms]:
     """Return what every sampler is held to."""
-    overlap_margin = MARGIN * (1.0 if plan.model.spherical else float(plan.model.variable_prior.second_moment))
+    overlap_margin = MARGIN * (1.0 if plan.model.spherical else float(plan.model.largest_overlap))
     doubt = _doubt(plan, results, margin)
     return {
         n: Terms(
@@ -372,8 +376,8 @@ def simulate(
         run can be given more; an integer >= 0, from which each has its own stream; "planted" (default) or "random".
     samplers
         Names: "flow", "diffusion", "autoregressive", "masked" and "uniform-diffusion" denoise by AMP or belief
-        propagation; the Markov chains "heat-bath", "parallel-tempering" and "langevin" start from random
-        configurations; "mcmc", as `compare_samplers` says, is heat bath.  By default the flow and the model's chain.
+        propagation, "flow on u" and the like one side first; the Markov chains "heat-bath" ("mcmc"), "langevin" and
+        "parallel-tempering" start from random configurations.  By default the flow and the model's chain.
     batch, steps, sweeps
         Configurations that each of them draws on every instance, and as many exact samples (at least 6, as fewer
         cannot be told apart at the level of the test); steps of the denoising samplers, all but the autoregressive
@@ -421,7 +425,9 @@ def simulate(
 
 def _named(samplers: Sequence[str]) -> tuple[str, ...]:
     """Return our names of samplers, which `compare_samplers` and others may call differently."""
-    return tuple(canonical("sampler", name, [*SAMPLERS, *CHAINS]) for name in as_list("samplers", samplers, "names"))
+    return tuple(
+        canonical("sampler", name, [*SAMPLERS, *SIDED, *CHAINS]) for name in as_list("samplers", samplers, "names")
+    )
 
 
 def checked_plan(

@@ -122,14 +122,9 @@ def test_state_evolution_has_the_overlap_of_v():
 
 REFUSED = [
     (lambda: at.draw_instance(PCA, 0.1, 20, 0, target="random"), "no random counterpart"),
-    (lambda: at.draw_instance(at.GaussianMixture(k=3, aspect=1), 0.1, 20, 0), "vectors"),
     (lambda: at.draw_instance(at.RectangularMatrix(at.Gaussian(), at.Gaussian(), 0.01), 0.1, 20, 0), "less than two v"),
-    (lambda: at.heat_bath(at.draw_instance(SMALL, 0.5, 4, 0), 10, 0), "have two"),
     (lambda: at.langevin(at.draw_instance(PCA, 0.5, 4, 0), 10, 0.01, 0), "spherical models"),
-    (lambda: at.draw_samples(at.draw_instance(SMALL, 0.5, 4, 0), "flow", 2, 0), "two kinds"),
-    (lambda: at.draw_samples(at.draw_instance(SMALL, 0.5, 4, 0), "autoregressive", 2, 0, "exact"), "two"),
     (lambda: at.run_gamp(at.draw_instance(SMALL, 0.5, 4, 0)), "GLMInstance"),
-    (lambda: at.simulate(SMALL, 0.5, 10, 5, 0, ["flow"]), "use run_amp"),
     (lambda: at.draw_instance(SMALL, 0.5, 4, 0).observe(at.Birth(), 0.1, np.random.default_rng(0)), "two kinds"),
     (lambda: at.draw_instance(SMALL, 0.5, 4, 0).overlaps(np.ones(3), np.ones(3)), "shape"),
     (lambda: at.SideInformation.from_field(np.ones((1, 3)), np.ones(2)), "precision"),

@@ -433,6 +433,12 @@ def _instances(t: Things) -> Iterator[Call]:
     yield Call("instance_from, measurements", at.instance_from,
                {"model": t.glm, "control": 1.0, "sensing": np.full((6, 6), 0.4), "measurements": np.ones(6),
                 "planted": np.ones(6), "check_scale": True})  # fmt: skip
+    yield Call("instance_from, matrix", at.instance_from,
+               {"model": t.sides, "control": 1.0, "matrix": np.ones((6, 6)), "planted": None,
+                "check_scale": False})  # fmt: skip
+    yield Call("instance_from, points", at.instance_from,
+               {"model": at.GaussianMixture(3, 1), "control": 1.0, "points": np.ones((6, 6)), "planted": None,
+                "check_scale": False})  # fmt: skip
     yield Call("load_instance", at.load_instance, {"file": "instance.npz", "model": None})
     draw = {"instance": t.dense, "batch": 2, "seed": 0, "denoiser": None, "steps": 2, "path": None,
             "end_strength": None, "order": None}  # fmt: skip

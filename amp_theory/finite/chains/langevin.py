@@ -35,6 +35,10 @@ from amp_theory.tools.tables import ResultTable, of_grid
 #: longest step in units of 1/T: the noise of one step then turns s by half a radian
 LONGEST_STEP = 0.125
 MOST_STEPS, MOST_CHAINS = 10**9, 10**6
+_NOT_SPHERICAL = (
+    "Langevin dynamics is for instances of spherical models, got {}: heat_bath samples discrete priors, and two kinds "
+    "of variables; draw_samples samples others"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +195,7 @@ def langevin(
     ((1, 11), 1.0)
     """
     if not isinstance(instance, DenseInstance) or not instance.model.spherical:
-        raise InputError(f"Langevin dynamics is for instances of spherical models, got {told(instance)}; use heat_bath")
+        raise InputError(_NOT_SPHERICAL.format(told(instance)))
     number = integer_between("chains", chains, 1, MOST_CHAINS)
     steps, length = _steps(end_time, step, instance.model.energy_unit(instance.control))
     spacing = integer_between("every", every, 1, steps)

@@ -14,10 +14,12 @@ from amp_theory.finite.chains.dense_sweeps import DenseSweeper
 from amp_theory.finite.chains.diagnostics import MarkovChains
 from amp_theory.finite.chains.graph_sweeps import GraphSweeper
 from amp_theory.finite.chains.starts import check_discrete, check_side, discrete_start, generators
-from amp_theory.finite.chains.sweeps import Rule, Sweeper, heat_bath_noise, metropolis_noise
+from amp_theory.finite.chains.sweeps import ChainRows, Rule, Sweeper, heat_bath_noise, metropolis_noise
+from amp_theory.finite.chains.two_sides_sweeps import first_rows_of_two_sides
 from amp_theory.finite.instances.base import Instance, as_instance, check_memory
 from amp_theory.finite.instances.dense import DenseInstance
 from amp_theory.finite.instances.graphs import GraphInstance
+from amp_theory.finite.instances.two_sides import TwoSidesInstance
 from amp_theory.ingredients.paths.side_information import SideInformation
 from amp_theory.tools.arrays import Array, Index
 from amp_theory.tools.errors import InputError, as_flag, integer_between
@@ -29,17 +31,51 @@ MOST_SWEEPS, MOST_CHAINS = 10**9, 10**6
 @singledispatch
 def make_sweeper(instance: Instance, labels: Index, tilt: Array, factor: Array) -> Sweeper:
     """Return what sweeps through configurations of an instance; arguments as for `Sweeper`."""
-    raise InputError(f"Markov chains update dense instances and instances on graphs, not {instance!r}")
+    raise InputError(
+        "Markov chains update dense instances, instances on graphs and those with two kinds of variables, not "
+        f"{instance!r}"
+    )
 
 
 make_sweeper.register(DenseInstance, DenseSweeper)
 make_sweeper.register(GraphInstance, GraphSweeper)
 
 
+@singledispatch
+def first_rows(
+    instance: Instance, start: Any, chains: int, side: SideInformation | None, rng: np.random.Generator,
+    replicas: int = 1,
+) -> ChainRows:  # fmt: skip
+    """Return configurations to start from, with which an instance is swept through.
+
+    Parameters
+    ----------
+    instance, start, chains, side
+        As for `heat_bath`.
+    rng
+        Source of random numbers.
+    replicas
+        ChainRows of every chain, next to each other, each with a random start of its own.
+    """
+    if replicas > 1 and isinstance(start, str) and start == "random":
+        starts = [discrete_start(instance, start, chains, side, rng) for _ in range(replicas)]
+        labels, tilt = np.stack([s[0] for s in starts], axis=1).reshape(chains * replicas, -1), starts[0][1]
+    else:
+        labels, tilt = discrete_start(instance, start, chains, side, rng)
+        labels = np.repeat(labels, replicas, axis=0)
+    if len(tilt) > 1:
+        tilt = np.repeat(tilt, replicas, axis=0)
+    return make_sweeper(instance, labels, tilt, np.ones(chains * replicas))
+
+
+first_rows.register(TwoSidesInstance, first_rows_of_two_sides)
+
+
 def check_instance(instance: object, what: str) -> Instance:
-    """Return an instance with a discrete prior, or raise an `InputError`."""
+    """Return an instance with a discrete prior, or with two kinds of variables, or raise an `InputError`."""
     given = as_instance(instance)
-    check_discrete(given, what)
+    if len(given.kinds) == 1:
+        check_discrete(given, what)
     return given
 
 
@@ -103,8 +139,7 @@ def _run(
     check_side(instance, side, number)
     (rng,) = generators(seed, 1)
     recorder = Recorder(instance, number, total, every, keep_samples)
-    labels, tilt = discrete_start(instance, start, number, side, rng)
-    sweeper = make_sweeper(instance, labels, tilt, np.ones(number))
+    sweeper = first_rows(instance, start, number, side, rng)
     changes = np.zeros(number)
     for sweep in tracked(range(1, total + 1), "sweeps of %s", name):
         changes += sweeper.update(noise, rng)
@@ -128,7 +163,7 @@ def heat_bath(
     Parameters
     ----------
     instance
-        An instance with a discrete prior, dense or on a graph.
+        An instance with a discrete prior, dense or on a graph, or one with variables of two kinds and any priors.
     sweeps
         Updates of every variable, >= 1.
     seed
@@ -179,7 +214,7 @@ def metropolis(
 ) -> MarkovChains:
     """Sample an instance by the Metropolis rule: a value for every variable in turn, proposed uniformly.
 
-    The present value is among those proposed.
+    The present value is among those proposed.  Every prior must be discrete, of two kinds of variables too.
 
     Parameters
     ----------

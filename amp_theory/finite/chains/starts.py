@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from amp_theory.finite.instances.base import Instance, check_seed, draw_planted, fitting_side
+from amp_theory.finite.instances.base import Instance, check_seed, fitting_side
 from amp_theory.ingredients.paths.side_information import SideInformation
 from amp_theory.tools.arrays import Array, Index
 from amp_theory.tools.errors import InputError, as_array, told
@@ -55,7 +55,7 @@ def start_configurations(instance: Instance, start: Any, chains: int, rng: np.ra
     """
     if isinstance(start, str):
         if start == "random":
-            return np.array([draw_planted(instance.model, instance.size, rng) for _ in range(chains)])
+            return np.array([instance._from_prior(rng) for _ in range(chains)])
         if start != "planted":
             raise InputError(f"start must be 'random', 'planted' or an array, got {told(start)}")
         if instance.planted is None:
@@ -88,7 +88,8 @@ def check_discrete(instance: Instance, what: str) -> None:
     """Raise an `InputError` unless the prior is discrete."""
     if instance.model.spherical or not instance.variables.atoms:
         raise InputError(
-            f"{what} needs a discrete prior, {instance!r} has a continuous one: use langevin on the sphere"
+            f"{what} needs a discrete prior, {instance!r} has a continuous one: langevin samples spherical "
+            "models, draw_samples others"
         )
 
 

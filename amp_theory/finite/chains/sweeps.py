@@ -43,8 +43,31 @@ def metropolis_noise(labels: Index, values: int, rng: np.random.Generator) -> Ar
     return noise
 
 
-class Sweeper(ABC):
-    """Configurations in rows, with what their conditional laws need.
+class ChainRows(ABC):
+    """Configurations in rows that are updated together, each with a factor of the interaction, shape (rows,)."""
+
+    factor: Array
+
+    @property
+    @abstractmethod
+    def configurations(self) -> Array:
+        """The configurations, shape (rows, size)."""
+
+    @abstractmethod
+    def update(self, rule: Rule, rng: np.random.Generator) -> Index:
+        """Update every variable once by a rule and return how many changed, shape (rows,)."""
+
+    @abstractmethod
+    def interaction(self) -> Array:
+        """Return the interaction of the rows, shape (rows,), as `Instance.interaction`."""
+
+    @abstractmethod
+    def energy(self) -> Array:
+        """Return the energy per variable, shape (rows,), as `Instance.energy`."""
+
+
+class Sweeper(ChainRows):
+    """Configurations of discrete variables in rows, with what their conditional laws need.
 
     Parameters
     ----------
@@ -81,14 +104,6 @@ class Sweeper(ABC):
     @abstractmethod
     def log_weights(self) -> Array:
         """Return the conditional log weights of all values given the other variables, shape (rows, size, values)."""
-
-    @abstractmethod
-    def interaction(self) -> Array:
-        """Return the interaction of the rows, shape (rows,), as `Instance.interaction`."""
-
-    @abstractmethod
-    def energy(self) -> Array:
-        """Return the energy per variable, shape (rows,), as `Instance.energy`."""
 
 
 class CompiledSweeper(Sweeper):

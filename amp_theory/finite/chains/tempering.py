@@ -18,9 +18,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from amp_theory.finite.chains.diagnostics import MarkovChains
-from amp_theory.finite.chains.monte_carlo import MOST_CHAINS, MOST_SWEEPS, Recorder, check_instance, make_sweeper
-from amp_theory.finite.chains.starts import check_side, discrete_start, generators
-from amp_theory.finite.chains.sweeps import Sweeper, heat_bath_noise
+from amp_theory.finite.chains.monte_carlo import MOST_CHAINS, MOST_SWEEPS, Recorder, check_instance, first_rows
+from amp_theory.finite.chains.starts import check_side, generators
+from amp_theory.finite.chains.sweeps import ChainRows, heat_bath_noise
 from amp_theory.finite.instances.base import Instance
 from amp_theory.ingredients.paths.side_information import SideInformation
 from amp_theory.tools.arrays import Array, Index
@@ -80,19 +80,19 @@ class Ladder:
     Parameters
     ----------
     sweeper
-        Rows of configurations, chain after chain.
+        ChainRows of configurations, chain after chain.
     factors
         The factors, shape (replicas,).
     """
 
-    def __init__(self, sweeper: Sweeper, factors: Array) -> None:
+    def __init__(self, sweeper: ChainRows, factors: Array) -> None:
         self._sweeper, self.factors = sweeper, factors
-        chains = len(sweeper.labels) // len(factors)
+        chains = len(sweeper.factor) // len(factors)
         #: the row at every factor, shape (chains, replicas)
-        self.rows = np.arange(len(sweeper.labels)).reshape(chains, len(factors))
+        self.rows = np.arange(len(sweeper.factor)).reshape(chains, len(factors))
         # 1 on the way up from the lowest factor, 2 on the way back from the highest, 0 before
-        self._way = np.zeros(len(sweeper.labels), dtype=np.intp)
-        self._trips = np.zeros(len(sweeper.labels), dtype=np.intp)
+        self._way = np.zeros(len(sweeper.factor), dtype=np.intp)
+        self._trips = np.zeros(len(sweeper.factor), dtype=np.intp)
         self._parity = 0
         self.forget()
 
@@ -104,7 +104,7 @@ class Ladder:
     def sweep(self, rng: np.random.Generator) -> Index:
         """Sweep through all rows, exchange neighbours, and return how many variables changed, shape (rows,)."""
         sweeper = self._sweeper
-        sweeper.factor = np.empty(len(sweeper.labels))
+        sweeper.factor = np.empty(len(sweeper.factor))
         sweeper.factor[self.rows] = self.factors
         changes = sweeper.update(heat_bath_noise, rng)
         lower = np.arange(self._parity, len(self.factors) - 1, 2)
@@ -151,24 +151,6 @@ def check_factors(factors: object) -> Array:
     return values
 
 
-def _start_ladder(
-    instance: Instance, factors: Array, start: str | Array, chains: int, side: SideInformation | None,
-    rng: np.random.Generator,
-) -> tuple[Ladder, Sweeper]:  # fmt: skip
-    replicas = len(factors)
-    if isinstance(start, str) and start == "random":
-        starts = [discrete_start(instance, start, chains, side, rng) for _ in range(replicas)]
-        labels = np.stack([s[0] for s in starts], axis=1).reshape(chains * replicas, -1)
-        tilt = starts[0][1]
-    else:
-        labels, tilt = discrete_start(instance, start, chains, side, rng)
-        labels = np.repeat(labels, replicas, axis=0)
-    if len(tilt) > 1:
-        tilt = np.repeat(tilt, replicas, axis=0)
-    sweeper = make_sweeper(instance, labels, tilt, np.ones(chains * replicas))
-    return Ladder(sweeper, factors), sweeper
-
-
 def automatic_factors(instance: Instance, side: SideInformation | None, rng: np.random.Generator) -> Array:
     """Return a ladder whose exchanges are rejected about equally often, in two out of five cases.
 
@@ -186,11 +168,10 @@ def automatic_factors(instance: Instance, side: SideInformation | None, rng: np.
     NumericalError
         If more than 200 replicas would be needed.
     """
-    labels, tilt = discrete_start(instance, "random", 32, side, rng)
-    spread = float(make_sweeper(instance, labels, tilt, np.ones(32)).interaction().std())
+    spread = float(first_rows(instance, "random", 32, side, rng).interaction().std())
     factors = np.linspace(0, 1, min(max(3, math.ceil(spread)), MOST_REPLICAS))
     for n in range(ROUNDS):
-        ladder, _ = _start_ladder(instance, factors, "random", 1, side, rng)
+        ladder = Ladder(first_rows(instance, "random", 1, side, rng, len(factors)), factors)
         sweeps = FIRST_SWEEPS * 2**n
         for sweep in range(sweeps):
             if sweep == sweeps // 4:  # the first quarter is for equilibration
@@ -274,7 +255,8 @@ def parallel_tempering(
     (rng,) = generators(seed, 1)
     recorder = Recorder(instance, number, total, every, keep_samples)
     ascending = _own_factors(instance, side, rng) if factors is None else check_factors(factors)
-    ladder, sweeper = _start_ladder(instance, ascending, start, number, side, rng)
+    sweeper = first_rows(instance, start, number, side, rng, len(ascending))
+    ladder = Ladder(sweeper, ascending)
     changes, energies = np.zeros(number), []
     for sweep in tracked(range(1, total + 1), "sweeps of parallel tempering"):
         at_one = ladder.rows[:, -1]

@@ -64,13 +64,14 @@ def run_amp(
         f(field, precision) of B, shape (batch, n), and A, shape (batch, 1) or (batch, n), which include side
         information, that returns two arrays of shape (batch, n): means, continuous in B, and their derivatives in B,
         variable by variable.  The derivatives make Onsager's term and are the `variance` of the result; they are
-        compared with difference quotients.  Of two kinds of variables a pair, of u and of v.
+        compared with difference quotients.  Of two kinds of variables a pair, of u and of v, and priors only where
+        these are vectors.
 
     Returns
     -------
     Inference
         Means and variances, for every side information what became of it (`status`), and the free entropy, which a
-        function has none of.
+        function and variables that are vectors have none of.
 
     Raises
     ------

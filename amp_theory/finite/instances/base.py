@@ -16,10 +16,12 @@ import numpy as np
 
 from amp_theory.finite.instances.scalar_posterior import sample_prior
 from amp_theory.ingredients.paths.base import Path, as_path
-from amp_theory.ingredients.paths.side_information import SideInformation
+from amp_theory.ingredients.paths.side_information import Mask, SideInformation
+from amp_theory.ingredients.paths.sides import check_no_side
+from amp_theory.ingredients.priors.base import Prior
 from amp_theory.ingredients.priors.mixtures import Mixture
 from amp_theory.models.base import Model
-from amp_theory.tools.arrays import Array
+from amp_theory.tools.arrays import Array, Index
 from amp_theory.tools.errors import InputError, as_real, integer_between, told
 from amp_theory.tools.files import check_output, to_json, write
 from amp_theory.tools.reports import plain
@@ -83,6 +85,38 @@ class Instance(ABC):
     def kinds(self) -> tuple[tuple[slice, Mixture], ...]:
         """Which variables are of each kind, and their prior: all of one kind unless an instance says otherwise."""
         return ((slice(0, self.size), self.variables),)
+
+    @property
+    def priors(self) -> tuple[Prior, ...]:
+        """The prior of each kind of variables."""
+        return (self.model.without_field.variable_prior,)
+
+    @property
+    def blocks(self) -> Index:
+        """Where the numbers that make one variable are, shape (variables, 1), of vectors their components."""
+        return np.arange(self.size)[:, None]
+
+    def _told_by(self, path: Path) -> Mask:
+        """Return which numbers of a configuration a path tells something."""
+        check_no_side(path, f"the variables of {self.model!r}")
+        return np.ones(self.size, dtype=bool)
+
+    def _allowed_values(self, kind: int) -> Array | None:
+        """Return the values that one kind's variables may have."""
+        mixture = self.kinds[kind][1]
+        return mixture.means[:, None] if mixture.atoms and not self.model.spherical else None
+
+    def _completed(self, values: Array, told: Mask, rng: np.random.Generator) -> Array:
+        """Return configurations in which a kind of variables that was told nothing is drawn, given the other one."""
+        return values
+
+    def _kind_means(self, products: Array) -> tuple[Array, ...]:
+        """Return overlaps from products a_i b_i: of all variables, or of each kind."""
+        return (np.asarray(products.mean(axis=-1)),)
+
+    def _from_prior(self, rng: np.random.Generator) -> Array:
+        """Draw a configuration without the interaction: from the prior, or on the sphere."""
+        return draw_planted(self.model, self.size, rng)
 
     def observe(self, path: Path, strength: float, rng: np.random.Generator) -> SideInformation:
         """Draw what a path tells about the planted configuration, of two kinds of variables about the path's side.

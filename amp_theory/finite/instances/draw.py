@@ -38,8 +38,8 @@ def draw_instance(
     Parameters
     ----------
     model, control
-        A dense model with a polynomial coupling, measurements, a model on sparse graphs or one with
-        variables of two kinds that are numbers, and the value of its control.
+        A dense model with a polynomial coupling, measurements, a model on sparse graphs or one with variables of two
+        kinds, and the value of its control.
     size
         Number of variables; with two kinds that of u, and there are round(aspect size) v.
     seed

@@ -10,7 +10,7 @@ import numpy as np
 
 from amp_theory.finite.instances.base import Instance, as_instance, fitting_side
 from amp_theory.ingredients.paths.side_information import Mask, SideInformation
-from amp_theory.tools.arrays import Array
+from amp_theory.tools.arrays import Array, Index
 from amp_theory.tools.errors import InputError, as_generator, integer_between
 from amp_theory.tools.reports import Reported, plain
 from amp_theory.tools.tables import ResultTable
@@ -49,30 +49,51 @@ class Enumeration(Reported):
     """
 
     def __init__(self, instance: Instance) -> None:
-        atoms = as_instance(instance).variables.means
-        if instance.model.spherical or not instance.variables.atoms:
+        kinds = as_instance(instance).kinds
+        if any(instance._allowed_values(kind) is None for kind in range(len(kinds))):
             raise InputError(f"enumeration needs a discrete prior, {instance!r} has a continuous one")
-        number = float(len(atoms)) ** instance.size
-        if instance.size > MOST_VARIABLES or number > MOST_CONFIGURATIONS:
+        if instance.blocks.shape[1] > 1:
+            raise InputError(f"enumeration is for variables that are numbers, those of {instance!r} are vectors")
+        counts = [len(mixture.means) for _, mixture in kinds]
+        number = np.exp(
+            sum((where.stop - where.start) * np.log(n) for (where, _), n in zip(kinds, counts, strict=True))
+        )
+        if instance.size > MOST_VARIABLES or number > MOST_CONFIGURATIONS * (1 + 1e-9):
             raise InputError(
                 f"enumeration is for at most {MOST_VARIABLES} variables and {MOST_CONFIGURATIONS} configurations, "
-                f"got {instance.size} variables with {len(atoms)} values"
+                f"got {instance.size} variables with {' and '.join(map(str, counts))} values"
             )
         self.instance = instance
 
     @cached_property
+    def _values(self) -> Array:
+        """The values of every variable, shape (size, values), not a number where it has fewer than others."""
+        most = max(len(mixture.means) for _, mixture in self.instance.kinds)
+        values = np.full((self.instance.size, most), np.nan)
+        for where, mixture in self.instance.kinds:
+            values[where, : len(mixture.means)] = mixture.means
+        return values
+
+    @cached_property
+    def _labels(self) -> Index:
+        """Which of its values every variable has, shape (number, size)."""
+        counts = [len(m.means) for where, m in self.instance.kinds for _ in range(where.stop - where.start)]
+        return np.array(list(itertools.product(*map(range, counts))))
+
+    def _mean_of(self, marginals: Array) -> Array:
+        """Return the means of probabilities of every value of every variable, shape (..., size)."""
+        return np.asarray((marginals * np.nan_to_num(self._values)).sum(axis=-1))
+
+    @cached_property
     def configurations(self) -> Array:
         """All configurations, shape (number, size)."""
-        return np.array(list(itertools.product(self.instance.variables.means, repeat=self.instance.size)))
+        return np.asarray(self._values[np.arange(self.instance.size), self._labels])
 
     @cached_property
     def log_weight(self) -> Array:
         """Logarithms of their weights, priors included, shape (number,)."""
-        mixture = self.instance.variables
-        label = np.array(list(itertools.product(range(len(mixture.means)), repeat=self.instance.size)))
-        return np.asarray(
-            np.log(mixture.probabilities)[label].sum(axis=1) + self.instance.interaction(self.configurations)
-        )
+        log_prior = sum(np.log(m.probabilities)[self._labels[:, where]].sum(axis=1) for where, m in self.instance.kinds)
+        return np.asarray(log_prior + self.instance.interaction(self.configurations))
 
     def report(self) -> str:
         """Return a readable text: how many configurations, their normalisation, and the most probable one."""
@@ -143,7 +164,7 @@ class Enumeration(Reported):
         return self._marginals(_normalised(log)), possible
 
     def _marginals(self, probabilities: Array) -> Array:
-        is_value = self.configurations[:, :, None] == self.instance.variables.means
+        is_value = self.configurations[:, :, None] == self._values
         return np.asarray(np.tensordot(probabilities, is_value.astype(float), (1, 0)))
 
     def mean(self, side: SideInformation | None = None) -> Array:
@@ -177,7 +198,7 @@ class Enumeration(Reported):
         Returns
         -------
         array
-            Probabilities; values in the order of the prior's atoms.
+            Probabilities; values in the order of the prior's atoms, zero where a kind of variables has fewer.
 
         Raises
         ------

@@ -12,6 +12,7 @@ import numpy as np
 from amp_theory.finite.instances.base import Instance
 from amp_theory.finite.instances.own_couplings import dense_from, restored_dense
 from amp_theory.finite.instances.own_graphs import graph_from
+from amp_theory.finite.instances.own_matrices import matrix_from, points_from, restored_matrix
 from amp_theory.finite.instances.own_measurements import measured_from
 from amp_theory.finite.instances.rotational import rows_from, spectrum_from
 from amp_theory.finite.instances.scales import as_numbers
@@ -20,12 +21,14 @@ from amp_theory.models.coloring import Coloring
 from amp_theory.models.measurements import GLM, RowOrthogonalSensing, SpectralSensing
 from amp_theory.models.own_names import at_control
 from amp_theory.models.sparse import SparseModel
+from amp_theory.models.two_sides import GaussianMixture, RectangularMatrix
+from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, UnknownNameError, as_flag, as_float, told
 
 #: relative rounding of a planted value, and of its sum of squares on the sphere
 SAME = 1e-9
 #: what data are called
-NAMES = ("couplings", "graph", "signs", "right_sides", "size", "sensing", "measurements")
+NAMES = ("couplings", "graph", "signs", "right_sides", "size", "sensing", "measurements", "matrix", "points")
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ own_data.register(GLM, lambda model: OwnData(("sensing", "measurements"), measur
 own_data.register(RowOrthogonalSensing, lambda model: OwnData(("sensing", "measurements"), rows_from))
 own_data.register(SpectralSensing, lambda model: OwnData(("sensing", "measurements"), spectrum_from))
 own_data.register(SparseModel, lambda model: OwnData(("graph",), graph_from))
+own_data.register(RectangularMatrix, lambda model: OwnData(("matrix",), matrix_from, restored_matrix))
+own_data.register(GaussianMixture, lambda model: OwnData(("points",), points_from, restored_matrix))
 
 
 @own_data.register(Coloring)
@@ -76,9 +81,9 @@ def _coloured(model: Coloring) -> OwnData:
 def instance_from(
     model: Model, control: float | None = None, *, couplings: Any = None, graph: Any = None, signs: Any = None,
     right_sides: Any = None, size: int | None = None, sensing: Any = None, measurements: Any = None,
-    planted: Any = None, check_scale: bool = True, **named: float,
+    matrix: Any = None, points: Any = None, planted: Any = None, check_scale: bool = True, **named: float,
 ) -> Instance:  # fmt: skip
-    """Make an instance from data of one's own: couplings, a graph or measurements, as the model has them.
+    """Make an instance from data of one's own: couplings, a graph, measurements, a matrix or points, by model.
 
     Parameters
     ----------
@@ -96,6 +101,9 @@ def instance_from(
         one that occurs.
     sensing, measurements
         Generalised linear models: Phi, shape (M, N), entries of mean square 1/N, and y of shape (M,), y = f(Phi s).
+    matrix, points
+        Two kinds of variables, noise W of variance one: Y = sqrt(lambda/N) u v^T + W, shape (N, M); of a
+        `GaussianMixture` points around their mean, shape (points, dimensions).
     planted
         The configuration in the data, shape (N,), if it is known.
     check_scale
@@ -122,7 +130,7 @@ def instance_from(
     >>> instance_from(XORSAT(3), graph=[[0, 1, 2], [1, 2, 3]], right_sides=[0, 1]).control
     0.5
     """
-    values = (couplings, graph, signs, right_sides, size, sensing, measurements)
+    values = (couplings, graph, signs, right_sides, size, sensing, measurements, matrix, points)
     data = {name: value for name, value in zip(NAMES, values, strict=True) if value is not None}
     try:
         given = at_control(as_model(model), control, named, optional=True)
@@ -146,18 +154,13 @@ def with_planted(instance: Instance, planted: Any) -> Instance:
     """Return an instance with its planted configuration, after checking that it can be one."""
     if planted is None:
         return instance
-    s, prior = as_numbers("planted", planted, 1, f"(size,) = ({instance.size},)"), instance.variables
+    s = as_numbers("planted", planted, 1, f"(size,) = ({instance.size},)")
     if len(s) != instance.size:
         raise InputError(f"planted must have one value for each of {instance.size} variables, got {len(s)}")
-    if instance.model.spherical:
-        if abs(s @ s / len(s) - 1) > SAME:
-            raise InputError(f"planted must lie on the sphere, sum s^2 = {len(s)}, got {s @ s:.12g}")
-    elif prior.atoms:
-        distance = np.abs(s[:, None] - prior.means).min(axis=1)
-        at = int(distance.argmax())
-        if distance[at] > SAME * max(float(np.abs(prior.means).max()), 1.0):
-            allowed = ", ".join(f"{x:g}" for x in prior.means)
-            raise InputError(f"planted must hold values of the prior, {allowed}, got {s[at]:g} at [{at}]")
+    if instance.model.spherical and abs(s @ s / len(s) - 1) > SAME:
+        raise InputError(f"planted must lie on the sphere, sum s^2 = {len(s)}, got {s @ s:.12g}")
+    for kind, (where, _) in enumerate(instance.kinds):
+        _check_values(s[where], instance._allowed_values(kind), where.start)
     instance.planted = s
     if np.isneginf(instance.interaction(s)[0]):
         raise InputError(
@@ -165,3 +168,20 @@ def with_planted(instance: Instance, planted: Any) -> Instance:
             f"{float(instance.energy(s)[0]):.4g}), got {told(planted)}"
         )
     return instance
+
+
+def _check_values(planted: Array, allowed: Array | None, first: int) -> None:
+    """Raise an `InputError` unless variables of one kind are among the values allowed, shape (values, components)."""
+    if allowed is None:
+        return
+    rows = planted.reshape(-1, allowed.shape[1])
+    distance = np.min([np.abs(rows - value).max(axis=1) for value in allowed], axis=0)
+    at = int(distance.argmax())
+    if distance[at] > SAME * max(float(np.abs(allowed).max()), 1.0):
+        shown = ", ".join(_told(value) for value in allowed[:4]) + (", ..." if len(allowed) > 4 else "")
+        where = first + at * allowed.shape[1]
+        raise InputError(f"planted must hold values of the prior, {shown}, got {_told(rows[at])} at [{where}]")
+
+
+def _told(value: Array) -> str:
+    return f"{value[0]:g}" if len(value) == 1 else "(" + ", ".join(f"{x:.4g}" for x in value) + ")"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import singledispatch
 from typing import Protocol
 
 import numpy as np
@@ -17,6 +18,7 @@ from amp_theory.finite.inference.run import run_message_passing
 from amp_theory.finite.instances.base import Instance, as_instance
 from amp_theory.finite.instances.enumeration import Enumeration
 from amp_theory.finite.instances.scalar_posterior import sample_posterior
+from amp_theory.finite.instances.two_sides import TwoSidesInstance
 from amp_theory.ingredients.paths.side_information import Mask, SideInformation
 from amp_theory.ingredients.priors.mixtures import Mixture
 from amp_theory.tools.arrays import Array
@@ -73,6 +75,15 @@ class Denoised(Reported):
         axes = {"batch": np.arange(batch), "variable": np.arange(size)}
         return of_grid(self.report(), axes, {"mean": self.mean, "converged": np.asarray(self.converged)[:, None]})
 
+    def _part(self, where: slice, mixture: Mixture) -> Denoised:
+        """Return what is known about some of the variables, which have one prior."""
+        a, b = self.precision, self.effective_field
+        return Denoised(
+            self.mean[:, where], self.converged,
+            None if self.marginals is None else self.marginals[:, where, : len(mixture.means)],
+            None if b is None else b[:, where], a[:, where] if a is not None and np.shape(a)[-1:] > (1,) else a,
+        )  # fmt: skip
+
     def draw(self, mixture: Mixture, rng: np.random.Generator) -> Array:
         """Draw every variable from its own posterior, independently, shape (batch, size).
 
@@ -107,6 +118,38 @@ class Denoised(Reported):
         return np.asarray(np.where(rng.random(self.mean.shape) * (high - low) < self.mean - low, high, low))
 
 
+@singledispatch
+def draw_each(instance: Instance, found: Denoised, side: SideInformation, rng: np.random.Generator) -> Array:
+    """Draw every variable of an instance from its own posterior, independently, shape (batch, size).
+
+    Parameters
+    ----------
+    instance, side
+        The instance, and what the denoiser was told.
+    found
+        What the denoiser knows.
+    rng
+        A generator of random numbers.
+    """
+    return found.draw(instance.variables, rng)
+
+
+@draw_each.register(TwoSidesInstance)
+def _draw_of_two_kinds(
+    instance: TwoSidesInstance, found: Denoised, side: SideInformation, rng: np.random.Generator
+) -> Array:
+    """Draw numbers from the posteriors of each kind, vectors from their means and what the other kind tells."""
+    if instance.components == 1:
+        drawn = [found._part(where, mixture).draw(mixture, rng) for where, mixture in instance.kinds]
+        return np.concatenate(drawn, axis=1)
+    values = np.empty_like(found.mean)
+    for kind, (where, _) in enumerate(instance.kinds):
+        _, precision = instance.provided(kind, instance.vectors(found.mean, 1 - kind))
+        mean, given = instance.vectors(found.mean, kind), instance.told(kind, side)[1]
+        values[:, where] = instance.laws[kind].draw_around(mean, given + precision, rng).reshape(len(values), -1)
+    return np.where(side.known, side.values, values)
+
+
 class Denoiser(Protocol):
     """What samplers call."""
 
@@ -123,7 +166,7 @@ class ExactDenoiser:
     def __call__(self, side: SideInformation, start: Array | None = None) -> Denoised:
         """Return the exact posterior means and marginals."""
         marginals, possible = self.enumeration.denoise(side)
-        return Denoised(marginals @ self.enumeration.instance.variables.means, possible, marginals)
+        return Denoised(self.enumeration._mean_of(marginals), possible, marginals)
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,7 +28,7 @@ import numpy as np
 
 from amp_theory.finite.instances.base import Instance, as_instance, check_seed
 from amp_theory.finite.instances.graphs import in_order
-from amp_theory.finite.samplers.denoisers import Denoised, Denoiser, as_denoiser
+from amp_theory.finite.samplers.denoisers import Denoised, Denoiser, as_denoiser, draw_each
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.ingredients.paths.named import (
     CONFIDENCE_ORDERS,
@@ -38,6 +38,7 @@ from amp_theory.ingredients.paths.named import (
     UniformDiscreteDiffusion,
 )
 from amp_theory.ingredients.paths.side_information import Mask, SideInformation
+from amp_theory.ingredients.paths.sides import SIDES
 from amp_theory.models.synonyms import canonical
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, as_array, as_float, integer_between, told
@@ -66,7 +67,8 @@ class Samples(Reported):
     strength
         Strength of side information at every call of the denoiser, shape (steps,).
     self_overlap
-        <s>.<s>/size at every call, shape (steps, batch): by Nishimori the overlap of state evolution.
+        <s>.<s>/size at every call, shape (steps, batch): by Nishimori the overlap of state evolution, of two kinds that
+        of u.
     planted_overlap
         <s>.s*/size at every call, shape (steps, batch); None without a planted configuration.
     converged
@@ -123,32 +125,44 @@ class _Run:
     """The denoiser of a run, and a record of what it said."""
 
     def __init__(
-        self, instance: Instance, denoiser: Denoiser, batch: int, rng: np.random.Generator, order: str = "random"
+        self, instance: Instance, denoiser: Denoiser, batch: int, rng: np.random.Generator, path: Path
     ) -> None:
-        self.instance, self.denoiser, self.batch, self.rng, self.order = instance, denoiser, batch, rng, order
+        self.instance, self.denoiser, self.batch, self.rng, self.order = instance, denoiser, batch, rng, path.order
         self.shape = (batch, instance.size)
+        #: which numbers the path tells something, and where those of every such variable are
+        self.told = instance._told_by(path)
+        self.blocks = instance.blocks[self.told[instance.blocks[:, 0]]]
         self.last: Array | None = None
+        self.side: SideInformation | None = None
         self.strength: list[float] = []
-        self.overlap: list[Array] = []
+        self.levels: list[tuple[Array, ...]] = []
         self.planted: list[Array] = []
         self.converged: list[Mask] = []
+
+    def seen(self, field: Array, precision: float = 0.0) -> SideInformation:
+        """Return a field and a precision of the variables that are told something."""
+        if self.told.all():
+            return SideInformation.from_field(field, precision)
+        return SideInformation.from_field(np.where(self.told, field, 0.0), np.where(self.told, precision, 0.0))
 
     def denoise(self, side: SideInformation, strength: float) -> Denoised:
         """Call the denoiser and keep its record."""
         found = self.denoiser(side, self.last)
-        self.last = found.mean
-        size = self.instance.size
+        self.last, self.side = found.mean, side
         self.strength.append(strength)
-        self.overlap.append((found.mean**2).sum(axis=1) / size)
+        self.levels.append(self.instance._kind_means(found.mean**2))
         if self.instance.planted is not None:
-            self.planted.append(found.mean @ self.instance.planted / size)
+            self.planted.append(self.instance._kind_means(found.mean * self.instance.planted)[0])
         self.converged.append(found.converged)
         return found
 
     def next(self, found: Denoised, known: Mask, here: float, there: float, order: Array) -> Mask:
         """Return which variables are revealed when the fraction grows: at random, in an order, or by certainty."""
         if self.order == "random":
-            return ~known & (self.rng.random(self.shape) * (1 - here) < there - here)
+            chosen = np.zeros(self.shape, dtype=bool)
+            drawn = self.rng.random((self.batch, len(self.blocks))) * (1 - here) < there - here
+            chosen[:, self.blocks] = drawn[..., None]
+            return ~known & chosen
         if self.order in DEGREE_ORDERS:
             portion = np.isin(np.arange(self.shape[1]), order[: round(there * self.shape[1])])
             return np.asarray(~known & portion)
@@ -160,19 +174,25 @@ class _Run:
 
     def draw(self, found: Denoised) -> Array:
         """Draw every variable from its own posterior."""
-        return found.draw(self.instance.variables, self.rng)
+        assert self.side is not None
+        return draw_each(self.instance, found, self.side, self.rng)
 
     def result(self, name: str, sampler: Sampler, configurations: Array, end: float) -> Samples:
         """Return the samples with the record; what was not revealed at strength `end` < 1 was drawn at once."""
         planted = np.array(self.planted) if self.planted else None
-        overlap, known = np.array(self.overlap), float((configurations**2).mean())
-        levels = np.append(overlap.mean(axis=1)[:: sampler.calls], known)
-        if sampler.single:
-            levels = levels[-2:] if end < 1 else levels[-1:]
-        resolution = float(np.abs(np.diff(levels)).max(initial=0.0) / self.instance.variables.second_moment)
-        return Samples(
-            name, configurations, np.array(self.strength), overlap, planted, np.array(self.converged), resolution
-        )
+        overlap, last = np.array([level[0] for level in self.levels]), self.instance._kind_means(configurations**2)
+        resolution = 0.0
+        for kind, (where, _) in enumerate(self.instance.kinds):
+            if not self.told[where].all():  # drawn from its law given the others, whatever is learnt by that
+                continue
+            levels = np.array([float(level[kind].mean()) for level in self.levels[:: sampler.calls]])
+            levels = np.append(levels, float(last[kind].mean()))
+            if sampler.single:
+                levels = levels[-2:] if end < 1 else levels[-1:]
+            moved = float(np.abs(np.diff(levels)).max(initial=0.0) / self.instance.priors[kind].second_moment)
+            resolution = max(resolution, moved)
+        drawn = self.instance._completed(configurations, self.told, self.rng)
+        return Samples(name, drawn, np.array(self.strength), overlap, planted, np.array(self.converged), resolution)
 
 
 def strengths_of(path: Path, steps: int, end: float) -> Array:
@@ -188,12 +208,19 @@ def strengths_of(path: Path, steps: int, end: float) -> Array:
     return np.asarray(end * np.linspace(0, 1, steps + 1) ** 2)
 
 
-def _last_snr(instance: Instance) -> float:
+def _last_snr(instance: Instance, path: Path) -> float:
     """Return the snr at which single variables are certain: for a continuous prior, 1e4 in units of its variance."""
-    mixture = instance.variables
-    if instance.model.spherical or not mixture.atoms:
-        return 1e4 / mixture.variance
-    return LAST_SNR / float(np.diff(np.sort(mixture.means)).min()) ** 2
+    told, ends = instance._told_by(path), []
+    for kind, (where, mixture) in enumerate(instance.kinds):
+        if told[where].all():
+            values = instance._allowed_values(kind)
+            if values is None:
+                ends.append(1e4 / mixture.variance)
+            else:  # vectors are as far from each other as from the first one
+                ordered = values[np.argsort(values[:, 0])] if values.shape[1] == 1 else values
+                steps = np.diff(ordered, axis=0) if values.shape[1] == 1 else values[1:] - values[0]
+                ends.append(LAST_SNR / float((steps**2).sum(axis=1).min()))
+    return max(ends)
 
 
 def _flow(run: _Run, strengths: Array, _order: Any) -> Array:
@@ -201,23 +228,23 @@ def _flow(run: _Run, strengths: Array, _order: Any) -> Array:
     u = run.rng.standard_normal(run.shape)
 
     def mean(u: Array, g: float) -> Array:
-        return run.denoise(SideInformation.from_field(g * u, g * g), g * g).mean
+        return run.denoise(run.seen(g * u, g * g), g * g).mean
 
     for here, there in itertools.pairwise(gamma):
         h = there - here
         middle = u + 0.5 * h * mean(u, float(here))
         u = u + h * mean(middle, float(here + 0.5 * h))
     g = float(gamma[-1])
-    return run.draw(run.denoise(SideInformation.from_field(g * u, g * g), g * g))
+    return run.draw(run.denoise(run.seen(g * u, g * g), g * g))
 
 
 def _diffusion(run: _Run, strengths: Array, _order: Any) -> Array:
     y = np.zeros(run.shape)
     for here, there in itertools.pairwise(strengths):
-        found = run.denoise(SideInformation.from_field(y, float(here)), float(here))
+        found = run.denoise(run.seen(y, float(here)), float(here))
         y = y + (there - here) * found.mean + np.sqrt(there - here) * run.rng.standard_normal(run.shape)
     end = float(strengths[-1])
-    return run.draw(run.denoise(SideInformation.from_field(y, end), end))
+    return run.draw(run.denoise(run.seen(y, end), end))
 
 
 def _autoregressive(run: _Run, strengths: Array, order: Array) -> Array:
@@ -227,8 +254,9 @@ def _autoregressive(run: _Run, strengths: Array, order: Array) -> Array:
     known, values = np.zeros(run.shape, dtype=bool), np.zeros(run.shape)
     for step, i in enumerate(order[: math.ceil(strengths[-1] * len(order))]):
         found = run.denoise(SideInformation.from_known(known, values), step / len(order))
-        values[:, i] = run.draw(found)[:, i]
-        known[:, i] = True
+        numbers = run.blocks[i]
+        values[:, numbers] = run.draw(found)[:, numbers]
+        known[:, numbers] = True
     return _rest(run, known, values)
 
 
@@ -244,21 +272,21 @@ def _masked(run: _Run, strengths: Array, order: Array) -> Array:
 
 def _rest(run: _Run, known: Mask, values: Array) -> Array:
     """Draw the variables that are not known yet, all at once."""
-    if known.all():
+    if known[:, run.told].all():
         return values
-    found = run.denoise(SideInformation.from_known(known, values), float(known.mean()))
+    found = run.denoise(SideInformation.from_known(known, values), float(known[:, run.told].mean()))
     return np.where(known, values, run.draw(found))
 
 
 def _uniform(run: _Run, strengths: Array, _order: Any) -> Array:
     y = run.rng.choice([-1.0, 1.0], run.shape)
     for here, there in itertools.pairwise(strengths):
-        found = run.denoise(SideInformation.from_field(np.arctanh(here) * y), float(here))
+        found = run.denoise(run.seen(np.arctanh(here) * y), float(here))
         s, kept = run.draw(found), here / there
         right, wrong = (1 + there) * (1 + kept * y * s), (1 - there) * (1 - kept * y * s)
         y = np.where(run.rng.random(run.shape) * (right + wrong) < right, s, -s)
     end = float(strengths[-1])
-    return run.draw(run.denoise(SideInformation.from_field(np.arctanh(end) * y), end))
+    return run.draw(run.denoise(run.seen(np.arctanh(end) * y), end))
 
 
 @dataclass(frozen=True)
@@ -285,6 +313,22 @@ SAMPLERS = {
     "uniform-diffusion": Sampler(_uniform, UniformDiscreteDiffusion, last=LAST_RETENTION),
 }
 
+#: the same told one of two kinds of variables, as `compare_samplers` names them
+SIDED = tuple(f"{name} on {side}" for name, one in SAMPLERS.items() for side in SIDES[:-1] if one.path.sided)
+
+
+def of_side(name: str) -> tuple[str, Path]:
+    """Return the sampler that a name with or without a side means, and its path.
+
+    Examples
+    --------
+    >>> of_side("masked on v")[1].side
+    'v'
+    """
+    base, on, side = name.partition(" on ")
+    kind: Any = SAMPLERS[base].path
+    return base, kind(side=side) if on else kind()
+
 
 def draw_samples(
     instance: Instance,
@@ -304,7 +348,7 @@ def draw_samples(
     instance
         The instance.
     sampler
-        "flow", "diffusion", "autoregressive", "masked" or "uniform-diffusion".
+        "flow", "diffusion", "autoregressive", "masked" or "uniform-diffusion"; two kinds of variables have no last one.
     batch, seed
         How many configurations, and the seed of all random numbers.
     denoiser
@@ -313,7 +357,8 @@ def draw_samples(
     steps
         Steps, all but for the autoregressive sampler, which takes one for every variable; compare runs.
     path
-        The sampler's path with a schedule of one's own, which places the steps, or with an order of its own.
+        The sampler's path with a schedule of one's own, which places the steps, or an order, or a side: variables of
+        the other kind are then drawn at the end, given these.
     end_strength
         Where the path ends and what is left is drawn from the posteriors of single variables.
     order
@@ -337,14 +382,13 @@ def draw_samples(
     >>> draw_samples(instance, "autoregressive", batch=5, seed=1, denoiser="exact").configurations.shape
     (5, 8)
     """
-    as_instance(instance)
     sampler = canonical("sampler", sampler, SAMPLERS)
-    chosen, way = SAMPLERS[sampler], _way(sampler, path, instance)
+    chosen, way = SAMPLERS[sampler], _way(sampler, path, as_instance(instance))
     number = integer_between("steps", steps, 1, 10**7)
     rng = np.random.Generator(np.random.PCG64(check_seed(seed)))
-    run = _Run(instance, as_denoiser(instance, denoiser), integer_between("batch", batch, 1, 10**7), rng, way.order)
+    run = _Run(instance, as_denoiser(instance, denoiser), integer_between("batch", batch, 1, 10**7), rng, way)
     strengths = strengths_of(way, number, _end(way, instance, end_strength, chosen.last))
-    drawn = _drawn(sampler, run, strengths, _order(order, sampler, instance, way, rng))
+    drawn = _drawn(sampler, run, strengths, _order(order, sampler, run, way))
     return run.result(sampler, chosen, drawn, float(strengths[-1]))
 
 
@@ -359,7 +403,9 @@ def _way(sampler: str, given: Path | None, instance: Instance) -> Path:
     path = kind() if given is None else given
     if not isinstance(path, kind):
         raise InputError(f"the sampler {sampler!r} follows the path {kind.name!r}, got {told(given)}")
-    path.check_prior(instance.model.without_field.variable_prior)
+    for prior in instance.priors:
+        path.check_prior(prior)
+    instance._told_by(path)
     if path.order not in SAMPLED_ORDERS or path.order not in instance.model.orders:
         known = [name for name in SAMPLED_ORDERS if name in instance.model.orders]
         raise InputError(f"samplers of {instance.model!r} reveal in the order {' or '.join(known)}, not {path.order!r}")
@@ -370,22 +416,20 @@ def _end(path: Path, instance: Instance, given: float | None, last: float) -> fl
     """Return the strength at which a path ends, at most `last`."""
     if given is None:
         if np.isinf(path.limit):
-            return _last_snr(instance)
+            return _last_snr(instance, path)
         return min(1.0, last)
-    most = min(path.limit, instance.model.without_field.variable_prior.largest_snr)
+    most = min(path.limit, *(prior.largest_snr for prior in instance.priors))
     end = as_float("end_strength", given, f"in (0, {most:g}]")
     if not 0 < end <= most:
         raise InputError(f"end_strength must lie in (0, {most:g}], got {told(given)}")
     return min(end, last)
 
 
-def _order(
-    given: Sequence[int] | None, sampler: str, instance: Instance, path: Path, rng: np.random.Generator
-) -> Array:
+def _order(given: Sequence[int] | None, sampler: str, run: _Run, path: Path) -> Array:
     """Return the order of the variables: one that is given, which one sampler alone takes, or the path's."""
-    size = instance.size
+    size = len(run.blocks)
     if given is None:
-        return np.asarray(in_order(instance, path.order, rng.permutation(size)))
+        return np.asarray(in_order(run.instance, path.order, run.rng.permutation(size)))
     if path.order != "random":
         raise InputError("order is for paths whose own order is 'random': leave one of the two out")
     if not SAMPLERS[sampler].single:

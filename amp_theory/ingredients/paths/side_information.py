@@ -183,6 +183,13 @@ class SideInformation:
         p = mixture.probabilities * np.exp(np.where((mixture.means == 0) & (mixture.variances == 0), self.zero, 0.0))
         return Mixture(p / p.sum(), mixture.means, mixture.variances)
 
+    def _repeated(self, times: int) -> SideInformation:
+        """Return the same so many times in a row for every configuration of a batch of several."""
+        if times == 1 or self.batch == 1:
+            return self
+        rows = np.repeat(np.arange(self.batch), times)
+        return SideInformation(self.field[rows], self.precision, self.known[rows], self.values[rows], self.zero)
+
     def log_weight(self, configurations: Array) -> Array:
         """Return the logarithm of the factor, shape (batch, n), for configurations of shape (n, size).
 
