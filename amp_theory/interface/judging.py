@@ -68,7 +68,13 @@ def run_demonstrate(options: argparse.Namespace) -> Result:
     number = integer_between("--workers", options.workers, 1, 1024)
     with cluster(number) if options.dask else workers(number) as executor:
         found = demonstrate(
-            options.name, sizes, instances, _whole("seed", options.seed), options.recorded, executor, options.checkpoint
+            options.name,
+            sizes,
+            instances,
+            _whole("seed", options.seed),
+            options.recorded,
+            executor=executor,
+            checkpoint=options.checkpoint,
         )
     return written(found, files, look, lambda axes, annotate, **more: found.plot(axes, **more))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import multiprocessing
 import os
 import signal
@@ -11,7 +10,6 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from multiprocessing.connection import Connection, wait
-from typing import Any
 
 from amp_theory.tools.errors import InputError
 
@@ -53,12 +51,14 @@ def cluster(number: int) -> Iterator[Executor]:
         If Dask is not installed.
     """
     try:
-        dask: Any = importlib.import_module("distributed")
+        from distributed import Client, LocalCluster
     except ImportError:
         raise InputError('a cluster needs the library distributed: pip install "amp-theory[dask]"') from None
     with (
-        dask.LocalCluster(n_workers=number, threads_per_worker=1, dashboard_address=None, processes=True) as here,
-        dask.Client(here) as client,
+        LocalCluster(  # type: ignore[no-untyped-call]
+            n_workers=number, threads_per_worker=1, dashboard_address=None, processes=True
+        ) as here,
+        Client(here) as client,  # type: ignore[no-untyped-call]
     ):
         yield client.get_executor()
 

@@ -8,7 +8,7 @@ May import: everything below; nothing below imports this room.
 - `judge_denoiser`: any denoiser on planted trajectories, asked at `strengths`, `measured_answer` by answer;
   `denoiser_judgement`: what it loses and on which account, with `judgement_picture`.
 - `recovery`: how far heat bath from random starts finds what was planted, with `recovery_picture`.
-- `demonstration`: statements held against runs of several sizes, `on_instances`: what is measured, by `extrapolation`,
-  with `demonstration_picture`.
+- `demonstration`: statements, `demonstration_cases`, held against runs of several sizes; `on_instances`: what is
+  measured, by `extrapolation`, with `demonstration_picture`.
 - `amp_against_theory`: AMP on instances against state evolution, iteration by iteration.
 """

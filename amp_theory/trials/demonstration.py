@@ -1,14 +1,6 @@
 """Demonstrations: what theory says of samplers at infinite size, held against runs at several sizes.
 
-A demonstration is fixed before it is run: cases, each a number measured on instances that vanishes at large sizes where
-theory says that a sampler works, and does not where it fails; sizes, instances, and the margin below which it counts as
-nothing.  Means over instances are extrapolated (extrapolation.py), and a case is
-
-- seen, if all that the extrapolation allows is below the margin, for a sampler that works, or above zero, for one that
-  fails, the number of theory inside where there is one;
-- refuted, if all of it is above the margin though the sampler should work, below though it should fail, or beside the
-  number of theory;
-- undecided else.
+What they are, and how outcomes follow, is in demonstration_cases.py.
 
 The stream of random numbers of an instance depends on the case, the size and its number alone, so that runs of some
 sizes or instances repeat those of a larger run, and more can be added to a table of them.
@@ -34,7 +26,8 @@ from amp_theory.tools.files import as_file
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.runs import run_tasks
 from amp_theory.tools.tables import ResultTable, of_rows
-from amp_theory.trials.extrapolation import Extrapolation, extrapolated, mean_with_resolution
+from amp_theory.trials.demonstration_cases import Case, CaseOutcome, Demonstration, outcome_of
+from amp_theory.trials.extrapolation import mean_with_resolution, to_infinite_size
 from amp_theory.trials.on_instances import OnInstance, seed_of
 
 if TYPE_CHECKING:
@@ -42,109 +35,7 @@ if TYPE_CHECKING:
 
 #: columns of a table of instances
 COLUMNS = ("case", "size", "instance", "value", "seconds")
-#: by how many widths of what is allowed the number of theory must be outside to be refuted, not only missed
-BESIDE = 1.5
 MOST_INSTANCES = 10**6
-
-
-@dataclass(frozen=True)
-class Case:
-    """One sampler at one control.
-
-    Parameters
-    ----------
-    label
-        What it is called, one line; it chooses the random numbers.
-    trial
-        What is measured on an instance.
-    instances
-        How many instances by their number of variables, at least two of these.
-    works
-        Whether theory says that the number vanishes at infinite size; None if nothing is said, as of fewer sweeps.
-    margin
-        What counts as nothing, in units of the number, > 0.
-    expected
-        The number of theory at infinite size; None if it is not known.
-    """
-
-    label: str
-    trial: OnInstance
-    instances: Mapping[int, int]
-    works: bool | None
-    margin: float
-    expected: float | None = None
-
-
-@dataclass(frozen=True)
-class Demonstration:
-    """A statement, what would refute it, and the cases that decide; fixed before any run."""
-
-    name: str
-    statement: str
-    refuted_by: str
-    cases: tuple[Case, ...]
-
-
-@dataclass(frozen=True)
-class CaseOutcome:
-    """What was seen of a case.
-
-    Parameters
-    ----------
-    case
-        The case.
-    means
-        Mean and standard error by size.
-    instances
-        How many there are by size.
-    at_infinity
-        The extrapolation; None with one size.
-    outcome
-        "seen", "refuted" or "undecided"; "shown" where nothing is claimed.
-
-    See Also
-    --------
-    demonstrate : With an example.
-    """
-
-    case: Case
-    means: dict[int, tuple[float, float]]
-    instances: dict[int, int]
-    at_infinity: Extrapolation | None
-    outcome: str
-
-    def __str__(self) -> str:
-        case, found = self.case, self.at_infinity
-        value = "no extrapolation from one size" if found is None else f"{found} at infinite size"
-        if case.works is None:
-            return f"{case.label}: {value}"
-        theory = "" if case.expected is None else f", by {case.expected:.4g}"
-        return f"{case.label}: {value}; theory: it {'works' if case.works else 'fails'}{theory}: {self.outcome}"
-
-
-def outcome_of(case: Case, found: Extrapolation | None) -> str:
-    """Return what an extrapolation says of a case.
-
-    Examples
-    --------
-    >>> from amp_theory.trials.on_instances import Redundant
-    >>> case = Case("random order", Redundant(3, 0.7, "random", 100), {100: 2, 200: 2}, works=True, margin=0.1)
-    >>> [outcome_of(case, Extrapolation(x, 0.01, x - 0.02, x + 0.02, None)) for x in (0.0, 0.1, 0.2)]
-    ['seen', 'undecided', 'refuted']
-    """
-    if case.works is None:
-        return "shown"
-    if found is None:
-        return "undecided"
-    if case.works:
-        return "seen" if found.high < case.margin else "refuted" if found.low > case.margin else "undecided"
-    if found.high < case.margin:
-        return "refuted"
-    if case.expected is not None:
-        beside = abs(case.expected - found.value) / max(found.high - found.value, 1e-300)
-        if beside > 1:
-            return "refuted" if beside > BESIDE else "undecided"
-    return "seen" if found.low > 0 else "undecided"
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +68,7 @@ class DemonstrationRun(Reported):
         here = {size: v for (label, size), v in self.values.items() if label == case.label}
         means = {n: mean_with_resolution(v.tolist(), case.trial.resolution(n)) for n, v in here.items()}
         usable = {n: m for n, m in means.items() if 0 < m[1] < math.inf}
-        found = extrapolated(usable) if len(usable) > 1 else None
+        found = to_infinite_size(usable) if len(usable) > 1 else None
         return CaseOutcome(case, means, {n: len(v) for n, v in here.items()}, found, outcome_of(case, found))
 
     @property
@@ -195,7 +86,17 @@ class DemonstrationRun(Reported):
         return of_rows(self.demonstration.statement, COLUMNS, rows)
 
     def summary(self) -> ResultTable:
-        """Return a row for every case: what is extrapolated, what theory says, and the outcome."""
+        """Return a row for every case: what is extrapolated, what theory says, and the outcome.
+
+        Returns
+        -------
+        ResultTable
+            With a title, columns and their units.
+
+        See Also
+        --------
+        demonstrate : With an example.
+        """
         rows = []
         for o in self.outcomes:
             found, size = o.at_infinity, max(o.means)

@@ -15,7 +15,7 @@ from amp_theory.tools.arrays import Array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from amp_theory.trials.demonstration import CaseOutcome
+    from amp_theory.trials.demonstration_cases import CaseOutcome
 
 MARKS = "os^DvP*X"
 #: horizontal distance of cases, and of the points of single instances, in units of that of two sizes

@@ -31,7 +31,7 @@ class Extrapolation:
 
     See Also
     --------
-    extrapolated : Which returns it, with an example.
+    to_infinite_size : Which returns it, with an example.
     """
 
     value: float
@@ -58,12 +58,12 @@ def mean_with_resolution(values: Sequence[float], resolution: float) -> tuple[fl
     return mean, max(error, resolution / len(values))
 
 
-def extrapolated(measured: Mapping[int, tuple[float, float]]) -> Extrapolation:
+def to_infinite_size(measured: Mapping[int, tuple[float, float]]) -> Extrapolation:
     """Fit a + b/size^x, x = 1/2 and x = 1, to means and standard errors by size, and return what a may be.
 
     Examples
     --------
-    >>> found = extrapolated({100: (0.3, 0.01), 400: (0.25, 0.01), 1600: (0.225, 0.01)})
+    >>> found = to_infinite_size({100: (0.3, 0.01), 400: (0.25, 0.01), 1600: (0.225, 0.01)})
     >>> found.low < 0.2 < found.high
     True
     """

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 import amp_theory as at
 from amp_theory.interface.studies.demonstrations import DESIGNS, _designed
-from amp_theory.trials.demonstration import COLUMNS, Case, outcome_of
-from amp_theory.trials.extrapolation import Extrapolation, extrapolated, mean_with_resolution
+from amp_theory.trials.demonstration import COLUMNS
+from amp_theory.trials.demonstration_cases import Case, outcome_of
+from amp_theory.trials.extrapolation import Extrapolation, mean_with_resolution, to_infinite_size
 from amp_theory.trials.on_instances import ExcessEnergy, LargestGap, NatsLost, Redundant, seed_of
 
 ROOT = Path(__file__).parents[2]
@@ -26,17 +27,17 @@ ORDER = Redundant(3, 0.7, "random", 1000)
 @settings(max_examples=50)
 def test_either_power_law_is_inside(a, b, power, error):
     sizes = (100, 400, 1600, 6400)
-    found = extrapolated({n: (a + b * (n / 100) ** -power, error) for n in sizes})
+    found = to_infinite_size({n: (a + b * (n / 100) ** -power, error) for n in sizes})
     assert found.low - 1e-9 <= a <= found.high + 1e-9
     assert found.error == pytest.approx((found.high - found.low) / 4)
 
 
 def test_a_law_that_neither_power_fits_is_noticed():
     steep = {100: (1.0, 0.01), 400: (0.5, 0.01), 1600: (0.5, 0.01), 6400: (0.0, 0.01)}
-    assert extrapolated(steep).p_value < 1e-6
+    assert to_infinite_size(steep).p_value < 1e-6
     flat = dict.fromkeys(steep, (0.3, 0.01))
-    assert extrapolated(flat).p_value > 0.9
-    assert extrapolated({100: (0.3, 0.01), 400: (0.3, 0.01)}).p_value is None
+    assert to_infinite_size(flat).p_value > 0.9
+    assert to_infinite_size({100: (0.3, 0.01), 400: (0.3, 0.01)}).p_value is None
 
 
 def test_numbers_that_are_equal_are_not_certain():

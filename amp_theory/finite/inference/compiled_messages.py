@@ -385,7 +385,7 @@ def exchange(
         if not stopped[b]:
             row = Row(x.w[b], x.said[b], x.start[b], x.begin[b], x.own[b], x.ratio[b], x.told[b])
             possible, squares[0, b], squares[1, b], consistent = _exchange_row(
-                row, y, literals, kind, weights, keep, known[b], hard[b]
+                row, y, literals, kind, weights, keep, known=known[b], hard=hard[b]
             )
             contradicted[b] = not (possible and consistent)
     return contradicted

@@ -168,7 +168,7 @@ class LoopExchange(Exchange):
         up, down, plus, minus = np.empty((4, k, WIDTH))
         run, told = np.empty((k + 1, WIDTH)), np.empty(2 * size, dtype=np.int32)
         before = np.empty((k, factors) if self._hard.any() else (0, 0))
-        self._scratch = Scratch(up, down, plus, minus, run, np.empty(2 * size), told, before)
+        self._scratch = Scratch(up, down, plus, minus, run, product=np.empty(2 * size), told=told, before=before)
 
     def _begin(self, fields: Array) -> Row:
         """Return the rows before the first exchange."""
@@ -186,7 +186,15 @@ class LoopExchange(Exchange):
 
     def _advance(self, stopped: Mask, keep: float, squares: Array) -> Mask:
         contradicted = self._exchange(
-            self._rows, self._scratch, self._literals, *self._factor, keep, self._known, self._hard, stopped, squares
+            self._rows,
+            self._scratch,
+            self._literals,
+            *self._factor,
+            keep,
+            known=self._known,
+            hard=self._hard,
+            stopped=stopped,
+            squares=squares,
         )
         self._failed |= contradicted
         return contradicted

@@ -86,7 +86,22 @@ class Margin(Potential):
         return {"kappa": self.kappa} | ({"exponent": self.exponent} if self.exponent else {})
 
     def smoothed(self, distance: Array, variance: Array) -> Smoothed:
-        """Return log H and its derivatives."""
+        """Return log H and its derivatives.
+
+        Parameters
+        ----------
+        distance, variance
+            Distances w - centre, and variances V > 0; arrays that broadcast.
+
+        Returns
+        -------
+        Smoothed
+            Log H, g, g' and g''.
+
+        See Also
+        --------
+        RandomPerceptron : Which uses it.
+        """
         root = np.sqrt(variance)
         x, a = np.clip(distance / root, -1e12, None), self.exponent
         if not a:
@@ -103,7 +118,22 @@ class Margin(Potential):
         return Smoothed(log_g, h / root, h1 / variance, h2 / (variance * root))
 
     def log_smoothed(self, distance: Array, variance: Array) -> Array:
-        """Return log H alone."""
+        """Return log H alone.
+
+        Parameters
+        ----------
+        distance, variance
+            Distances w - centre, and variances V > 0; arrays that broadcast.
+
+        Returns
+        -------
+        numpy.ndarray
+            Log H.
+
+        See Also
+        --------
+        RandomPerceptron : Which uses it.
+        """
         root = np.sqrt(variance)
         if not self.exponent:
             from scipy.special import log_ndtr

@@ -76,10 +76,40 @@ class Potential(ABC):
 
     @abstractmethod
     def smoothed(self, distance: Array, variance: Array) -> Smoothed:
-        """Return log H and its derivatives at distances w - centre and variances V > 0 that broadcast."""
+        """Return log H and its derivatives at distances w - centre and variances V > 0 that broadcast.
+
+        Parameters
+        ----------
+        distance, variance
+            Distances w - centre, and variances V > 0; arrays that broadcast.
+
+        Returns
+        -------
+        Smoothed
+            Log H, g, g' and g''.
+
+        See Also
+        --------
+        RandomPerceptron : Which uses it.
+        """
 
     def log_smoothed(self, distance: Array, variance: Array) -> Array:
-        """Return log H alone."""
+        """Return log H alone.
+
+        Parameters
+        ----------
+        distance, variance
+            Distances w - centre, and variances V > 0; arrays that broadcast.
+
+        Returns
+        -------
+        numpy.ndarray
+            Log H.
+
+        See Also
+        --------
+        RandomPerceptron : Which uses it.
+        """
         return self.smoothed(distance, variance).log_h
 
 
@@ -88,10 +118,40 @@ class SmoothPotential(Potential):
 
     @abstractmethod
     def logarithm(self, distance: Array) -> tuple[Array, Array, Array]:
-        """Return f = log psi, f' and f'' at distances from the centre."""
+        """Return f = log psi, f' and f'' at distances from the centre.
+
+        Parameters
+        ----------
+        distance
+            Distances from the centre, an array.
+
+        Returns
+        -------
+        tuple
+            log psi and its first two derivatives, arrays of the same shape.
+
+        See Also
+        --------
+        RandomPerceptron : Which uses it.
+        """
 
     def smoothed(self, distance: Array, variance: Array) -> Smoothed:
-        """Return sums over u around the largest term."""
+        """Return sums over u around the largest term.
+
+        Parameters
+        ----------
+        distance, variance
+            Distances w - centre, and variances V > 0; arrays that broadcast.
+
+        Returns
+        -------
+        Smoothed
+            Log H, g, g' and g''.
+
+        See Also
+        --------
+        RandomPerceptron : Which uses it.
+        """
         w, v = np.broadcast_arrays(distance, variance)
         f, p, f1, f2, u = self._law(w, v)
         norm = np.sum(p, axis=-1)
@@ -102,7 +162,22 @@ class SmoothPotential(Potential):
         return Smoothed(np.log(norm) + f, mean1, mean2 + np.sum(p * d1 * d1, axis=-1), third)
 
     def log_smoothed(self, distance: Array, variance: Array) -> Array:
-        """Return log H alone."""
+        """Return log H alone.
+
+        Parameters
+        ----------
+        distance, variance
+            Distances w - centre, and variances V > 0; arrays that broadcast.
+
+        Returns
+        -------
+        numpy.ndarray
+            Log H.
+
+        See Also
+        --------
+        RandomPerceptron : Which uses it.
+        """
         f, p, *_ = self._law(*np.broadcast_arrays(distance, variance))
         return np.asarray(np.log(np.sum(p, axis=-1)) + f)
 
@@ -177,7 +252,22 @@ class Logistic(SmoothPotential):
         return {"kappa": self.kappa, "steepness": self.steepness}
 
     def logarithm(self, distance: Array) -> tuple[Array, Array, Array]:
-        """Return log psi and two derivatives."""
+        """Return log psi and two derivatives.
+
+        Parameters
+        ----------
+        distance
+            Distances from the centre, an array.
+
+        Returns
+        -------
+        tuple
+            log psi and its first two derivatives, arrays of the same shape.
+
+        See Also
+        --------
+        RandomPerceptron : Which uses it.
+        """
         t = self.steepness * distance
         small = np.exp(-np.abs(t))
         below = np.where(t > 0, small, 1.0) / (1 + small)
@@ -261,5 +351,20 @@ class LogConcave(SmoothPotential):
         return {"log_psi": self.log_psi, "slope": self.slope, "curvature": self.curvature}
 
     def logarithm(self, distance: Array) -> tuple[Array, Array, Array]:
-        """Return what the user's functions do."""
+        """Return what the user's functions do.
+
+        Parameters
+        ----------
+        distance
+            Distances from the centre, an array.
+
+        Returns
+        -------
+        tuple
+            log psi and its first two derivatives, arrays of the same shape.
+
+        See Also
+        --------
+        RandomPerceptron : Which uses it.
+        """
         return tuple(np.asarray(f(distance), dtype=float) for f in (self.log_psi, self.slope, self.curvature))  # type: ignore[return-value]

@@ -27,7 +27,8 @@ from amp_theory.phases.accuracy.sampling_error import sampling_error
 from amp_theory.phases.diagram.along_path import path_transitions
 from amp_theory.phases.points.fixed_points import informed_overlap, uninformed_overlap
 from amp_theory.tools.errors import one_of
-from amp_theory.trials.demonstration import Case, Demonstration, DemonstrationRun, run_demonstration
+from amp_theory.trials.demonstration import DemonstrationRun, run_demonstration
+from amp_theory.trials.demonstration_cases import Case, Demonstration
 from amp_theory.trials.on_instances import CHAIN, ExcessEnergy, LargestGap, Missed, NatsLost, Redundant
 from amp_theory.trials.simulation import random_energy
 
@@ -273,4 +274,6 @@ def demonstrate(
     ['random order', 'highest-degree order']
     """
     one_of("demonstration", name, list(DESIGNS))
-    return run_demonstration(_designed(name), sizes, instances, seed, recorded, executor, checkpoint, progress)
+    return run_demonstration(
+        _designed(name), sizes, instances, seed, recorded, executor=executor, checkpoint=checkpoint, progress=progress
+    )
