@@ -45,6 +45,7 @@ LONG = {"coloring": "minutes; begun with --checkpoint FILE, it can be interrupte
 TYPES = {
     "int": "integer", "float": "number", "str": "text", "str | sympy.Expr": "formula", "str | None": "text",
     "Prior": "prior", "Prior | None": "prior", "OutputChannel": "channel", "Schedule": "schedule",
+    "Potential": "potential",
     "Sequence[float]": "numbers", "Sequence[float] | None": "numbers",
 }  # fmt: skip
 #: what tells the ends between which an argument lies

@@ -385,7 +385,7 @@ def test_scalings_are_in_the_conventions():
         at.SpikedMatrix(at.Rademacher()), at.SpikedTensor(3, at.Gaussian()), at.SpikedMatrixTensor(3, 1.0),
         at.StochasticBlockModel(3), at.GLM(at.Gaussian(), at.AbsChannel()), at.RowOrthogonalSensing(at.Gaussian(), 0.1),
         at.SpectralSensing(at.Gaussian(), [1.0], [1.0]), at.Bicoloring(5), at.XORSAT(3), at.Coloring(5),
-        at.RectangularMatrix(at.Gaussian(), at.Rademacher(), 2), at.GaussianMixture(3),
+        at.RectangularMatrix(at.Gaussian(), at.Rademacher(), 2), at.GaussianMixture(3), at.RandomPerceptron(),
     ]  # fmt: skip
     assert {model.name for model in models} == set(catalogue.MODELS)
     for model in models:

@@ -17,6 +17,7 @@ import pytest
 from test_reports import cells
 
 import amp_theory as at
+from amp_theory.ingredients.outputs.potentials import Potential
 from amp_theory.interface.studies.published import FIGURES
 from amp_theory.interface.studies.reproduction import KeyPoints, compute, key_points
 from amp_theory.tools.reports import LINES, Reported, plain
@@ -100,7 +101,7 @@ def test_the_list_holds_every_kind_of_result(results):
     given = {"MessagePassingOptions", "Mixed", "SideInformation", "Response", "Factor", "ResultTable"}
     data = {k for k in public if hasattr(k, "__dataclass_fields__") and k.__name__ not in given}
     parts = tuple(getattr(at, n) for n in ("Model", "Prior", "Path", "Schedule", "Channel", "Coupling", "Instance"))
-    parts += (at.OutputChannel, at.MessagePassingDenoiser)
+    parts += (at.OutputChannel, at.MessagePassingDenoiser, Potential)
     assert {k.__name__ for k in data if not issubclass(k, (Reported, *parts))} == set()
 
 

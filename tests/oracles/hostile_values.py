@@ -664,6 +664,7 @@ SOLVERS_OWN = {
     "signal", "steepest", "value",
     # factors, channels and posteriors
     "decomposition", "messages", "output_panels", "values_at", "draw",
+    "logarithm", "smoothed", "log_smoothed",
     # results
     "of",
 }  # fmt: skip

@@ -17,7 +17,7 @@ from amp_theory.interface.cli import main
 from amp_theory.phases.optimal.adaptive import floor_slopes
 from amp_theory.phases.optimal.certificate import INTERVALS, LAST, least_reduced_cost
 from amp_theory.phases.optimal.least_slope import least_slope, least_slopes
-from amp_theory.phases.optimal.marginal import Margin
+from amp_theory.phases.optimal.marginal import SlopeMargin
 
 SPINS, GAUSS = at.Rademacher(), at.Gaussian()
 EXACT = "exact within replica symmetry"
@@ -335,7 +335,7 @@ def test_a_better_slope_would_be_noticed():
     """The negative control of the order above: with a slope that is too small the bound is beaten by the flow."""
     model = at.IsingPSpin(3)
     flow = at.thresholds(model, at.Flow()).tricritical
-    wrong = Margin(model.coupling, SPINS, lambda gap, x: 1.02 * least_slopes(SPINS, gap, x), 1e-15).first()
+    wrong = SlopeMargin(model.coupling, SPINS, lambda gap, x: 1.02 * least_slopes(SPINS, gap, x), 1e-15).first()
     assert float(model.from_intensity(np.array(wrong.intensity))) > flow.control
 
 

@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 
@@ -228,7 +228,7 @@ DESIGNS: Mapping[str, Callable[[], Demonstration]] = {
 }  # fmt: skip
 
 
-@cache
+@lru_cache(maxsize=len(DESIGNS))
 def _designed(name: str) -> Demonstration:
     return DESIGNS[name]()
 
