@@ -3,7 +3,7 @@
 May import: everything below.
 
 - `literature`: the catalogue of published thresholds (`catalogue.json`); `checking`: its values beside ours.
-- `demonstrations`: what theory says at infinite size, held against runs; each is fixed before it is run.
+- `demonstrations`: what theory says at infinite size, held against runs.
 - `published`: the figures of arXiv:2308.14085; `reproduction`: draws them, or another study.
 - `study`: what a study is; `study_picture`: its figure; `registered`: all of them, and what writes their files.
   `dense_studies`: spherical mixed models, block models, sparse PCA; `measurement_studies`: compressed sensing, phase

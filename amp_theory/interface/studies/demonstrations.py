@@ -1,4 +1,4 @@
-"""The demonstrations: their statements, models, sizes and margins, written down before any of them was run.
+"""The demonstrations: their statements, models, sizes and margins; docs/demonstrations.md tells what was changed.
 
 Margins are `SMALL` of the energy between random and exact configurations, or a third of what theory says of the sampler
 beside it that fails.
