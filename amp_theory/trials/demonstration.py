@@ -9,7 +9,6 @@ sizes or instances repeat those of a larger run, and more can be added to a tabl
 from __future__ import annotations
 
 import csv
-import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +25,7 @@ from amp_theory.tools.files import as_file
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.runs import run_tasks
 from amp_theory.tools.tables import ResultTable, of_rows
-from amp_theory.trials.demonstration_cases import Case, CaseOutcome, Demonstration, outcome_of
+from amp_theory.trials.demonstration_cases import Case, CaseOutcome, Demonstration, outcome_of, with_errors
 from amp_theory.trials.extrapolation import mean_with_resolution, to_infinite_size
 from amp_theory.trials.on_instances import OnInstance, seed_of
 
@@ -67,8 +66,8 @@ class DemonstrationRun(Reported):
     def _outcome(self, case: Case) -> CaseOutcome:
         here = {size: v for (label, size), v in self.values.items() if label == case.label}
         means = {n: mean_with_resolution(v.tolist(), case.trial.resolution(n)) for n, v in here.items()}
-        usable = {n: m for n, m in means.items() if 0 < m[1] < math.inf}
-        found = to_infinite_size(usable) if len(usable) > 1 else None
+        known = with_errors(means)
+        found = to_infinite_size(known) if len(known) > 1 else None
         return CaseOutcome(case, means, {n: len(v) for n, v in here.items()}, found, outcome_of(case, found))
 
     @property
@@ -132,7 +131,9 @@ class DemonstrationRun(Reported):
         self, ax: Axes | None = None, *, cases: Sequence[str] | None = None, legend: bool | str = True,
         title: str | bool | None = None, style: str | Mapping[str, Any] | None = None,
     ) -> Axes:  # fmt: skip
-        """Draw what was measured on every instance, the means by size, and what is extrapolated to infinite size.
+        """Draw every instance, means by size, what the extrapolation allows up to infinite size, and theory there.
+
+        Pale there: the number of theory, the margin around zero of what works, an arrow up for what fails.
 
         Parameters
         ----------
@@ -140,7 +141,10 @@ class DemonstrationRun(Reported):
             Where to draw; a new figure by default.
         cases
             Labels of the cases to draw; all by default.
-        legend, title, style
+        legend
+            True writes names beside lines, with what was refuted or left undecided; a place or False as for
+            `plot_diagram`.
+        title, style
             As for `plot_diagram`.
 
         Returns

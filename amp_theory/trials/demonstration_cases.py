@@ -13,6 +13,7 @@ nothing.  Means over instances are extrapolated (extrapolation.py), and a case i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -89,6 +90,11 @@ class CaseOutcome:
     at_infinity: Extrapolation | None
     outcome: str
 
+    @property
+    def extrapolated(self) -> dict[int, tuple[float, float]]:
+        """The means whose errors are known, which alone are extrapolated."""
+        return with_errors(self.means)
+
     def __str__(self) -> str:
         case, found = self.case, self.at_infinity
         value = "no extrapolation from one size" if found is None else f"{found} at infinite size"
@@ -96,6 +102,17 @@ class CaseOutcome:
             return f"{case.label}: {value}"
         theory = "" if case.expected is None else f", by {case.expected:.4g}"
         return f"{case.label}: {value}; theory: it {'works' if case.works else 'fails'}{theory}: {self.outcome}"
+
+
+def with_errors(means: Mapping[int, tuple[float, float]]) -> dict[int, tuple[float, float]]:
+    """Return the means by size whose errors are known: one instance has none.
+
+    Examples
+    --------
+    >>> with_errors({100: (0.3, 0.1), 200: (0.2, float("inf"))})
+    {100: (0.3, 0.1)}
+    """
+    return {n: mean for n, mean in means.items() if 0 < mean[1] < math.inf}
 
 
 def outcome_of(case: Case, found: Extrapolation | None) -> str:

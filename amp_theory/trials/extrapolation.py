@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from amp_theory.tools.arrays import Array
 from amp_theory.trials.differences import mean_and_error
 
 #: powers of 1/size by which differences from infinite size are taken to fall: rounded transitions, and corrections
@@ -69,16 +70,43 @@ def to_infinite_size(measured: Mapping[int, tuple[float, float]]) -> Extrapolati
     """
     from scipy.special import chdtrc
 
-    sizes = np.array(sorted(measured), dtype=float)
-    mean, error = np.array([measured[int(n)] for n in sizes]).T
-    ends, chances = [], []
-    for power in POWERS:
-        design = np.stack([np.ones_like(sizes), (sizes / sizes[0]) ** -power], axis=1)[:, : len(sizes)] / error[:, None]
-        covariance = np.linalg.inv(design.T @ design)
-        fit = covariance @ design.T @ (mean / error)
-        spread = WIDE * math.sqrt(covariance[0, 0])
-        ends += [fit[0] - spread, fit[0] + spread]
-        if len(sizes) > 2:
-            chances.append(float(chdtrc(len(sizes) - 2, ((mean / error - design @ fit) ** 2).sum())))
-    low, high = float(min(ends)), float(max(ends))
+    sizes, mean, error = _columns(measured)
+    chances = []
+    for power in POWERS if len(sizes) > 2 else ():
+        design, fit, _ = _fit(sizes, mean, error, power)
+        chances.append(float(chdtrc(len(sizes) - 2, ((mean / error - design @ fit) ** 2).sum())))
+    low, high = (float(end[0]) for end in allowed_means(measured, [math.inf]))
     return Extrapolation((low + high) / 2, (high - low) / (2 * WIDE), low, high, max(chances) if chances else None)
+
+
+def allowed_means(measured: Mapping[int, tuple[float, float]], sizes: Sequence[float]) -> tuple[Array, Array]:
+    """Return the least and largest mean at sizes, infinity too, that the fits of `to_infinite_size` allow.
+
+    Examples
+    --------
+    >>> low, high = allowed_means({100: (0.3, 0.01), 400: (0.25, 0.01)}, [100, 400, float("inf")])
+    >>> bool(low[0] < 0.3 < high[0]), high.shape
+    (True, (3,))
+    """
+    own, mean, error = _columns(measured)
+    ends = []
+    for power in POWERS:
+        _, fit, covariance = _fit(own, mean, error, power)
+        here = np.stack([np.ones(len(sizes)), (np.asarray(sizes, dtype=float) / own[0]) ** -power], axis=1)
+        spread = WIDE * np.sqrt(np.einsum("ni,ij,nj->n", here, covariance, here))
+        ends += [here @ fit - spread, here @ fit + spread]
+    return np.min(ends, axis=0), np.max(ends, axis=0)
+
+
+def _columns(measured: Mapping[int, tuple[float, float]]) -> tuple[Array, Array, Array]:
+    """Return sizes, means and errors by rising size."""
+    sizes = sorted(measured)
+    mean, error = np.array([measured[n] for n in sizes]).T
+    return np.array(sizes, dtype=float), mean, error
+
+
+def _fit(sizes: Array, mean: Array, error: Array, power: float) -> tuple[Array, Array, Array]:
+    """Return the design in units of errors, a and b of a + b (size/least)^-power, and their covariance."""
+    design = np.stack([np.ones_like(sizes), (sizes / sizes[0]) ** -power], axis=1) / error[:, None]
+    covariance = np.asarray(np.linalg.inv(design.T @ design), dtype=float)
+    return design, covariance @ design.T @ (mean / error), covariance

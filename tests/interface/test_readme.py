@@ -54,19 +54,45 @@ def test_it_names_the_lowest_python(text):
 
 def test_introduction_names_the_path_it_speaks_of(text):
     """Every path has its own end of the hard region; Monte Carlo's is the dynamical point."""
-    model = at.IsingPSpin(3)
+    model = at.XORSAT(4, temperature=0.5)
     introduction = " ".join(text.split("## Start")[0].split())
     numbers = {
-        "0.6816 < T < 0.7410, the traditional sampler wins over the flow": (
-            at.thresholds(model, at.Flow()).dynamical,
+        "1.2689 < density < 1.6542, the traditional sampler wins over the flow": (
             at.thresholds(model, at.Flow()).tricritical,
+            at.thresholds(model, at.Flow()).dynamical,
         ),
-        "uniform discrete diffusion works down to T = 0.7392": (
+        "uniform discrete diffusion works up to density 1.2885": (
             at.thresholds(model, at.UniformDiscreteDiffusion()).tricritical,
         ),
-        "autoregressive generation down to 0.7587 only": (at.thresholds(model, at.Autoregressive()).tricritical,),
+        "autoregressive generation up to 1.1831 only": (at.thresholds(model, at.Autoregressive()).tricritical,),
     }
     for words, points in numbers.items():
         assert words in introduction
-        shown = re.findall(r"0\.\d{4}", words)
-        assert [f"{point.temperature:.4f}" for point in points] == shown
+        shown = re.findall(r"1\.\d{4}", words)
+        assert [f"{point.density:.4f}" for point in points] == shown
+
+
+def test_what_samplers_did_is_what_is_recorded(text):
+    """Energies of the demonstration, and how many statements were refuted."""
+    introduction = " ".join(text.split("## Start")[0].split())
+    table = README.parent / "figures" / "demonstrated_xorsat.csv"
+    found = {o.case.label: o for o in at.demonstrate("xorsat", recorded=table).outcomes}
+    ends = [
+        found[label].at_infinity
+        for label in (
+            "flow at density 1.4", "heat bath at density 1.4", "flow at density 1.55",
+            "heat bath at density 1.55, 32,000 sweeps",
+        )
+    ]  # fmt: skip
+    shown = re.findall(r"(-?0\.\d{4}) ± (0\.\d{4})", introduction)
+    assert shown == [(f"{end.value:.4f}", f"{end.error:.4f}") for end in ends]
+    assert [found[label].outcome for label in list(found) if "1.4" in label] == ["seen", "seen"]
+    assert found["heat bath at density 1.55, 32,000 sweeps"].outcome == "undecided"
+    page = (README.parent / "docs" / "demonstrations.md").read_text(encoding="utf-8")
+    sections = page.split("\n## ")[1:]
+    assert len(sections) == 8
+    assert (
+        "Of [eight such statements](docs/demonstrations.md), fixed before their runs, one is refuted in a part"
+        in introduction
+    )
+    assert sum("| refuted |" in section for section in sections) == 1

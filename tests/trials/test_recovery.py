@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import re
 from pathlib import Path
@@ -65,6 +66,15 @@ def test_table_and_picture(found):
     line = axes.containers[0].lines[0]
     assert line.get_xdata().tolist() == [0.002, 0.04]
     assert line.get_ydata() == pytest.approx(found.fraction[:, 0])
+    narrow = found.plot(style="print")
+    narrow.figure.draw_without_rendering()
+    renderer, low_high = narrow.figure._get_renderer(), narrow.get_xlim()
+    shown = [
+        t for x, t in zip(narrow.get_xticks(), narrow.get_xticklabels(), strict=True) if low_high[0] <= x <= low_high[1]
+    ]
+    boxes = [t.get_window_extent(renderer) for t in shown]
+    assert len(boxes) > 1
+    assert not any(a.overlaps(b) for a, b in itertools.pairwise(boxes))
     with pytest.raises(at.InputError, match="two finite controls"):
         found.plot(band=(0.1, np.nan))
 
