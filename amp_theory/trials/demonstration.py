@@ -8,6 +8,7 @@ sizes or instances repeat those of a larger run, and more can be added to a tabl
 
 from __future__ import annotations
 
+import math
 import csv
 import os
 import time
@@ -20,7 +21,7 @@ import numpy as np
 
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.checkpoints import Result, State
-from amp_theory.tools.errors import FileError, InputError, as_list, integer_between
+from amp_theory.tools.errors import FileError, InputError, as_list, integer_between, told
 from amp_theory.tools.files import as_file
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.runs import run_tasks
@@ -67,8 +68,8 @@ class DemonstrationRun(Reported):
         here = {size: v for (label, size), v in self.values.items() if label == case.label}
         means = {n: mean_with_resolution(v.tolist(), case.trial.resolution(n)) for n, v in here.items()}
         known = with_errors(means)
-        found = to_infinite_size(known) if len(known) > 1 else None
-        return CaseOutcome(case, means, {n: len(v) for n, v in here.items()}, found, outcome_of(case, found))
+        found, fewest = to_infinite_size(known) if len(known) > 1 else None, min(map(len, here.values()))
+        return CaseOutcome(case, means, {n: len(v) for n, v in here.items()}, found, outcome_of(case, found, fewest))
 
     @property
     def hours(self) -> float:
@@ -223,6 +224,8 @@ def run_demonstration(
 def _wanted(asked: Demonstration, sizes: Sequence[int] | None, instances: int | None) -> list[tuple[Case, int, int]]:
     """Return cases, sizes and numbers of all instances, the costliest first, so that workers end together."""
     given = None if sizes is None else [integer_between("sizes", n, 2, 10**7) for n in as_list("sizes", sizes)]
+    if given is not None and len(set(given)) < len(given):  # the same instances would be counted twice
+        raise InputError(f"sizes must be different numbers, got {told(given)}")
     number = None if instances is None else integer_between("instances", instances, 1, MOST_INSTANCES)
     if given is not None and not given:
         raise InputError("sizes must have at least one entry")
@@ -243,7 +246,7 @@ def _read(file: str | os.PathLike[str]) -> dict[tuple[str, int, int], tuple[floa
             if missing := set(COLUMNS) - set(table.fieldnames or ()):
                 raise ValueError(f"no column {min(missing)}")
             rows = list(table)
-        return {
+        found = {
             (row["case"], int(row["size"]), int(row["instance"])): (float(row["value"]), float(row["seconds"]))
             for row in rows
         }
@@ -253,3 +256,7 @@ def _read(file: str | os.PathLike[str]) -> dict[tuple[str, int, int], tuple[floa
         raise FileError(
             f"{str(path)!r} is no table of a demonstration with the columns {', '.join(COLUMNS)}: write it anew"
         ) from error
+    for (label, size, k), numbers in found.items():
+        if not all(map(math.isfinite, numbers)):
+            raise FileError(f"{str(path)!r} holds numbers that are not finite, of {label!r}, size {size}, instance {k}")
+    return found

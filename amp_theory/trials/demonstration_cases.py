@@ -8,7 +8,8 @@ nothing.  Means over instances are extrapolated (extrapolation.py), and a case i
   fails, the number of theory inside where there is one;
 - refuted, if all of it is above the margin though the sampler should work, below though it should fail, or beside the
   number of theory;
-- undecided else.
+- undecided else, as where neither law of the extrapolation fits the means (p value below `MISFIT`), or a size has so
+  few instances (below `FEWEST`) that their standard error is not known.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from amp_theory.trials.on_instances import OnInstance
 
 #: by how many widths of what is allowed the number of theory must be outside to be refuted, not only missed
 BESIDE = 1.5
+#: p value below which an extrapolation says nothing, and instances of a size that tell their standard error
+MISFIT, FEWEST = 1e-3, 4
 
 
 @dataclass(frozen=True)
@@ -115,8 +118,8 @@ def with_errors(means: Mapping[int, tuple[float, float]]) -> dict[int, tuple[flo
     return {n: mean for n, mean in means.items() if 0 < mean[1] < math.inf}
 
 
-def outcome_of(case: Case, found: Extrapolation | None) -> str:
-    """Return what an extrapolation says of a case.
+def outcome_of(case: Case, found: Extrapolation | None, fewest: int = FEWEST) -> str:
+    """Return what an extrapolation says of a case, its sizes having `fewest` instances or more.
 
     Examples
     --------
@@ -127,7 +130,7 @@ def outcome_of(case: Case, found: Extrapolation | None) -> str:
     """
     if case.works is None:
         return "shown"
-    if found is None:
+    if found is None or fewest < FEWEST or (found.p_value is not None and found.p_value < MISFIT):
         return "undecided"
     if case.works:
         return "seen" if found.high < case.margin else "refuted" if found.low > case.margin else "undecided"

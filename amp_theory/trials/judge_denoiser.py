@@ -137,7 +137,7 @@ def _met(instance: Instance, path: Path) -> Met:
     check_pair(instance.model, path)
     if not (path.strength_is_snr or path.erases):
         raise InputError(f"denoisers are judged along flows and the autoregressive path, not along {path.name}")
-    if path.erases and not instance.variables.atoms:
+    if path.erases and not instance.discrete:
         raise InputError("denoisers of continuous variables are judged along flows, which do not reveal them exactly")
     return Met.at(instance.model, path, instance.control)
 
@@ -319,7 +319,7 @@ def _instances(
 def _reference(given: str | None, instances: Sequence[Instance]) -> str:
     """Return what the denoiser is compared with."""
     one = instances[0]
-    atoms = len(one.variables.means) if one.variables.atoms and not one.model.spherical else 10**9
+    atoms = len(one.variables.means) if one.discrete else 10**9
     small = one.size <= MOST_VARIABLES and float(atoms) ** one.size <= MOST_CONFIGURATIONS
     if given is None:
         return "enumeration" if small else "equations"

@@ -33,7 +33,8 @@ def measured_answer(
     if revealed is None:
         m, r, q = (float(product.mean()) for product in products)
         if exact is None:
-            alone = posterior_moments(instance.variables, side.field, side.precision)[0]
+            prior = instance._resolved(float(np.max(side.precision)))
+            alone = posterior_moments(prior, side.field, side.precision)[0]
             overlap = float(instance.model.variable_prior.overlap(side.precision))
             m, r = m + overlap - float((known * alone).mean()), r + overlap - float((alone * alone).mean())
         return m, r, q if exact is not None else float("nan"), np.zeros(0), 0.0

@@ -15,7 +15,7 @@ from amp_theory.finite.inference.robust_gamp import Centred
 from amp_theory.finite.inference.suited import suited_algorithm
 from amp_theory.finite.instances.linear import GLMInstance
 from amp_theory.finite.instances.rotational import eigenvalues_of
-from amp_theory.finite.instances.scalar_posterior import sample_prior
+from amp_theory.finite.instances.scalar_posterior import draw_independent
 from amp_theory.finite.outputs.choose import output_function
 from amp_theory.finite.outputs.named import _LinearOutput
 from amp_theory.interface.cli import main
@@ -59,7 +59,7 @@ def matrix(rows, size, condition, mean, rng):
 def measured(prior, channel, condition=None, mean=0.0, rows=150, size=100, seed=0):
     rng = np.random.default_rng(seed)
     sensing = matrix(rows, size, condition, mean, rng)
-    s = sample_prior(prior.resolved(0.0), (size,), rng)
+    s = draw_independent(prior, size, rng)
     y = output_function(channel, prior.second_moment).sample(sensing @ s, rng)
     return GLMInstance(at.GLM(prior, channel), rows / size, size, s, sensing, y)
 

@@ -62,6 +62,18 @@ def test_outcomes(works, expected, low, high, outcome):
     case = Case("x", ORDER, {100: 2, 200: 2}, works, margin=0.1, expected=expected)
     found = Extrapolation((low + high) / 2, (high - low) / 4, low, high, None)
     assert outcome_of(case, found) == outcome
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_no_outcome_from_laws_that_do_not_fit_or_from_few_instances(works):
+    """Two instances that happen to be alike have no standard error, and means on no power law no limit."""
+    case = Case("x", ORDER, {100: 2, 200: 2}, works, margin=0.1)
+    bent = to_infinite_size({100: (0.0, 0.001), 400: (0.5, 0.001), 1600: (0.0, 0.001)})
+    assert bent.low > case.margin
+    assert outcome_of(case, bent) == "undecided"
+    found = Extrapolation(0.2, 0.01, 0.18, 0.22, 0.5)
+    assert outcome_of(case, found) == ("refuted" if works else "seen")
+    assert outcome_of(case, found, fewest=3) == "undecided"
     assert outcome_of(case, None) == ("shown" if works is None else "undecided")
 
 
@@ -440,3 +452,18 @@ def test_recorded_tables_are_computed_again(name, tmp_path):
         scatter = max(old.std(ddof=1), case.trial.resolution(size))
         if new:
             assert abs(np.mean(new) - old.mean()) < 5 * scatter * np.sqrt(1 / fresh + 1 / len(old)) + 1e-9, case.label
+
+
+def test_sizes_that_are_the_same_are_refused():
+    """Instances would be counted twice, and errors be too small by the square root of two."""
+    with pytest.raises(at.InputError, match="different"):
+        at.demonstrate("orders", sizes=[100, 100], instances=2)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_recorded_numbers_that_are_not_finite_are_refused(tmp_path, value):
+    """They would make a size vanish from the extrapolation without a word."""
+    file = tmp_path / "table.csv"
+    file.write_text(",".join(COLUMNS) + f"\nrandom order,100,0,{value},1\n")
+    with pytest.raises(at.FileError, match="finite"):
+        at.demonstrate("orders", sizes=[100, 200], instances=1, recorded=file)

@@ -84,6 +84,8 @@ class FieldBase(ABC):
         x, slope = self._solved(t)
         cells = np.flatnonzero((slope[:-1] > 0) & (slope[1:] < 0))
         top = crossings(lambda t, i: self._solved(t)[1], t[cells], t[cells + 1], absolute=1e-8)
+        # rounding makes slopes of either sign where the curve is flat, and no maximum
+        cells, top = cells[~np.isnan(top)], top[~np.isnan(top)]
         high = self._solved(top)[0] if len(cells) else top
         return np.insert(t, cells + 1, top), np.insert(x, cells + 1, high), np.insert(slope, cells + 1, 0.0)
 
@@ -153,7 +155,8 @@ class FieldBase(ABC):
                 # steps shrink quadratically: what the next one would be
                 left = step**3 / last[open_] ** 2
             last[open_] = step
-            open_ = open_[~((left <= EPS) | (step <= EPS * (1 + np.abs(t[open_]))))]
+            t[open_[~np.isfinite(step)]] = np.inf  # no slope: brackets are halved
+            open_ = open_[np.isfinite(step) & ~((left <= EPS) | (step <= EPS * (1 + np.abs(t[open_]))))]
             if not len(open_):
                 break
         bad = ~((t >= lower) & (t <= upper))
@@ -243,7 +246,8 @@ class SpinBase(FieldBase):
         # fields beyond the grid, where tanh^2 = 1, are missed where there are many
         m2 = np.where(g < 0.5, 1 - g, np.einsum("ij,ij,ij->i", density, tanh, tanh)) if small else 1 - g
         # half the second derivative of tanh^2, by parts for wide laws, where it cancels
-        parts = np.einsum("ij,ij->i", shared, 1 - (h - b[:, None]) ** 2 / v[:, None]) / (2 * v)
+        wide = np.maximum(v, 1.0)
+        parts = np.einsum("ij,ij->i", shared, 1 - (h - b[:, None]) ** 2 / wide[:, None]) / (2 * wide)
         bend = np.where(v > 1, parts, 3 * np.einsum("ij,ij->i", shared, s2) - 2 * g)
         change = lam * self.coupling.derivative(2, log_q) * bend * q * gap
         with np.errstate(all="ignore"):  # far beyond a base nothing is left of one of both

@@ -87,7 +87,9 @@ class Points:
 
     def difference(self, other: Points) -> Points:
         """Return absolute differences of all columns."""
-        return Points(*(np.abs(getattr(self, f.name) - getattr(other, f.name)) for f in fields(self)))
+        pairs = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+        # of infinite values, next to q = 1, nothing is left to subtract
+        return Points(*(np.abs(np.subtract(a, b, out=np.zeros_like(a), where=a != b)) for a, b in pairs))
 
 
 class Isotherms(ABC):

@@ -24,6 +24,8 @@ from amp_theory.tools.errors import InputError
 
 #: exponents beyond which intensities are cut off
 FARTHEST = 500.0
+#: R dz/d strength counts as no less where strengths are that far: its product with e^FARTHEST shows the sign there
+LEAST_UNIT = 1e-190
 #: free entropies up to this are what the smallest coordinate leaves of zero
 UNDERFLOW = 1e-290
 
@@ -139,13 +141,16 @@ class RandomIsotherm(RandomEquationOfState):
         overlap = np.where(p.gap[0] < 0.5, 1 - p.gap[0], self.isotherm.base.overlap + p.excess[0])
         with np.errstate(all="ignore"):
             intensity = self.intensity * np.exp(np.clip(sigma - s_flat, -FARTHEST, FARTHEST))
+            scale = np.maximum(unit, LEAST_UNIT)
+            # an intensity that is limited has no slope to go by
+            bend = np.where(np.abs(sigma - s_flat) < FARTHEST, -p.strength_z[0] / p.overlap_z[0], np.inf)
             points = Surface(
                 coordinate=z.ravel(), strength=s_flat, intensity=intensity, fold=p.stability[0],
                 fold_z=p.stability_z[0], fold_s=zero, drift=-unit, overlap=overlap,
                 overlap_z=p.overlap_z[0], overlap_s=zero, gap=p.gap[0], signal=p.signal[0],
                 free_entropy=np.where(abs(phi) > UNDERFLOW, phi, 0.0), free_entropy_s=p.level_s[0],
-                scaled_slope=unit / intensity, scaled_ratio=zero,
-                scaled_curvature=-p.strength_z[0] / p.overlap_z[0], scaled_signal=unit * one,
+                scaled_slope=scale / intensity, scaled_ratio=zero,
+                scaled_curvature=bend, scaled_signal=scale * one,
             )  # fmt: skip
         return points.reshape(z.shape)
 
@@ -157,8 +162,11 @@ class RandomIsotherm(RandomEquationOfState):
         e = self.isotherm.errors(z, p)
         s = np.abs(f.strength.reshape(1, -1))
         base = np.abs(self.isotherm.base.overlap - self.isotherm.check.base.overlap)[:, None] + 4 * EPS
+        strength = e.strength + 4 * EPS * s
         columns = (
-            f.intensity.reshape(1, -1) * (e.strength + 4 * EPS * s), p.unit * (e.strength + 4 * EPS * s), e.stability,
+            f.intensity.reshape(1, -1) * strength,
+            # at q = 1 nothing is in doubt
+            np.multiply(p.unit, strength, out=np.zeros_like(strength), where=p.unit > 0), e.stability,
             e.stability_z, e.excess + base, e.level + s * e.level_s,
         )  # fmt: skip
         return Errors(*(np.reshape(c, f.coordinate.shape) for c in columns))

@@ -86,7 +86,7 @@ def labels_of(values: Array, atoms: Array, name: str) -> Index:
 
 def check_discrete(instance: Instance, what: str) -> None:
     """Raise an `InputError` unless the prior is discrete."""
-    if instance.model.spherical or not instance.variables.atoms:
+    if not instance.discrete:
         raise InputError(
             f"{what} needs a discrete prior, {instance!r} has a continuous one: langevin samples spherical "
             "models, draw_samples others"

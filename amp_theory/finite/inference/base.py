@@ -56,7 +56,7 @@ class Inference(Reported):
         that); "inconsistent" (of `run_robust_gamp`: a fixed point, which the singular values of the matrix contradict);
         "contradiction" (known values and constraints exclude each other: no configuration has a weight above
         zero, and what is returned is the iterate before this was found); "stalled" (rounding hides whether a factor
-        allows anything).
+        allows anything, or how strong fields that exclude each other compare).
     damping
         Of every side information the damping with which this was found, of algorithms that may choose it; else empty.
     free_entropy
@@ -349,7 +349,7 @@ class MeanIterates:
     """
 
     def __init__(self, instance: Instance, side: SideInformation, mean: Array, record: Record) -> None:
-        self._kinds = instance.kinds
+        self._kinds, self._discrete = instance.kinds, [math.isfinite(prior.entropy) for prior in instance.priors]
         self.side, self.record, self.mean, self.before = side, record, mean, np.zeros_like(mean)
         self.variance = np.tile(_per_variable(instance, lambda prior: prior.variance), (side.batch, 1))
         self.b, self.a = side.field.astype(float), np.tile(side.precision, (side.batch, 1))
@@ -392,9 +392,9 @@ class MeanIterates:
         """Return the rows whose fields are so small that the weights of a discrete prior's values do not show them."""
         hidden: Mask = np.zeros(len(self.b), dtype=bool)
         field = np.abs(np.where(self.side.known, 0.0, self.b))
-        for where, prior in self._kinds:
+        for (where, prior), discrete in zip(self._kinds, self._discrete, strict=True):
             learnt = prior.variance * field[:, where].max(axis=1)
-            hidden |= prior.atoms & (learnt > 0) & (learnt < RESOLVED * math.sqrt(prior.second_moment))
+            hidden |= discrete & (learnt > 0) & (learnt < RESOLVED * math.sqrt(prior.second_moment))
         return hidden
 
     def result(self) -> Inference:

@@ -19,7 +19,7 @@ from amp_theory.finite.inference.base import (
 )
 from amp_theory.finite.inference.contradictions import impossible_factors, torn_spins
 from amp_theory.finite.inference.exchanges import exchange_of
-from amp_theory.finite.inference.free_entropy import bethe_values, with_free_entropy
+from amp_theory.finite.inference.free_entropy import bethe_values, undecided, with_free_entropy
 from amp_theory.finite.inference.graph_messages import LARGEST_FIELD, Edges, factor_messages
 from amp_theory.finite.instances.base import Instance
 from amp_theory.finite.instances.graphs import GraphInstance
@@ -38,7 +38,8 @@ def run_bp(
 
     Arrays of means to start from stand for fields atanh(mean) on all edges.  Messages are limited to half
     log-likelihood ratios of 17, but for those that known spins make certain; if these contradict each other, no
-    configuration is left and the status is "contradiction", `Inference.contradictions` telling where.  Contradictions
+    configuration is left and the status is "contradiction", `Inference.contradictions` telling where.  Where finite
+    fields beyond 17 meet factors that exclude them, so that the limit decides, it is "stalled".  Contradictions
     that no chain of certain messages shows are not found: on a graph with loops, messages may agree without a solution.
 
     Parameters
@@ -96,6 +97,9 @@ def _iterated(instance: GraphInstance, edges: Edges, how: MessagePassingOptions,
             mean, _ = edges.means(exchange.fields())
         if record.add(mean, change, np.where(exchange.hidden(), np.inf, relative_change(change, scale))):
             break
+    if (strong := exchange.strong() & record.converged).any():
+        record.fail(strong & undecided(instance, edges.cavity(exchange.messages())[0]), Status.STALLED)
+        record.converged &= ~record.stopped
     mean, total = edges.means(exchange.fields())
     found = record.result(mean, 1 - mean**2, total, np.zeros((len(start), 1)))
 

@@ -28,6 +28,8 @@ MANY_SPINS = 20
 ROUNDED = 4.0
 #: differences W - 1 below which logarithms show more
 CLOSE = 1e-11
+#: finite messages beyond which a factor may all but exclude what a spin is told by others
+STRONG = 6.0
 
 
 class Exchange(ABC):
@@ -85,6 +87,10 @@ class Exchange(ABC):
         """Return the messages u, infinite where they are certain, shape (k, batch, factors)."""
 
     @abstractmethod
+    def strong(self) -> Mask:
+        """Return the rows with messages so strong that fields beyond `LARGEST_FIELD` may meet what excludes them."""
+
+    @abstractmethod
     def hidden(self) -> Mask:
         """Return the rows whose means are so small that rounding hides what factors answer, see `Edges.hidden`."""
 
@@ -135,6 +141,11 @@ class ArrayExchange(Exchange):
     def messages(self) -> Array:
         """Return the messages, see `Exchange.messages`."""
         return np.moveaxis(self._u, 1, 0)
+
+    def strong(self) -> Mask:
+        """Return rows of strong messages, see `Exchange.strong`."""
+        size = np.abs(self._u)
+        return np.asarray(((size > STRONG) & (size < np.inf)).any(axis=(1, 2)))
 
     def hidden(self) -> Mask:
         """Return rows of tiny means, see `Exchange.hidden`."""
@@ -214,6 +225,11 @@ class LoopExchange(Exchange):
         """Return the messages, see `Exchange.messages`."""
         with np.errstate(divide="ignore"):
             return np.asarray(0.5 * np.log(np.moveaxis(self._rows.w, 1, 0)) * self.instance.signs.T[:, None])
+
+    def strong(self) -> Mask:
+        """Return rows of strong messages, see `Exchange.strong`."""
+        w, ratio = self._rows.w, np.exp(2 * STRONG)
+        return np.asarray((((w > ratio) & (w < np.inf)) | ((w > 0) & (w < 1 / ratio))).any(axis=(1, 2)))
 
     def hidden(self) -> Mask:
         """Return rows of tiny means, see `Exchange.hidden`."""

@@ -40,13 +40,15 @@ from amp_theory.finite.instances.graphs import GraphInstance
 from amp_theory.finite.instances.linear import GLMInstance
 from amp_theory.finite.instances.scalar_posterior import log_partition
 from amp_theory.finite.instances.two_sides import TwoSidesInstance
-from amp_theory.ingredients.paths.side_information import SideInformation
+from amp_theory.ingredients.paths.side_information import Mask, SideInformation
 from amp_theory.ingredients.priors.mixtures import Mixture
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import NumericalError
 
 #: what limited messages may make a free entropy wrong by, nats per variable
 UNRESOLVED = 1e-9
+#: and answers of factors, relative, for means to be told
+DECIDED = 1e-6
 #: the smallest V in units of rho at which labels are explained, and what a factor of four in it may change
 LEAST_SPREAD, SAME = 1e-28, 1e-6
 #: the last change of V in its own units at most, which a free entropy knows in second order
@@ -145,11 +147,29 @@ def bethe_values(instance: GraphInstance, side: SideInformation, h: Array, u: Ar
     """Return free entropies, not a number where limited messages hide them, and why."""
     with np.errstate(over="ignore"):  # exp(-2 h) of a message that is infinite
         level, mean = bethe(instance, side, h, u), _mean_weight(instance, h)
+    hidden = _lost(instance, h, mean).sum(axis=1) > UNRESOLVED * instance.size
+    return np.where(hidden, np.nan, level), "fields beyond 17 meet factors that exclude them, which rounding hides"
+
+
+def _lost(instance: GraphInstance, h: Array, mean: Array) -> Array:
+    """Return what limited messages may change in the mean weights, relative to these, shape (batch, factors)."""
     limited = ((np.abs(h) > LARGEST_FIELD) & np.isfinite(h)).sum(axis=0)
     lost = limited * math.exp(-2 * LARGEST_FIELD) * max(instance.factor.weights)
-    error = np.divide(lost, mean, out=np.zeros(mean.shape), where=limited > 0).sum(axis=1)
-    hidden = error > UNRESOLVED * instance.size
-    return np.where(hidden, np.nan, level), "fields beyond 17 meet factors that exclude them, which rounding hides"
+    return np.asarray(np.divide(lost, mean, out=np.zeros(mean.shape), where=limited > 0))
+
+
+def undecided(instance: GraphInstance, h: Array) -> Mask:
+    """Return the rows where factors exclude fields beyond the limit, so that it decides what messages say.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    h
+        Messages to factors, shape (k, batch, factors), infinite where they are certain.
+    """
+    with np.errstate(over="ignore"):  # exp(-2 h) of a message that is infinite
+        return np.asarray((_lost(instance, h, _mean_weight(instance, h)) > DECIDED).any(axis=1))
 
 
 def local_part(

@@ -54,7 +54,8 @@ def least_variance(variables: Mixture, size: int) -> float:
     """Return the smallest V in use.
 
     For a discrete prior, the posterior variance (distance/2)^2/N that one undecided variable causes: with fewer than
-    one, z is not normal, and the labels that are in doubt are too few for averages over measurements.
+    one, z is not normal, and the labels that are in doubt are too few for averages over measurements.  So for nodes
+    that stand for a density, whose channel cannot be integrated at any precision.
     """
     if variables.atoms:
         return float(np.diff(np.sort(variables.means)).min()) ** 2 / (4 * size)

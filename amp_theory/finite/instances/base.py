@@ -7,6 +7,7 @@ is an exact sample of the measure it defines; a random one has none.
 
 from __future__ import annotations
 
+import math
 import os
 from abc import ABC, abstractmethod
 from functools import cached_property
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from amp_theory.finite.instances.scalar_posterior import sample_prior
+from amp_theory.finite.instances.scalar_posterior import draw_independent
 from amp_theory.ingredients.paths.base import Path, as_path
 from amp_theory.ingredients.paths.side_information import Mask, SideInformation
 from amp_theory.ingredients.paths.sides import check_no_side
@@ -78,8 +79,17 @@ class Instance(ABC):
 
     @cached_property
     def variables(self) -> Mixture:
-        """The prior of one variable."""
+        """The prior of one variable, of a density nodes that are as far apart as its moments allow."""
         return self.model.without_field.variable_prior.resolved(0.0)
+
+    def _resolved(self, precision: float) -> Mixture:
+        """Return the prior of one variable, of a density nodes fine enough for observations of this precision."""
+        return self.model.without_field.variable_prior.resolved(precision)
+
+    @property
+    def discrete(self) -> bool:
+        """Whether all variables have certain values only; nodes that stand for a density are none."""
+        return not self.model.spherical and all(math.isfinite(prior.entropy) for prior in self.priors)
 
     @property
     def kinds(self) -> tuple[tuple[slice, Mixture], ...]:
@@ -103,8 +113,8 @@ class Instance(ABC):
 
     def _allowed_values(self, kind: int) -> Array | None:
         """Return the values that one kind's variables may have."""
-        mixture = self.kinds[kind][1]
-        return mixture.means[:, None] if mixture.atoms and not self.model.spherical else None
+        discrete = math.isfinite(self.priors[kind].entropy) and not self.model.spherical
+        return self.kinds[kind][1].means[:, None] if discrete else None
 
     def _completed(self, values: Array, told: Mask, rng: np.random.Generator) -> Array:
         """Return configurations in which a kind of variables that was told nothing is drawn, given the other one."""
@@ -329,4 +339,4 @@ def draw_planted(model: Model, size: int, rng: np.random.Generator) -> Array:
     if model.spherical:
         s = rng.standard_normal(size)
         return np.asarray(s * np.sqrt(size / (s @ s)))
-    return sample_prior(model.without_field.variable_prior.resolved(0.0), (size,), rng)
+    return draw_independent(model.without_field.variable_prior, size, rng)

@@ -75,7 +75,7 @@ class DenseInstance(Instance):
     @cached_property
     def constant_norm(self) -> bool:
         """Whether the quadratic part of the log weight is the same for all configurations."""
-        return self.model.spherical or bool(np.ptp(self.variables.means**2) == 0 and self.variables.atoms)
+        return self.model.spherical or bool(np.ptp(self.variables.means**2) == 0 and self.discrete)
 
     @property
     def flip_symmetric(self) -> bool:

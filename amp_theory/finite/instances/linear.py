@@ -83,7 +83,7 @@ class GLMInstance(Instance):
     @cached_property
     def constant_norm(self) -> bool:
         """Whether all configurations have the same sum of squares."""
-        return bool(np.ptp(self.variables.means**2) == 0 and self.variables.atoms)
+        return bool(np.ptp(self.variables.means**2) == 0 and self.discrete)
 
     @property
     def flip_symmetric(self) -> bool:

@@ -9,9 +9,12 @@ one, with variances v_k/(1 + A v_k), means (m_k + v_k B)/(1 + A v_k) and weights
 from __future__ import annotations
 
 import math
+from functools import singledispatch
 
 import numpy as np
 
+from amp_theory.ingredients.priors.base import Prior
+from amp_theory.ingredients.priors.density import Density
 from amp_theory.ingredients.priors.mixtures import Mixture
 from amp_theory.tools.arrays import Array
 
@@ -120,6 +123,19 @@ def sample_posterior(mixture: Mixture, field: Array, precision: Array | float, r
     return np.asarray(value + width * rng.standard_normal(value.shape))
 
 
-def sample_prior(mixture: Mixture, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    """Draw independent values from the prior."""
-    return sample_posterior(mixture, np.zeros(shape), 0.0, rng)
+@singledispatch
+def draw_independent(prior: Prior, number: int, rng: np.random.Generator) -> Array:
+    """Draw independent values from a prior, shape (number,).
+
+    Examples
+    --------
+    >>> from amp_theory import Rademacher
+    >>> draw_independent(Rademacher(), 3, np.random.default_rng(0)).tolist()
+    [1.0, -1.0, -1.0]
+    """
+    return sample_posterior(prior.resolved(0.0), np.zeros(number), 0.0, rng)
+
+
+@draw_independent.register(Density)
+def _draw_from_density(prior: Density, number: int, rng: np.random.Generator) -> Array:
+    return prior._drawn(number, rng)

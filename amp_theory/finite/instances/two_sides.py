@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from amp_theory.finite.instances.base import Instance, check_memory, check_size
 from amp_theory.finite.instances.laws import Law, simplex, variable_law
+from amp_theory.finite.instances.scalar_posterior import draw_independent
 from amp_theory.ingredients.paths.base import Path, as_path
 from amp_theory.ingredients.paths.side_information import Mask, SideInformation
 from amp_theory.ingredients.priors.base import Prior
@@ -326,7 +327,10 @@ def draw_two_sides(
         )
     # vectors of v, and their products with vertices, are of this size too
     check_memory(24.0 * m * max(n, d), f"{model!r} with {n} u and {m} v")
-    u, v = (variable_law(prior, d).draw_prior(k, rng) for prior, k in zip(model.priors, (n, m), strict=True))
+    u, v = (
+        variable_law(prior, d).draw_prior(k, rng) if d > 1 else draw_independent(prior, k, rng)[:, None]
+        for prior, k in zip(model.priors, (n, m), strict=True)
+    )
     matrix = rng.standard_normal((n, m))
     matrix += math.sqrt(float(model.intensity(np.asarray(control))) / n) * (u @ v.T)
     return TwoSidesInstance(model, control, np.append(u, v), matrix)

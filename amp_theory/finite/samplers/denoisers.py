@@ -131,7 +131,8 @@ def draw_each(instance: Instance, found: Denoised, side: SideInformation, rng: n
     rng
         A generator of random numbers.
     """
-    return found.draw(instance.variables, rng)
+    precision = 0.0 if found.precision is None else float(np.max(found.precision))
+    return found.draw(instance._resolved(precision), rng)
 
 
 @draw_each.register(TwoSidesInstance)
@@ -140,7 +141,11 @@ def _draw_of_two_kinds(
 ) -> Array:
     """Draw numbers from the posteriors of each kind, vectors from their means and what the other kind tells."""
     if instance.components == 1:
-        drawn = [found._part(where, mixture).draw(mixture, rng) for where, mixture in instance.kinds]
+        finest = 0.0 if found.precision is None else float(np.max(found.precision))
+        drawn = [
+            found._part(where, mixture).draw(prior.resolved(finest), rng)
+            for (where, mixture), prior in zip(instance.kinds, instance.priors, strict=True)
+        ]
         return np.concatenate(drawn, axis=1)
     values = np.empty_like(found.mean)
     for kind, (where, _) in enumerate(instance.kinds):

@@ -44,6 +44,8 @@ SMALL, FAR = 0.05, 14.0
 FIRST_STEP, LAST_STEP = 0.32, 1e-3
 #: a density that counts as none, and the factor that cancellation may cost
 NOTHING, CANCEL = 1e-300, 64.0
+#: by how much boxes from which a density is drawn are higher than its nodes
+HIGHER = 1.25
 #: the longest support, in standard deviations
 WIDEST_SUPPORT = 400.0
 
@@ -204,6 +206,25 @@ class Density(Prior):
         """
         p, s = self._atoms(not_negative("snr", snr))
         return Mixture(p / p.sum(), s, np.zeros_like(s))
+
+    def _drawn(self, number: int, rng: np.random.Generator) -> Array:
+        """Draw independent variables, not only nodes of a quadrature, by rejection from a box on every panel."""
+        mass = self._values.sum(axis=1)
+        panel = rng.choice(len(mass), number, p=mass / mass.sum())
+        top = HIGHER * self._evaluate(panel_nodes(self._panels)[0]).max(axis=1)
+        found, waiting = np.empty(number), np.arange(number)
+        while len(waiting):
+            here = panel[waiting]
+            lower, upper = self._panels[here].T
+            s = lower + (upper - lower) * rng.random(len(here))
+            level = self._evaluate(s)
+            if np.any(low := level > top[here]):  # what too low a box has let through is drawn again
+                np.maximum.at(top, here[low], HIGHER * level[low])
+                waiting = np.union1d(waiting, np.flatnonzero(np.isin(panel, here[low])))
+                continue
+            taken = rng.random(len(here)) * top[here] < level
+            found[waiting[taken]], waiting = s[taken], waiting[~taken]
+        return found
 
     # --- the channel ---
 

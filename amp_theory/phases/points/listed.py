@@ -22,14 +22,14 @@ def point_of(f: Surface, bounds: Errors, k: int, evidence: float, entropy: float
         "overlap": float(f.overlap_z[k] * z_error + SAFETY * bounds.overlap[k]),
         "free_entropy": float(SAFETY * bounds.free_entropy[k] + 0.5 * f.scaled_ratio[k] * error),
     }
-    phi = float(f.free_entropy[k])
+    phi, known = float(f.free_entropy[k]), not np.isnan(evidence)
     if np.isinf(f.coordinate[k]):  # q = rho: exact, and everything about s* is known
         return FixedPoint(
             overlap=float(f.overlap[k]), free_entropy=phi, stable=True, kind="unstable", mmse=0.0,
-            mutual_information=entropy, signal=float("inf"),
+            mutual_information=entropy if known else float("nan"), signal=float("inf"),
             errors={
                 "overlap": 0.0, "free_entropy": float(SAFETY * bounds.free_entropy[k]),
-                "mutual_information": 4 * EPS * entropy,
+                **({"mutual_information": 4 * EPS * abs(entropy)} if known else {}),
             },
         )  # fmt: skip
     if np.isfinite(evidence):

@@ -119,6 +119,11 @@ def stability_line(measure: RandomMeasure) -> float | None:
             high = float(chunk[bad[0]])
             low = high - np.log(RATIO) if low is None else low
             line = _crossed(stability, low, high)
+            if np.isnan(line):
+                raise NumericalError(
+                    f"the sign of R(q0) of {measure.model!r} is lost in rounding where it changes",
+                    "use field=0, or raise it",
+                )
             if abs(left := float(stability(np.array([line]))[0])) > JUMP:
                 control = float(measure.model.from_intensity(np.exp(np.array(line))))
                 raise NumericalError(
@@ -235,10 +240,15 @@ class _Search:
         base, other = self.measure.bases(control), self.measure.isotherms(control[:1]).check.base
         slope = abs(float(base.stability[1] - base.stability[0])) / STEP
         off = DIFFERENCES * abs(float(other.stability[0] - base.stability[0])) + ROUNDING
-        q_slope = abs(float(base.overlap[1] - base.overlap[0])) / STEP
         q_error = DIFFERENCES * abs(float(other.overlap[0] - base.overlap[0])) + ROUNDING
-        value, errors = self._control(float(np.exp(x)), off / slope + 4 * EPS)
-        errors["overlap"] = SAFETY * (q_error + q_slope * off / slope)
+        x_error = off / slope + 4 * EPS
+        while x_error < 1:
+            beside = self.measure.bases(self.model.from_intensity(np.exp(np.array([x - 2 * x_error]))))
+            if float(beside.stability[0] - base.stability[0]) >= off:
+                break
+            x_error *= 2  # in weak fields R is much flatter next to the line than over a step
+        value, errors = self._control(float(np.exp(x)), x_error)
+        errors["overlap"] = SAFETY * (q_error + abs(float(beside.overlap[0] - base.overlap[0])))
         how = "R(q0) = 0: stability of the replica-symmetric measure (de Almeida, Thouless)"
         return Located(value, float(base.overlap[0]), errors, self.model.control, how=how)
 

@@ -1,0 +1,30 @@
+"""In weak fields the stability line of spins is known to as many digits as R, which is flat next to it, tells."""
+
+import pytest
+
+import amp_theory as at
+
+#: of the equations E tanh^2 = q and E sech^4 = T^2, expanded in the outer field to twelfth order, by 60 digits
+LINE = {1e-8: 0.9999957828426017067594, 1e-10: 0.9999998042566307133867, 1e-12: 0.9999999909143970633554,
+        1e-20: 0.9999999999999578283667}  # fmt: skip
+
+
+@pytest.mark.parametrize("field", LINE)
+def test_errors_of_the_stability_line_hold(field):
+    """The slope of R falls like 1 - T there, and over a step of any length it is another."""
+    found = at.thresholds(at.SherringtonKirkpatrick(field=field), at.Flow()).stability
+    assert abs(found.control - LINE[field]) <= found.errors["temperature"]
+    assert found.errors["temperature"] < 1e-6
+
+
+@pytest.mark.parametrize("field", [1e-50, 1e-70, 1e-100])
+def test_fields_below_rounding_move_no_line(field):
+    """A base whose equations rounding decides is still found, and its errors say so."""
+    found = at.thresholds(at.SherringtonKirkpatrick(field=field), at.Flow()).stability
+    assert abs(found.control - 1) <= found.errors["temperature"]
+
+
+def test_a_sign_that_is_lost_in_rounding_is_told():
+    """No bracket is left where R changes its sign by rounding only."""
+    with pytest.raises(at.NumericalError, match="rounding"):
+        at.thresholds(at.SherringtonKirkpatrick(field=1e-30), at.Flow())
