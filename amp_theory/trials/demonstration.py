@@ -8,8 +8,8 @@ sizes or instances repeat those of a larger run, and more can be added to a tabl
 
 from __future__ import annotations
 
-import math
 import csv
+import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
