@@ -68,7 +68,7 @@ class DemonstrationRun(Reported):
         here = {size: v for (label, size), v in self.values.items() if label == case.label}
         means = {n: mean_with_resolution(v.tolist(), case.trial.resolution(n)) for n, v in here.items()}
         known = with_errors(means)
-        found, fewest = to_infinite_size(known) if len(known) > 1 else None, min(map(len, here.values()))
+        found, fewest = to_infinite_size(known) if len(known) > 1 else None, min(map(len, here.values()), default=0)
         return CaseOutcome(case, means, {n: len(v) for n, v in here.items()}, found, outcome_of(case, found, fewest))
 
     @property
