@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import amp_theory as at
-from amp_theory.finite.inference.amp import amp_on
+from amp_theory.finite.inference.amp import _derivatives, _polynomial, amp_on
 from amp_theory.finite.instances.dense import DenseInstance
 
 INSTANCE = at.draw_instance(at.SpikedMatrix(at.Rademacher()), 0.5, 200, seed=1)
@@ -197,3 +197,11 @@ def test_complex_numbers_in_files_are_refused(tmp_path, capsys):
             at.load_instance(tmp_path / "complex.npz")
         with pytest.raises(at.InputError, match="real numbers"):
             at.instance_from(at.XORSAT(3), graph=csr_array(np.ones((1, 3), dtype=complex)))
+
+
+def test_derivatives_of_the_coupling_are_those_of_the_instance():
+    q = np.linspace(0, 1, 7)[:, None]
+    for model in (at.IsingPSpin(2), at.IsingPSpin(3, 0.3), at.MixedPSpin("q**2/4 + q**3/3")):
+        instance = at.draw_instance(model, 0.9, 12, 0)
+        for powers, exact in zip(_derivatives(instance), instance.coupling(q), strict=True):
+            assert np.allclose(_polynomial(powers, q), exact, rtol=1e-14, atol=0)

@@ -6,6 +6,7 @@ import itertools
 import math
 import tracemalloc
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from amp_theory.finite.instances import base as instances
 from amp_theory.finite.instances import dense
 from amp_theory.finite.instances.dense import elementary, symmetric_noise
 from amp_theory.finite.instances.scalar_posterior import posterior_moments, sample_posterior
+from amp_theory.tools.arrays import EPS
 
 DENSE = [
     (at.IsingPSpin(3), 0.7),
@@ -201,6 +203,32 @@ def test_posterior_derivative():
     b = np.linspace(-4, 4, 9)
     up, down = (posterior_moments(mixture, b + e, 1.3)[0] for e in (h, -h))
     assert np.allclose((up - down) / (2 * h), posterior_moments(mixture, b, 1.3)[1], rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("prior", [
+    at.Rademacher(), at.SparseRademacher(0.2), at.Gaussian(), at.GaussBernoulli(0.3), at.Discrete([-1, 2], [0.3, 0.7]),
+    at.Discrete([0, 1], [0.9, 0.1]), at.Discrete([-1, 0, 2], [0.2, 0.5, 0.3]), at.Discrete([-1, 0, 1], [0.4, 0.2, 0.4]),
+], ids=str)  # fmt: skip
+def test_posteriors_of_single_variables_have_their_digits(prior):
+    """Moments from their definition with 40 digits; variances keep theirs where the posterior is all but certain."""
+    mixture = prior.mixture
+    fields = np.array([0, 1e-9, 1e-3, -0.3, 1, -4, 20, -90, 300])
+    precisions = np.array([[0.0], [0.5], [30.0], [1500.0]])
+    mean, variance = posterior_moments(mixture, fields, precisions)
+    with mpmath.workdps(40):
+        for (i, j), found in np.ndenumerate(mean):
+            b, a = mpmath.mpf(fields[j]), mpmath.mpf(precisions[i, 0])
+            parts, laws = [], zip(mixture.probabilities, mixture.means, mixture.variances, strict=True)
+            for p, m, v in (map(mpmath.mpf, law) for law in laws):
+                level = (2 * m * b + v * b * b - a * m * m) / (2 * (1 + a * v))
+                total = 1 + a * v
+                parts.append((p / mpmath.sqrt(total) * mpmath.exp(level), (m + v * b) / total, v / total, level))
+            norm = mpmath.fsum(w for w, _, _, _ in parts)
+            exact = mpmath.fsum(w * c for w, c, _, _ in parts) / norm
+            spread = mpmath.fsum(w * (t + (c - exact) ** 2) for w, c, t, _ in parts) / norm
+            rounding = 8 * EPS * (1 + float(max(abs(level) for *_, level in parts)))
+            assert abs(found - exact) <= rounding * max(abs(c) for _, c, _, _ in parts)
+            assert abs(variance[i, j] - spread) <= rounding * spread + 1e-190  # where weights underflow
 
 
 def test_enumeration_with_known_variables():

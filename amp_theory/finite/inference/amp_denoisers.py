@@ -92,7 +92,7 @@ class OwnDenoiser:
                     f"the denoiser must return finite {name}, got {array[row, at]:g} for variable {at} at "
                     f"field = {field[row, at]:g}"
                 )
-            result.append(array)
+            result.append(array.copy())  # the function may write its next answer to the same memory
         return result
 
     def _check(self, field: Array, precision: Array, slope: Array) -> None:

@@ -243,16 +243,23 @@ def checked_options(options: object) -> MessagePassingOptions:
 
 def root_mean_square(values: Array) -> Array:
     """Return the root mean square over the last axis, also of numbers whose squares vanish or overflow."""
-    square = np.einsum("...i,...i->...", values, values) / values.shape[-1]
-    if np.all((square > SMALLEST_SQUARE) & (square < 1 / SMALLEST_SQUARE)):
+    square = np.linalg.vecdot(values, values) / values.shape[-1]
+    if all(SMALLEST_SQUARE < x < 1 / SMALLEST_SQUARE for x in square.ravel().tolist()):
         return np.asarray(np.sqrt(square))
     unit = np.abs(values).max(axis=-1, keepdims=True)
     part = values / np.where((unit > 0) & np.isfinite(unit), unit, 1.0)
     return np.asarray(unit[..., 0] * np.sqrt((part * part).mean(axis=-1)))
 
 
+def mean_product(a: Array, b: Array) -> Array:
+    """Return the mean of the products over the last axis, which is kept."""
+    return np.asarray(np.linalg.vecdot(a, b)[..., None] / a.shape[-1])
+
+
 def relative_change(size: Array, scale: Array) -> Array:
     """Return the size of changes relative to that of what is known, infinite where nothing is."""
+    if min(scale.tolist()) > 0:
+        return np.asarray(size / scale)
     return np.divide(size, scale, out=np.where(size > 0, np.inf, 0.0), where=scale > 0)
 
 
@@ -268,6 +275,7 @@ class Record:
         self.residuals: list[Array] = []
         self.iterates = [mean] if options.keep_iterates else []
         self.converged: Mask = np.zeros(len(mean), dtype=bool)
+        self.every: Mask = np.ones(len(mean), dtype=bool)
         self.failed: dict[int, Status] = {}
         self.contradictions: dict[int, str] = {}
         self._relative: list[Array] = []
@@ -306,6 +314,9 @@ class Record:
         self._relative.append(relative)
         if self.options.keep_iterates:
             self.iterates.append(mean)
+        if min(relative.tolist()) > self.options.tolerance:
+            self.converged = ~self.every
+            return len(self.failed) == len(self.every)
         # near a fixed point, changes of the size of rounding tell no rate
         stays = self.converged & (relative <= self.options.tolerance)
         self.converged = (stays | (self._distance() <= self.options.tolerance)) & ~self.stopped
@@ -340,6 +351,9 @@ class Record:
 class MeanIterates:
     """The last good iterate of AMP or GAMP: means, variances, fields and precisions, row by row.
 
+    Where no row has failed and nothing is known, the usual case, nothing is masked: small instances take their time for
+    the number of operations on arrays.
+
     Parameters
     ----------
     instance, side, mean
@@ -354,44 +368,70 @@ class MeanIterates:
         self.variance = np.tile(_per_variable(instance, lambda prior: prior.variance), (side.batch, 1))
         self.b, self.a = side.field.astype(float), np.tile(side.precision, (side.batch, 1))
         self._prior_mean = _per_variable(instance, lambda prior: prior.mean)
+        self._centred, self._known = not self._prior_mean.any(), bool(side.known.any())
         self._rounding = 8 * EPS * max(abs(prior.mean) for _, prior in self._kinds)
         width = math.sqrt(max(prior.second_moment for _, prior in self._kinds))
         self._largest = LARGEST_MEAN * np.maximum(width, root_mean_square(mean))
+        self._least_largest = float(self._largest.min())
         self._size = np.full(side.batch, np.inf)
 
     def usable(self, *arrays: Array) -> Mask:
         """Note which rows of arrays are not finite, and return those that are and have not failed before."""
-        finite = np.all([np.isfinite(x).all(axis=1) for x in arrays], axis=0)
-        self.record.fail(~finite, Status.DIVERGED)
-        return ~self.record.stopped
+        # a sum of squares that is finite has finite terms
+        if not all(math.isfinite(np.vdot(x, x)) for x in arrays):
+            finite = np.all([np.isfinite(x).all(axis=1) for x in arrays], axis=0)
+            self.record.fail(~finite, Status.DIVERGED)
+        return ~self.record.stopped if self.record.failed else self.record.every
+
+    def kept(self, new: Array, old: Array) -> Array:
+        """Return new values in rows that have not failed, and old ones in those that have."""
+        return np.where(self.record.stopped[:, None], old, new) if self.record.failed else new
+
+    def hide(self, values: Array, known: Array | float) -> Array:
+        """Return values of variables, with others in place of those of known variables."""
+        return np.where(self.side.known, known, values) if self._known else values
 
     def update(self, new: Array, variance: Array, b: Array, a: Array, other: Array | float = 0.0) -> bool:
         """Take means as they are without damping, and the relative change of what else iterates; tell if it is over."""
-        side, damping = self.side, self.record.options.damping
-        self.usable(new, variance)
-        new = np.where(side.known, side.values, new)
+        damping = self.record.options.damping
         with np.errstate(over="ignore", invalid="ignore"):
+            self.usable(new, variance)
+            new, variance = self.hide(new, self.side.values), self.hide(variance, 0.0)
             change = new - self.mean
-            size = root_mean_square(change)
-            grows = (root_mean_square(new) > self._largest) & (size >= self._size)
-        self.record.fail(grows, Status.DIVERGED)
-        good = ~self.record.stopped
-        change, self._size = np.where(good[:, None], change, 0.0), np.where(good, size, np.inf)
-        self.before, self.mean = self.mean, self.mean + change * (1 - damping)
-        if not damping:
-            self.mean = np.where(good[:, None], new, self.mean)
-        self.variance = np.where(good[:, None], np.where(side.known, 0.0, variance), self.variance)
-        self.b, self.a = np.where(good[:, None], b, self.b), np.where(good[:, None], a, self.a)
-        learnt = np.where(side.known | ~good[:, None], 0.0, new - self._prior_mean)
-        size = np.where(good, size, 0.0)
-        relative = relative_change(np.maximum(size - self._rounding, 0.0), root_mean_square(learnt))
-        unusable = ~good | self._hidden()
-        return self.record.add(self.mean, size, np.where(unusable, np.inf, np.maximum(relative, other)))
+            size, scale = root_mean_square(change), root_mean_square(new)
+            if not max(scale.tolist()) <= self._least_largest:
+                self.record.fail((scale > self._largest) & (size >= self._size), Status.DIVERGED)
+        self._size = size
+        if self.record.failed:
+            failed = self.record.stopped
+            self._size, size = np.where(failed, np.inf, size), np.where(failed, 0.0, size)
+        taken = self.mean + change * (1 - damping) if damping else new
+        self.before, self.mean = self.mean, self.kept(taken, self.mean)
+        self.variance, self.b, self.a = (
+            self.kept(x, old) for x, old in ((variance, self.variance), (b, self.b), (a, self.a))
+        )
+        if not self._centred or self._known:
+            scale = root_mean_square(self.hide(new - self._prior_mean, 0.0))
+        if self.record.failed:
+            scale = np.where(self.record.stopped, 0.0, scale)
+        relative = np.maximum(relative_change(np.maximum(size - self._rounding, 0.0), scale), other)
+        if self.record.failed or self._may_hide():
+            relative = np.where(self.record.stopped | self._hidden(), np.inf, relative)
+        return self.record.add(self.mean, size, relative)
+
+    def _may_hide(self) -> bool:
+        """Return whether a root mean square of fields is so small that the largest of them may be hidden, too."""
+        return any(
+            min(root_mean_square(self.hide(self.b, 0.0)[:, where]).tolist()) * prior.variance
+            < RESOLVED * math.sqrt(prior.second_moment)
+            for where, prior in self._kinds
+            if prior.atoms
+        )
 
     def _hidden(self) -> Mask:
         """Return the rows whose fields are so small that the weights of a discrete prior's values do not show them."""
         hidden: Mask = np.zeros(len(self.b), dtype=bool)
-        field = np.abs(np.where(self.side.known, 0.0, self.b))
+        field = np.abs(self.hide(self.b, 0.0))
         for (where, prior), discrete in zip(self._kinds, self._discrete, strict=True):
             learnt = prior.variance * field[:, where].max(axis=1)
             hidden |= discrete & (learnt > 0) & (learnt < RESOLVED * math.sqrt(prior.second_moment))

@@ -37,11 +37,11 @@ from amp_theory.finite.inference.base import (
     first_means,
 )
 from amp_theory.finite.inference.chosen_damping import damped_as_needed
-from amp_theory.finite.inference.gamp import denoised, first_variance, least_variance
+from amp_theory.finite.inference.gamp import LEAST_VARIANCE, denoised, first_variance, least_variance
 from amp_theory.finite.instances.base import Instance
 from amp_theory.finite.instances.linear import GLMInstance
 from amp_theory.finite.instances.scalar_posterior import posterior_moments
-from amp_theory.ingredients.paths.side_information import SideInformation
+from amp_theory.ingredients.paths.side_information import Mask, SideInformation
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.results import Status
 
@@ -215,8 +215,24 @@ class _Run:
         after = self.matrix.variance_after(self.instance.singular_values, gamma, noise)
         off = np.abs((1 / after - gamma) / self.precision - 1) > SLACK + FLUCTUATION / self.instance.size
         # E g^2 = <c> where the posterior is the right one; larger where it is too sure of the wrong values
+        most = LARGEST_SQUARE + DEVIATIONS * np.sqrt(2 / len(self.instance.sensing))
         square = (self.g**2).mean(axis=1, keepdims=True) / (self.c - self.instance.output.norm_slope)
-        sure = square > LARGEST_SQUARE + DEVIATIONS * np.sqrt(2 / len(self.instance.sensing))
+        sure = (square > most) & ~self._right_without_floor(most)
         wrong = found.converged & ((off & usual & (self.v > self.least)) | sure)[:, 0]
         status = tuple(Status.INCONSISTENT if bad else what for bad, what in zip(wrong, found.status, strict=True))
         return replace(found, status=status, converged=found.converged & ~wrong)
+
+    def _right_without_floor(self, most: float) -> Mask:
+        """Return where E g^2 = <c> at the V that means have, not the least one in use, and <c> is no less, (batch, 1).
+
+        Right values look too sure at a V that is too large; wrong ones that explain all labels lose what tells of them.
+        """
+        run, matrix, slope_of_norm = self.iterates, self.matrix, self.instance.output.norm_slope
+        v = np.maximum(self.v, LEAST_VARIANCE * self.instance.variables.second_moment)
+        v_z = matrix.row_norm * v + self.spreads @ (matrix.outer**2).T
+        omega = run.mean @ matrix.body.T + self.means @ matrix.outer.T - v_z * self.g
+        g, slope = denoised(self.instance, run, omega, v_z)
+        c = -slope.mean(axis=1, keepdims=True)
+        told = c - slope_of_norm
+        good = (c >= self.c) & (told > 0) & ((g * g).mean(axis=1, keepdims=True) <= most * told)
+        return np.asarray(good & (self.v < self.least))

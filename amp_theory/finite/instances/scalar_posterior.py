@@ -4,12 +4,16 @@ Weights P0(s) exp(B s - A s^2/2).  For a mixture P0 = sum_k p_k N(m_k, v_k) (v_k
 one, with variances v_k/(1 + A v_k), means (m_k + v_k B)/(1 + A v_k) and weights proportional to
 
     p_k (1 + A v_k)^{-1/2} exp([2 m_k B + v_k B^2 - A m_k^2]/[2 (1 + A v_k)]).
+
+With two components one exponential, of the difference of their logarithms, tells both weights; so do two of three atoms
+-m, 0 and m of which the outer ones are alike.  Exponentials are most of the work.
 """
 
 from __future__ import annotations
 
 import math
-from functools import singledispatch
+from collections.abc import Callable
+from functools import lru_cache, singledispatch
 
 import numpy as np
 
@@ -20,6 +24,12 @@ from amp_theory.tools.arrays import Array
 
 #: numbers that are worked on together: what they need then stays in the processor's cache, and off fresh memory
 BLOCK = 2**12
+#: differences of log weights beyond which the smaller weight is zero in doubles, while its inverse is finite
+FAR = 700.0
+#: the log weight of an atom at zero up to which what is lost where exp(-m |B|) underflows is below exp(300 - 745)
+LARGEST_LEVEL = 300.0
+
+Parts = Callable[[Array, Array], tuple[Array, Array]]
 
 
 def _log_weights(mixture: Mixture, field: Array, precision: Array | float) -> Array:
@@ -65,9 +75,9 @@ def posterior_moments(mixture: Mixture, field: Array, precision: Array | float) 
     (True, True)
     """
     b, a = np.asarray(field, dtype=float), np.asarray(precision, dtype=float)
-    shape = np.broadcast_shapes(b.shape, a.shape)
+    shape, form = np.broadcast_shapes(b.shape, a.shape), _form(mixture)
     if math.prod(shape) <= BLOCK or len(shape) != 2:
-        return _moments(mixture, b, a)
+        return form(b, a)
     mean, variance = np.empty((2, *shape))
     b, a = (x.reshape((1,) * (2 - x.ndim) + x.shape) for x in (b, a))
     rows, columns = max(1, BLOCK // shape[1]), BLOCK
@@ -75,16 +85,76 @@ def posterior_moments(mixture: Mixture, field: Array, precision: Array | float) 
         for j in range(0, shape[1], columns):
             at = slice(i, i + rows), slice(j, j + columns)
             parts = (x[tuple(s if n > 1 else slice(None) for s, n in zip(at, x.shape, strict=True))] for x in (b, a))
-            mean[at], variance[at] = _moments(mixture, *parts)
+            mean[at], variance[at] = form(*parts)
     return mean, variance
 
 
-def _moments(mixture: Mixture, b: Array, a: Array) -> tuple[Array, Array]:
-    """Return the same for arrays that fit together, one component after the other."""
-    parts = list(zip(np.log(mixture.probabilities), mixture.means, mixture.variances, strict=True))
-    if len(parts) == 1:
-        (_, m, v), total = parts[0], 1 + a * mixture.variances[0]
-        return (m + v * b) / total, v / total + np.zeros(np.shape(b))
+@lru_cache(maxsize=64)
+def _form(mixture: Mixture) -> Parts:
+    """Return the function of B and A, arrays that fit together, that gives means and variances."""
+    log_p, m, v = np.log(mixture.probabilities).tolist(), mixture.means.tolist(), mixture.variances.tolist()
+    if len(m) == 1:
+        return lambda b, a: _one(m[0], v[0], b, a)
+    if len(m) == 2:
+        odds = log_p[1] - log_p[0]
+        if mixture.atoms:
+            return lambda b, a: _two_atoms(odds, (m[0], m[1]), b, a)
+        return lambda b, a: _two(odds, (m[0], m[1]), (v[0], v[1]), b, a)
+    parts = list(zip(log_p, m, v, strict=True))
+    if len(m) == 3 and mixture.atoms and mixture.symmetric:
+        at_zero = m.index(0.0)
+        outer = (at_zero + 1) % 3
+        level, size = log_p[at_zero] - log_p[outer], abs(m[outer])
+        return lambda b, a: _symmetric(level, size, b, a) or _many(parts, b, a)
+    return lambda b, a: _many(parts, b, a)
+
+
+def _one(m: float, v: float, b: Array, a: Array) -> tuple[Array, Array]:
+    """Return the moments of one normal component."""
+    total = 1 + a * v
+    return (m + v * b) / total, v / total + np.zeros(np.shape(b))
+
+
+def _two_atoms(odds: float, m: tuple[float, float], b: Array, a: Array) -> tuple[Array, Array]:
+    """Return the moments of two atoms, odds the log of the ratio of their probabilities."""
+    step, middle = m[1] - m[0], (m[0] + m[1]) / 2
+    difference = step * b
+    difference = difference + (odds - (step * middle) * a if middle else odds + 0 * a)
+    ratio = np.exp(np.minimum(difference, FAR))
+    first = 1 / (1 + ratio)
+    second = ratio * first
+    return m[0] * first + m[1] * second, (step * step) * first * second
+
+
+def _two(odds: float, m: tuple[float, float], v: tuple[float, float], b: Array, a: Array) -> tuple[Array, Array]:
+    """Return the moments of two components, odds the log of the ratio of their probabilities."""
+    totals = [1 + a * w for w in v]
+    levels = [(2 * c * b + w * b * b - a * c * c) / (2 * t) for c, w, t in zip(m, v, totals, strict=True)]
+    ratio = np.exp(np.minimum(odds - 0.5 * np.log(totals[1] / totals[0]) + levels[1] - levels[0], FAR))
+    first = 1 / (1 + ratio)
+    second = ratio * first
+    centres = [(c + w * b) / t for c, w, t in zip(m, v, totals, strict=True)]
+    between = np.square(centres[1] - centres[0]) * first * second
+    within = (v[0] / totals[0]) * first + (v[1] / totals[1]) * second
+    return centres[0] * first + centres[1] * second, between + within
+
+
+def _symmetric(level: float, m: float, b: Array, a: Array) -> tuple[Array, Array] | None:
+    """Return the moments of atoms -m, 0 and m, level the log of p_0/p_m; None where A is so large that it overflows."""
+    zero = level + (m * m / 2) * a
+    if not np.max(zero) <= LARGEST_LEVEL:
+        return None
+    small = np.exp(-m * np.abs(b))
+    square, at_zero = small * small, np.exp(zero) * small
+    total = 1 + square
+    among = at_zero * total  # |m|^2 times the products of two weights, each pair by its squared distance
+    total = total + at_zero
+    mean = np.copysign(m * (1 - square) / total, b)
+    return mean, (m * m) * (4 * square + among) / (total * total)
+
+
+def _many(parts: list[tuple[float, float, float]], b: Array, a: Array) -> tuple[Array, Array]:
+    """Return the moments of any number of components, one after the other."""
     weights = []
     for log_p, m, v in parts:
         if v == 0:
