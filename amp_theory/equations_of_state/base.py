@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from amp_theory.equations_of_state.surface import Errors, Surface
-from amp_theory.tools.arrays import Array, Bools
+from amp_theory.tools.arrays import EPS, Array, Bools
 from amp_theory.tools.errors import InputError
 
 if TYPE_CHECKING:
@@ -130,6 +130,11 @@ class EquationOfState(ABC):
         """Return F over a grid on which folds are looked for; its sign must be right next to where it changes."""
         return self.surface(coordinate, strength, with_energy=False).fold
 
+    @property
+    def rounding(self) -> float:
+        """Values of F up to this size are rounding, where F vanishes."""
+        return 4 * EPS
+
     def found_at(self, f: Surface, intensity: Array) -> Bools:
         """Return which points have the intensity that was asked for: not those where a surface jumps past it."""
         return np.ones(f.intensity.shape, dtype=bool)
@@ -142,6 +147,11 @@ class EquationOfState(ABC):
     def explicit_folds(self) -> bool:
         """Whether the overlap depends on the coordinate alone, and F is affine in the strength: folds are explicit."""
         return False
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the surface goes on to negative strengths, where it means nothing: cusps come from there."""
+        return self.explicit_folds
 
     @property
     def sharpness(self) -> float:

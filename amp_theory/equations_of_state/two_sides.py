@@ -40,7 +40,8 @@ from amp_theory.equations_of_state.dense import DenseEquationOfState
 from amp_theory.equations_of_state.surface import Errors, Surface
 from amp_theory.ingredients.couplings.base import CouplingPoint, GeneralCoupling
 from amp_theory.ingredients.paths.response import Response
-from amp_theory.tools.arrays import EPS, Array
+from amp_theory.ingredients.priors.channel_table import TableValues
+from amp_theory.tools.arrays import EPS, Array, Index
 from amp_theory.tools.errors import InputError, NumericalError
 
 if TYPE_CHECKING:
@@ -48,44 +49,78 @@ if TYPE_CHECKING:
     from amp_theory.ingredients.priors.base import Prior
     from amp_theory.models.two_sides import TwoSidedModel
 
-#: where x M(x) is tabulated, in units of 1/Var s: logarithms, and their step
-LEAST, MOST, STEP = -24.0, 24.0, 1 / 64
+#: where x M(x) is tabulated, in units of 1/Var s: logarithms, their step, and how many are added until M is constant
+LEAST, MOST, STEP, BLOCK = -24.0, 24.0, 1 / 64, 4.0
+#: d log M/d log x below which it is
+CONSTANT = 1e-6
 #: steps of the iteration at most, and the size from which the last one ends it: the next would be its cube
 STEPS, DONE = 100, 3e-6
 #: the size of a first step below which the response is moved along with its derivatives, instead of asked for again
-CLOSE = 1e-13
+CLOSE = 1e-12
+#: more points than these are solved with interpolated M first, where v is told something
+MANY = 64
 #: the strength of a side that is told nothing
 _NOTHING: Array = np.zeros(())
 
 
 class _Products:
-    """The function log x + log M(x) of log x for one prior, and a guess of its inverse."""
+    """The function log x + log M(x) of log x for one prior, and guesses of it and of its inverse.
+
+    Both are quintic Hermite interpolants, straight beyond the ends.  It takes the place of a prior where a path's
+    overlap and its derivatives will do, to some twelve digits.
+    """
 
     def __init__(self, prior: Prior) -> None:
-        self.t = np.arange(LEAST, MOST, STEP) - np.log(prior.variance)
-        v = prior.table(np.exp(self.t))
-        self.value = self.t + np.log(v.overlap)
-        rise = np.exp(self.t) * v.slope / v.overlap
-        self.slope = 1 + rise
-        self._bend = rise * (1 - rise) + np.exp(2 * self.t) * v.curvature / v.overlap
+        self.second_moment = prior.second_moment
+        blocks, end = [], LEAST
+        while end < MOST:
+            t = np.arange(end, end + BLOCK, STEP) - np.log(prior.variance)
+            v = prior.table(np.exp(t))
+            rise = np.exp(t) * v.slope / v.overlap
+            blocks.append((t, np.log(v.overlap), rise, rise * (1 - rise) + np.exp(2 * t) * v.curvature / v.overlap))
+            end += BLOCK
+            if end > 0 and rise.max() < CONSTANT:
+                break
+        self.t, level, rise, bend = (np.concatenate(column) for column in zip(*blocks, strict=True))
+        self.value, slope = self.t + level, 1 + rise
         #: the largest d log M/d log x
-        self.steepest = float(self.slope.max()) - 1
+        self.steepest = float(rise.max())
+        self._forward = _hermite(np.full(len(self.t), STEP), level, rise, bend)
+        self._inverse = _hermite(np.append(np.diff(self.value), 1.0), self.t, 1 / slope, -bend / slope**3)
 
     def guess(self, level: Array) -> Array:
-        """Return about where log x + log M(x) = level: by quintic Hermite interpolation, straight beyond the ends."""
+        """Return about where log x + log M(x) = level."""
         k = np.clip(np.searchsorted(self.value, level) - 1, 0, len(self.t) - 2)
-        low, high = self.value[k], self.value[k + 1]
-        width = high - low
-        p = (level - low) / width
-        # width dt/dlevel at both ends, and half of width^2 d^2 t/dlevel^2
-        a, b = width / self.slope[k], width / self.slope[k + 1]
-        c, d = -0.5 * self._bend[k] / self.slope[k] * a**2, -0.5 * self._bend[k + 1] / self.slope[k + 1] * b**2
-        e, f, g = STEP - a - c, b - a - 2 * c, d - c
-        rest = (10 * e - 4 * f + g) + p * ((7 * f - 15 * e - 2 * g) + p * (6 * e - 3 * f + g))
-        curve = self.t[k] + p * (a + p * (c + p * rest))
-        first = self.t[0] + (level - self.value[0]) / self.slope[0]
-        last = self.t[-1] + (level - self.value[-1]) / self.slope[-1]
-        return np.asarray(np.where(p < 0, first, np.where(p > 1, last, curve)))
+        p = (level - self.value[k]) / (self.value[k + 1] - self.value[k])
+        return _along(self._inverse, k, p, bent=False)[0]
+
+    def table(self, snr: Array) -> TableValues:
+        """Return about M, M' and M''; what else a table has is not given."""
+        place = (np.log(snr) - self.t[0]) / STEP
+        k = np.clip(place.astype(np.intp), 0, len(self.t) - 2)
+        level, rise, bend = _along(self._forward, k, place - k)
+        overlap, rise = np.exp(level), rise / STEP
+        slope, gap = overlap * rise / snr, self.second_moment - overlap
+        curvature = slope * (rise - 1) / snr + overlap * bend / (STEP * snr) ** 2
+        return TableValues(gap, overlap, gap, slope, curvature, gap, gap, gap)
+
+
+def _hermite(width: Array, value: Array, slope: Array, bend: Array) -> Array:
+    """Return the coefficients, shape (6, n - 1), of quintics in [0, 1] with given values, slopes and curvatures."""
+    w, low, high = width[:-1], value[:-1], value[1:]
+    a, b, c, d = w * slope[:-1], w * slope[1:], 0.5 * w**2 * bend[:-1], 0.5 * w**2 * bend[1:]
+    e, f, g = high - low - a - c, b - a - 2 * c, d - c
+    return np.stack([low, a, c, 10 * e - 4 * f + g, 7 * f - 15 * e - 2 * g, 6 * e - 3 * f + g])
+
+
+def _along(coefficients: Array, k: Index, p: Array, bent: bool = True) -> tuple[Array, Array, Array]:
+    """Return the interpolant number k at p, straight outside of [0, 1], its slope, and its curvature if `bent`."""
+    c, inside = np.take(coefficients, k, axis=1), np.clip(p, 0.0, 1.0)
+    value, slope, bend = c[5], np.zeros_like(p), np.zeros_like(p)
+    for n in (4, 3, 2, 1, 0):
+        bend = bend * inside + slope if bent else bend
+        slope, value = slope * inside + value, value * inside + c[n]
+    return value + slope * (p - inside), slope, 2 * bend
 
 
 @lru_cache(maxsize=256)
@@ -123,17 +158,34 @@ class OtherSide(GeneralCoupling):
         """Return the response of v at the snr that u provides."""
         return self.path.response(self.prior, self.path.coordinate(signal, self.strength), self.strength)
 
-    def solve(self, log_product: Array) -> tuple[Array, Response]:
-        """Return x_v with log(x_v G_v) = `log_product`, and the response there: Halley's method in log x_v.
+    def solve(self, signal: Array, overlap: Array) -> tuple[Array, Response]:
+        """Return x_v with alpha x_v G_v = x_u q_u, given x_u and q_u, and the response there.
 
-        The slope of the left side is at least one.  What v is told makes x_v smaller, and G_v is rho_v at most: that
-        brackets it.
+        That is by Halley's method in log x_v, in which the slope is at least one.  What v is told makes x_v smaller,
+        and G_v is rho_v at most: that brackets it.  A last step in x_v leaves the rounding of logarithms behind.
         """
-        t = _products(self.prior).guess(log_product)
-        lower, upper = log_product - np.log(self.prior.second_moment) - 1, t + 1
+        rough = _products(self.prior)
+        log_product = np.log(signal) + np.log(overlap) - np.log(self.ratio)
+        t = rough.guess(log_product)
+        bracket = log_product - np.log(self.prior.second_moment) - 1, t + 1
+        if t.size > MANY and np.any(self.strength):
+            t = self._iterated(log_product, t, bracket, rough)[0]
+        t, r, step = self._iterated(log_product, t, bracket, self.prior)
+        x = np.exp(t)
+        if np.any(np.abs(step) > CLOSE):
+            x = np.exp(t + step)
+            r = self.response(x)
+        shift = x * (signal / x * (overlap / r.overlap) / self.ratio - 1) / (1 + x * r.overlap_z / r.overlap)
+        return x + shift, _moved(r, shift)
+
+    def _iterated(
+        self, log_product: Array, t: Array, bracket: tuple[Array, Array], prior: Prior | _Products
+    ) -> tuple[Array, Response, Array]:
+        """Return log x_v before the last step, the response there, and that step."""
+        lower, upper = bracket
         for _ in range(STEPS):
             x = np.exp(t)
-            r = self.response(x)
+            r = self.path.response(prior, self.path.coordinate(x, self.strength), self.strength)  # type: ignore[arg-type]
             ratio = x / r.overlap
             rise = ratio * r.overlap_z
             newton = (log_product - t - np.log(r.overlap)) / (1 + rise)
@@ -141,10 +193,7 @@ class OtherSide(GeneralCoupling):
             step = newton / (1 + 0.5 * np.clip(bend, -1, 1))
             going = np.abs(step) >= DONE  # False for what is not a number
             if not np.any(going):
-                if self.untold and np.all(np.abs(step) <= CLOSE):
-                    return x * np.exp(step), _moved(r, x * step)
-                x = np.exp(t + step)
-                return x, self.response(x)
+                return t, r, step
             lower, upper = np.where(step > 0, t, lower), np.where(step < 0, t, upper)
             new = t + step
             t = np.where(going & ((new < lower) | (new > upper)), 0.5 * (lower + upper), new)
@@ -152,7 +201,7 @@ class OtherSide(GeneralCoupling):
 
     def at(self, overlap: Array, gap: Array, signal: Array) -> CouplingPoint:
         """Return what belongs to the lambda at which alpha lambda G_v(lambda q, s) = `signal`."""
-        x, r = self.solve(np.log(signal) + np.log(overlap) - np.log(self.ratio))
+        x, r = self.solve(signal, overlap)
         return self.point(overlap, signal, x, r)
 
     def point(self, overlap: Array, signal: Array, x: Array, r: Response) -> CouplingPoint:
@@ -194,10 +243,11 @@ class OtherSide(GeneralCoupling):
 
 
 def _moved(r: Response, shift: Array) -> Response:
-    """Return a response at a slightly larger signal: shifts of `CLOSE` times the signal at most."""
+    """Return a response at a slightly larger signal: shifts of about `CLOSE` times the signal at most."""
     return replace(
         r, overlap=r.overlap + shift * (r.overlap_z + 0.5 * shift * r.overlap_zz),
-        overlap_z=r.overlap_z + shift * r.overlap_zz, free_entropy=r.free_entropy + 0.5 * shift * r.overlap,
+        overlap_z=r.overlap_z + shift * r.overlap_zz, overlap_s=r.overlap_s + shift * r.overlap_zs,
+        free_entropy=r.free_entropy + 0.5 * shift * r.overlap,
     )  # fmt: skip
 
 
@@ -249,10 +299,6 @@ class TwoSidesEquationOfState(DenseEquationOfState):
 
     def surface(self, coordinate: Array, strength: Array | float, with_energy: bool = True) -> Surface:
         """Return the fixed points at (coordinate of u, internal strength), broadcast against each other."""
-        return self._points(coordinate, strength)[0]
-
-    def _points(self, coordinate: Array, strength: Array | float) -> tuple[Surface, Response]:
-        """Return the fixed points, and the response of v there."""
         s = np.asarray(strength, dtype=float)
         r = self.response(coordinate, s)
         q, q_z = r.overlap, r.overlap_z
@@ -260,7 +306,7 @@ class TwoSidesEquationOfState(DenseEquationOfState):
         signal = np.maximum(r.signal, TINY)
         other = self.coupled(s)
         with np.errstate(all="ignore"):
-            y, v = other.solve(np.log(signal) + np.log(q) - np.log(other.ratio))
+            y, v = other.solve(signal, q)
             c = other.point(q, signal, y, v)
             k_z, shape, a = c.curvature_q * q_z + c.curvature_x, c.intensity.shape, other.ratio * c.intensity
             v_s, v_zs, psi_s = np.zeros(()), np.zeros(()), r.free_entropy_s
@@ -270,8 +316,8 @@ class TwoSidesEquationOfState(DenseEquationOfState):
             k_s = c.curvature_q * r.overlap_s + c.curvature_x * (r.signal_s - a * v_s) + a * c.intensity * v_zs
             fold = 1 - c.curvature * q_z
             steeper = c.curvature_x * (1 + q * fold / (c.scaled_signal * q_z))
-            phi = r.free_entropy + c.value / 2 - q * signal / 2
-            f = Surface(
+            phi = r.free_entropy + c.value / 2 - q * signal / 2 if with_energy else r.free_entropy
+            return Surface(
                 coordinate=np.broadcast_to(coordinate, shape), strength=np.broadcast_to(s, shape),
                 intensity=np.where(r.signal > 0, c.intensity, r.signal), fold=fold,
                 fold_z=-(k_z * q_z + c.curvature * r.overlap_zz), fold_s=-(k_s * q_z + c.curvature * r.overlap_zs),
@@ -280,7 +326,16 @@ class TwoSidesEquationOfState(DenseEquationOfState):
                 scaled_slope=c.slope, scaled_ratio=self.weight * c.ratio, scaled_curvature=steeper,
                 scaled_signal=np.where(r.signal > 0, c.scaled_signal, r.signal),
             )  # fmt: skip
-        return f, v
+
+    @property
+    def goes_on(self) -> bool:
+        """Where u alone is seen through noise: its snr is that less what v provides."""
+        return self.path.strength_is_snr and not self.told_v
+
+    @property
+    def rounding(self) -> float:
+        """That of alpha lambda^2 G_u' G_v', lambda being x_v/q_u."""
+        return 16 * EPS
 
     @property
     def two_sided(self) -> bool:
@@ -316,7 +371,7 @@ class TwoSidesEquationOfState(DenseEquationOfState):
                 signal / f.scaled_slope,
                 signal,
                 k * q_z,
-                8 * (e + CLOSE * other.untold) * size,
+                8 * (e + CLOSE) * size,
                 e_u * q,
                 self.weight * phi,
             )

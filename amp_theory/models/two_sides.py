@@ -11,6 +11,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,6 +24,7 @@ from amp_theory.ingredients.priors.named import Gaussian
 from amp_theory.models.base import LARGEST_SNR, Model
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, as_array, as_float, integer_between, told
+from amp_theory.tools.expressions import exact
 
 #: the largest number of v per u, and one over the smallest
 LARGEST_ASPECT = 1e6
@@ -43,6 +45,16 @@ class TwoSidedModel(Model):
     @abstractmethod
     def ratio(self) -> float:
         """The alpha of the equations: the number of v per u."""
+
+    @property
+    def exact_ratio(self) -> Fraction:
+        """The ratio as a rational number."""
+        return exact(self.ratio)
+
+    @property
+    def unit(self) -> Fraction:
+        """The lambda of the equations times the noise."""
+        return Fraction(1)
 
     @property
     def components(self) -> int:
@@ -263,9 +275,21 @@ class GaussianMixture(TwoSidedModel):
         return found if self.weights is None else found | {"weights": list(self.weights)}
 
     @property
+    def exact_ratio(self) -> Fraction:
+        """The ratio as a rational number."""
+        return exact(self.aspect) / self.components
+
+    @property
+    def unit(self) -> Fraction:
+        """The snr of a label per lambda, 1 - 1/k or 2 w (1 - w): labels are vectors of mean square one."""
+        if self.weights is None:
+            return 1 - Fraction(1, self.k)
+        least = exact(min(self.weights))
+        return 2 * least * (1 - least)
+
+    @property
     def _unit(self) -> float:
-        """The snr of a label per lambda: labels are vectors of mean square one."""
-        return 1 - 1 / self.k if self.weights is None else 2 * self.weights[0] * self.weights[1]
+        return float(self.unit)
 
     def intensity(self, control: Array) -> Array:
         """Return lambda in units in which labels have mean square one: (1 - 1/k)/noise, 2 w (1 - w)/noise."""

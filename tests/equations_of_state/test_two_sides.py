@@ -105,6 +105,38 @@ def test_a_side_of_far_more_variables_is_seen_as_a_gaussian(many_v):
     assert away[0] / away[1] == pytest.approx(10, rel=0.1)  # like the root of the ratio
 
 
+def mirrored(aspect, path, other):
+    """Compare the points of a pair of priors with those of the pair exchanged, at one over the aspect."""
+    u, v = at.Rademacher(), at.SparseRademacher(0.04)
+    a = at.thresholds(at.RectangularMatrix(u, v, aspect), path)
+    b = at.thresholds(at.RectangularMatrix(v, u, 1 / aspect), other)
+    for name in ("dynamical", "condensation", "algorithmic", "tricritical"):
+        assert bool(a[name]) == bool(b[name]), name
+        if a[name]:
+            assert abs(a[name].control - b[name].control * aspect) <= a[name].error + b[name].error * aspect, name
+
+
+@pytest.mark.parametrize(
+    "aspect", [0.01, 100.0, *(pytest.param(x, marks=pytest.mark.slow) for x in (1e-6, 1e-4, 0.1, 10.0, 1e4, 1e6))]
+)
+def test_every_aspect_is_as_good_as_its_inverse(aspect):
+    mirrored(aspect, at.Flow(side="u"), at.Flow(side="v"))
+    mirrored(aspect, at.Autoregressive(side="both"), at.Autoregressive(side="both"))
+
+
+def test_few_points_in_many_dimensions_are_a_block_model():
+    """Towards zero aspect centres are seen as Gaussian: (k-1)/Delta = alpha (1 - 1/k)^2 lambda^2/(k-1)."""
+    k = 6
+    scalar, path = at.thresholds(at.StochasticBlockModel(k), at.Flow()).tricritical, at.Flow(side="v")
+    away = []
+    for aspect in (1e-4, 1e-6):
+        found = at.thresholds(at.GaussianMixture(k, aspect), path).tricritical
+        block = (k - 1) ** 2 * found.noise**2 / (aspect * (1 - 1 / k) ** 2)
+        away.append(abs(block / scalar.noise - 1))
+    assert away[1] < 0.01
+    assert away[0] / away[1] == pytest.approx(10, rel=0.1)  # like the root of the aspect
+
+
 @pytest.mark.parametrize("k", [10, *(pytest.param(k, marks=pytest.mark.slow) for k in (5, 40))])
 def test_hard_phases_of_mixtures_begin_at_four_and_two_roots_of_the_aspect(k):
     prior = PottsPrior(k)

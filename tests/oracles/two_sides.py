@@ -15,6 +15,8 @@ import mpmath as mp
 import numpy as np
 
 DIGITS = 30
+#: nodes of the outer sum per unit
+OUTER = 16
 
 
 @lru_cache
@@ -55,13 +57,56 @@ def sparse_free_entropy(rho, x):
     return trapezoid(lambda z: (1 - rho) * level(mp.sqrt(x) * z) + rho * level(x + mp.sqrt(x) * z))
 
 
-class GaussianAndSparse:
-    """Special points of RectangularMatrix(Gaussian(), SparseRademacher(rho), alpha) as (lambda, strength)."""
+def groups(k, y):
+    """Return M of k equal groups at the snr y from one integral over u = exp(tau) of L_j = E X^j e^{-uX}.
 
-    def __init__(self, rho, alpha):
-        mp.mp.dps = DIGITS + 12
-        self.rho, self.alpha = mp.mpf(rho), mp.mpf(alpha)
-        self.m = sparse_overlap(self.rho)
+    X = exp(sqrt(t) g - t/2), t = k y/(k-1), and 1 - M = k int du L_1^2 L_0^{k-2}.  The outer sum is over z,
+    tau = z - e^{-z}, the inner one over g, both trapezoidal.
+    """
+    t, least = k * y / (k - 1), mp.mpf(10) ** (-DIGITS - 8)
+    weights = [(mp.exp(mp.sqrt(t) * g - t / 2), w) for g, w in nodes(mp.mp.prec) if w > least**1.5]
+    step, total = mp.mpf(1) / OUTER, mp.mpf(0)
+    for n in range(-5 * OUTER, 40 * OUTER):
+        bend = mp.exp(-n * step)
+        u = mp.exp(n * step - bend)
+        if u < least:
+            continue
+        terms = [(x, w * mp.exp(-u * x)) for x, w in weights]
+        zeroth, first = mp.fsum(w for _, w in terms), mp.fsum(x * w for x, w in terms)
+        part = u * first**2 * zeroth ** (k - 2)
+        total += step * (1 + bend) * part
+        if n > 0 and part < least:
+            break
+    return 1 - k * total
+
+
+class Groups:
+    """M of k equal groups as a polynomial through Chebyshev points within `width` of a snr."""
+
+    def __init__(self, k, centre, width, number):
+        self.centre, self.width = mp.mpf(centre), mp.mpf(width)
+        angles = [mp.pi * (n + mp.mpf(1) / 2) / number for n in range(number)]
+        values = [groups(k, self.centre + self.width * mp.cos(a)) for a in angles]
+        parts = [mp.fsum(v * mp.cos(m * a) for v, a in zip(values, angles, strict=True)) for m in range(number)]
+        self.coefficients = [2 * c / number for c in parts]
+        self.coefficients[0] /= 2
+
+    def overlap(self, y):
+        """Return M by Clenshaw's recursion."""
+        x = (y - self.centre) / self.width
+        b, c = mp.mpf(0), mp.mpf(0)
+        for a in reversed(self.coefficients[1:]):
+            b, c = a + 2 * x * b - c, b
+        return self.coefficients[0] + x * b - c
+
+
+class GaussianAnd:
+    """Special points of a Gaussian u and a v whose M and second moment, and perhaps psi, are given: (lambda, strength)."""
+
+    def __init__(self, overlap, second_moment, alpha, free_entropy=None, spare=12):
+        mp.mp.dps = DIGITS + spare
+        self.rho, self.alpha = mp.mpf(second_moment), mp.mpf(alpha)
+        self.m, self.psi = overlap, free_entropy
 
     def derivatives(self, y):
         """Return M, M', M'' at y."""
@@ -105,8 +150,28 @@ class GaussianAndSparse:
             return [curvature / slope ** mp.mpf("1.5") - 2 * mp.sqrt(self.alpha * hidden),
                     lam * root - 1 - self.alpha * lam * q]  # fmt: skip
 
-        y, hidden = mp.findroot(equations, (mp.mpf(guess), mp.mpf("0.99")), tol=mp.mpf(10) ** (-DIGITS))
+        y, hidden = mp.findroot(equations, (mp.mpf(guess), mp.mpf("0.99")), tol=mp.mpf(10) ** (-2 * DIGITS))
         return y + 1 / mp.sqrt(self.alpha * hidden * self.derivatives(y)[1]), 1 - hidden
+
+    def autoregressive_cusps(self, guess):
+        """Return (lambda, part revealed) of the cusps where u is revealed, a root in the hidden part too, and both."""
+
+        def on_u(y, hidden):
+            m, slope, curvature = self.derivatives(y)
+            root = mp.sqrt(self.alpha * hidden * slope)
+            lam = y + hidden / root  # y_v = lambda q_u, q_u = 1 - hidden/(1 + x_u), 1 + x_u = lambda root
+            bend = curvature / slope ** mp.mpf("1.5")
+            return [bend - 2 * mp.sqrt(self.alpha / hidden), lam * root - 1 - self.alpha * lam * m]
+
+        y, hidden = mp.findroot(on_u, (mp.mpf(guess), mp.mpf("0.99")), tol=mp.mpf(10) ** (-2 * DIGITS))
+        alone = y + hidden / mp.sqrt(self.alpha * hidden * self.derivatives(y)[1]), 1 - hidden
+        # both: the part hidden falls out of F'' = 0; 1 + alpha lambda (h m + (1 - h) rho) = lambda h root
+        y = self.cusp(guess)
+        m, slope, _ = self.derivatives(y)
+        root = mp.sqrt(self.alpha * slope)
+        lam = y + 1 / root
+        h = (1 + self.alpha * lam * self.rho) / (lam * (root + self.alpha * (self.rho - m)))
+        return {"u": alone, "both": (lam, 1 - h)}
 
     def fold(self, guess):
         """Return lambda of a fold at zero strength: y_v + 1/root = lambda = 1/(root - alpha M)."""
@@ -130,10 +195,19 @@ class GaussianAndSparse:
             lam = intensity(y)
             m = self.m(y)
             y_u = self.alpha * lam * m
-            psi = (y_u - mp.log(1 + y_u)) / 2 + self.alpha * sparse_free_entropy(self.rho, y)
+            psi = (y_u - mp.log(1 + y_u)) / 2 + self.alpha * self.psi(y)
             return psi - self.alpha * lam * (y / lam) * m / 2
 
         return intensity(self._root(level, guess))
+
+
+class GaussianAndSparse(GaussianAnd):
+    """Special points of RectangularMatrix(Gaussian(), SparseRademacher(rho), alpha)."""
+
+    def __init__(self, rho, alpha):
+        mp.mp.dps = DIGITS + 12
+        rho = mp.mpf(rho)
+        super().__init__(sparse_overlap(rho), rho, alpha, lambda x: sparse_free_entropy(rho, x))
 
 
 def response(prior, path, told, strength):

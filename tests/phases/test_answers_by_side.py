@@ -7,7 +7,6 @@ import pickle
 
 import numpy as np
 import pytest
-from two_sides import GaussianAndSparse
 
 import amp_theory as at
 from amp_theory.interface.cli import main
@@ -52,19 +51,6 @@ def test_numbers_of_the_mixture():
     for name, value in numbers.items():
         assert float(model.convert(found[name].noise, "noise", "lambda_over_k")) == pytest.approx(value, abs=1e-10)
     assert model.convert(found.weak_recovery.noise, "noise", "lambda_over_k") == pytest.approx(1)
-
-
-@pytest.mark.slow
-def test_the_known_numbers_are_those_of_many_digits():
-    oracle = GaussianAndSparse("0.05", 1)
-    cusps = oracle.flow_cusps(2.2)
-    for side, values in cusps.items():
-        assert np.allclose([float(x) for x in values], CUSPS[at.Flow(side=side)], rtol=1e-13)
-    hidden = oracle.autoregressive_cusp_on_v(2.2)
-    assert np.allclose([float(x) for x in hidden], CUSPS[at.Autoregressive(side="v")], rtol=1e-13)
-    points = oracle.fold(3.2), oracle.condensation(4.3), oracle.fold(0.5)
-    for name, value in zip(("dynamical", "condensation", "algorithmic"), points, strict=True):
-        assert float(value) == pytest.approx(KNOWN[name], rel=1e-15)
 
 
 def test_a_gaussian_side_seen_and_both_revealed_fail_together():
@@ -167,7 +153,7 @@ REFUSED = [
     (lambda: at.thresholds(MODEL, at.UniformDiscreteDiffusion()), "variables of two kinds"),
     (lambda: at.thresholds(MODEL, at.Birth()), "variables of two kinds"),
     (lambda: at.thresholds(MODEL, at.Autoregressive(order="most-confident")), "not known"),
-    (lambda: at.thresholds(MODEL, at.Flow(), digits=20), "no scalar form"),
+    (lambda: at.thresholds(MODEL, at.UniformDiscreteDiffusion(), digits=20), "variables of two kinds"),
     (lambda: at.closed_forms(MODEL, at.Flow()), "one kind of variables only"),
     (lambda: at.best_path(MODEL), "has none"),
     (lambda: at.safe_order(MODEL, at.Flow(), at.Autoregressive(), 0.05), "has none"),
@@ -179,6 +165,10 @@ REFUSED = [
     (lambda: at.RectangularMatrix(at.Gaussian(), at.Gaussian(), 0), "aspect"),
     (lambda: at.RectangularMatrix(at.Gaussian(), at.Gaussian(), -1.0), "aspect"),
     (lambda: at.RectangularMatrix(at.Gaussian(), at.Gaussian(), float("nan")), "aspect"),
+    (lambda: at.RectangularMatrix(at.Gaussian(), at.Gaussian(), float("inf")), "aspect"),
+    (lambda: at.RectangularMatrix(at.Gaussian(), at.Gaussian(), "one"), "aspect"),
+    (lambda: at.GaussianMixture(3, 0), "aspect"),
+    (lambda: at.GaussianMixture(2.5, 1), "k must be"),
     (lambda: at.RectangularMatrix(at.Gaussian(), "gaussian", 1), "prior"),
     (lambda: at.RectangularMatrix(at.Gaussian(), at.PottsPrior(3), 1), "vector"),
     (lambda: at.GaussianMixture(1, 1), "k must be"),

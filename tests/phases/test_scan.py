@@ -93,3 +93,49 @@ def test_a_cusp_at_zero_strength_is_the_point_of_zero_strength_itself():
         eos = equation_of_state_of(at.SpikedMatrix(at.SparseRademacher(float(rho))), at.Flow())
         (cusp,) = [cusp for cusp in fold_curve(eos).cusps if cusp.merging]
         assert abs(float(cusp.surface.strength[0])) < 1e-12
+
+
+@pytest.mark.slow
+def test_first_order_of_clusters_ends_at_the_onset():
+    """k = 4 + 2 sqrt(aspect), where the tricritical point shrinks into no overlap."""
+    scan = at.scan_threshold(lambda aspect: at.GaussianMixture(10, aspect), "dynamical", [7, 11], at.Flow(side="v"))
+    assert abs(scan.cusp.value - 9) <= scan.cusp.error <= 1e-5
+    assert scan.cusp.control == pytest.approx(np.sqrt(9) / 10, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["dynamical", "tricritical"])
+def test_first_order_of_two_groups_ends_where_the_cubic_term_does(name):
+    """At 1/2 - 1/(2 sqrt 3), at Delta = 1 (Caltagirone, Lelarge and Miolane)."""
+    scan = at.scan_threshold(lambda r: at.SpikedMatrix(at.two_groups(r)), name, [0.15, 0.25])
+    assert abs(scan.cusp.value - (0.5 - 0.5 / np.sqrt(3))) <= scan.cusp.error <= 1e-8
+    assert scan.cusp.control == 1
+
+
+@pytest.mark.slow
+def test_sparse_pca_ends_where_the_tricritical_point_comes_from_negative_strength():
+    def pca(rho):
+        return at.RectangularMatrix(at.Gaussian(), at.SparseRademacher(rho), 1)
+
+    scan = at.scan_threshold(pca, "dynamical", [0.05, 0.1, 0.3])
+    assert len(scan.cusps) == 1
+    value, error = scan.cusp.value, scan.cusp.error
+    assert error < 1e-10
+    near = at.thresholds(pca(value - 1e-6), at.Flow(side="u"))
+    assert near.dynamical
+    assert at.thresholds(pca(value + 1e-6), at.Flow(side="u")).dynamical is None
+    # in y = y_v alone: M_v'' = 2 M_v'^(3/2) at every cusp, and with r = sqrt(M_v') lambda = y + 1/r = 1/(r - M_v)
+    prior, y = at.SparseRademacher(value), near.tricritical.overlap / near.tricritical.noise
+    for _ in range(8):
+        at_y, beside = (prior.channel(x) for x in (y, y + 1e-6))
+        bend, more = (float(c.overlap_curvature / c.overlap_slope**1.5) for c in (at_y, beside))
+        y -= (bend - 2) / ((more - bend) / 1e-6)
+    root, m = float(np.sqrt(prior.overlap_slope(y))), float(prior.overlap(y))
+    assert y + 1 / root == pytest.approx(1 / scan.cusp.control, rel=1e-9)
+    assert 1 / (root - m) == pytest.approx(1 / scan.cusp.control, rel=1e-9)
+
+
+def test_an_end_that_is_none_is_an_error():
+    """Where q = 0 changes nothing and no tricritical point comes from below zero nothing is made up."""
+    models = {1.0: at.SphericalPSpin(3), 2.0: at.SpikedMatrix(at.Rademacher())}
+    with pytest.raises(at.AmpTheoryError):
+        at.scan_threshold(lambda x: models[1.0 if x < 1.5 else 2.0], "dynamical", [1.0, 2.0])

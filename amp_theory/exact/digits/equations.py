@@ -18,9 +18,10 @@ from functools import singledispatch
 from typing import TYPE_CHECKING, Literal
 
 from amp_theory.equations_of_state.choose import check_random_order
+from amp_theory.equations_of_state.recovery import Recovery
 from amp_theory.exact.digits.channel_base import ExactChannel
 from amp_theory.exact.digits.channels import exact_channel
-from amp_theory.exact.digits.contexts import mp
+from amp_theory.exact.digits.contexts import called, mp
 from amp_theory.exact.digits.coupling_base import ExactCoupling
 from amp_theory.exact.digits.couplings import exact_coupling
 from amp_theory.exact.digits.erasures import ErasureChannel, erasure_form
@@ -80,6 +81,25 @@ class Equations:
         """Return the coupling for the working precision."""
         return exact_coupling(self.coupling, self.channel.second_moment)
 
+    def intensity(self, control: Real) -> Real:
+        """Return the intensity at a control."""
+        return called(self.model.intensity, control)
+
+    def control(self, intensity: Real) -> Real:
+        """Return the control at an intensity."""
+        return called(self.model.from_intensity, intensity)
+
+    @property
+    def recovery(self) -> Recovery | None:
+        """The fixed point q = rho, if it is stable anywhere."""
+        if self.coupling.singularity is None:
+            return None
+        return Recovery.of(self.model.variable_prior, self.coupling, self.path)
+
+    def both(self, overlap: Real, strength: Real, intensity: Real, rule: Rule) -> dict[str, tuple[Real, Real]]:
+        """Return the overlaps of both kinds of variables by name, each with its slope in q; none of one kind."""
+        return {}
+
     def at(self, overlap: Real, strength: Real, intensity: Real, rule: Rule) -> Residuals:
         """Return the residuals at q = `overlap`, the strength in its public unit.
 
@@ -88,10 +108,7 @@ class Equations:
         NumericalError
             If the overlap is negative, where a step of Newton's method may lead.
         """
-        if overlap < 0:
-            raise NumericalError(
-                "Newton's method leads to a negative overlap", "ask for fewer digits, or another control"
-            )
+        check_overlap(overlap)
         xi, x, second, third = self._exact_coupling().at(intensity, overlap, rule)
         g = self.response.at(x, strength, rule)
         return Residuals(
@@ -118,6 +135,18 @@ class Equations:
         # affine in the intensity, as all couplings with xi'(0) = 0 are
         fixed, total = (coupling.at(mp.mpf(k), mp.mpf(0), rule)[2] for k in (0, 1))
         return (1 / self.channel.variance**2 - fixed) / (total - fixed)
+
+
+def check_overlap(overlap: Real) -> None:
+    """Raise a `NumericalError` where an overlap is negative."""
+    if overlap < 0:
+        raise NumericalError("Newton's method leads to a negative overlap", "ask for fewer digits, or another control")
+
+
+@singledispatch
+def equations_of(model: Model, path: Path) -> Equations:
+    """Return the equations of a model along a path: those of a scalar form, unless others are registered."""
+    return Equations(model, path)
 
 
 #: residuals of a system as a function of its unknowns

@@ -11,12 +11,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import amp_theory.exact.digits.equations as equations
-from amp_theory.equations_of_state.recovery import Recovery
-from amp_theory.exact.digits.contexts import called, mp
-from amp_theory.exact.digits.equations import Equations
+from amp_theory.exact.digits.contexts import mp
 from amp_theory.exact.digits.newton import FAINT, SPARE, confirmed, solve_system
 from amp_theory.exact.digits.rationals import to_mp
 from amp_theory.exact.digits.rules import Real, Rule, trapezoid_rule
+from amp_theory.exact.digits.two_sides import equations_of
 from amp_theory.tools.errors import InputError, integer_between
 from amp_theory.tools.fixed_points import FixedPoint
 from amp_theory.tools.progress import tracked
@@ -62,12 +61,12 @@ class Sharpener:
 
     def __init__(self, model: Model, path: Path, digits: int) -> None:
         self.model, self.path, self.digits = model, path, digits
-        self.equations = Equations(model, path)
+        self.equations = equations_of(model, path)
 
     # --- from unknowns to results ---
 
     def _control(self, intensity: Real) -> Real:
-        control = called(self.model.from_intensity, intensity)
+        control = self.equations.control(intensity)
         if not isinstance(control, mp.mpf):
             raise InputError(
                 f"digits beyond double precision need a from_intensity that keeps mpmath numbers: {self.model!r}"
@@ -76,7 +75,7 @@ class Sharpener:
 
     def intensity(self, control: float | Real) -> Real:
         """Return the intensity at a control."""
-        return called(self.model.intensity, to_mp(control))
+        return self.equations.intensity(to_mp(control))
 
     def _located(self, old: Located, intensity: tuple[Real, Real], strength: tuple[Real, Real] | None,
                  overlap: tuple[Real, Real]) -> Located:  # fmt: skip
@@ -123,7 +122,7 @@ class Sharpener:
 
     def point(self, name: str, old: Located) -> Located:
         """Return the special point of a name with more digits."""
-        start = float(called(self.model.intensity, mp.mpf(old.control)))
+        start = float(self.equations.intensity(mp.mpf(old.control)))
         if name == "tricritical":
             assert old.strength is not None
             q, s, c = self._solved(equations.cusp(self.equations), [old.overlap, old.strength, start])
@@ -150,7 +149,7 @@ class Sharpener:
 
     def _condensation(self, old: Located, start: float, recovered: bool) -> Located:
         """Return the point of equal free entropies at zero strength."""
-        recovery = Recovery.of(self.model.variable_prior, self.equations.coupling, self.path)
+        recovery = self.equations.recovery
         if recovered and recovery is not None and recovery.infinite:
             return self._known(old, self._dimension, lambda: self.equations.channel.second_moment)
         low = self.lower_overlap(old)
@@ -209,7 +208,7 @@ class Sharpener:
         with mp.workdps(self.digits + SPARE + 8):
             c = self.intensity(old.control)
         recovered = self._is_recovered(old.overlap)
-        recovery = Recovery.of(self.model.variable_prior, self.equations.coupling, self.path)
+        recovery = self.equations.recovery
         if recovered and recovery is not None and recovery.infinite:
             return self._birth(old, c)
         system = equations.equal_heights(self.equations, "branch", "recovered" if recovered else "branch", c)
@@ -243,23 +242,27 @@ class Sharpener:
             if self._is_null(old.overlap, s, c):
                 return self._exact_fixed_point(replace(old, overlap=0.0))
         ((q, bound),) = self._solved(equations.fixed_point(self.equations, s, c), [old.overlap])
-        names = ("free_entropy", "mmse")
+        with mp.workdps(self.digits + SPARE):
+            both = self.equations.both(q, s, c, trapezoid_rule)
+        names = ("free_entropy", "mmse", *both)
 
         def at(rule: Rule) -> list[Real]:
             found = self.equations.at(q, s, c, rule)
-            return [found.free_entropy, found.gap]
+            return [found.free_entropy, found.gap, *(value for value, _ in self.equations.both(q, s, c, rule).values())]
 
         with mp.workdps(self.digits + SPARE):
             here = self.equations.at(q, s, c, trapezoid_rule)
             # phi is stationary at a fixed point, rho - G has the slope -dG/dq
             bounds = {"overlap": bound, "free_entropy": (bound * (1 + here.signal / q)) ** 2,
                       "mmse": bound * abs(1 + here.marginal)}  # fmt: skip
+            bounds |= {name: bound * slope for name, (_, slope) in both.items()}
             checked = dict(zip(names, confirmed(at, self.digits, self._smallest(old)), strict=True))
             return self._with_values(old, {"overlap": q} | checked, bounds)
 
     def _smallest(self, old: FixedPoint) -> float:
         """Return about the size of the smallest of overlap, free entropy and mmse, as far as doubles tell."""
-        return min(value for value in (old.overlap, abs(old.free_entropy), old.mmse) if value > 0)
+        sizes = (old.overlap, abs(old.free_entropy), old.mmse, old.overlap_v or 0.0)
+        return min(value for value in sizes if value > 0)
 
     def _with_values(self, old: FixedPoint, values: dict[str, Real], bounds: dict[str, Real]) -> FixedPoint:
         decimals = {name: decimal(value, self.digits) for name, value in values.items()}
@@ -273,4 +276,6 @@ class Sharpener:
             none, rho = mp.mpf(0), self.equations.channel.second_moment
             null = {"overlap": none, "free_entropy": none, "mmse": rho}
             values = null if old.overlap == 0 else {"overlap": rho, "mmse": none}
+            if old.overlap_v is not None:  # no overlap of one kind is none of the other
+                values |= {"overlap_u": none, "overlap_v": none}
             return self._with_values(old, values, dict.fromkeys(values, none))

@@ -104,8 +104,9 @@ def _one_component(mixture: Mixture, x: Array) -> ChannelValues:
     v, square = mixture.variances[0], mixture.mean**2
     w = x * v
     logarithm, mmse = np.log1p(w), v / (1 + w)
-    # x v - log(1 + x v) without cancellation: the series of -log1p from its second term
-    gain = 0.5 * np.where(w < 0.1, _x_minus_log1p_series(np.minimum(w, 0.1)), w - logarithm)
+    gain, small = 0.5 * (w - logarithm), w < 0.1
+    if small.any():  # x v - log(1 + x v) without cancellation: the series of -log1p from its second term
+        gain[small] = 0.5 * _x_minus_log1p_series(w[small])
     overlap_gain, slope = v * w / (1 + w), mmse**2
     return ChannelValues(
         snr=x, free_entropy=0.5 * x * square + gain, overlap=square + overlap_gain,

@@ -17,6 +17,7 @@ from amp_theory.models.base import Model
 from amp_theory.phases.geometry.folds import Cusp, fold_curve
 from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.phases.points.tricritical import cusp_point
+from amp_theory.tools.arrays import EPS
 from amp_theory.tools.errors import (
     InputError,
     NumericalError,
@@ -30,6 +31,7 @@ from amp_theory.tools.errors import (
 from amp_theory.tools.progress import tracked
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.results import POINTS, Located, MissingPoint, points_table
+from amp_theory.tools.roots import crossings
 from amp_theory.tools.tables import ResultTable
 
 if TYPE_CHECKING:
@@ -39,6 +41,10 @@ if TYPE_CHECKING:
 STEPS = 80
 #: relative step of the parameter for the slope of the tricritical strength
 SLOPE_STEP = 1e-5
+#: largest coordinates from which the slope at q = 0 is extrapolated, in units of the variance, and how many there are
+FIRST_LOOKS, HALVED = (0.3, 0.1, 0.03, 0.01, 1e-3, 1e-4), 7
+#: part of the way to where a threshold exists, and does not, at which the end is checked
+NEXT = 0.03
 
 
 @dataclass(frozen=True)
@@ -239,33 +245,43 @@ def scan_threshold(
 
 def _merging_cusp(model: Model) -> tuple[EquationOfState, Cusp] | None:
     """Return the tricritical point at the least signal, its strength possibly negative; None if there is none."""
-    eos = equation_of_state_of(model, Flow())
-    cusps = [c for c in fold_curve(eos).cusps if c.merging and c.surface.intensity[0] > 0]
+    eos = _along_flow(model)
+    cusps = [c for c in fold_curve(eos, below=True).cusps if c.merging and c.surface.intensity[0] > 0]
     if not cusps:
         return None
     return eos, min(cusps, key=lambda c: float(c.surface.intensity[0]))
+
+
+def _along_flow(model: Model) -> EquationOfState:
+    """Return the equation of state that continues to negative strength: of two kinds of variables one is seen."""
+    return equation_of_state_of(model, Flow(side=model.sides[0]) if model.sides else Flow())
+
+
+def _strength(model_of: Callable[[float], Model], value: float) -> float:
+    """Return the tricritical strength at a value of the parameter, NaN where there is no such point."""
+    found = _merging_cusp(answer_of("model_of", model_of, value))
+    return float(found[1].surface.strength[0]) if found else float("nan")
 
 
 def _end(model_of: Callable[[float], Model], bracket: tuple[float, float]) -> ScanCusp:
     """Solve for the parameter at which the tricritical strength is zero (negative: no transition).
 
     The flow's equation of state, which continues to negative strength, serves every path: at zero strength
-    all paths agree.
+    all paths agree.  Where the tricritical point shrinks into q = 0 instead, it is the slope of F there that vanishes.
     """
-
-    def strength(value: float) -> float:
-        found = _merging_cusp(answer_of("model_of", model_of, value))
-        return float(found[1].surface.strength[0]) if found else float("nan")
-
-    inside, outside = bracket if strength(bracket[0]) > 0 else bracket[::-1]
-    s_in, s_out = strength(inside), strength(outside)
+    inside, outside = bracket if _strength(model_of, bracket[0]) > 0 else bracket[::-1]
+    s_in, s_out = _strength(model_of, inside), _strength(model_of, outside)
+    if not np.isfinite(s_out):
+        shrunk = _end_at_zero(model_of, inside, outside)
+        if shrunk is not None:
+            return shrunk
     for _ in range(STEPS):
         secant = inside + (outside - inside) * s_in / (s_in - s_out) if np.isfinite(s_out) else np.nan
         low, high = sorted((inside, outside))
         # keep away from the ends, so that the bracket shrinks from both sides
         margin = 1e-3 * (high - low)
         value = float(np.clip(secant, low + margin, high - margin)) if np.isfinite(secant) else 0.5 * (low + high)
-        s = strength(value)
+        s = _strength(model_of, value)
         if s > 0:
             inside, s_in = value, s
         else:
@@ -277,6 +293,56 @@ def _end(model_of: Callable[[float], Model], bracket: tuple[float, float]) -> Sc
         raise NumericalError(f"the end of the threshold between {bracket[0]:g} and {bracket[1]:g} was not found")
     point = cusp_point(*found)
     step = SLOPE_STEP * (inside - outside) / abs(inside - outside) * abs(inside)
-    slope = (strength(inside + step) - s_in) / step
+    slope = (_strength(model_of, inside + step) - s_in) / step
     error = abs(point.errors[Flow().strength] / slope) + abs(outside - inside)
     return ScanCusp(inside - s_in / slope, error, point.control)
+
+
+def _slope_at_zero(model: Model) -> tuple[float, float]:
+    """Return dF/dz next to q = 0 at zero strength in units of the variance, with an error; NaN where q = 0 is special.
+
+    It is extrapolated from coordinates that are halved, starting from where that leaves the least error.
+    """
+    eos = _along_flow(model)
+    if not eos.symmetric or not np.isfinite(eos.start):
+        return float("nan"), float("nan")
+    unit = 1 / eos.prior.variance
+    best = float("nan"), float("inf")
+    for first in FIRST_LOOKS:
+        z = first * unit * np.array([0.5**n for n in range(HALVED)])
+        f = eos.surface(z, 0.0, with_energy=False)
+        column = f.fold_z * unit
+        noise = 8 * float(np.max((eos.errors(f).fold_z + EPS / z) * unit))
+        for order in range(1, HALVED):
+            last, column = column, column[1:] + (column[1:] - column[:-1]) / (2**order - 1)
+        error = abs(float(column[0] - last[-1])) + noise
+        if error < best[1]:
+            best = float(column[0]), error
+    return best
+
+
+def _end_at_zero(model_of: Callable[[float], Model], inside: float, outside: float) -> ScanCusp | None:
+    """Solve for the parameter at which F no longer falls next to q = 0; None if the tricritical point ends otherwise.
+
+    Where F falls there, the intensity does, and a second branch begins by a jump.
+    """
+
+    def slope(value: float) -> float:
+        return _slope_at_zero(answer_of("model_of", model_of, value))[0]
+
+    ends = sorted((inside, outside))
+    falls = slope(inside)
+    if not falls < 0 < slope(outside):
+        return None
+    rising = inside < outside
+    value = float(crossings(lambda x, _: np.array([slope(float(v)) for v in x]), *np.array(ends)[:, None])[0])
+    step = SLOPE_STEP * abs(inside - outside)
+    low, high = (slope(value + sign * step) for sign in (-1, 1))
+    noise = _slope_at_zero(answer_of("model_of", model_of, value))[1]
+    error = noise * 2 * step / abs(high - low) + 4 * EPS * abs(value)
+    # the tricritical point is there on one side only, however close
+    near = value + NEXT * (inside - value), value + NEXT * (outside - value)
+    if not _strength(model_of, near[0]) > 0 or _strength(model_of, near[1]) > 0 or (high > low) != rising:
+        return None
+    eos = _along_flow(answer_of("model_of", model_of, value))
+    return ScanCusp(value, error, float(eos.model.from_intensity(np.array(eos.start))))

@@ -44,11 +44,16 @@ def sure_of_sign(fold: Array) -> Bools:
         return np.abs(fold) > SURE * (1 + np.abs(1 - fold))
 
 
-def searched_curve(eos: EquationOfState) -> list[tuple[Array, Array]]:
-    """Return the fold curve found as the zero contour of F over a grid of coordinates and strengths."""
+def searched_curve(eos: EquationOfState, below: bool = False) -> list[tuple[Array, Array]]:
+    """Return the fold curve found as the zero contour of F over a grid of coordinates and strengths.
+
+    With `below` strengths are searched below zero too, as far as coordinates are of order one, if the surface goes on.
+    """
     from contourpy import contour_generator
 
     z, s = eos.search_grid()
+    if below and eos.goes_on:
+        s = np.concatenate([-s[(s > 0) & (s <= 1 / eos.prior.variance)][::-1], s])
     if eos.path.informed:  # what is told from the start may leave two folds between coordinates of the grid
         z = np.union1d(z, fold_extrema(eos))
     # a change of sign hidden by rounding lies between the coordinates around it
@@ -85,7 +90,8 @@ def fold_extrema(eos: EquationOfState) -> Array:
         return np.zeros(0)
 
     def slope_at_zero_strength(t: Array, _: Index) -> tuple[Array, Array]:
-        here, there = (eos.surface(np.exp(t + h), 0.0, with_energy=False).fold_z for h in (0.0, STEP))
+        both = np.exp(np.concatenate([t, t + STEP]))
+        here, there = np.split(eos.surface(both, 0.0, with_energy=False).fold_z, 2)
         return here, (there - here) / STEP
 
     return np.exp(
@@ -130,9 +136,8 @@ def solve_coordinate(eos: EquationOfState, lower: Array, upper: Array, s: Array,
         f = eos.surface(z, s[i], with_energy=False)
         return f.fold, z * f.fold_z
 
-    return np.exp(
-        solve_bracketed(fold_at_coordinate, np.log(lower), np.log(upper), rising, absolute=4 * EPS, noise=4 * EPS)
-    )
+    ends = np.log(lower), np.log(upper)
+    return np.exp(solve_bracketed(fold_at_coordinate, *ends, rising, absolute=4 * EPS, noise=eos.rounding))
 
 
 def solve_strength(eos: EquationOfState, z: Array, lower: Array, upper: Array, rising: Bools) -> Array:
@@ -144,5 +149,5 @@ def solve_strength(eos: EquationOfState, z: Array, lower: Array, upper: Array, r
 
     # where nearly no strength is needed, Newton's method from the lower end is quick
     with np.errstate(all="ignore"):
-        guess = -np.divide(*fold_at_strength(lower, np.arange(len(z))))
-    return solve_bracketed(fold_at_strength, lower, upper, rising, np.where(lower == 0, guess, np.nan), noise=4 * EPS)
+        guess = np.where(lower == 0, -np.divide(*fold_at_strength(lower, np.arange(len(z)))), np.nan)
+    return solve_bracketed(fold_at_strength, lower, upper, rising, guess, noise=eos.rounding)

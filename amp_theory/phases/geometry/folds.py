@@ -32,10 +32,14 @@ from amp_theory.tools.roots import solve_bracketed
 
 #: step in log z for the derivative that only steers the cusp's Newton iteration, and the accuracy of log z there
 H, CUSP_ACCURACY = 1e-5, 1e-11
+#: steps of that iteration at most
+CUSP_STEPS = 12
 #: steps to either side, quarters of the search grid's, in which the curve is looked for
 NEIGHBOURS = 400
 #: part of the next vertex's strength below which a fold follows its tangent at zero strength
 NEAR_END = 1e-9
+#: part of a segment within which a point found is where the curve was last projected
+NEAR_LAST = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,6 +176,10 @@ def _locate_inside(
     # next to an end at zero strength what is sought may be below the rounding of the segment
     noise = 4 * EPS * np.maximum(np.abs(key[a]), np.abs(key[a + 1]))
     solution = solve_bracketed(distance_to_goal, lower, upper, rising, u + part * (v - u), accuracy, noise)
+    # a check of signs may have asked for the ends of segments last
+    away = np.flatnonzero(np.abs(solution - last) > NEAR_LAST * (upper - lower))
+    if len(away):
+        distance_to_goal(solution[away], away)
     # the last step was tiny: the curve's tangent completes the point
     rest = other + slope * (solution - last)
     return np.exp(np.where(along, solution, rest)), np.where(along, rest, solution)
@@ -215,6 +223,41 @@ def _nearest_fold(eos: EquationOfState, z: Array, s: Array) -> Array:
 
 def _cusp(eos: EquationOfState, z: Array, s: Array) -> Cusp:
     """Solve F = dF/dz = 0 between two neighbouring points of the fold curve, arrays of shape (2,)."""
+    f = eos.surface(z, s, with_energy=False)
+    rising = bool(f.fold_z[np.argmin(z)] < 0)
+    found = _newton_cusp(eos, f) or _bracketed_cusp(eos, z, s, rising)
+    return Cusp(eos.surface(*found), merging=rising)
+
+
+def _newton_cusp(eos: EquationOfState, ends: Surface) -> tuple[Array, Array] | None:
+    """Return (z, s) of the cusp between two points of the curve by Newton's method in (log z, s).
+
+    None where it leaves the coordinates between them, meets a part of the curve on which F_s has another sign, or does
+    not converge within a few steps.
+    """
+    t_ends, slope = np.log(ends.coordinate), ends.fold_z
+    part = slope[0] / (slope[0] - slope[1])
+    t, s = t_ends[0] + part * (t_ends[1] - t_ends[0]), ends.strength[0] + part * (ends.strength[1] - ends.strength[0])
+    limit = float(eos.path.internal(np.asarray(eos.path.limit)))
+    for _ in range(CUSP_STEPS):
+        ds = H * min(max(abs(s), H), 0.5 * (limit - s))
+        f = eos.surface(np.exp(t + np.array([0.0, H, 0.0])), s + np.array([0.0, 0.0, ds]), with_energy=False)
+        with np.errstate(all="ignore"):
+            by_t, by_s = (f.fold_z[1] - f.fold_z[0]) / H, (f.fold_z[2] - f.fold_z[0]) / ds
+            f_t, f_s = f.coordinate[0] * f.fold_z[0], f.fold_s[0]
+            determinant = f_t * by_s - f_s * by_t
+            step_t = (f_s * f.fold_z[0] - by_s * f.fold[0]) / determinant
+            step_s = (by_t * f.fold[0] - f_t * f.fold_z[0]) / determinant
+        t, s = t + step_t, s + step_s
+        if not (min(t_ends) < t < max(t_ends) and s < limit and f_s * ends.fold_s[0] > 0 and f_s * ends.fold_s[1] > 0):
+            return None
+        if abs(step_t) < CUSP_ACCURACY and abs(f.fold[0]) < 1e-12 + 4 * EPS * abs(s * f_s):
+            return np.exp(np.array([t])), np.array([s])
+    return None
+
+
+def _bracketed_cusp(eos: EquationOfState, z: Array, s: Array, rising: bool) -> tuple[Array, Array]:
+    """Return (z, s) of the cusp between two points of the curve: the zero of dF/dz along it."""
     fixed = np.array([True])
     state = {"t": np.log(z[:1]), "s": s[:1]}
     mean_slope = (s[1] - s[0]) / (np.log(z[1]) - np.log(z[0]))
@@ -228,11 +271,9 @@ def _cusp(eos: EquationOfState, z: Array, s: Array) -> Cusp:
         return f.fold_z[:1], curvature
 
     ends = np.sort(np.log(z))
-    f = eos.surface(z, s)
-    rising = bool(f.fold_z[np.argmin(z)] < 0)
     t = solve_bracketed(slope_along_curve, ends[:1], ends[1:], rising, ends.mean(keepdims=True), absolute=CUSP_ACCURACY)
     _, strength, _ = _project(eos, np.exp(t), state["s"], fixed, 1e-12)
-    return Cusp(eos.surface(np.exp(t), strength), merging=rising)
+    return np.exp(t), strength
 
 
 def polished(eos: EquationOfState, cusp: Cusp) -> Cusp:
@@ -336,9 +377,9 @@ def _piece(eos: EquationOfState, section: list[_Vertex]) -> FoldPiece:
     )  # fmt: skip
 
 
-def fold_curve(eos: EquationOfState) -> FoldCurve:
-    """Find all folds and cusps of an equation of state."""
-    curves = explicit_curve(eos) if eos.explicit_folds else searched_curve(eos)
+def fold_curve(eos: EquationOfState, below: bool = False) -> FoldCurve:
+    """Find all folds and cusps of an equation of state, with `below` also cusps at (meaningless) negative strengths."""
+    curves = explicit_curve(eos) if eos.explicit_folds else searched_curve(eos, below)
     pieces: list[FoldPiece] = []
     cusps: list[Cusp] = []
     for z, s in curves:

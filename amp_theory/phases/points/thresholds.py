@@ -56,8 +56,8 @@ def thresholds(model: Model, path: Path, digits: int | None = None) -> Threshold
         Flow(), Autoregressive() or UniformDiscreteDiffusion(); only the tricritical point depends on it.
     digits
         Significant digits, 1 to 50: every point is solved again in mpmath, checked by a second quadrature rule with
-        more digits, and holds them in `decimals`.  For dense models with the priors, couplings and paths of the
-        package, and densities that mpmath can evaluate.
+        more digits, and holds them in `decimals`.  For dense models, and those with two kinds of variables,
+        with the priors, couplings and paths of the package, and densities that mpmath can evaluate.
 
     Returns
     -------

@@ -25,10 +25,11 @@ def cusp_point(eos: EquationOfState, cusp: Cusp) -> Located:
     f = cusp.surface
     z, s = f.coordinate, f.strength
     step = 1e-4
-    along_z = (eos.surface(z * (1 + step), s).fold_z - eos.surface(z * (1 - step), s).fold_z) / (2 * step * z)
     room = float(eos.path.internal(np.asarray(eos.path.limit))) - s
     ds = np.minimum(step * np.maximum(np.abs(s), 1e-3 * z), 0.01 * room)
-    along_s = (eos.surface(z, s + ds).fold_z - eos.surface(z, s - ds).fold_z) / (2 * ds)
+    around = np.concatenate([z * (1 + step), z * (1 - step), z, z]), np.concatenate([s, s, s + ds, s - ds])
+    slopes = eos.surface(*around, with_energy=False).fold_z
+    along_z, along_s = (slopes[:1] - slopes[1:2]) / (2 * step * z), (slopes[2:3] - slopes[3:]) / (2 * ds)
     bounds = eos.errors(f)
     s_error = _first(bounds.fold / np.abs(f.fold_s) + 4 * EPS * np.abs(s))
     z_error = _first((bounds.fold_z + np.abs(along_s) * s_error) / np.abs(along_z) + CUSP_ACCURACY * z)

@@ -168,18 +168,24 @@ def _null_jump(eos: EquationOfState, weak_recovery: Located) -> Located:
 
 def condensation(geo: Geometry) -> Located | str:
     """Return the first jump of the equilibrium branch at zero strength."""
-    crossings: list[tuple[Surface, Surface | None, list[ZeroBranch]]] = []
-    for k, c in enumerate(geo.zero):
-        for b in geo.zero[:k]:
-            if max(b.start, c.start) < min(b.stop, c.stop, geo.eos.reach):
-                found = null_crossing(geo.eos, c, b.stop) if b.null else branch_crossing(geo.eos, b, c)
-                if found is None and always_ahead(geo.eos, c) and c.start > b.start:
-                    # stable means in equilibrium: nothing else can be
-                    return _recovery_point(geo.eos, c.start, "q = rho becomes stable, with infinite free entropy")
-                if found is not None and found[0].intensity[0] > 0:
-                    crossings.append((*found, [other for other in geo.zero if other not in (b, c)]))
-    crossings.sort(key=lambda pair: float(pair[0].intensity[0]))
-    best = next(((high, low) for high, low, others in crossings if _leads(geo.eos, high, others)), None)
+    pairs = [(b, c) for k, c in enumerate(geo.zero) for b in geo.zero[:k]]
+    best: tuple[Surface, Surface | None] | None = None
+    # two branches cross where both exist, so that a crossing found rules out those that begin to coexist later
+    for b, c in sorted(pairs, key=lambda pair: max(pair[0].start, pair[1].start)):
+        start = max(b.start, c.start)
+        if best is not None and start > best[0].intensity[0]:
+            break
+        if start >= min(b.stop, c.stop, geo.eos.reach):
+            continue
+        found = null_crossing(geo.eos, c, b.stop) if b.null else branch_crossing(geo.eos, b, c)
+        if found is None and always_ahead(geo.eos, c) and c.start > b.start:
+            # stable means in equilibrium: nothing else can be
+            return _recovery_point(geo.eos, c.start, "q = rho becomes stable, with infinite free entropy")
+        if found is None or found[0].intensity[0] <= 0:
+            continue
+        others = [other for other in geo.zero if other not in (b, c)]
+        if (best is None or found[0].intensity[0] < best[0].intensity[0]) and _leads(geo.eos, found[0], others):
+            best = found
     if best is None:
         if geo.eos.recovery is not None and geo.eos.recovery.start == 0:
             return f"q = rho is the equilibrium at every {geo.eos.model.control}"
