@@ -119,9 +119,11 @@ def solve_bracketed(
     search.begin(guess)
     active = np.arange(len(search.x))
     for _ in range(ITERATIONS):
-        active = search.step(active)
         if not len(active):
             return search.x
+        active = search.step(active)
+    if not len(active):
+        return search.x
     k = active[0]
     raise NumericalError(
         f"{len(active)} of {len(search.x)} roots did not converge after {ITERATIONS} steps, the first between "

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import amp_theory as at
-from amp_theory.equations_of_state.random_measures import field_bases
+from amp_theory.equations_of_state.random_measures import field_bases, inner_channels
 from amp_theory.equations_of_state.random_measures.fields import FieldMeasure
 from amp_theory.equations_of_state.random_measures.inner_channels import SpinChannel, outer_fields, shared_fields
 from tests.oracles.field_oracle import Field
@@ -106,3 +106,42 @@ def test_one_table_for_all_is_the_same_sum():
     table, each = channel(np.broadcast_to(snr, (3, 12))), channel(np.tile(snr, (3, 1)))
     for name in table.__slots__:
         assert getattr(table, name) == pytest.approx(getattr(each, name), rel=1e-12, abs=1e-18)
+
+
+def test_frequencies_that_are_left_out_add_nothing(monkeypatch):
+    """Sums over what is left, over what is lost, and over both in one call agree with all frequencies."""
+    channel = SpinChannel.of(np.array([0.2, 0.5, 1.0]), np.array([0.02, 0.3, 2.0]))
+    parts = [np.tile(snr, (3, 1)) for snr in ([0.01, 0.2], [0.3, 1.0, 4.0], [20.0, 60.0], [0.1, 0.3, 50.0])]
+    short = [channel(snr) for snr in parts]
+    monkeypatch.setattr(inner_channels, "NOTHING", np.inf)
+    monkeypatch.setattr(inner_channels, "NEXT", 0.0)
+    for one, other in zip(short, (channel(snr) for snr in parts), strict=True):
+        for name in ("gap", "slope", "slope2"):
+            assert getattr(one, name) == pytest.approx(getattr(other, name), rel=1e-12)
+        for name in ("excess", "information"):
+            assert getattr(one, name) == pytest.approx(getattr(other, name), abs=1e-15, rel=1e-13)
+
+
+def test_a_table_that_grows_answers_as_a_whole_one():
+    part, whole = law_of(at.IsingPSpin(3, field=0.2)), law_of(at.IsingPSpin(3, field=0.2))
+    assert len(whole.table[0]) > len(part._known[0])
+    x = np.linspace(-1, 0.9, 7)
+    assert part.at(x, False) == pytest.approx(whole.at(x, False), abs=1e-14)
+    assert np.array_equal(part.holds(np.array([0.0, 1e3])), [True, False])
+
+
+@pytest.mark.parametrize("path", [at.Flow(), at.Autoregressive()])
+@pytest.mark.parametrize(
+    "model",
+    [at.IsingPSpin(3, field=0.01), at.SphericalPSpin(5, field=0.3), at.MixedPSpin("q**2/8 + q**9/2", field=0.1)],
+)
+def test_nothing_vanishes_where_the_search_begins(model, path):
+    """R > 1 - xi''(q)(1 - q): its bound at the first temperature that is looked at."""
+    measure = FieldMeasure(model, path)
+    isotherms = measure.isotherms(np.array([measure.always_stable]))
+    points = isotherms.points(isotherms.grid[None])
+    overlap = isotherms.base.overlap[:, None] + points.excess
+    log_overlap = np.log(np.minimum(overlap, 1.0))
+    bound = 1 - isotherms.intensity * measure.mixture.derivative(2, log_overlap) * points.gap
+    assert np.all(points.stability > bound - 1e-12)
+    assert np.all(bound > -1e-12)

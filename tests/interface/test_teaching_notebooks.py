@@ -92,7 +92,8 @@ CLAIMS = {
         "all(baths['fraction_recovered'][baths['size'] == 4000].mean() < baths['fraction_recovered'][baths['size'] == n].mean()"
         " for n in (1000, 2000))",
         "abs(point.field - 0.5688657) < 1e-7 and abs(point.temperature - 0.7362954) < 1e-7",
-        "abs(table['first_failure'][3] - 0.740707482) < 1e-9 and abs(fields[3] - 0.2) < 1e-12",
+        "abs(table['first_failure'][4] - 0.740707482) < 1e-9 and abs(fields[4] - 0.2) < 1e-12",
+        "abs(table['first_failure'][0] - 0.740996240) < 1e-9 and fields[0] == 0",
         "(np.abs(deviation) < 4 * scatter + 2 / 100).all()",
     ],
     "06_which_path_is_best": [

@@ -5,9 +5,9 @@ import pytest
 
 import amp_theory as at
 from amp_theory.equations_of_state.random_measures.fields import FieldMeasure
-from amp_theory.phases.diagram import random_lines
+from amp_theory.phases.diagram import random_branches
 from amp_theory.phases.points import random_rows
-from amp_theory.phases.points.random_rows import IsothermRows, cusps, first_at_zero_strength, meeting
+from amp_theory.phases.points.random_rows import IsothermRows, meeting, spots_before, spots_on
 from tests.oracles.field_oracle import BallField
 
 #: powers and factors, and the field: the second branch that appears first condenses first, or another does, with one
@@ -48,7 +48,7 @@ def test_zero_strength_does_not_depend_on_the_path(terms, field):
     assert one.tricritical.control != other.tricritical.control
 
 
-@pytest.mark.parametrize(("terms", "field", "count"), [(*MODELS[0], 2), (*MODELS[3], 1), ({3: 0.1, 12: 0.2}, 0.05, 3)])
+@pytest.mark.parametrize(("terms", "field", "count"), [(*MODELS[0], 2), (*MODELS[3], 2), ({3: 0.1, 12: 0.2}, 0.05, 3)])
 def test_all_cusps_are_extremes_of_the_closed_form(terms, field, count):
     """Flows have R = 1 - xi_1''(q) (1 - q)^2/T^2: cusps are extremes, where the number of folds changes by two."""
     special = at.thresholds(mixed(terms, field), at.Flow())
@@ -74,7 +74,7 @@ def test_cusps_at_negative_strength_are_none():
     terms, field = MODELS[4]
     measure = FieldMeasure(mixed(terms, field), at.Flow())
     logs = np.linspace(-2 * np.log(0.15), -2 * np.log(0.0929), 20)
-    found = cusps(measure, IsothermRows.at(measure, logs))
+    found = spots_on(measure, IsothermRows.at(measure, logs), zero=False).cusps
     assert [round(float(np.exp(-x / 2)), 6) for x, _ in found] == [0.142361, 0.109687, 0.094392]
     strengths = [float(measure.isotherms(np.exp([-x / 2])).points(np.array([[z]])).strength[0, 0]) for x, z in found]
     assert [s > 0 for s in strengths] == [True, True, False]
@@ -100,11 +100,11 @@ def test_what_is_seen_and_cannot_be_solved_for_is_said(monkeypatch):
     measure = FieldMeasure(mixed(terms, field), at.Flow())
     begin, end = -2 * np.log(0.28), -2 * np.log(0.26)
     assert meeting(measure, begin, 1e-3, "stability", "level") is None
-    monkeypatch.setattr(random_rows, "meeting", lambda *_: None)
-    with pytest.raises(at.NumericalError, match="could not be solved for"):
-        first_at_zero_strength(measure, begin, end)
+    monkeypatch.setattr(random_rows, "meetings", lambda _, seeds: [None] * len(seeds))
+    with pytest.raises(at.NumericalError, match="where it begins could not be solved for"):
+        spots_on(measure, IsothermRows.at(measure, -2 * np.log(np.linspace(0.2815, 0.277, 4))), zero=True)
     with pytest.raises(at.NumericalError, match="a cusp of"):
-        cusps(measure, IsothermRows.at(measure, np.array([-2 * np.log(0.32), end])))
+        spots_before(measure, [IsothermRows.at(measure, np.array([-2 * np.log(0.32), begin]))], end)
 
 
 @pytest.mark.parametrize("path", [at.Flow(), at.Autoregressive()])
@@ -112,7 +112,50 @@ def test_lines_without_newton_steps_are_the_same(monkeypatch, path):
     """Free entropies balance where nested brackets say so, too."""
     model = at.SphericalPSpin(3, field=0.2)
     fast = at.phase_diagram(model, path, points=6).line("first_order")
-    monkeypatch.setattr(random_lines, "STEPS", 0)
+    monkeypatch.setattr(random_branches, "STEPS", 0)
     slow = at.phase_diagram(model, path, points=6).line("first_order")
     assert np.all(np.abs(fast.strength - slow.strength) <= fast.error + slow.error)
     assert np.allclose(fast.overlap, slow.overlap, atol=1e-10)
+
+
+def test_what_is_lost_at_first_is_found_between_more_rows(monkeypatch):
+    """The first Newton iteration loses all: brackets are narrowed, and the spots are the same."""
+    model = mixed(*MODELS[0])
+    fast, solve, calls = at.thresholds(model, at.Flow()), random_rows.meetings, []
+
+    def lost_once(measure, seeds):
+        calls.append(len(seeds))
+        return solve(measure, seeds) if len(calls) > 1 else [None] * len(seeds)
+
+    monkeypatch.setattr(random_rows, "meetings", lost_once)
+    slow = at.thresholds(model, at.Flow())
+    assert len(calls) > 4
+    assert len(slow.further_tricritical) == len(fast.further_tricritical) == 1
+    for name in ("tricritical", "dynamical", "condensation", "stability"):
+        assert abs(getattr(fast, name).control - getattr(slow, name).control) <= 2 * getattr(fast, name).error
+
+
+@pytest.mark.parametrize(("terms", "field", "limits"), [(*MODELS[4], (0.105, 0.15)), (*MODELS[0], (0.28, 0.305))])
+def test_lines_of_several_branches_are_those_of_every_control(terms, field, limits):
+    """All isotherms at once, and one after the other."""
+    model = mixed(terms, field)
+    diagram = at.phase_diagram(model, at.Flow(), limits, points=4)
+    for name, line in diagram.lines.items():
+        for control in np.unique(line.control):
+            here = np.flatnonzero(line.control == control)
+            order = here[np.argsort(line.strength[here])]
+            single = at.path_transitions(model, at.Flow(), float(control))[name]
+            if control in [p.control for p in diagram.thresholds.points().values() if p is not None]:
+                continue
+            assert len(single) == len(order)
+            for point, k in zip(single, order, strict=True):
+                assert abs(point.strength - line.strength[k]) <= point.errors["snr"] + line.error[k]
+                assert point.overlap == pytest.approx(line.overlap[k], abs=1e-9)
+    assert max(np.bincount(diagram.line("uninformed_spinodal").segment)) <= 4
+
+
+def test_a_diagram_of_the_ends_of_its_lines():
+    diagram = at.phase_diagram(at.SphericalPSpin(3, field=0.2), at.Flow(), points=2)
+    line, special = diagram.line("first_order"), diagram.thresholds
+    assert line.control.tolist() == [special.condensation.control, special.tricritical.control]
+    assert line.strength.tolist() == [0.0, special.tricritical.snr]

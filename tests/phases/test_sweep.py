@@ -538,3 +538,32 @@ def done(file):
         return 0
     with np.load(file) as stored:
         return len(json.loads(str(stored["header"]))["results"])
+
+
+@pytest.mark.parametrize(
+    ("model", "kind", "slack"),
+    [
+        (at.IsingPSpin(3), "first order", 1e-9),
+        (at.SphericalPSpin(4), "first order", 1e-9),
+        (at.SherringtonKirkpatrick(), "stability", 0.011),
+        (at.MixedPSpin("q**2/2 + q**4/2"), "stability", 0.007),  # weak recovery comes before the tricritical point
+        (at.MixedPSpin("q**2/8 + q**4", at.Gaussian()), "first order", 1e-9),
+    ],
+)
+def test_the_first_failure_goes_on_to_field_zero(model, kind, slack):
+    """It is the limit of small fields, where the base has q0 ~ h for no two-body terms, and q0 ~ h^(2/3) at T = 1."""
+    found = at.sweep(model.in_field, field=[0.0, 1e-3], quantities=["first_failure", "stability"])
+    at_zero, nearby = found["first_failure"]
+    assert abs(at_zero - nearby) < slack
+    special = at.thresholds(model, at.Flow())
+    expected = special.tricritical if kind == "first order" else special.weak_recovery
+    assert at_zero == expected.control
+    assert found.values("first_failure", "overlap")[0] == expected.overlap
+    stable = found["stability"][0]
+    assert np.ma.is_masked(stable) if special.weak_recovery is None else stable == special.weak_recovery.control
+
+
+def test_only_spin_glasses_have_a_first_failure_at_field_zero():
+    for model in (at.MixedPSpin("q/4 + q**3/2"), at.SpikedMatrix(at.Rademacher())):
+        found = at.sweep(model, quantities="first_failure")
+        assert np.ma.is_masked(found["first_failure"])

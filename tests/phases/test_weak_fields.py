@@ -17,14 +17,8 @@ def test_errors_of_the_stability_line_hold(field):
     assert found.errors["temperature"] < 1e-6
 
 
-@pytest.mark.parametrize("field", [1e-50, 1e-70, 1e-100])
+@pytest.mark.parametrize("field", [1e-30, 1e-50, 1e-70, 1e-100])
 def test_fields_below_rounding_move_no_line(field):
     """A base whose equations rounding decides is still found, and its errors say so."""
     found = at.thresholds(at.SherringtonKirkpatrick(field=field), at.Flow()).stability
     assert abs(found.control - 1) <= found.errors["temperature"]
-
-
-def test_a_sign_that_is_lost_in_rounding_is_told():
-    """No bracket is left where R changes its sign by rounding only."""
-    with pytest.raises(at.NumericalError, match="rounding"):
-        at.thresholds(at.SherringtonKirkpatrick(field=1e-30), at.Flow())

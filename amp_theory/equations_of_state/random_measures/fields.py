@@ -22,6 +22,7 @@ q0 = 0 all of this is the planted model's.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -31,7 +32,7 @@ import numpy as np
 from amp_theory.equations_of_state.random_measures.field_bases import BallBase, FieldBase, SpinBase
 from amp_theory.equations_of_state.random_measures.field_couplings import FieldCoupling
 from amp_theory.equations_of_state.random_measures.inner_channels import InnerChannel
-from amp_theory.equations_of_state.random_measures.isotherms import Bases, Isotherms, Points, RandomMeasure
+from amp_theory.equations_of_state.random_measures.isotherms import Bases, Isotherms, Points, RandomMeasure, parts
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.tools.arrays import Array, Bools, Index
 from amp_theory.tools.errors import InputError, NumericalError
@@ -157,11 +158,18 @@ class FieldMeasure(RandomMeasure):
 
     @property
     def always_stable(self) -> float:
-        """T^2 = xi_1''(1): Q' is at most one."""
-        return float(np.sqrt(self.mixture.derivative(2, np.zeros(()))))
+        """A bound on the largest T^2 = xi_1''(q) (1 - q): Q' < 1 - Q, which is 1 - q along flows."""
+        less = self.mixture.powers[self.mixture.powers >= 2] - 2
+        largest = less**less / (less + 1) ** (less + 1)
+        factors = self.mixture.factors[self.mixture.powers >= 2]
+        return float(np.sqrt(np.sum(factors * (less + 2) * (less + 1) * largest)))
 
     def bases(self, control: Array, check: bool = False) -> Bases:
         """Return the replica-symmetric measures at temperatures, shape (n,)."""
+        return self._solved(control, check)[0]
+
+    def _solved(self, control: Array, check: bool) -> tuple[Bases, InnerChannel]:
+        """Return the bases at temperatures and the channels of one variable."""
         if np.any(self.field / control < WEAKEST):
             raise NumericalError(
                 f"field/{self.model.control} below {WEAKEST:g} cannot be told from none", "use field=0, or raise it"
@@ -176,9 +184,19 @@ class FieldMeasure(RandomMeasure):
 
     def isotherms(self, control: Array, check: bool = False) -> FieldIsotherms:
         """Return the isotherms at temperatures, shape (n,)."""
-        base = self.bases(control, check)
-        return FieldIsotherms(self, base, control**-2.0, self.law.channels(base, check), check)
+        base, channel = self._solved(control, check)
+        return FieldIsotherms(self, base, control**-2.0, channel, check)
 
     def solvable(self, control: Array) -> Bools:
         """Tell at which temperatures doubles hold 1 - q0."""
         return np.asarray(self.law.holds(-2 * np.log(control)) & (self.field / control >= WEAKEST))
+
+    def chunks(self) -> Iterator[Array]:
+        """Yield what is looked at, and look for where bases end only where it comes to that."""
+        done = 0
+        for part in parts(self._steps):
+            if not self._solvable(float(part[-1])):
+                yield from parts(self.looked_at[done:])
+                return
+            yield part
+            done += len(part) - 1

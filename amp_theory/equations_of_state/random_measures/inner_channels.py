@@ -25,7 +25,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from amp_theory.tools.arrays import Array, Index
+from amp_theory.tools.arrays import Array, Bools, Index
 
 #: a Gaussian is cut off at this many standard deviations, sech at this exponent
 DEVIATIONS, EXPONENT = 9.2, 42.0
@@ -34,10 +34,12 @@ PANELS = (0.0, 0.03, 0.09, 0.22, 0.5, 1.0, 1.8, 3.0, 4.6, 6.6, 9.0, 12.0, 16.0, 
 NODES = 10
 #: the same for the quadrature that checks the first, which goes further, and its finer step of outer fields
 CHECK_NODES, CHECK_STEP = 13, 0.8
+#: snr up to which sums are over what is lost, and an exponent at which weights are nothing
+NEXT, NOTHING = 0.25, 50.0
 #: exponentials at a time
 BLOCK = 40_000
-#: variances from which on a law is wider than sech
-WIDE_LAW = 0.1
+#: variances from which on grids of outer fields are centred at zero, where sech is, and lose no digits by it
+WIDE_LAW = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +85,23 @@ def _window(mean: Array, variance: Array, step: float) -> tuple[Array, Array, Ar
     """Return the ends, as offsets from the mean, and the spacing of grids of outer fields; see `outer_fields`."""
     b, v = mean, np.maximum(variance, 1e-290)
     wide = np.sqrt(v)
+    spacing = step * 2 * np.pi * wide / (9 + (PANELS[-1] + 1.5) * wide)
+    high = DEVIATIONS * wide
+    if np.all(high + np.abs(b) < EXPONENT):  # sech is cut off nowhere
+        return np.maximum(-8 * v - high, -EXPONENT - b), high, spacing
     with np.errstate(divide="ignore", over="ignore"):
         cut = np.where(b < v, EXPONENT / np.maximum(1 - b / v, 1e-300), np.inf)
-        high = np.where(b < v, np.minimum(np.minimum(DEVIATIONS * wide, cut) - b, DEVIATIONS * wide), DEVIATIONS * wide)
+        high = np.where(b < v, np.minimum(np.minimum(high, cut) - b, high), high)
     # above that sech is nothing: in strong fields at low temperatures most fields are there
     high = np.minimum(high, EXPONENT - b)
     low = np.minimum(np.maximum(-8 * v - DEVIATIONS * wide, -EXPONENT - b), high - np.minimum(wide, EXPONENT))
-    return low, high, step * 2 * np.pi * wide / (9 + (PANELS[-1] + 1.5) * wide)
+    return low, high, spacing
 
 
 @lru_cache(maxsize=64)
 def _waves(level: int, reach: int, nodes: int) -> tuple[Array, Array]:
-    """Return cos(k h) and sin(k h) at h = 2^(level/2) j, j = -reach to reach, for all frequencies k."""
-    phase = np.multiply.outer(2.0 ** (0.5 * level) * np.arange(reach + 1), _frequencies(nodes)[0])
+    """Return cos(k h) and sin(k h) at h = 2^level j, j = -reach to reach, for all frequencies k."""
+    phase = np.multiply.outer(2.0**level * np.arange(reach + 1), _frequencies(nodes)[0])
     even, odd = np.cos(phase), np.sin(phase)
     return np.concatenate([even[:0:-1], even]), np.concatenate([-odd[:0:-1], odd])
 
@@ -120,7 +126,7 @@ def _density(off: Array, variance: Array, spacing: Array) -> Array:
 
 @dataclass(frozen=True)
 class SharedFields:
-    """Outer fields of some of the variables, `rows`: centre + 2^(level/2) j for integers j, and the density there."""
+    """Outer fields of some of the variables, `rows`: centre + 2^level j for integers j, and the density there."""
 
     rows: Index
     centre: Array
@@ -131,7 +137,7 @@ class SharedFields:
     @property
     def fields(self) -> Array:
         """The fields, shape (rows, nodes)."""
-        return np.asarray(self.centre[:, None] + 2.0 ** (0.5 * self.level) * self.steps)
+        return np.asarray(self.centre[:, None] + 2.0**self.level * self.steps)
 
     def waves(self, nodes: int) -> tuple[Array, Array]:
         """Return cos and sin of frequency times distance from the centre, shape (nodes, frequencies)."""
@@ -145,17 +151,16 @@ class SharedFields:
 def shared_fields(mean: Array, variance: Array, step: float = 1.0) -> Iterator[SharedFields]:
     """Yield the same in groups that share their grids, for what is tabulated.
 
-    A wide law is centred at zero, where sech is, a narrow one at its mean.  Spacings are rounded down to powers of the
-    root of two.
+    A wide law is centred at zero, where sech is, a narrow one at its mean.  Spacings are rounded down to powers of two.
     """
     low, high, spacing = _window(mean, variance, step)
     centre = np.where(variance > WIDE_LAW, 0.0, mean)
     off = mean - centre
-    level = np.floor(2 * np.log2(spacing)).astype(int)
+    level = np.floor(np.log2(spacing)).astype(int)
     keys = 2 * level + (centre == 0)
     for key in np.unique(keys):
         rows = np.flatnonzero(keys == key)
-        width = float(2.0 ** (0.5 * level[rows[0]]))
+        width = float(2.0 ** level[rows[0]])
         first, last = np.min(low[rows] + off[rows]) / width, np.max(high[rows] + off[rows]) / width
         steps = np.arange(int(np.floor(first)), int(np.ceil(last)) + 1)
         density = _density(width * steps - off[rows, None], variance[rows], np.full(len(rows), width))
@@ -168,26 +173,30 @@ def sech_squared(h: Array) -> Array:
     return np.asarray(4 * e / (1 + e) ** 2)
 
 
-def field_entropy(h: Array, density: Array) -> Array:
-    """Return the mean entropy (nats) of a spin in outer fields h of such densities, summed over the last axis."""
-    e = np.exp(-2 * np.abs(h))
-    return np.asarray(np.sum(density * (np.log1p(e) + 2 * np.abs(h) * e / (1 + e)), axis=-1))
+def one_spin(h: Array) -> Array:
+    """Return of a spin in outer fields sech^2, tanh^2, sech^4 and its entropy (nats), shape (4, ...)."""
+    size = np.abs(h)
+    e = np.exp(-2 * size)
+    s2 = 4 * e / (1 + e) ** 2
+    tanh2 = np.where(size < 0.5, np.tanh(np.minimum(size, 0.5)) ** 2, 1 - s2)
+    return np.stack([s2, tanh2, s2 * s2, np.log1p(e) + 2 * size * e / (1 + e)])
 
 
-def _decay(snr: Array, rate: Array, lost: bool) -> Array:
-    """Return e^{-rate snr}, or one less that, shape (..., frequencies)."""
+def _decay(snr: Array, rate: Array, lost: Bools) -> Array:
+    """Return e^{-rate snr}, or one less that where it is asked for, shape (..., frequencies)."""
     t = snr[..., None] * -rate
-    if not lost:
-        return np.exp(t, out=t)
-    np.expm1(t, out=t)
-    return np.negative(t, out=t)
+    less = -np.expm1(t[lost])
+    np.exp(t, out=t)
+    t[lost] = less
+    return t
 
 
 @dataclass(frozen=True)
 class SpinChannel(InnerChannel):
-    """Ising spins; `weight` has shape (n, frequencies)."""
+    """Ising spins; `square` is E tanh(h0)^2 to all digits, `weight` has shape (n, frequencies)."""
 
     gap: Array
+    square: Array
     fluctuation: Array
     entropy: Array
     weight: Array
@@ -197,49 +206,67 @@ class SpinChannel(InnerChannel):
     def of(cls, mean: Array, variance: Array, check: bool = False) -> SpinChannel:
         """Return the channels of spins whose outer fields have such means and variances, shape (n,)."""
         k, quadrature = _frequencies(CHECK_NODES if check else NODES)
-        gap, fluctuation, entropy = (np.empty_like(mean) for _ in range(3))
+        gap, square, fluctuation, entropy = (np.empty_like(mean) for _ in range(4))
         weight = np.empty((len(mean), len(k)))
         for shared in shared_fields(mean, variance, CHECK_STEP if check else 1.0):
             rows, density, h = shared.rows, shared.density, shared.fields
-            s2 = sech_squared(h)
-            gap[rows], fluctuation[rows] = np.sum(density * s2, axis=-1), np.sum(density * s2 * s2, axis=-1)
-            entropy[rows] = field_entropy(h, density)
-            inside, turn = density * np.sqrt(s2), np.multiply.outer(shared.centre, k)
+            one = one_spin(h if np.any(shared.centre) else h[0])  # at one centre fields are the same for all
+            found = one @ density.T if one.ndim == 2 else np.einsum("kij,ij->ki", one, density)
+            gap[rows], square[rows], fluctuation[rows], entropy[rows] = found
+            inside = density * np.sqrt(one[0])
             even, odd = shared.waves(CHECK_NODES if check else NODES)
+            if one.ndim == 2:
+                weight[rows] = inside @ even
+                continue
+            turn = np.multiply.outer(shared.centre, k)
             weight[rows] = np.cos(turn) * (inside @ even) - np.sin(turn) * (inside @ odd)
-        return cls(gap, fluctuation, entropy, quadrature * weight, (1 + k * k) / 2)
+        return cls(gap, square, fluctuation, entropy, quadrature * weight, (1 + k * k) / 2)
 
     @cached_property
     def _moments(self) -> Array:
         """What sums over frequencies are made of: powers of the rate, shape (frequencies, 5), one over it the last."""
         return np.stack([*(self.rate ** np.arange(4)[:, None]), 0.5 / self.rate], axis=1)
 
+    @cached_property
+    def _whole(self) -> Array:
+        """The sums at D = 0, shape (5, n, 1)."""
+        return np.asarray((self.weight @ self._moments).T[:, :, None])
+
     def __call__(self, snr: Array) -> Inside:
-        """Return sums over the mixture of exponentials."""
-        gap, slope, slope2, slope3, rest = self._sums(snr, False)
-        ends = (self.weight @ self._moments[:, [0, 4]]).T[:, :, None]
-        excess, information = ends[0] - gap, ends[1] - rest
-        small = np.any(snr < 1, axis=0)
-        if np.any(small):  # next to D = 0 from what is lost
-            excess[:, small], *_, information[:, small] = self._sums(snr[:, small], True)
+        """Return sums over the mixture of exponentials: next to D = 0 from what is lost."""
+        small = snr < NEXT
+        some = self._sums(snr, small)
+        rest = self._whole - some
+        gap, slope, slope2, slope3, _ = np.where(small, rest, some)
+        excess, information = np.where(small, some[::4], rest[::4])
         return Inside(gap, excess, slope, -slope2, slope3, information)
 
-    def _sums(self, snr: Array, lost: bool) -> Array:
-        """Return the sums with all moments, over what is left at snr or what is lost, shape (5, n, m)."""
+    def _sums(self, snr: Array, small: Bools) -> Array:
+        """Return the sums with all moments, over what is left at snr, or over what is lost, shape (5, n, m)."""
+        # at higher frequencies nothing is left
+        least = 0.0 if np.any(small) else float(np.min(snr, initial=np.inf))
+        rate = self.rate[: int(np.searchsorted(self._rise(least), NOTHING))]
+        weight, moments = self.weight[:, : len(rate)], self._moments[: len(rate)]
         if snr.strides[0] == 0 and len(snr) > 1:  # the same snr for all: one table serves
-            table = _decay(snr[0], self.rate, lost)[:, :, None] * self._moments
-            return np.moveaxis(np.tensordot(self.weight, table, (1, 1)), -1, 0)
-        found = np.empty((*snr.shape, self._moments.shape[1]))
-        size = max(BLOCK // max(snr.shape[1] * len(self.rate), 1), 1)
+            return np.asarray(weight @ (_decay(snr[0], rate, small[0]).T * moments.T[:, :, None]))
+        found = np.empty((*snr.shape, moments.shape[1]))
+        size = max(BLOCK // max(snr.shape[1] * len(rate), 1), 1)
         for k in range(0, len(snr), size):  # what fits into the cache
-            part = _decay(snr[k : k + size], self.rate, lost)
-            part *= self.weight[k : k + size, None, :]
-            np.matmul(part, self._moments, out=found[k : k + size])
-        return np.moveaxis(found, -1, 0)
+            part = _decay(snr[k : k + size], rate, small[k : k + size])
+            part *= weight[k : k + size, None, :]
+            np.matmul(part, moments, out=found[k : k + size])
+        return np.ascontiguousarray(np.moveaxis(found, -1, 0))
+
+    def _rise(self, snr: float) -> Array:
+        """Return the exponents of both factors of the mixture, beyond that of the slowest one."""
+        return np.asarray((self.rate - 0.5) * snr + np.pi / 2 * np.sqrt(2 * self.rate - 1))
 
     def take(self, index: Index) -> SpinChannel:
         """Return the channels of some of the variables."""
-        return SpinChannel(self.gap[index], self.fluctuation[index], self.entropy[index], self.weight[index], self.rate)
+        gap, square, fluctuation, entropy, weight = (
+            x[index] for x in (self.gap, self.square, self.fluctuation, self.entropy, self.weight)
+        )
+        return SpinChannel(gap, square, fluctuation, entropy, weight, self.rate)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ and its model says `outer_overlap`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cached_property
 
@@ -42,6 +43,8 @@ ROUNDING = 64 * EPS
 PER_OCTAVE, FIRST = 6, 1e-6
 #: factor between intensities at which signs are looked at, and how many
 RATIO, STEPS = 1.15, 144
+#: how many intensities are looked at first at a time
+CHUNK = 6
 #: how often the intensity is lowered by a factor of e in search of a base that doubles hold
 WARMER = 60
 
@@ -82,14 +85,28 @@ class Points:
 
     @property
     def strength_z(self) -> Array:
-        """D strength/dz."""
-        return np.asarray(self.stability / self.unit)
+        """D strength/dz, not finite where doubles do not hold it: next to q = 1."""
+        with np.errstate(all="ignore"):
+            return np.asarray(self.stability / self.unit)
+
+    def select(self, rows: Index) -> Points:
+        """Return the points of some of the isotherms."""
+        return Points(*(getattr(self, f.name)[rows] for f in fields(self)))
 
     def difference(self, other: Points) -> Points:
         """Return absolute differences of all columns."""
         pairs = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
         # of infinite values, next to q = 1, nothing is left to subtract
         return Points(*(np.abs(np.subtract(a, b, out=np.zeros_like(a), where=a != b)) for a, b in pairs))
+
+    def bounds(self, other: Points) -> Points:
+        """Bound the errors of all columns, from the same points by a second quadrature."""
+        sizes = {f.name: np.abs(getattr(self, f.name)) for f in fields(self)}
+        sizes["strength"] = sizes["strength"] + self.signal
+        sizes["stability"] = sizes["stability"] + 1
+        sizes["level"] = sizes["level"] + self.level_s
+        found = self.difference(other)
+        return Points(*(DIFFERENCES * getattr(found, name) + ROUNDING * size for name, size in sizes.items()))
 
 
 class Isotherms(ABC):
@@ -129,12 +146,7 @@ class Isotherms(ABC):
 
     def errors(self, coordinate: Array, points: Points) -> Points:
         """Bound the errors of all columns of points."""
-        found = points.difference(self.check.points(coordinate))
-        sizes = {f.name: np.abs(getattr(points, f.name)) for f in fields(points)}
-        sizes["strength"] = sizes["strength"] + points.signal
-        sizes["stability"] = sizes["stability"] + 1
-        sizes["level"] = sizes["level"] + points.level_s
-        return Points(*(DIFFERENCES * getattr(found, name) + ROUNDING * size for name, size in sizes.items()))
+        return points.bounds(self.check.points(coordinate))
 
 
 class RandomMeasure(ABC):
@@ -144,8 +156,8 @@ class RandomMeasure(ABC):
     path: Path
 
     @abstractmethod
-    def bases(self, control: Array) -> Bases:
-        """Return the replica-symmetric measures at controls, shape (n,)."""
+    def bases(self, control: Array, check: bool = False) -> Bases:
+        """Return the replica-symmetric measures at controls, shape (n,), or those by the second quadrature."""
 
     @abstractmethod
     def isotherms(self, control: Array) -> Isotherms:
@@ -173,16 +185,7 @@ class RandomMeasure(ABC):
     @cached_property
     def looked_at(self) -> Array:
         """Log intensities at which signs are looked at, from where everything is stable to where bases end."""
-
-        def solvable(x: float) -> bool:
-            return bool(self.solvable(self.model.from_intensity(np.exp(np.array([x]))))[0])
-
-        start = float(np.log(self.model.intensity(np.array(self.always_stable))))
-        for _ in range(WARMER):
-            if solvable(start):
-                break
-            start -= 1.0
-        logs = start + np.log(RATIO) * np.arange(STEPS)
+        logs, solvable = self._steps, self._solvable
         if solvable(float(logs[-1])):
             return np.asarray(logs)
         low, high = 0, len(logs) - 1  # the first is solved, or its base says why not
@@ -190,3 +193,28 @@ class RandomMeasure(ABC):
             middle = (low + high) // 2
             low, high = (middle, high) if solvable(float(logs[middle])) else (low, middle)
         return np.asarray(logs[: low + 1])
+
+    def _solvable(self, x: float) -> bool:
+        return bool(self.solvable(self.model.from_intensity(np.exp(np.array([x]))))[0])
+
+    @cached_property
+    def _steps(self) -> Array:
+        """Log intensities from where everything is stable, and there is a base, on."""
+        start = float(np.log(self.model.intensity(np.array(self.always_stable))))
+        for _ in range(WARMER):
+            if self._solvable(start):
+                break
+            start -= 1.0
+        return np.asarray(start + np.log(RATIO) * np.arange(STEPS))
+
+    def chunks(self) -> Iterator[Array]:
+        """Yield what is looked at in growing parts, of which neighbours share an end."""
+        yield from parts(self.looked_at)
+
+
+def parts(x: Array) -> Iterator[Array]:
+    """Yield parts of an array, in order and growing, of which neighbours share an end."""
+    first, size = 0, CHUNK
+    while first == 0 or first < len(x) - 1:
+        yield x[first : first + size + 1]
+        first, size = first + size, 2 * size

@@ -1,52 +1,69 @@
-"""The lines of random measures whose samples overlap: all isotherms of a line at once.
+"""The lines of random measures whose samples overlap: all isotherms of a diagram at once.
 
-Between the two folds of an isotherm the branches of the base and above have equal free entropy at one strength; the
-lines begin at the tricritical point and end where they reach zero strength, or with the replica-symmetric measure.
+Where every isotherm has one point of a line, the line begins at the tricritical point and ends where it reaches zero
+strength, or with the replica-symmetric measure.  Of several branches the points are connected from one isotherm to the
+next.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from amp_theory.equations_of_state.random_measures.isotherms import Isotherms, Points
 from amp_theory.phases.diagram.along_path import path_transitions
 from amp_theory.phases.diagram.lines import LINES, Line
-from amp_theory.phases.diagram.regular_lines import joined_line
-from amp_theory.phases.geometry.random_measures import RandomGeometry, folds_of
+from amp_theory.phases.diagram.random_branches import Branches, LinePoints
+from amp_theory.phases.diagram.regular_lines import joined_line, joined_points
+from amp_theory.phases.geometry.random_measures import RandomGeometry, fold_cells
 from amp_theory.phases.geometry.solved import SAFETY
-from amp_theory.tools.arrays import EPS, Array, Index
+from amp_theory.tools.arrays import EPS, Array, Bools
 from amp_theory.tools.results import Located, Thresholds
-from amp_theory.tools.roots import solve_bracketed
 
+#: which folds are a line: those at which branches begin, or end
+SPINODALS = {"informed_spinodal": 1, "uninformed_spinodal": 0}
+#: accuracy of folds in the logarithm of the coordinate
+ACCURACY = 1e-14
+#: how far beside special points several branches are looked at, in units of the range
+BESIDE = 1e-9
 #: the special point at which a line ends, by its name; the lower branch exists up to the stability line
 LAST = {"informed_spinodal": "dynamical", "first_order": "condensation", "uninformed_spinodal": "stability"}
-#: accuracy with which branches are known before Newton steps, and how many of these
-NEAR, STEPS = 1e-4, 30
 
 
 def random_lines(
     geo: RandomGeometry, special: Thresholds, control_range: tuple[float, float], points: int
 ) -> dict[str, Line]:
     """Return the lines of a diagram, with `points` points each."""
-    lines = {}
+    ends = {name: _ends(geo, special, name, control_range) for name in LINES}
+    controls = {name: np.zeros(0) if e is None else np.linspace(*e, points) for name, e in ends.items()}
+    model, path = geo.measure.model, geo.measure.path
+    if geo.measure.frozen:
+        found = {name: [path_transitions(model, path, float(c)) for c in values] for name, values in controls.items()}
+        return {name: joined_line(name, found[name], (model.control, path.strength)) for name in LINES}
+    inner = {name: values[~_known(values, special)] for name, values in controls.items()}
+    columns = _columns(geo, inner)
+    lines, several = (
+        {},
+        [name for name in LINES if not np.array_equal(columns[name]["row"], np.arange(len(inner[name])))],
+    )
+    if several:
+        beside = {name: _beside(values, special) for name, values in controls.items()}
+        columns |= {name: known for name, known in _columns(geo, beside).items() if name in several}
     for name in LINES:
-        ends = _ends(geo, special, name, control_range)
-        controls = np.zeros(0) if ends is None else np.linspace(*ends, points)
-        folds = folds_of(geo.measure.isotherms(_inner(controls, special))) if len(controls) else np.zeros((0, 2))
-        if (
-            not len(controls) or folds.shape[1] != 2 or np.any(np.isnan(folds))
-        ):  # more branches, or a fold lost next to where lines begin
-            found = [path_transitions(geo.measure.model, geo.measure.path, float(x)) for x in controls]
-            lines[name] = joined_line(name, found, (geo.measure.model.control, geo.measure.path.strength))
+        if name in several:
+            lines[name] = joined_points(name, beside[name], columns[name], (model.control, path.strength))
         else:
-            lines[name] = _line(geo, special, name, controls, folds)
+            lines[name] = _with_ends(geo, special, name, (controls[name], inner[name]), columns[name])
     return lines
 
 
-def _inner(controls: Array, special: Thresholds) -> Array:
-    """Return the controls that are no special points, where the line is known already."""
-    known = [p.control for p in special.points().values() if p is not None]
-    return controls[~np.isin(controls, known)]
+def _known(controls: Array, special: Thresholds) -> Bools:
+    """Tell which controls are special points, where the line is known already."""
+    return np.isin(controls, [p.control for p in special.points().values() if p is not None])
+
+
+def _beside(controls: Array, special: Thresholds) -> Array:
+    """Return the controls, those that are special points a little closer to the others: there branches merge."""
+    off = BESIDE * (np.mean(controls) - controls) if len(controls) else controls
+    return np.where(_known(controls, special), controls + off, controls)
 
 
 def _ends(
@@ -64,34 +81,45 @@ def _ends(
     return (low, high) if low < high else None
 
 
-def _line(geo: RandomGeometry, special: Thresholds, name: str, controls: Array, folds: Array) -> Line:
-    """Return one line from the two folds of every isotherm between its ends."""
-    isotherms = geo.measure.isotherms(inner := _inner(controls, special))
-    lower = np.full(len(inner), np.nan)
-    if name == "first_order":
-        z, lower_z, strength = _balance(isotherms, folds)
-        lower = isotherms.base.overlap + isotherms.points(lower_z[:, None]).excess[:, 0]
-    else:
-        z = folds[:, 1 if name == "informed_spinodal" else 0]
-    here = isotherms.points(z[:, None])
-    if name != "first_order":
-        strength = here.strength[:, 0]
-    bounds = isotherms.errors(z[:, None], here)
-    error = bounds.strength[:, 0]
-    if name == "first_order":
-        below = isotherms.points(lower_z[:, None])
-        gain = here.level_s - below.level_s
-        error = ((bounds.level + isotherms.errors(lower_z[:, None], below).level) / gain)[:, 0]
-    rows = {"strength": strength, "overlap": isotherms.base.overlap + here.excess[:, 0], "lower": lower,
-            "error": SAFETY * (error + EPS * np.abs(strength))}  # fmt: skip
-    return _with_ends(geo, special, name, controls, inner, rows)
+def _columns(geo: RandomGeometry, controls: dict[str, Array]) -> dict[str, dict[str, Array]]:
+    """Return the points of every line: the number of their control, strength, overlap, lower overlap and error."""
+    every = np.concatenate(list(controls.values()))
+    if not len(every):
+        return {name: dict.fromkeys(("row", "strength", "overlap", "lower", "error"), every) for name in controls}
+    isotherms = geo.measure.isotherms(every)
+    grid = isotherms.grid
+    points = isotherms.points(np.broadcast_to(grid, (len(every), len(grid))))
+    branches = Branches.of(isotherms, points, fold_cells(isotherms, points).solved(isotherms, ACCURACY))
+    starts = dict(zip(controls, np.cumsum([0, *(len(x) for x in controls.values())]).tolist(), strict=False))
+    found: dict[str, LinePoints] = {}
+    for name, first in starts.items():
+        part = branches.take(np.arange(first, first + len(controls[name])))
+        found[name] = part.first_order() if name == "first_order" else part.spinodals(SPINODALS[name])
+    # all that is asked of the isotherms, and of those by the second quadrature, at once; the lower branches come last
+    equal = found["first_order"]
+    rows = np.concatenate([*(p.rows + starts[name] for name, p in found.items()), equal.rows + starts["first_order"]])
+    z = np.concatenate([*(p.z for p in found.values()), equal.lower])[:, None]
+    here, other = isotherms.take(rows).points(z), isotherms.check.take(rows).points(z)
+    bounds, overlap = here.bounds(other), isotherms.base.overlap[rows] + here.excess[:, 0]
+    *parts, below = np.split(np.arange(len(rows)), np.cumsum([len(p.rows) for p in found.values()]))
+    columns = {}
+    for (name, p), k in zip(found.items(), parts, strict=True):
+        lower, error = np.full(len(k), np.nan), bounds.strength[k, 0]
+        if name == "first_order":
+            lower, gain = overlap[below], here.level_s[k, 0] - here.level_s[below, 0]
+            error = (bounds.level[k, 0] + bounds.level[below, 0]) / gain
+        columns[name] = {"row": p.rows, "strength": p.strength, "overlap": overlap[k], "lower": lower,
+                         "error": SAFETY * (error + EPS * np.abs(p.strength))}  # fmt: skip
+    return columns
 
 
 def _with_ends(
-    geo: RandomGeometry, special: Thresholds, name: str, controls: Array, inner: Array, rows: dict[str, Array]
+    geo: RandomGeometry, special: Thresholds, name: str, where: tuple[Array, Array], rows: dict[str, Array]
 ) -> Line:
-    """Return a line with the special points at its ends."""
-    columns = {key: np.interp(controls, inner, values) for key, values in rows.items()}
+    """Return a line, of all controls and of those inside, with the special points at its ends."""
+    controls, inner = where
+    none = np.full(len(controls), np.nan)  # of special points only
+    columns = {key: np.interp(controls, inner, values) if len(inner) else none.copy() for key, values in rows.items()}
     ends = ["edge of the range", "edge of the range"]
     last = LAST[name] if getattr(special, LAST[name]) is not None else "stability"
     for point_name, said in (("tricritical", "tricritical point"), (last, "zero strength")):
@@ -116,65 +144,3 @@ def _with_ends(
         segment=np.zeros(len(controls), dtype=int), ends=((ends[0], ends[1]),) if len(controls) else (),
         control_name=geo.measure.model.control, strength_name=geo.measure.path.strength,
     )  # fmt: skip
-
-
-def _balance(isotherms: Isotherms, folds: Array) -> tuple[Array, Array, Array]:
-    """Return the upper and the lower coordinate, and the strength, at which both branches have equal free entropy.
-
-    Free entropies are stationary on the branches: a step of the strength by their difference and of the coordinates
-    to their new strength is one of Newton's.  Where steps leave the branches, brackets are solved one in another.
-    """
-    ends = isotherms.points(folds)
-    low, high = np.maximum(ends.strength[:, 1], 0.0), ends.strength[:, 0]
-    strength = 0.5 * (low + high)
-    z = np.log(_branches(isotherms, folds, strength, NEAR))
-    size = last = np.full(len(folds), np.inf)
-    for _ in range(STEPS):
-        both = isotherms.points(np.exp(z))
-        lead, gain = _lead(both, strength)
-        step = -lead / gain
-        strength = strength + step
-        z = z - (both.strength - strength[:, None]) / (both.strength_z * np.exp(z))
-        z = np.clip(z, np.log(isotherms.grid[0] / 16), np.log(isotherms.farthest))
-        size = np.abs(step) / high
-        if np.all((size <= 4 * EPS) | ((size < NEAR**2) & (size >= 0.5 * last))):
-            break
-        last = size
-    both = isotherms.points(np.exp(z))
-    right = (strength >= low) & (strength <= high) & (z[:, 0] <= np.log(folds[:, 0])) & (z[:, 1] >= np.log(folds[:, 1]))
-    right &= np.all(np.abs(both.strength - strength[:, None]) <= NEAR**3 * high[:, None], axis=1)
-    wrong = np.flatnonzero(~(right & (size < NEAR**3)))
-    if len(wrong):
-        z[wrong], strength[wrong] = _bracketed(isotherms.take(wrong), folds[wrong], low[wrong], high[wrong])
-    return np.exp(z[:, 1]), np.exp(z[:, 0]), strength
-
-
-def _lead(both: Points, strength: Array) -> tuple[Array, Array]:
-    """Return by how much the free entropy of the upper branch is larger, and its slope in the strength."""
-    gain = both.level_s[:, 1] - both.level_s[:, 0]
-    return both.level[:, 1] - both.level[:, 0] + strength * gain, gain
-
-
-def _branches(isotherms: Isotherms, folds: Array, strength: Array, accuracy: float) -> Array:
-    """Return the coordinates of the lower and the upper branch at strengths, shape (n, 2)."""
-    count = len(folds)
-
-    def function(t: Array, j: Index) -> tuple[Array, Array]:
-        z, k = np.exp(t), j % count
-        p = isotherms.take(k).points(z[:, None])
-        return p.strength[:, 0] - strength[k], p.strength_z[:, 0] * z
-
-    first, last = np.full(count, isotherms.grid[0] / 16), np.full(count, isotherms.farthest)
-    lower, upper = np.log(np.concatenate([[first, folds[:, 0]], [folds[:, 1], last]], axis=1))
-    return np.exp(solve_bracketed(function, lower, upper, True, absolute=accuracy)).reshape(2, count).T
-
-
-def _bracketed(isotherms: Isotherms, folds: Array, low: Array, high: Array) -> tuple[Array, Array]:
-    """Return the log coordinates of both branches and the strength at which they balance, inside brackets."""
-
-    def lead(s: Array, i: Index) -> tuple[Array, Array]:
-        part = isotherms.take(i)
-        return _lead(part.points(_branches(part, folds[i], s, 1e-14)), s)
-
-    strength = solve_bracketed(lead, low, high, True, absolute=4 * EPS, noise=4 * EPS)
-    return np.log(_branches(isotherms, folds, strength, 1e-14)), strength

@@ -3,6 +3,7 @@
 | quantities | need | come from |
 |---|---|---|
 | the special points, together `thresholds` | nothing | `thresholds` |
+| first_failure, stability, also of spin glasses without a field | nothing | `thresholds` |
 | informed_spinodal, first_order, uninformed_spinodal, together `path_transitions` | a control | `path_transitions` |
 | first_failure_strength, sampler_succeeds | a control | a `Diagram` |
 | region | a control and a strength | a `Diagram` |
@@ -13,13 +14,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import NoneType
 from typing import Any
 
+import numpy as np
+
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
+from amp_theory.models.spin_glasses import FieldModel
 from amp_theory.phases.diagram.along_path import path_transitions
 from amp_theory.phases.diagram.diagram import Diagram
 from amp_theory.phases.diagram.lines import LINES
@@ -28,7 +32,7 @@ from amp_theory.phases.points.fixed_points import fixed_points, informed_overlap
 from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.tools.errors import InputError, NumericalError, as_list, unknown_name
 from amp_theory.tools.reports import plain
-from amp_theory.tools.results import OUTER_POINTS, POINTS, Thresholds
+from amp_theory.tools.results import OUTER_POINTS, POINTS, Located, Thresholds
 
 #: what makes a row a failed one instead of ending the sweep
 FAILURES = (InputError, NumericalError)
@@ -104,16 +108,43 @@ def _given(value: float | None) -> float:
     return value
 
 
+#: the special points at a strength, those of some models at least
+STRONG = ("tricritical", "first_failure")
 #: why planted measures have none of the points of those whose samples overlap
 NO_OUTER = "a point of random measures whose samples overlap, such as spin glasses in a field"
 
 
-def _point(name: str) -> Quantity:
-    def pick(special: Thresholds, _: Place) -> Answer:
-        point = special.points().get(name)
-        return Answer(None, special.reasons.get(name, NO_OUTER)) if point is None else Answer(point.to_dict())
+def _field_may_vanish(model: Model) -> bool:
+    """Tell whether a model is a spin glass whose random measure in a field has it as its limit."""
+    return isinstance(model, FieldModel) and not model.outer_overlap and model.random_counterpart
 
-    return Quantity((), _special, pick, main="control", coordinates=CUSP if name == "tricritical" else SPECIAL)
+
+def _without_field(special: Thresholds, model: Model) -> dict[str, Located | str]:
+    """Return what `first_failure` and `stability` of a spin glass become as its field vanishes, points or reasons.
+
+    Its base is q0 = 0 then, and R(q0) = 1 - xi''(0) vanishes where weak recovery sets in.
+    """
+    weak = special.weak_recovery
+    found: dict[str, Located | str] = {"stability": special.reasons["weak_recovery"] if weak is None else weak}
+    kinds = [(special.tricritical, "first order"), (weak, "stability")]
+    first = [(float(model.intensity(np.array(p.control))), kind, p) for p, kind in kinds if p is not None]
+    found["first_failure"] = f"{special.reasons.get('tricritical', '')}; {special.reasons.get('weak_recovery', '')}"
+    if first:
+        _, kind, point = min(first, key=lambda row: row[0])
+        found["first_failure"] = replace(point, how=f"{kind}: {point.how}")
+    return found
+
+
+def _point(name: str) -> Quantity:
+    def pick(special: Thresholds, place: Place) -> Answer:
+        point: Located | str | None = special.points().get(name)
+        if point is None and name in OUTER_POINTS and _field_may_vanish(place.model):
+            point = _without_field(special, place.model)[name]
+        if point is None:
+            point = special.reasons.get(name, NO_OUTER)
+        return Answer(None, point) if isinstance(point, str) else Answer(point.to_dict())
+
+    return Quantity((), _special, pick, main="control", coordinates=CUSP if name in STRONG else SPECIAL)
 
 
 def _line(name: str) -> Quantity:

@@ -6,6 +6,7 @@ everything else.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -16,12 +17,16 @@ from amp_theory.equations_of_state.random_measures.surfaces import RandomEquatio
 from amp_theory.phases.geometry.folds import FoldCurve, FoldPiece
 from amp_theory.phases.geometry.geometry import Branch, Geometry
 from amp_theory.phases.geometry.one_by_one import OneByOne
-from amp_theory.tools.arrays import Array, Bools, Index
+from amp_theory.tools.arrays import EPS, Array, Bools, Index
 from amp_theory.tools.errors import InputError
 from amp_theory.tools.roots import solve_bracketed
 
 #: R(q0) from which on its sign is known, and a coordinate before all folds
 SIGN, BEFORE = 1e-12, 1e-18
+#: R that is rounding
+NOISE = 8 * EPS
+#: accuracy of extremes of R in the logarithm of the coordinate: of R there it is the square; Newton steps on a cubic
+EXTREME, CUBIC = 1e-7, 4
 
 
 class IsothermGeometry(Geometry):
@@ -112,8 +117,8 @@ def roots_along(
         p = isotherms.take(rows[i]).points(z[:, None])
         return getattr(p, column)[:, 0], getattr(p, slope)[:, 0] * z
 
-    start = None if guess is None else np.log(guess)
-    return np.exp(solve_bracketed(function, np.log(lower), np.log(upper), rising, guess=start, absolute=accuracy))
+    start, noise = None if guess is None else np.log(guess), NOISE if column == "stability" else 0.0
+    return np.exp(solve_bracketed(function, np.log(lower), np.log(upper), rising, start, accuracy, noise))
 
 
 def folds_of(isotherms: Isotherms, accuracy: float = 1e-14) -> Array:
@@ -124,10 +129,48 @@ def folds_of(isotherms: Isotherms, accuracy: float = 1e-14) -> Array:
     """
     grid = isotherms.grid
     every = isotherms.points(np.broadcast_to(grid, (len(isotherms.base.control), len(grid))))
-    up = every.stability > 0
-    rows, k = np.nonzero(_may_hide(every, np.log(grid), up))
-    extreme = _extremes(isotherms, rows, grid[k], grid[k + 1], up[rows, k])
-    between = isotherms.take(rows).points(extreme[:, None]).stability[:, 0]
+    return fold_cells(isotherms, every).solved(isotherms, accuracy)
+
+
+@dataclass(frozen=True)
+class FoldCells:
+    """Brackets of all folds: on which isotherm each is, of how many, and a guess; ascending in both."""
+
+    rows: Index
+    number: int
+    lower: Array
+    upper: Array
+    rising: Bools
+    guess: Array
+
+    def solved(self, isotherms: Isotherms, accuracy: float) -> Array:
+        """Return the folds of every isotherm, shape (n, most), padded with NaN."""
+        found = roots_along(
+            isotherms,
+            "stability",
+            "stability_z",
+            self.rows,
+            self.lower,
+            self.upper,
+            self.rising,
+            guess=self.guess,
+            accuracy=accuracy,
+        )
+        place = np.arange(len(found)) - np.searchsorted(self.rows, self.rows)
+        table = np.full((self.number, int(place.max(initial=-1)) + 1), np.nan)
+        table[self.rows, place] = found
+        return table
+
+
+def fold_cells(isotherms: Isotherms, every: Points) -> FoldCells:
+    """Return where the folds are from what is known on the grid."""
+    grid = isotherms.grid
+    t, r, slope = np.log(grid), every.stability, every.stability_z * grid
+    up = r > 0
+    rows, k = np.nonzero(_may_hide(r, slope, t, up))
+    share = _flat(r[rows, k], r[rows, k + 1], (slope[rows, k], slope[rows, k + 1]), t[k + 1] - t[k])
+    extreme = _extremes(isotherms, rows, grid[k], grid[k + 1], up[rows, k], np.exp(t[k] + share * (t[k + 1] - t[k])))
+    between = isotherms.take(rows).points(extreme[:, None]).stability[:, 0] if len(rows) else extreme
     hidden = np.flatnonzero((between > 0) != up[rows, k])
     rows, k, extreme = rows[hidden], k[hidden], extreme[hidden]
     changed, j = np.nonzero(up[:, 1:] != up[:, :-1])
@@ -137,32 +180,69 @@ def folds_of(isotherms: Isotherms, accuracy: float = 1e-14) -> Array:
     lower = np.concatenate([np.full(len(early), BEFORE), grid[j], grid[k], extreme])
     upper = np.concatenate([np.full(len(early), grid[0]), grid[j + 1], extreme, grid[k + 1]])
     rising = np.concatenate([np.zeros(len(early), dtype=bool), up[changed, j + 1], ~up[rows, k], up[rows, k]])
-    order = np.lexsort((lower, which))
-    which = which[order]
-    # where a straight line between the ends vanishes
-    r = every.stability
-    share = r[changed, j] / (r[changed, j] - r[changed, j + 1])
+    width = t[j + 1] - t[j]
+    share = cubic_zero(r[changed, j], r[changed, j + 1], slope[changed, j] * width, slope[changed, j + 1] * width)
     guess = np.sqrt(lower * upper)
-    guess[len(early) : len(early) + len(changed)] = grid[j] * (grid[j + 1] / grid[j]) ** share
-    found = roots_along(isotherms, "stability", "stability_z", which, lower[order], upper[order], rising[order],
-                        guess=guess[order], accuracy=accuracy)  # fmt: skip
-    place = np.arange(len(which)) - np.searchsorted(which, which)
-    table = np.full((len(up), int(place.max(initial=-1)) + 1), np.nan)
-    table[which, place] = found
-    return table
+    guess[len(early) : len(early) + len(changed)] = np.exp(t[j] + share * width)
+    order = np.lexsort((lower, which))
+    return FoldCells(which[order], len(up), *(a[order] for a in (lower, upper, rising, guess)))
 
 
-def _may_hide(points: Points, t: Array, up: Bools) -> Bools:
-    """Tell between which log coordinates t of one sign R may have another: where its tangents do, at an extreme."""
-    r, slope = points.stability, points.stability_z * np.exp(t)
-    r, slope = np.where(up, r, -r), np.where(up, slope, -slope)
+def cubic_zero(low: Array, high: Array, slope_low: Array, slope_high: Array) -> Array:
+    """Return where in [0, 1] a cubic vanishes, from its values at both ends, of two signs, and its slopes there."""
+    bend, twist = 3 * (high - low) - 2 * slope_low - slope_high, slope_low + slope_high - 2 * (high - low)
     with np.errstate(all="ignore"):
-        place = (r[:, 1:] - r[:, :-1] - slope[:, 1:] * np.diff(t)) / (slope[:, :-1] - slope[:, 1:])
-        meet = r[:, :-1] + slope[:, :-1] * place
-    return np.asarray((up[:, 1:] == up[:, :-1]) & (slope[:, :-1] < 0) & (slope[:, 1:] > 0) & (meet <= 0))
+        straight = share = low / (low - high)
+        for _ in range(CUBIC):
+            value = low + share * (slope_low + share * (bend + share * twist))
+            share = share - value / (slope_low + share * (2 * bend + 3 * share * twist))
+    return np.where((share > 0) & (share < 1), share, straight)
 
 
-def _extremes(isotherms: Isotherms, rows: Index, lower: Array, upper: Array, least: Bools) -> Array:
+def branch_cells(grid: Array, every: Points, ends: Array, strength: Array) -> tuple[Array, Array, Array]:
+    """Return the parts of stable branches, between neighbours of the grid, in which the strength vanishes, and guesses.
+
+    `every` is what is known on the grid, one branch in a row; `strength` are those at the ends of the branches, shape
+    (n, 2), of two signs.
+    """
+    t, (low, high) = np.log(grid), np.log(ends).T
+    s, slope = every.strength, every.strength_z * grid
+    inner = (t > low[:, None]) & (t < high[:, None])
+    above = inner & (s > 0)
+    k, one = np.argmax(above, axis=1), np.arange(len(low))
+    found = above.any(axis=1)
+    before = np.where(found, k - 1, len(t) - 1 - np.argmax(inner[:, ::-1], axis=1))
+    between = inner[one, before]
+    lower, at_lower = np.where(between, t[before], low), np.where(between, s[one, before], strength[:, 0])
+    upper, at_upper = np.where(found, t[k], high), np.where(found, s[one, k], strength[:, 1])
+    width = upper - lower
+    # the strength is stationary at folds
+    slopes = np.where(between, slope[one, before], 0.0), np.where(found, slope[one, k], 0.0)
+    share = cubic_zero(at_lower, at_upper, slopes[0] * width, slopes[1] * width)
+    return np.exp(lower), np.exp(upper), np.exp(lower + share * width)
+
+
+def _flat(low: Array, high: Array, slopes: tuple[Array, Array], width: Array) -> Array:
+    """Return where in [0, 1] the slope of a cubic vanishes, from values and slopes of two signs at both ends."""
+    a, b = slopes[0] * width, slopes[1] * width
+    return cubic_zero(a, b, 6 * (high - low) - 4 * a - 2 * b, 4 * b + 2 * a - 6 * (high - low))
+
+
+def _may_hide(r: Array, slope: Array, t: Array, up: Bools) -> Bools:
+    """Tell between which log coordinates t of one sign R may have another: where its tangents do, at an extreme."""
+    r, slope = np.where(up, r, -r), np.where(up, slope, -slope)
+    here = (up[:, 1:] == up[:, :-1]) & (slope[:, :-1] < 0) & (slope[:, 1:] > 0)
+    rows, k = np.nonzero(here)
+    place = (r[rows, k + 1] - r[rows, k] - slope[rows, k + 1] * (t[k + 1] - t[k])) / (
+        slope[rows, k] - slope[rows, k + 1]
+    )
+    here[rows, k] = r[rows, k] + slope[rows, k] * place <= 0
+    return np.asarray(here)
+
+
+def _extremes(
+    isotherms: Isotherms, rows: Index, lower: Array, upper: Array, least: Bools, guess: Array | None = None
+) -> Array:
     """Return where R is least, or largest, in brackets on the isotherms `rows`."""
 
     def function(t: Array, i: Index) -> tuple[Array, Array]:
@@ -170,7 +250,8 @@ def _extremes(isotherms: Isotherms, rows: Index, lower: Array, upper: Array, lea
         p = isotherms.take(rows[i]).points(np.stack([x, x * (1 + h), x * (1 - h)], axis=1))
         return p.stability_z[:, 0], (p.stability_z[:, 1] - p.stability_z[:, 2]) / (2 * h)
 
-    return np.exp(solve_bracketed(function, np.log(lower), np.log(upper), least, absolute=1e-11))
+    start = None if guess is None else np.log(guess)
+    return np.exp(solve_bracketed(function, np.log(lower), np.log(upper), least, guess=start, absolute=EXTREME))
 
 
 def least_stability(isotherms: Isotherms) -> tuple[Array, Array]:

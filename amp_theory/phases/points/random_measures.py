@@ -15,9 +15,10 @@ with what an error of the place adds, times SAFETY.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,24 +26,26 @@ from amp_theory.equations_of_state.random_measures.isotherms import (
     DIFFERENCES,
     RATIO,
     ROUNDING,
-    Isotherms,
+    Bases,
     Points,
     RandomMeasure,
 )
 from amp_theory.phases.geometry.random_measures import RandomGeometry
 from amp_theory.phases.geometry.solved import SAFETY
-from amp_theory.phases.points.random_rows import BESIDE, ENOUGH, STEP, IsothermRows, Spot, cusps, first_at_zero_strength
+from amp_theory.phases.points.random_rows import BESIDE, STEP, IsothermRows, Spot, Spots, spots_before
 from amp_theory.phases.points.zero_strength import control_error
 from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import NumericalError
 from amp_theory.tools.results import Located, Thresholds
 from amp_theory.tools.roots import crossings
 
-#: how many intensities are looked at at a time
-CHUNK = 24
-#: steps to the stability line before brackets are halved
-NEWTON = 10
+#: rows from which the stability line is guessed, and steps to it before brackets are halved
+NEAR, NEWTON = 4, 10
+#: a step to it whose square is rounding: its slopes are exact to the square of STEP
+SMALL = 1e-9
 NO_TIP = "R > 0 beyond q0 in the whole replica-symmetric region: no first-order transition along this path"
+#: a coordinate that stands for the base
+BASE = 1e-20
 #: R counts as positive next to the stability line down to this
 CLOSE = 1e-9
 #: R below this has no sign for its rounding, and above that it does not vanish
@@ -79,11 +82,6 @@ def _frozen(geo: RandomGeometry, search: _Search) -> Thresholds:
     return Thresholds.of(geo.measure.model, geo.measure.path, found)
 
 
-def _chunks(x: Array) -> list[Array]:
-    """Return parts of an array, in order, of CHUNK + 1 at most; neighbours share an end."""
-    return [x[k : k + CHUNK + 1] for k in range(0, max(len(x) - 1, 1), CHUNK)]
-
-
 def first_cusp(measure: RandomMeasure) -> tuple[Spot, Located] | None:
     """Return where the first cusp at positive strength is, and what is known of it; None if there is none.
 
@@ -104,71 +102,92 @@ def stability_line(measure: RandomMeasure) -> float | None:
     NumericalError
         If a solver fails, or the base jumps where R changes its sign.
     """
+    return _first_unstable(measure, lambda x: measure.bases(measure.model.from_intensity(np.exp(x))))
+
+
+def _first_unstable(measure: RandomMeasure, look: Callable[[Array], Bases]) -> float | None:
+    """Return the same, where `look` returns the bases at the log intensities that are looked at."""
+    low: float | None = None
+    for chunk in measure.chunks():
+        r = look(chunk).stability
+        # a sign below the rounding of R is none
+        bad, good = np.flatnonzero(r < -NO_SIGN), np.flatnonzero(r > NO_SIGN)
+        if not len(bad):
+            low = float(chunk[good[-1]]) if len(good) else low
+            continue
+        good = good[good < bad[0]]
+        low, high = float(chunk[good[-1]]) if len(good) else low, float(chunk[bad[0]])
+        if low is None:  # where R has no sign for its rounding
+            low = high - 2 * np.log(RATIO)
+        guess = _vanishing(r[: bad[0] + 2], chunk[: bad[0] + 2])
+        return _crossed(measure, low, high, guess if low < guess < high else 0.5 * (low + high))
+    return None
+
+
+def _vanishing(r: Array, x: Array) -> float:
+    """Return where the polynomial through the last rows vanishes, x over R; NaN where there is none."""
+    r, x = r[-NEAR:], x[-NEAR:].copy()
+    with np.errstate(all="ignore"):
+        for order in range(1, len(r)):  # Neville's scheme at R = 0
+            x = (r[order:] * x[:-1] - r[:-order] * x[1:]) / (r[order:] - r[:-order])
+    return float(x[0])
+
+
+def _crossed(measure: RandomMeasure, low: float, high: float, guess: float) -> float:
+    """Return where R changes its sign in a bracket: by Newton steps, with slopes towards the stable side."""
 
     def stability(x: Array) -> Array:
         return measure.bases(measure.model.from_intensity(np.exp(x))).stability
 
-    low: float | None = None
-    for chunk in _chunks(measure.looked_at):
-        r = stability(chunk)
-        # a sign below the rounding of R is none
-        bad, good = np.flatnonzero(r < -NO_SIGN), np.flatnonzero(r > NO_SIGN)
-        if len(bad):
-            good = good[good < bad[0]]
-            low = float(chunk[good[-1]]) if len(good) else low
-            high = float(chunk[bad[0]])
-            low = high - np.log(RATIO) if low is None else low
-            line = _crossed(stability, low, high)
-            if np.isnan(line):
-                raise NumericalError(
-                    f"the sign of R(q0) of {measure.model!r} is lost in rounding where it changes",
-                    "use field=0, or raise it",
-                )
-            if abs(left := float(stability(np.array([line]))[0])) > JUMP:
-                control = float(measure.model.from_intensity(np.exp(np.array(line))))
-                raise NumericalError(
-                    f"R(q0) changes its sign at {measure.model.control} = {control:.6g} by a jump to {left:.3g}: the "
-                    "base was not followed there", "ask for another field",
-                )  # fmt: skip
-            return line
-        low = float(chunk[good[-1]]) if len(good) else low
-    return None
-
-
-def _crossed(stability: Callable[[Array], Array], low: float, high: float) -> float:
-    """Return where R changes its sign in a bracket: by Newton steps, with slopes towards the stable side."""
-    x = 0.5 * (low + high)
+    # whether R changes its sign is seen closely: in weak fields it is flatter there than over STEP
+    x, around = guess, np.array([-2 * STEP, -STEP, -3 * SMALL, 0.0, 3 * SMALL])
     for _ in range(NEWTON):
-        here, before = stability(np.array([x, x - STEP])).tolist()
+        far, before, left, here, right = stability(x + around).tolist()
         if not here < before:
             break
-        step = float(here * STEP / (before - here))
-        x += step
+        step = float(2 * here * STEP / (4 * before - 3 * here - far))
+        x = x + step
         if not low < x < high:
             break
-        if abs(step) <= ENOUGH:
-            return x
+        if abs(step) <= SMALL:
+            if left > 0 > right:
+                return x
+            break
     # without slopes: in weak fields the base ends, and jumps, right beyond the line
-    return float(crossings(lambda x, i: stability(x), np.array([low]), np.array([high]), absolute=4 * EPS)[0])
+    line = float(crossings(lambda x, i: stability(x), np.array([low]), np.array([high]), absolute=4 * EPS)[0])
+    if abs(left := float(stability(np.array([line]))[0])) > JUMP:
+        control = float(measure.model.from_intensity(np.exp(np.array(line))))
+        raise NumericalError(
+            f"R(q0) changes its sign at {measure.model.control} = {control:.6g} by a jump to {left:.3g}: the "
+            "base was not followed there", "ask for another field",
+        )  # fmt: skip
+    return line
+
+
+class _Value(NamedTuple):
+    """A number of the base, by how much a second quadrature differs from it, and its slope in log intensity."""
+
+    value: float
+    off: float
+    slope: float
+
+    @property
+    def error(self) -> float:
+        """A bound on the error of the number."""
+        return DIFFERENCES * self.off + ROUNDING * abs(self.value)
 
 
 @dataclass(frozen=True)
 class _Place:
-    """A coordinate of the isotherm at one intensity, its points, their errors, and slopes in log intensity."""
+    """A coordinate of the isotherm at one intensity: the base, points, their errors, and slopes in log intensity."""
 
     intensity: float
     coordinate: float
-    overlap: float
-    base_error: float
-    points: Points
-    errors: Points
-    slopes: Points
-    overlap_slope: float
-    bends: Points
-
-    def column(self, part: str, name: str) -> float:
-        """Return an entry of points, errors or slopes."""
-        return float(getattr(getattr(self, part), name).flat[0])
+    base: dict[str, _Value]
+    points: dict[str, float]
+    errors: dict[str, float]
+    slopes: dict[str, float]
+    bends: dict[str, float]
 
 
 class _Search:
@@ -176,12 +195,14 @@ class _Search:
 
     def __init__(self, measure: RandomMeasure) -> None:
         self.measure, self.model, self.path = measure, measure.model, measure.path
-        self.stable_to = stability_line(measure)
+        self.rows: list[IsothermRows] = []
+        self.stable_to = _first_unstable(measure, self._look)
         self.end = float(measure.looked_at[-1]) if self.stable_to is None else self.stable_to
 
-    def isotherms(self, log_intensity: Array) -> Isotherms:
-        """Return the isotherms at log intensities."""
-        return self.measure.isotherms(self.model.from_intensity(np.exp(log_intensity)))
+    def _look(self, log_intensity: Array) -> Bases:
+        """Return the bases at log intensities, and keep the isotherms."""
+        self.rows.append(IsothermRows.at(self.measure, log_intensity))
+        return self.rows[-1].isotherms.base
 
     def _looked(self) -> str:
         last = float(self.model.from_intensity(np.exp(np.array(self.measure.looked_at[-1]))))
@@ -189,40 +210,63 @@ class _Search:
 
     # --- places ---
 
-    def place(self, x: float, z: float) -> _Place:
-        """Return all about the coordinate z at log intensity x."""
-        pair = self.isotherms(np.array([x, x + STEP]))
-        around = pair.points(z * np.tile([1.0, 1 + BESIDE, 1 - BESIDE], (2, 1)))
-        here, table = pair.take(np.array([0])), {n: getattr(around, n) for n in Points.__slots__}
-        points = Points(*(v[:1, :1] for v in table.values()))
-        slopes = Points(*((v[1, :1] - v[0, :1]) / STEP for v in table.values()))
-        bends = Points(*((v[0, 1:2] - v[0, 2:]) / (2 * BESIDE * z) for v in table.values()))
-        q0, base = pair.base.overlap, here.check.base.overlap
-        return _Place(
-            intensity=float(np.exp(x)), coordinate=z, overlap=float(q0[0] + points.excess[0, 0]),
-            base_error=float(DIFFERENCES * abs(base[0] - q0[0]) + ROUNDING * q0[0]), points=points,
-            errors=here.errors(np.full((1, 1), z), points), slopes=slopes,
-            overlap_slope=float((q0[1] - q0[0]) / STEP + slopes.excess[0]), bends=bends,
-        )  # fmt: skip
+    @cached_property
+    def spots(self) -> Spots:
+        """Where cusps are, and what happens at zero strength."""
+        end, followed = self.end + np.log1p(-CLOSE), self.measure.followed_to
+        return spots_before(self.measure, self.rows, min(end, followed), zero=followed >= self.end)
+
+    @cached_property
+    def places(self) -> dict[Spot, _Place]:
+        """All about the spots, and about a coordinate at the stability line."""
+        spots = [] if self.measure.frozen else [*self.spots.cusps, self.spots.dynamical, self.spots.condensation]
+        spots.append(None if self.stable_to is None else (self.stable_to, BASE))
+        known = [spot for spot in spots if spot is not None]
+        return dict(zip(known, self._places(known), strict=True)) if known else {}
+
+    def _places(self, spots: list[Spot]) -> Iterator[_Place]:
+        """Yield all about coordinates at log intensities."""
+        (x, z), n = np.array(spots).T, len(spots)
+        # at the stability line towards the stable side, where the base is continuous
+        step = np.where(x == self.stable_to, -STEP, STEP)
+        both = self.measure.isotherms(self.model.from_intensity(np.exp(np.concatenate([x, x + step]))))
+        around = both.points(np.tile(z, 2)[:, None] * np.array([1.0, 1 + BESIDE, 1 - BESIDE]))
+        here, table = both.take(np.arange(n)), {name: getattr(around, name) for name in Points.__slots__}
+        points = Points(*(v[:n, :1] for v in table.values()))
+        errors = here.errors(z[:, None], points)
+        bases = ((name, getattr(both.base, name), getattr(here.check.base, name)) for name in ("overlap", "stability"))
+        base = {name: (v[:n], np.abs(other - v[:n]), (v[n:] - v[:n]) / step) for name, v, other in bases}
+        for k in range(n):
+            yield _Place(
+                intensity=float(np.exp(x[k])), coordinate=float(z[k]),
+                base={name: _Value(*(float(v[k]) for v in values)) for name, values in base.items()},
+                points={name: float(v[k, 0]) for name, v in table.items()},
+                errors={name: float(getattr(errors, name)[k, 0]) for name in table},
+                slopes={name: float(v[n + k, 0] - v[k, 0]) / float(step[k]) for name, v in table.items()},
+                bends={name: float(v[k, 1] - v[k, 2]) / (2 * BESIDE * float(z[k])) for name, v in table.items()},
+            )  # fmt: skip
 
     def located(self, at: _Place, vanishing: str, place: str, how: str, strength: bool) -> Located:
         """Return a place as a special point, from the column that gives the intensity and that which gives z."""
         # what is left of both columns counts as an error, too
-        off = at.column("errors", vanishing) + abs(at.column("points", vanishing))
-        x_error = off / abs(at.column("slopes", vanishing)) + 4 * EPS
-        off = at.column("errors", place) + abs(at.column("points", place))
-        z_error = (off + abs(at.column("slopes", place)) * x_error) / abs(at.column("bends", place))
+        off = at.errors[vanishing] + abs(at.points[vanishing])
+        x_error = off / abs(at.slopes[vanishing]) + 4 * EPS
+        off = at.errors[place] + abs(at.points[place])
+        z_error = (off + abs(at.slopes[place]) * x_error) / abs(at.bends[place])
         z_error += 1e-11 * at.coordinate
-        overlap = at.column("points", "overlap_z") * z_error + abs(at.overlap_slope) * x_error
-        overlap += at.base_error + at.column("errors", "excess")
+        base = at.base["overlap"]
+        overlap = at.points["overlap_z"] * z_error + abs(base.slope + at.slopes["excess"]) * x_error
+        overlap += base.error + at.errors["excess"]
         control, errors = self._control(at.intensity, x_error)
         errors["overlap"] = SAFETY * overlap
-        value = at.column("points", "strength")
+        value = at.points["strength"]
         if strength:
-            bound = at.column("errors", "strength") + abs(at.column("slopes", "strength")) * x_error
+            bound = at.errors["strength"] + abs(at.slopes["strength"]) * x_error
             errors[self.path.strength] = SAFETY * (bound + 4 * EPS * abs(value))
-        return Located(control, at.overlap, errors, self.model.control, value if strength else None,
-                       self.path.strength if strength else None, how=how)  # fmt: skip
+        return Located(
+            control, base.value + at.points["excess"], errors, self.model.control, value if strength else None,
+            self.path.strength if strength else None, how=how,
+        )  # fmt: skip
 
     def _control(self, intensity: float, x_error: float) -> tuple[float, dict[str, float]]:
         control = float(self.model.from_intensity(np.array(intensity)))
@@ -234,23 +278,22 @@ class _Search:
         """Locate where the replica-symmetric measure loses its stability."""
         if self.stable_to is None:
             return f"the replica-symmetric measure is stable at every {self.model.control}, {self._looked()}"
-        x = self.stable_to
-        # towards the stable side, where the base is continuous
-        control = self.model.from_intensity(np.exp(np.array([x, x - STEP])))
-        base, other = self.measure.bases(control), self.measure.isotherms(control[:1]).check.base
-        slope = abs(float(base.stability[1] - base.stability[0])) / STEP
-        off = DIFFERENCES * abs(float(other.stability[0] - base.stability[0])) + ROUNDING
-        q_error = DIFFERENCES * abs(float(other.overlap[0] - base.overlap[0])) + ROUNDING
-        x_error = off / slope + 4 * EPS
+        place = self.places[self.stable_to, BASE]
+        r, q0 = place.base["stability"], place.base["overlap"]
+        off = DIFFERENCES * r.off + ROUNDING
+        x_error = off / abs(r.slope) + 4 * EPS
         while x_error < 1:
-            beside = self.measure.bases(self.model.from_intensity(np.exp(np.array([x - 2 * x_error]))))
-            if float(beside.stability[0] - base.stability[0]) >= off:
+            around = self.stable_to + 2 * x_error * np.array([-1.0, 1.0])
+            beside = self.measure.bases(self.model.from_intensity(np.exp(around)))
+            # beyond the line bases may end
+            if beside.stability[0] >= off and not beside.stability[1] > -off:
                 break
             x_error *= 2  # in weak fields R is much flatter next to the line than over a step
-        value, errors = self._control(float(np.exp(x)), x_error)
-        errors["overlap"] = SAFETY * (q_error + abs(float(beside.overlap[0] - base.overlap[0])))
+        value, errors = self._control(place.intensity, x_error)
+        near = beside.overlap[beside.stability > -JUMP]
+        errors["overlap"] = SAFETY * (DIFFERENCES * q0.off + ROUNDING + float(np.max(np.abs(near - q0.value))))
         how = "R(q0) = 0: stability of the replica-symmetric measure (de Almeida, Thouless)"
-        return Located(value, float(base.overlap[0]), errors, self.model.control, how=how)
+        return Located(value, q0.value, errors, self.model.control, how=how)
 
     def no_entropy(self) -> Located | str:
         """Locate where the entropy of the target vanishes, that of isolated solutions."""
@@ -266,29 +309,22 @@ class _Search:
             return f"the entropy does not vanish where it was looked at, {self._looked()}"
         k = int(below[0])
         place = crossings(lambda x, i: entropy(x), x[k - 1 : k], x[k : k + 1], absolute=4 * EPS)
-        here, there = (self.isotherms(place + step) for step in (0.0, STEP))
-        slope = float(there.base.entropy[0] - here.base.entropy[0]) / STEP
-        off = DIFFERENCES * abs(float(here.check.base.entropy[0] - here.base.entropy[0])) + ROUNDING
+        control = self.model.from_intensity(np.exp(place + np.array([0.0, STEP])))
+        base, other = self.measure.bases(control).entropy, self.measure.bases(control[:1], check=True).entropy
+        slope = float(base[1] - base[0]) / STEP
+        off = DIFFERENCES * abs(float(other[0] - base[0])) + ROUNDING
         value, errors = self._control(float(np.exp(place[0])), off / abs(slope) + 4 * EPS)
         errors["overlap"] = 0.0
         return Located(value, 1.0, errors, self.model.control, how="F(1) = 0: the entropy of the target vanishes")
 
     @cached_property
-    def cusps(self) -> list[Spot]:
-        """Where two folds appear or disappear, from the easy side on, at strengths of either sign."""
-        end = min(self.end, self.measure.followed_to)
-        x = self.measure.looked_at[self.measure.looked_at < end]
-        x = np.append(x, end + np.log1p(-CLOSE))
-        return [spot for chunk in _chunks(x) for spot in cusps(self.measure, IsothermRows.at(self.measure, chunk))]
-
-    @cached_property
     def states(self) -> list[tuple[Spot, Located]]:
         """The cusps at positive strength, which are states of the model, and what is known of each."""
         how = "cusp of the isotherms: R = dR/dz = 0"
-        places = [(spot, self.place(*spot)) for spot in self.cusps]
+        places = [(spot, self.places[spot]) for spot in self.spots.cusps]
         return [
             (spot, self.located(p, "stability", "stability_z", how, strength=True)) for spot, p in places
-            if p.column("points", "strength") > 0
+            if p.points["strength"] > 0
         ]  # fmt: skip
 
     def first_failure(self, found: dict[str, Located | str]) -> Located | str:
@@ -307,19 +343,18 @@ class _Search:
         if self.measure.followed_to < self.end:
             none = "the second branch is closer to q = 1 than is followed, 1 - q < 1e-15"
             return none, none
-        if not self.cusps:
+        if not self.spots.cusps:
             none = "no second branch exists at zero strength in the replica-symmetric region"
             return none, none
         where = f"before the replica-symmetric measure ends at {self.model.control} = "
         where += f"{float(self.model.from_intensity(np.exp(np.array(self.end)))):.6g}"
         none = f"no second branch reaches zero strength {where}"
-        end = self.end + np.log1p(-CLOSE)
-        dynamical, condensation = first_at_zero_strength(self.measure, self.cusps[0][0], end)
+        dynamical, condensation = self.spots.dynamical, self.spots.condensation
         if dynamical is None:
             return none, none
         how = "a second branch at zero strength: strength = R = 0"
-        first = self.located(self.place(*dynamical), "strength", "stability", how, strength=False)
+        first = self.located(self.places[dynamical], "strength", "stability", how, strength=False)
         if condensation is None:
             return first, f"the base is in equilibrium as long as it is stable: no crossing {where}"
         how = "equal free entropy at zero strength: F(q) = 0"
-        return first, self.located(self.place(*condensation), "level", "strength", how, strength=False)
+        return first, self.located(self.places[condensation], "level", "strength", how, strength=False)
