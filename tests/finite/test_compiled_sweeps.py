@@ -16,6 +16,7 @@ from amp_theory.finite.chains import compiled_sweeps as loops
 from amp_theory.finite.chains import graph_sweeps, sweeps
 from amp_theory.finite.chains.dense_sweeps import REFRESH
 from amp_theory.finite.chains.sweeps import CompiledSweeper, heat_bath_noise, metropolis_noise
+from amp_theory.finite.chains.tempering import Ladder
 from amp_theory.tools import compiled
 
 NUMBA = compiled._numba() is not None
@@ -103,6 +104,31 @@ def test_colours_are_the_same(monkeypatch, model, density):
         found.append(graph_sweeps.colouring(spins, 120))
     assert np.array_equal(*found)
     assert found[0].max() > 1
+
+
+def test_more_colours_than_a_number_has_bits(monkeypatch):
+    spins = np.array([[*range(70)], [*range(5, 75)]])
+    found = []
+    for which in (False, True):
+        monkeypatch.setattr(graph_sweeps, "in_use", lambda which=which: which)
+        found.append(graph_sweeps.colouring(spins, 75))
+    assert np.array_equal(*found)
+    assert found[0].max() == 69
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("replicas", [2, 5, 8])
+def test_exchanges_in_loops_and_arrays_are_the_same(first, replicas):
+    rng = np.random.default_rng(replicas)
+    factors, interaction = np.linspace(0.2, 1.0, replicas), 5 * rng.standard_normal(60 * replicas)
+    ladder = Ladder(SimpleNamespace(factor=np.ones(60 * replicas)), factors)
+    ladder.rows = rng.permuted(ladder.rows, axis=1)
+    rows, excess = ladder.rows.copy(), rng.exponential(size=(60, len(factors[first:-1:2])))
+    before = rows.copy()
+    looped = loops.exchange_replicas(rows, first, factors, interaction, excess) / 60
+    assert ladder._exchange(first, interaction, excess) == pytest.approx(looped, rel=1e-14)
+    assert np.array_equal(ladder.rows, rows)
+    assert (rows != before).any() == (excess.size > 0)
 
 
 def test_the_table_brackets_numpys_noise():

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import amp_theory as at
 from amp_theory.finite.instances import base as instances
-from amp_theory.finite.instances import dense
+from amp_theory.finite.instances import dense, graphs
 from amp_theory.finite.instances.dense import elementary, symmetric_noise
 from amp_theory.finite.instances.scalar_posterior import posterior_moments, sample_posterior
 from amp_theory.tools.arrays import EPS
@@ -128,18 +128,41 @@ def test_tensors_are_symmetrised_in_place_as_all_at_once(monkeypatch, size, bodi
         assert found.flags.c_contiguous
 
 
+def peak_of_drawing(model, control, size):
+    at.draw_instance(model, control, 12, 1)
+    tracemalloc.start()
+    instance = at.draw_instance(model, control, size, 1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return instance, peak
+
+
 @pytest.mark.parametrize(("model", "size"), [(at.IsingPSpin(3), 130), (at.SpikedMatrix(at.Rademacher()), 1500),
                                              (at.SphericalPSpin(4), 36)])  # fmt: skip
 def test_drawing_takes_little_more_than_the_tensor(model, size):
-    at.draw_instance(model, 0.7, 10, 1)
-    tracemalloc.start()
-    instance = at.draw_instance(model, 0.7, size, 1)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    instance, peak = peak_of_drawing(model, 0.7, size)
     (tensor,) = (t.tensor for t in instance.terms)
     assert tensor.nbytes < peak < 1.3 * tensor.nbytes
     assert peak < dense.drawing_bytes([tensor.ndim], size)
     assert tensor.flags.c_contiguous
+
+
+@pytest.mark.parametrize(
+    "model", [at.RectangularMatrix(at.Gaussian(), at.Rademacher(), 1.0), at.GaussianMixture(3, 1.0)]
+)
+def test_drawing_takes_little_more_than_the_matrix(model):
+    instance, peak = peak_of_drawing(model, 2.0, 1500)
+    assert instance.matrix.nbytes < peak < 1.3 * instance.matrix.nbytes
+
+
+@pytest.mark.parametrize(("model", "density"), [
+    (at.XORSAT(4, temperature=0.5), 1.6), (at.Bicoloring(4), 2.0), (at.XORSAT(6, temperature=0.2, degrees="regular"), 0.5),
+])  # fmt: skip
+def test_drawing_a_graph_takes_at_most_three_times_the_graph(model, density):
+    instance, peak = peak_of_drawing(model, density, 30_000)
+    kept = instance.spins.nbytes + instance.signs.nbytes + instance.planted.nbytes
+    assert kept < peak < 3 * kept
+    assert peak < graphs.BYTES * instance.spins.size
 
 
 @given(st.lists(st.floats(0, 3), min_size=3, max_size=6))

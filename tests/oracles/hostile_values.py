@@ -423,7 +423,7 @@ def _constructors(t: Things) -> Iterator[Call]:
 def _instances(t: Things) -> Iterator[Call]:
     for model in (t.ising, t.spherical, t.xorsat, t.glm):
         yield Call(f"draw_instance, {model.name}", at.draw_instance,
-                   {"model": model, "control": 1.0, "size": 6, "seed": 0, "target": None})  # fmt: skip
+                   {"model": model, "control": 1.0, "size": 6, "seed": 0, "target": None, "storage": "double"})  # fmt: skip
     yield Call("instance_from", at.instance_from,
                {"model": t.ising, "control": 1.0, "couplings": np.ones((3, 3, 3)), "planted": None,
                 "check_scale": False})  # fmt: skip

@@ -12,16 +12,21 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from amp_theory.tools.arrays import Array, Index
 from amp_theory.tools.compiled import compiled
 
+#: indices without a sign
+Unsigned = npt.NDArray[np.uint32]
 #: cells of the table of Gumbel noise, which then stays in the cache of the processor next to the fields
 CELLS = 1024
 #: largest number below one
 BELOW_ONE = 1 - 2.0**-53
 #: how far the table stands off, since logarithms are rounded
 MARGIN = 1e-12
+#: a number without a sign, next to which others stay without
+ONE = np.uint32(1)
 
 
 @lru_cache(maxsize=1)
@@ -114,23 +119,32 @@ def _change(x: DenseRows, row: int, variable: int, new: int) -> None:
         length, tensor = size ** (x.bodies[term] - 1), x.tensors[term]
         if length == 1:
             continue
-        begin, slab = variable * length, tensor
-        divisor = 1.0
+        begin = variable * length
+        if length == size:
+            _add(field, step, tensor[begin : begin + size], 1.0)
+            continue
         # the slab of the variable is contracted with all but one of the others
-        for n in range(x.bodies[term] - 2):
+        length //= size
+        _contract(tensor, begin, s, x.scratch[0, :length])
+        divisor = 1.0
+        for n in range(1, x.bodies[term] - 2):
             length //= size
             divisor *= n + 1
-            _contract(slab, begin, s, x.scratch[n % 2, :length])
-            begin, slab = 0, x.scratch[n % 2]
-        part = slab[begin : begin + size]
-        if divisor == 1.0:
-            for j in range(size):
-                field[j] += step * part[j]
-        else:
-            for j in range(size):
-                field[j] += step * (part[j] / divisor)
+            _contract(x.scratch[1 - n % 2], 0, s, x.scratch[n % 2, :length])
+        _add(field, step, x.scratch[(x.bodies[term] - 3) % 2, :size], divisor)
     s[variable] = x.atoms[new]
     x.labels[row, variable] = new
+
+
+@compiled
+def _add(field: Array, step: float, part: Array, divisor: float) -> None:
+    """Add step times part over divisor to a field."""
+    if divisor == 1.0:
+        for j in range(len(field)):
+            field[j] += step * part[j]
+    else:
+        for j in range(len(field)):
+            field[j] += step * (part[j] / divisor)
 
 
 @compiled
@@ -206,11 +220,14 @@ def dense_metropolis(x: DenseRows, proposed: Index, excess: Array) -> Index:
 
 
 class GraphRows(NamedTuple):
-    """Rows of configurations of an instance on a graph, as in `GraphSweeper`, all arrays contiguous."""
+    """Rows of configurations of an instance on a graph, as in `GraphSweeper`, all arrays contiguous.
+
+    Indices are unsigned: of those with a sign every access asks first whether it counts from the end.
+    """
 
     labels: Index
-    up: Index
-    tilt: Array
+    up: Index  # in as few bytes as hold it, since the factors are visited at random
+    tilt: Array  # (1 or rows, 1 or size, values)
     factor: Array
     gain: Array  # of a literal by the variable's value, whether it is negated, and how many literals are up
     plus: int
@@ -220,10 +237,24 @@ class GraphRows(NamedTuple):
 
 
 @compiled
-def _set_up(up: Index, literals: Index, plus: bool) -> None:
-    """Count the literals of a variable that became +1 or -1."""
-    for literal in literals:
-        up[literal >> 1] += 1 if plus == (literal & 1) else -1
+def _graph_field(gain: Array, up: Index, literals: Index, first: int, last: int) -> float:
+    """Return the log weight of +1 relative to -1, of a variable whose literals these are."""
+    field = 0.0
+    for edge in range(first, last):
+        literal = literals[edge]
+        field += gain[literal & ONE, up[literal >> ONE]]
+    return field
+
+
+@compiled
+def _set_up(up: Index, literals: Index, first: int, last: int, plus: np.uint32) -> None:
+    """Count the literals of a variable that became +1, `plus` being one, or -1."""
+    for edge in range(first, last):
+        literal = literals[edge]
+        if literal & ONE == plus:
+            up[literal >> ONE] += ONE
+        else:
+            up[literal >> ONE] -= ONE
 
 
 @compiled
@@ -231,27 +262,26 @@ def graph_heat_bath(x: GraphRows, uniform: Array, edges: Array) -> Index:
     """Update every variable once by heat bath and return how many changed, shape (rows,); see `dense_heat_bath`."""
     changes = np.zeros(len(x.labels), dtype=np.intp)
     above, below = x.plus, 1 - x.plus
-    gain, order, begin, literals = x.gain, x.order, x.begin, x.literals
+    order, begin, literals, alike = x.order, x.begin, x.literals, x.tilt.shape[1] == 1
     for row in range(len(x.labels)):
         tilt, labels, up, noise = x.tilt[row if len(x.tilt) > 1 else 0], x.labels[row], x.up[row], uniform[row]
-        factor = x.factor[row]
+        factor, first = x.factor[row], begin[0]
         for n in range(len(order)):
-            i = order[n]
+            i, last = order[n], begin[n + 1]
             before = labels[i] == above
-            field = 0.0
-            for edge in range(begin[n], begin[n + 1]):
-                field += gain[int(before), literals[edge] & 1, up[literals[edge] >> 1]]
-            field *= factor
-            u, v, a, b = noise[i, above], noise[i, below], tilt[i, above], tilt[i, below]
-            j, k = int(u * CELLS), int(v * CELLS)
-            plus = field + ((a + (edges[j + 1] - MARGIN)) - (b + (edges[k] + MARGIN))) > 0
-            perhaps = field + ((a + (edges[j] + MARGIN)) - (b + (edges[k + 1] - MARGIN))) > 0
+            field = factor * _graph_field(x.gain[np.uint32(before)], up, literals, first, last)
+            own = np.uint32(0) if alike else i
+            u, v, a, b = noise[i, above], noise[i, below], tilt[own, above], tilt[own, below]
+            j, k = np.uint32(u * CELLS), np.uint32(v * CELLS)
+            plus = field + ((a + (edges[j + ONE] - MARGIN)) - (b + (edges[k] + MARGIN))) > 0
+            perhaps = field + ((a + (edges[j] + MARGIN)) - (b + (edges[k + ONE] - MARGIN))) > 0
             if plus != perhaps:
                 plus = field + ((a + _gumbel(u)) - (b + _gumbel(v))) > 0
             if plus != before:
-                _set_up(up, literals[begin[n] : begin[n + 1]], plus)
+                _set_up(up, literals, first, last, np.uint32(plus))
                 labels[i] = above if plus else below
                 changes[row] += 1
+            first = last
     return changes
 
 
@@ -260,51 +290,102 @@ def graph_metropolis(x: GraphRows, proposed: Index, excess: Array) -> Index:
     """Update every variable once by the Metropolis rule, as `graph_heat_bath`; see `dense_metropolis`."""
     changes = np.zeros(len(x.labels), dtype=np.intp)
     above, below = x.plus, 1 - x.plus
-    gain, order, begin, literals = x.gain, x.order, x.begin, x.literals
+    order, begin, literals, alike = x.order, x.begin, x.literals, x.tilt.shape[1] == 1
     for row in range(len(x.labels)):
         tilt, labels, up = x.tilt[row if len(x.tilt) > 1 else 0], x.labels[row], x.up[row]
         factor = x.factor[row]
         for n in range(len(order)):
-            i = order[n]
+            i, first, last = order[n], begin[n], begin[n + 1]
             if proposed[row, i] == labels[i]:
                 continue
             before = labels[i] == above
-            field = 0.0
-            for edge in range(begin[n], begin[n + 1]):
-                field += gain[int(before), literals[edge] & 1, up[literals[edge] >> 1]]
-            a, b = tilt[i, above], tilt[i, below]
+            field = factor * _graph_field(x.gain[np.uint32(before)], up, literals, first, last)
+            own = np.uint32(0) if alike else i
+            a, b = tilt[own, above], tilt[own, below]
             difference = a - (b + excess[row, i]) if before else (a + excess[row, i]) - b
-            plus = factor * field + difference > 0
+            plus = field + difference > 0
             if plus != before:
-                _set_up(up, literals[begin[n] : begin[n + 1]], plus)
+                _set_up(up, literals, first, last, np.uint32(plus))
                 labels[i] = above if plus else below
                 changes[row] += 1
     return changes
 
 
 @compiled
-def first_colours(order: Index, begin: Index, factors: Index, spins: Index) -> Index:
+def literals_of(spins: Index, signs: Array, begin: Index) -> Unsigned:
+    """Return the literals of all variables, those of one together, in the order of the factors.
+
+    Parameters
+    ----------
+    spins, signs
+        The variables of every factor and the signs of their literals, shape (factors, k).
+    begin
+        Where the literals of each variable begin, shape (size,).
+    """
+    free = begin.copy()
+    literals = np.empty(spins.size, dtype=np.uint32)
+    for factor in range(len(spins)):
+        for n in range(spins.shape[1]):
+            i = spins[factor, n]
+            literals[free[i]] = 2 * factor + (signs[factor, n] > 0)
+            free[i] += 1
+    return literals
+
+
+@compiled
+def first_colours(order: Index, begin: Index, literals: Unsigned, factors: int) -> Index:
     """Give every variable in turn the first colour that none has in a factor with it, shape (size,).
+
+    The first element is -1 if more than 63 colours are needed.
 
     Parameters
     ----------
     order
         The variables in the order in which they are coloured, shape (size,).
-    begin, factors
-        The factors of variable i are factors[begin[i]:begin[i + 1]].
-    spins
-        The variables of every factor, shape (factors, k).
+    begin, literals
+        The literals of variable i are literals[begin[i]:begin[i + 1]], see `literals_of`.
+    factors
+        The number of factors.
     """
-    colour = np.full(len(order), -1)
-    met = np.full(len(order), -1)  # the last variable that has met a colour
+    colour = np.zeros(len(order), dtype=np.intp)
+    taken = np.zeros(factors, dtype=np.int64)  # the colours in every factor as bits
     for i in order:
+        used, free = np.int64(0), 0
         for at in range(begin[i], begin[i + 1]):
-            for n in range(spins.shape[1]):
-                other = colour[spins[factors[at], n]]
-                if other >= 0:
-                    met[other] = i
-        free = 0
-        while met[free] == i:
+            used |= taken[literals[at] >> ONE]
+        while used >> free & 1:
             free += 1
+        if free > 62:
+            colour[0] = -1
+            break
+        for at in range(begin[i], begin[i + 1]):
+            taken[literals[at] >> ONE] |= np.int64(1) << free
         colour[i] = free
     return colour
+
+
+@compiled
+def exchange_replicas(rows: Index, first: int, factors: Array, interaction: Array, excess: Array) -> Array:
+    """Exchange neighbours of a ladder and return the sums of their acceptance probabilities over chains, (pairs,).
+
+    Parameters
+    ----------
+    rows
+        The row at every factor, shape (chains, replicas), which is changed.
+    first
+        The lower replica of the first pair; those of the others follow at every second replica.
+    factors, interaction
+        The factors of the replicas, and the interactions of the rows.
+    excess
+        Exponential random numbers, by which a log weight may fall, shape (chains, pairs).
+    """
+    total = np.zeros(excess.shape[1])
+    for chain in range(len(rows)):
+        for pair in range(len(total)):
+            lower = first + 2 * pair
+            here, there = rows[chain, lower], rows[chain, lower + 1]
+            gain = (factors[lower] - factors[lower + 1]) * (interaction[there] - interaction[here])
+            total[pair] += math.exp(min(gain, 0.0))
+            if gain + excess[chain, pair] > 0:
+                rows[chain, lower], rows[chain, lower + 1] = there, here
+    return total

@@ -56,12 +56,16 @@ def colouring(spins: Index, size: int) -> Index:
     [1, 2, 0, 1, 2, 0]
     """
     degree = np.bincount(spins.ravel(), minlength=size)
-    factors = stable_order(spins.ravel()) // spins.shape[1]
     order = stable_order(degree.max() - degree)
     if in_use():
-        from amp_theory.finite.chains.compiled_sweeps import first_colours
+        from amp_theory.finite.chains.compiled_sweeps import first_colours, literals_of
 
-        return first_colours(order, np.append(0, np.cumsum(degree)), factors, np.ascontiguousarray(spins))
+        begin = np.append(0, np.cumsum(degree))
+        literals = literals_of(spins, np.ones(spins.shape), begin[:-1])
+        found = first_colours(order, begin, literals, len(spins))
+        if found[0] >= 0:  # else more colours than a number has bits
+            return found
+    factors = stable_order(spins.ravel()) // spins.shape[1]
     incident = np.split(factors, np.cumsum(degree)[:-1])
     taken = [0] * len(spins)  # the colours in every factor as bits
     colour = np.zeros(size, dtype=np.intp)
@@ -122,7 +126,6 @@ class GraphSweeper(CompiledSweeper):
 
     def __init__(self, instance: GraphInstance, labels: Index, tilt: Array, factor: Array) -> None:
         super().__init__(instance, labels, tilt, factor)
-        self.classes = colour_classes(instance.spins, instance.signs, instance.size)
         weights = np.array(instance.factor.weights)
         self._violated = weights < weights.max()
         with np.errstate(divide="ignore"):
@@ -131,13 +134,19 @@ class GraphSweeper(CompiledSweeper):
         neither = np.isneginf(above) & np.isneginf(below)  # does not occur at positive weight
         gain = np.where(neither, 0.0, np.where(neither, 0.0, above) - np.where(neither, 0.0, below))
         self._gain = np.stack([-gain, gain])  # [positive, m]
-        self._up = instance.up(self.configurations)
+        # in as few bytes as hold it, since sweeps visit the factors at random
+        self._up = instance.up(self.configurations).astype(np.min_scalar_type(instance.factor.k))
         self._plus = int(np.argmax(self.atoms))
         if not np.all(np.isfinite(self.interaction())):
             raise InputError(
                 "the start has weight zero, so that its variables have no conditional law: start from 'planted' or "
                 "another solution, or give the model a temperature > 0"
             )
+
+    @cached_property
+    def classes(self) -> list[ColourClass]:
+        """The variables by colour."""
+        return colour_classes(self.instance.spins, self.instance.signs, self.instance.size)
 
     def _others(self, k: ColourClass) -> Index:
         """Return how many literals are up in the factors of a class without the class's own, (rows, factors)."""
@@ -176,18 +185,25 @@ class GraphSweeper(CompiledSweeper):
     @cached_property
     def _constants(self) -> dict[str, Any]:
         """What the compiled loops need and no sweep changes: the edges, one variable after the other."""
+        from amp_theory.finite.chains.compiled_sweeps import literals_of
+
         # the literal of the variable itself is not counted: it is up where value and sign agree
         up = np.arange(len(self._log)) - np.eye(2, dtype=np.intp)[..., None]
         gain = self._gain[[[0], [1]], np.clip(up, 0, len(self._log) - 2)]
-        offsets = np.cumsum([0, *(len(k.factors) for k in self.classes)])
-        begin = [k.begin if len(k.factors) else np.zeros(len(k.variables), dtype=np.intp) for k in self.classes]
+        spins, size = self.instance.spins, self.instance.size
+        colour, degree = colouring(spins, size), np.bincount(spins.ravel(), minlength=size)
+        order = stable_order(np.where(degree > 0, colour, colour.max() + 1))
+        begin = np.append(0, np.cumsum(degree[order]))
+        first = np.empty_like(order)
+        first[order] = begin[:-1]
         return {
-            "tilt": np.ascontiguousarray(self.tilt),
+            # without side information it is the same for all variables, a view of one
+            "tilt": np.ascontiguousarray(self.tilt[:, :1] if self.tilt.strides[1] == 0 else self.tilt),
             "gain": gain,
             "plus": self._plus,
-            "order": np.concatenate([k.variables for k in self.classes]),
-            "begin": np.concatenate([*(b + n for b, n in zip(begin, offsets, strict=False)), offsets[-1:]]),
-            "literals": np.concatenate([2 * k.factors + k.positive for k in self.classes]).astype(np.int32),
+            "order": order.astype(np.uint32),
+            "begin": begin.astype(np.uint32),
+            "literals": literals_of(spins, self.instance.signs, first),
         }
 
     def _rows(self) -> GraphRows:

@@ -47,6 +47,8 @@ class ChainRows(ABC):
     """Configurations in rows that are updated together, each with a factor of the interaction, shape (rows,)."""
 
     factor: Array
+    #: whether updates are compiled
+    compiled: bool = False
 
     @property
     @abstractmethod
@@ -114,16 +116,16 @@ class CompiledSweeper(Sweeper):
 
     def __init__(self, instance: Instance, labels: Index, tilt: Array, factor: Array) -> None:
         super().__init__(instance, labels, tilt, factor)
-        self._compiled = in_use()
+        self.compiled = in_use()
         # memory that every sweep asks for afresh costs as much as the sweep
-        self._uniform = np.empty((*labels.shape, len(self.atoms)) if self._compiled else 0)
+        self._uniform = np.empty((*labels.shape, len(self.atoms)) if self.compiled else 0)
 
     def update(self, rule: Rule, rng: np.random.Generator) -> Index:
         """Update every variable once by a rule and return how many changed, shape (rows,)."""
-        if self._compiled and rule is heat_bath_noise:
+        if self.compiled and rule is heat_bath_noise:
             # numpy makes its Gumbel noise of these
             return self._heat_bath(rng.random(out=self._uniform))
-        if self._compiled and rule is metropolis_noise:
+        if self.compiled and rule is metropolis_noise:
             return self._metropolis(*metropolis_numbers(self.labels, len(self.atoms), rng))
         return super().update(rule, rng)
 

@@ -107,21 +107,33 @@ class Ladder:
         sweeper.factor = np.empty(len(sweeper.factor))
         sweeper.factor[self.rows] = self.factors
         changes = sweeper.update(heat_bath_noise, rng)
-        lower = np.arange(self._parity, len(self.factors) - 1, 2)
-        self._parity = 1 - self._parity
-        here, there = self.rows[:, lower], self.rows[:, lower + 1]
+        first = self._parity
+        self._parity = 1 - first
         interaction = sweeper.interaction()
-        gain = (self.factors[lower] - self.factors[lower + 1]) * (interaction[there] - interaction[here])
-        accepted = gain + rng.exponential(size=gain.shape) > 0
-        self.rows[:, lower] = np.where(accepted, there, here)
-        self.rows[:, lower + 1] = np.where(accepted, here, there)
-        self._accepted[lower] += np.exp(np.minimum(gain, 0.0)).mean(axis=0)
-        self._attempts[lower] += 1
+        excess = rng.exponential(size=(len(self.rows), len(self._attempts[first::2])))
+        if sweeper.compiled:
+            from amp_theory.finite.chains.compiled_sweeps import exchange_replicas
+
+            acceptance = exchange_replicas(self.rows, first, self.factors, interaction, excess) / len(self.rows)
+        else:
+            acceptance = self._exchange(first, interaction, excess)
+        self._accepted[first::2] += acceptance
+        self._attempts[first::2] += 1
         bottom, top = self.rows[:, 0], self.rows[:, -1]
         self._trips[bottom] += self._way[bottom] == 2
         self._way[bottom] = 1
         self._way[top] = np.where(self._way[top] == 1, 2, self._way[top])
         return changes
+
+    def _exchange(self, first: int, interaction: Array, excess: Array) -> Array:
+        """Exchange neighbours, of all chains at once, and return their mean acceptance probabilities, (pairs,)."""
+        lower = np.arange(first, len(self.factors) - 1, 2)
+        here, there = self.rows[:, lower], self.rows[:, lower + 1]
+        gain = (self.factors[lower] - self.factors[lower + 1]) * (interaction[there] - interaction[here])
+        accepted = gain + excess > 0
+        self.rows[:, lower] = np.where(accepted, there, here)
+        self.rows[:, lower + 1] = np.where(accepted, here, there)
+        return np.asarray(np.exp(np.minimum(gain, 0.0)).mean(axis=0))
 
     @property
     def swap_acceptance(self) -> Array:

@@ -13,6 +13,9 @@ variables have distinct indices only; on the sphere all indices take part, W bei
 independent entries, and the second part is constant: the covariance of the energies is then N xi(q) exactly.  A random
 instance has s* = 0.  The same weights are those of the p-spin, exp(-H/T) with J of variance p!/(2 N^{p-1}); an
 external field is a term p = 1 with equal entries h/T and lambda = 0.
+
+Tensors may be stored in single precision: the sums for an entry are rounded p + 3 times to 24 digits.  All that is
+computed with them is in double precision.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations_with_replacement, permutations
+from typing import Any
 
 import numpy as np
 
@@ -32,28 +36,51 @@ from amp_theory.tools.errors import InputError, as_real
 
 #: into how many parts the axes of a tensor are cut when it is drawn, and the bytes up to which it is not
 BLOCKS, SMALL = 4, 2**20
+#: how tensors are stored, and the roundings of an entry in single precision besides those of its p orders
+STORAGES: dict[str, np.dtype[Any]] = {"double": np.dtype(np.float64), "single": np.dtype(np.float32)}
+ROUNDINGS = 3
+#: the smallest and the largest scale of entries that keep their digits in single precision
+SMALLEST_SCALE, LARGEST_SCALE = 1e-30, 1e30
+#: entries in single precision that are copied to doubles at once, such that these stay in the processor's cache
+COPIED = 2**16
 
 
 @dataclass(frozen=True, eq=False)
 class Term:
-    """The interaction among p variables: weight lambda_p and the symmetric tensor sqrt(lambda_p) J."""
+    """The interaction among p variables: weight lambda_p and the symmetric tensor sqrt(lambda_p) J, also as singles."""
 
     bodies: int
     weight: float
     tensor: Array
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "tensor", as_real("tensor", self.tensor))
+        if getattr(self.tensor, "dtype", None) != STORAGES["single"]:
+            object.__setattr__(self, "tensor", as_real("tensor", self.tensor))
 
     def contract(self, s: Array) -> Array:
         """Return sum_{i2..ip} tensor s..s/(p - 1)! for a batch s of shape (n, size): the field on every variable."""
         size = s.shape[1]
         if self.bodies == 1:
-            return np.broadcast_to(self.tensor, s.shape)
-        field = s @ self.tensor.reshape(size, size ** (self.bodies - 1))
+            return np.broadcast_to(np.asarray(self.tensor, dtype=float), s.shape)
+        if self.tensor.dtype == STORAGES["single"]:
+            field = _product_of_singles(s, self.tensor.reshape(-1, size))
+        else:
+            field = s @ self.tensor.reshape(size, size ** (self.bodies - 1))
         for k in range(self.bodies - 2):
             field = np.matmul(s[:, None, :], field.reshape(len(s), size, size ** (self.bodies - 2 - k)))[:, 0]
         return np.asarray(field / math.factorial(self.bodies - 1))
+
+
+def _product_of_singles(s: Array, rows: Array) -> Array:
+    """Return s @ rows.T in double precision, of rows in single precision: part by part, as a copy would be large."""
+    field = np.empty((len(s), len(rows)))
+    number = max(COPIED // rows.shape[1], 1)
+    copied = np.empty((number, rows.shape[1]))
+    for first in range(0, len(rows), number):
+        part = rows[first : first + number]
+        copied[: len(part)] = part
+        np.matmul(s, copied[: len(part)].T, out=field[:, first : first + number])
+    return field
 
 
 def elementary(squares: Array, order: int) -> Array:
@@ -76,6 +103,11 @@ class DenseInstance(Instance):
     def constant_norm(self) -> bool:
         """Whether the quadratic part of the log weight is the same for all configurations."""
         return self.model.spherical or bool(np.ptp(self.variables.means**2) == 0 and self.discrete)
+
+    @property
+    def storage(self) -> str:
+        """How tensors are stored: "double" or "single" precision."""
+        return next(name for name, kind in STORAGES.items() if kind == self.terms[0].tensor.dtype)
 
     @property
     def flip_symmetric(self) -> bool:
@@ -137,30 +169,45 @@ def _add_permutations(tensor: Array) -> None:
     """Add all permutations of its axes to a tensor, in place.
 
     Entries are needed by their permutations: blocks that exchange entries are read before one of them is written.
+    Singles are added as doubles, which then have the digits to be the same in every order.
     """
     if tensor.ndim < 2:
         return
     for part in tensor:
         _add_permutations(part)
     size = len(tensor)
-    width = -(-size // BLOCKS) if tensor.nbytes > SMALL else size
+    number = BLOCKS * STORAGES["double"].itemsize // tensor.itemsize
+    width = -(-size // number) if tensor.nbytes > SMALL else size
     blocks = [slice(n, n + width) for n in range(0, size, width)]
     for chosen in combinations_with_replacement(range(len(blocks)), tensor.ndim):
         places = [tuple(blocks[n] for n in order) for order in sorted(set(permutations(chosen)))]
         # the last axes are done: the first one is exchanged with each of them
-        sums = [tensor[at] + sum(np.swapaxes(tensor, 0, n)[at] for n in range(1, tensor.ndim)) for at in places]
+        sums = [_with_exchanges(tensor, at) for at in places]
         for at, block in zip(places, sums, strict=True):
             tensor[at] = block
 
 
-def symmetric_noise(size: int, bodies: int, rng: np.random.Generator) -> Array:
+def _with_exchanges(tensor: Array, at: tuple[slice, ...]) -> Array:
+    """Return a block of a tensor, in double precision, plus those in which the first axis is exchanged with another."""
+    total = np.swapaxes(tensor, 0, 1)[at].astype(float)
+    for n in range(2, tensor.ndim):
+        total += np.swapaxes(tensor, 0, n)[at]
+    total += tensor[at]
+    return total
+
+
+def symmetric_noise(size: int, bodies: int, rng: np.random.Generator, storage: str = "double") -> Array:
     """Return sqrt(p!) times the symmetrisation of a tensor of independent normal numbers.
 
     Entries with distinct indices have variance one, others the product of the factorials of the multiplicities.
     """
-    noise = rng.standard_normal((size,) * bodies)
+    noise = np.empty((size,) * bodies, dtype=STORAGES[storage])
+    flat = noise.reshape(-1)
+    for first in range(0, flat.size, COPIED):  # all at once would be doubles
+        part = flat[first : first + COPIED]
+        part[:] = rng.standard_normal(part.size)
     _add_permutations(noise)
-    noise /= math.sqrt(math.factorial(bodies))
+    np.divide(noise, math.sqrt(math.factorial(bodies)), out=noise, dtype=float, casting="same_kind")
     return noise
 
 
@@ -173,36 +220,49 @@ def without_coincidences(tensor: Array) -> None:
             moved[every, every] = 0.0
 
 
-def drawing_bytes(bodies: Sequence[int], size: int) -> float:
+def drawing_bytes(bodies: Sequence[int], size: int, storage: str = "double") -> float:
     """Return how many bytes it takes to draw an instance with these numbers of bodies."""
-    return 8.0 * sum(float(size) ** p for p in bodies) + 2.4 * float(size) ** max(bodies)
+    return STORAGES[storage].itemsize * (sum(float(size) ** p for p in bodies) + 0.3 * float(size) ** max(bodies))
 
 
-def draw_dense(model: Model, control: float, size: object, rng: np.random.Generator, planted: bool) -> DenseInstance:
+def draw_dense(
+    model: Model, control: float, size: object, rng: np.random.Generator, planted: bool, storage: str = "double"
+) -> DenseInstance:
     """Draw an instance of a dense model; see `draw_instance`."""
     terms = polynomial_terms(model.without_field, control)
     most = max(p for p, _ in terms)
     n = check_size(size, max(2, most))
-    check_memory(drawing_bytes([p for p, _ in terms], n), f"{model!r} with size {n}")
+    check_memory(drawing_bytes([p for p, _ in terms], n, storage), f"{model!r} with size {n}")
     truth = draw_planted(model, n, rng)
     drawn = []
     for p, c in terms:
         weight = math.factorial(p) * c / float(n) ** (p - 1)
-        tensor = symmetric_noise(n, p, rng)
-        tensor *= math.sqrt(weight)
-        if planted:
-            _add_planted(tensor, weight, truth)
+        if storage == "single" and weight and not SMALLEST_SCALE <= math.sqrt(weight) <= LARGEST_SCALE:
+            raise InputError(
+                f"entries of scale {math.sqrt(weight):.3g} lose their digits in single precision, which has "
+                f"{SMALLEST_SCALE:g} to {LARGEST_SCALE:g}: leave storage at 'double'"
+            )
+        tensor = symmetric_noise(n, p, rng, storage)
+        _scale(tensor, weight, truth if planted else None)
         if not model.spherical:
             without_coincidences(tensor)
         drawn.append(Term(p, weight, tensor))
     if model.external_field:  # the same on every variable, no part of xi
-        drawn.append(Term(1, 0.0, np.full(n, model.external_field / model.energy_unit(control))))
+        field = model.external_field / model.energy_unit(control)
+        drawn.append(Term(1, 0.0, np.full(n, field, dtype=STORAGES[storage])))
     return DenseInstance(model, control, n, truth if planted else None, drawn)
 
 
-def _add_planted(tensor: Array, weight: float, vector: Array) -> None:
-    """Add weight v_{i1}..v_{ip} to a tensor, in place."""
-    for i, part in enumerate(vector):
-        for _ in range(tensor.ndim - 1):
-            part = np.multiply.outer(part, vector)
-        tensor[i] += weight * part
+def _scale(tensor: Array, weight: float, planted: Array | None) -> None:
+    """Multiply a tensor by sqrt(weight) and add weight v_{i1}..v_{ip} of a planted configuration v, in place.
+
+    Both in double precision: what is added to rounded numbers would be rounded alike in many entries.
+    """
+    for i, slab in enumerate(tensor):
+        scaled = np.multiply(slab, math.sqrt(weight), dtype=float)
+        if planted is not None:
+            part = planted[i]
+            for _ in range(tensor.ndim - 1):
+                part = np.multiply.outer(part, planted)
+            scaled += weight * part
+        tensor[i] = scaled

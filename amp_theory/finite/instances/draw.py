@@ -8,7 +8,7 @@ from typing import Any, overload
 import numpy as np
 
 from amp_theory.finite.instances.base import Instance, check_seed
-from amp_theory.finite.instances.dense import draw_dense
+from amp_theory.finite.instances.dense import STORAGES, draw_dense
 from amp_theory.finite.instances.graphs import draw_graph
 from amp_theory.finite.instances.linear import draw_glm
 from amp_theory.finite.instances.rotational import draw_row_orthogonal, draw_spectral
@@ -19,20 +19,23 @@ from amp_theory.models.measurements import GLM, RowOrthogonalSensing, SpectralSe
 from amp_theory.models.own_names import at_control
 from amp_theory.models.sparse import SparseModel
 from amp_theory.models.two_sides import TwoSidedModel
-from amp_theory.tools.errors import InputError, as_float
+from amp_theory.tools.errors import InputError, as_float, one_of
 
 
 @overload
 def draw_instance(
-    model: Model, control: float, size: int, seed: int | np.random.SeedSequence, target: Target | None = None
-) -> Instance: ...
+    model: Model, control: float, size: int, seed: int | np.random.SeedSequence, target: Target | None = None,
+    storage: str = "double",
+) -> Instance: ...  # fmt: skip
 @overload
 def draw_instance(
-    model: Model, *, size: int, seed: int | np.random.SeedSequence, target: Target | None = None, **named: float
-) -> Instance: ...
+    model: Model, *, size: int, seed: int | np.random.SeedSequence, target: Target | None = None,
+    storage: str = "double", **named: float,
+) -> Instance: ...  # fmt: skip
 def draw_instance(
-    model: Model, control: float | None = None, size: Any = None, seed: Any = None, target: Any = None, **named: float
-) -> Instance:
+    model: Model, control: float | None = None, size: Any = None, seed: Any = None, target: Any = None,
+    storage: str = "double", **named: float,
+) -> Instance:  # fmt: skip
     """Draw an instance of a model, reproducible from its seed.
 
     Parameters
@@ -46,6 +49,9 @@ def draw_instance(
         An integer >= 0, or a `numpy.random.SeedSequence`.
     target
         "planted" (default) or "random"; models in an external field have random instances only.
+    storage
+        "double", or "single": tensors of dense models are those of the same seed, rounded to half the memory.  Fields
+        then differ by about 6e-8 sqrt(xi'(q)) at any size, q = |s|^2/N; all is computed from them in double precision.
     **named
         The control under the model's own name for it, such as temperature=0.7.
 
@@ -57,7 +63,8 @@ def draw_instance(
     Raises
     ------
     InputError
-        For a model without finite instances, a size too small or too large for memory, or a bad seed.
+        For a model without finite instances, a size too small or too large for memory, or a bad seed; for single
+        precision of what has no tensors, or of entries below 1e-30 or above 1e30.
 
     Examples
     --------
@@ -71,6 +78,10 @@ def draw_instance(
     rng = np.random.Generator(np.random.PCG64(check_seed(seed)))
     default = "random" if model.outer_overlap else "planted"
     planted = model.check_target(default if target is None else target) == "planted"
+    if one_of("storage", storage, STORAGES) == "single":
+        if drawn.dispatch(type(model)) is not drawn.dispatch(Model):
+            raise InputError(f"storage = 'single' is for the tensors of dense models, {model!r} has none: leave it out")
+        return draw_dense(model, value, size, rng, planted, storage)
     return drawn(model, value, size, rng, planted)
 
 

@@ -154,13 +154,15 @@ def draw_graph(
     weights = np.array(model.factor.weights) / max(model.factor.weights)
     fixed = _matched(factors, k, n, rng) if model.regular else None
     spins, signs = np.empty((factors, k), dtype=np.intp), np.ones((factors, k))
-    waiting = np.arange(factors)
+    # all that is drawn takes more memory than what is kept, unless it is kept in bytes
+    both, above, waiting = np.array([-1, 1], dtype=np.int8), truth > 0, np.arange(factors)
     while len(waiting):  # rejection: accepted with probability w/w_max
         trial = _distinct(len(waiting), k, n, rng) if fixed is None else fixed[waiting]
-        sign = rng.choice([-1.0, 1.0], (len(waiting), k))
-        up = (truth[trial] * sign > 0).sum(axis=1)
+        sign = rng.choice(both, (len(waiting), k))
+        up = (above[trial] == (sign > 0)).sum(axis=1)
         accepted = rng.random(len(waiting)) < weights[up] if planted else np.ones(len(waiting), dtype=bool)
-        spins[waiting[accepted]], signs[waiting[accepted]] = trial[accepted], sign[accepted]
+        spins[waiting[accepted]] = trial[accepted]
+        signs[waiting[accepted]] = sign[accepted]
         waiting = waiting[~accepted]
     return GraphInstance(model, control, n, truth if planted else None, spins, signs)
 

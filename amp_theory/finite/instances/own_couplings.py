@@ -15,6 +15,7 @@ import numpy as np
 
 from amp_theory.finite.instances.base import check_size
 from amp_theory.finite.instances.dense import (
+    STORAGES,
     DenseInstance,
     Term,
     polynomial_terms,
@@ -26,8 +27,8 @@ from amp_theory.models.spiked import SpikedMatrix, SpikedMatrixTensor, SpikedTen
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, told
 
-#: largest difference of entries that should be equal, in units of the largest entry
-SYMMETRIC = 1e-8
+#: largest difference of entries that should be equal, in units of the largest entry, and of those in single precision
+SYMMETRIC, SYMMETRIC_SINGLES = 1e-8, 1e-6
 
 
 @singledispatch
@@ -125,7 +126,9 @@ def restored_dense(model: Model, control: float, data: dict[str, Any]) -> DenseI
     """Return an instance from the tensors of its log weight, as they are saved."""
     terms = polynomial_terms(model, control)
     expect(model, data, tuple(f"tensor_{p}" for p, _ in terms), ())
-    tensors = {p: _symmetric(f"tensor_{p}", data[f"tensor_{p}"], p) for p, _ in terms}
+    tensors = {p: _restored(f"tensor_{p}", data[f"tensor_{p}"], p) for p, _ in terms}
+    if len({tensor.dtype for tensor in tensors.values()}) > 1:
+        raise InputError("tensors must be all in double or all in single precision")
     size = check_size(len(tensors[terms[0][0]]), max(2, *tensors))
     kept = [Term(p, math.factorial(p) * c / float(size) ** (p - 1), tensors[p]) for p, c in terms]
     return DenseInstance(model, control, size, None, kept)
@@ -151,7 +154,15 @@ def _tensors(couplings: Any, bodies: list[int]) -> dict[int, Array]:
     return tensors
 
 
-def _symmetric(name: str, value: Any, bodies: int) -> Array:
+def _restored(name: str, value: Any, bodies: int) -> Array:
+    """Return a tensor in the precision in which it was saved."""
+    kind = getattr(value, "dtype", None)
+    if kind != STORAGES["single"]:
+        return _symmetric(name, value, bodies)
+    return _symmetric(name, value, bodies, SYMMETRIC_SINGLES).astype(kind)
+
+
+def _symmetric(name: str, value: Any, bodies: int, tolerance: float = SYMMETRIC) -> Array:
     """Return a tensor after checking that it is the same under exchanges of its axes."""
     tensor = as_numbers(name, value, bodies, "(" + ", ".join(["size"] * bodies) + ("," if bodies == 1 else "") + ")")
     if len(set(tensor.shape)) > 1:
@@ -160,7 +171,7 @@ def _symmetric(name: str, value: Any, bodies: int) -> Array:
     for axis, rows in itertools.product(range(1, bodies), blocks(tensor)):
         difference = np.abs(tensor[rows] - np.swapaxes(tensor, 0, axis)[rows])
         found = np.unravel_index(int(difference.argmax()), difference.shape)
-        if difference[found] > SYMMETRIC * largest:
+        if difference[found] > tolerance * largest:
             at = (int(found[0]) + rows.start, *map(int, found[1:]))
             other = list(at)
             other[0], other[axis] = other[axis], other[0]

@@ -66,7 +66,8 @@ def uniform_frame(size: int, number: int, rng: np.random.Generator) -> Array:
     """Return `number` <= size orthonormal vectors, uniform among such, as columns."""
     vectors, triangle = np.linalg.qr(rng.standard_normal((size, number)))
     # with positive diagonals the decomposition is unique, and inherits the invariance of the normal law
-    return np.asarray(vectors * np.where(np.diag(triangle) < 0, -1.0, 1.0))
+    vectors *= np.where(np.diag(triangle) < 0, -1.0, 1.0)
+    return vectors
 
 
 def eigenvalues_of(model: SpectralSensing, size: int) -> Array:
@@ -114,7 +115,8 @@ def _measured(
     number = len(singular)
     check_memory(32.0 * number * size, f"{model!r} with {number} measurements of size {size}")
     truth = draw_planted(model, size, rng)
-    sensing = (singular[:, None] if np.ptp(singular) else singular[0]) * uniform_frame(size, number, rng).T
+    sensing = uniform_frame(size, number, rng).T
+    sensing *= singular[:, None]
     if np.ptp(singular):  # else rows that are turned are rows of the same law
         sensing = uniform_frame(number, number, rng) @ sensing
     noise = measured_noise(model, control)

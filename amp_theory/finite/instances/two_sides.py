@@ -31,6 +31,9 @@ from amp_theory.models.two_sides import TwoSidedModel
 from amp_theory.tools.arrays import Array, Index
 from amp_theory.tools.errors import InputError, as_real
 
+#: rows of a matrix that are made at once
+ROWS = 64
+
 
 class TwoSidesInstance(Instance):
     """An instance of a model with variables of two kinds.
@@ -332,5 +335,7 @@ def draw_two_sides(
         for prior, k in zip(model.priors, (n, m), strict=True)
     )
     matrix = rng.standard_normal((n, m))
-    matrix += math.sqrt(float(model.intensity(np.asarray(control))) / n) * (u @ v.T)
+    factor = math.sqrt(float(model.intensity(np.asarray(control))) / n)
+    for first in range(0, n, ROWS):  # u v^T as a whole would take as much memory as the matrix
+        matrix[first : first + ROWS] += factor * (u[first : first + ROWS] @ v.T)
     return TwoSidesInstance(model, control, np.append(u, v), matrix)
