@@ -107,3 +107,11 @@ def refined(
         LOG.debug("%d panels are too rough and are halved", len(panels))
         panels = halves(panels)
     raise failure(panels)
+
+
+def on_panels(ends: Array, nodes: int) -> tuple[Array, Array]:
+    """Return Gauss-Legendre nodes and weights between neighbouring ends, shape (..., (ends - 1) nodes)."""
+    x, weight = np.polynomial.legendre.leggauss(nodes)
+    middle, half = 0.5 * (ends[..., 1:] + ends[..., :-1])[..., None], 0.5 * np.diff(ends)[..., None]
+    shape = (*ends.shape[:-1], -1)
+    return (middle + half * x).reshape(shape), (half * weight).reshape(shape)

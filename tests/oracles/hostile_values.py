@@ -664,7 +664,7 @@ SOLVERS_OWN = {
     "signal", "steepest", "value",
     # factors, channels and posteriors
     "decomposition", "messages", "output_panels", "values_at", "draw",
-    "logarithm", "smoothed", "log_smoothed",
+    "logarithm", "smoothed", "log_smoothed", "log_value",
     # results
     "of",
 }  # fmt: skip

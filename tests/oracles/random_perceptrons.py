@@ -109,6 +109,46 @@ def entropy(alpha, kappa):
     return single - qh * (1 - q) / 2 + alpha * averages(q, q, kappa)[1]
 
 
+def hinge(w, v, kappa):
+    """Return log H and g' of psi = exp(-(kappa - s)_+^2/2) in closed form."""
+    x, y = (w - kappa) / np.sqrt(v), (w - kappa) / np.sqrt(1 + v)
+    below = log_ndtr(-y / np.sqrt(v)) - y * y / 2 - np.log(1 + v) / 2
+    log_h = np.logaddexp(log_ndtr(x), below)
+    # psi' = (kappa - s) psi below kappa, so that H' = E psi', and H'' = E psi'' = E ((kappa - s)^2 - 1) psi there
+    mean, width = (w + v * kappa) / (1 + v) - kappa, np.sqrt(v / (1 + v))
+    t = mean / width
+    r = np.exp(-t * t / 2 - log_ndtr(-t)) / np.sqrt(2 * np.pi)
+    first, second = width * r - mean, mean**2 + width**2 - mean * width * r
+    share = np.exp(below - log_h)
+    return log_h, share * (second - 1) - (share * first) ** 2, share * first
+
+
+def hinge_stability(alpha, kappa):
+    """Return R(q0) of binary weights with it."""
+
+    def moments(qh):
+        q = tanh_squared(qh)[0]
+        w, weight = panels(np.linspace(-9, 9, 25) * np.sqrt(q), 16)
+        weight = weight * np.exp(-(w**2) / (2 * q)) / np.sqrt(2 * np.pi * q)
+        _, g1, g = hinge(w, 1 - q, kappa)
+        return float(np.sum(weight * g * g)), float(np.sum(weight * g1 * g1))
+
+    qh = brentq(lambda x: x - alpha * moments(x)[0], 1e-3, 200.0, xtol=1e-13)
+    return 1 - alpha * tanh_squared(qh)[1] * moments(qh)[1]
+
+
+def violated(q0, q, kappa):
+    """Return how many hard margins weights drawn one by one, given what is known at q, do not keep."""
+    w0, weight0 = panels(np.linspace(-8.5, 8.5, 10) * np.sqrt(q0), 12)
+    weight0 = weight0 * np.exp(-(w0**2) / (2 * q0)) / np.sqrt(2 * np.pi * q0)
+    w, weight = panels(np.linspace(-9, 9, 25) * np.sqrt(q), 12)
+    log_h, g, _ = derivatives(w, 1 - q, kappa, 0)
+    joint = -((w - w0[:, None]) ** 2) / (2 * (q - q0)) + log_h - derivatives(w0, 1 - q0, kappa, 0)[0][:, None]
+    joint = np.exp(joint) / np.sqrt(2 * np.pi * (q - q0)) * weight0[:, None] * weight
+    # their fields have mean w + V g and variance V
+    return float(np.sum(joint * np.exp(log_ndtr((kappa - w - (1 - q) * g) / np.sqrt(1 - q)))) / np.sum(joint))
+
+
 if __name__ == "__main__":
     qh, q = binary_base(0.4, 0.0)
     print("binary, kappa = 0, alpha = 0.4: q0", q, "entropy", entropy(0.4, 0.0))

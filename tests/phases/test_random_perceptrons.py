@@ -8,7 +8,7 @@ import pytest
 import amp_theory as at
 from amp_theory.equations_of_state.random_measures.pattern_averages import PatternAverages
 from amp_theory.equations_of_state.random_measures.perceptrons import PerceptronMeasure
-from amp_theory.phases.points.random_measures import first_cusp
+from amp_theory.phases.points.random_measures import first_cusp, stability_line
 from tests.oracles import random_perceptrons as oracle
 
 BINARY, SPHERE = at.Rademacher(), at.Gaussian()
@@ -44,7 +44,7 @@ def test_averages_are_those_over_bridges(kappa, exponent, q0, q):
 def test_weights_are_normalised_and_averages_martingales(potential, q0):
     gaps = (1 - q0) * np.array([0.9, 0.5, 0.1, 1e-3])
     here = averages(potential, q0, gaps)
-    assert np.abs(here.weight - 1).max() < 1e-13
+    assert np.abs(here.weight - 1).max() < 1e-14
     h = 1e-3 * gaps
     columns = [averages(potential, q0, gaps + k * h) for k in (-2, -1, 1, 2)]
 
@@ -192,6 +192,69 @@ def test_best_tilt_is_a_maximum():
         at.best_tilt(family=lambda x: at.Margin(0, 1 + x), between=(0.9, 1.9))
 
 
+@pytest.mark.parametrize("a", [0.5, 1.5, 3.3])
+def test_powers_are_parabolic_cylinder_functions(a):
+    """To a few roundings, of which log G once had a hundred: the step of its sum was rounded."""
+    mp = pytest.importorskip("mpmath").mp.clone()
+    mp.dps = 40
+    x = np.array([-60.0, -30, -2, 0, 1, 9.5, 15.99, 16.01, 100])
+    found = at.Margin(0, a).smoothed(x, np.ones(1))
+    for k, value in enumerate(x):
+        y, b = mp.mpf(float(value)), mp.mpf(a)
+        exact = mp.log(mp.gamma(b + 1) / mp.sqrt(2 * mp.pi)) - y * y / 4 + mp.log(mp.pcfd(-b - 1, -y))
+        slope = mp.pcfd(-b, -y) / mp.pcfd(-b - 1, -y)
+        assert found.log_h[k] == pytest.approx(float(exact), rel=2e-15, abs=2e-15)
+        assert found.g[k] == pytest.approx(float(slope), rel=2e-15)
+
+
+@pytest.mark.parametrize("potential", [at.Margin(-1), at.Margin(0, 1.5), at.Logistic(0, 2)])
+@pytest.mark.parametrize("path", [at.Flow(), at.Autoregressive()])
+def test_where_the_sphere_is_log_concave_the_path_works(potential, path):
+    """R >= (1 - q)(mu + snr) of a flow and mu (1 - Q(X)) of an autoregressive path, at every mu."""
+    measure = PerceptronMeasure(at.RandomPerceptron(SPHERE, potential), path)
+    ends = np.exp(measure.looked_at[[0, -1]])
+    alpha = np.array([0.1 * ends[0], ends[0], np.sqrt(ends[0] * ends[1])])
+    isotherms = measure.isotherms(alpha)
+    base = isotherms.base
+    bent = measure.averages(False).base(base.overlap, base.gap).bent
+    mu = (1 / base.gap + alpha * bent)[:, None]
+    points = isotherms.points(np.geomspace(1e-3, 1e3, 25) * np.ones((3, 1)))
+    bound = points.gap * (mu + points.strength)
+    if path.erases:
+        bound = mu / (1 / base.gap[:, None] + points.signal)
+    assert np.all(points.stability >= bound - 1e-10)
+    assert mu[0] > 0
+    # the search begins where it is not log-concave any more, and does find what is beyond
+    if potential == at.Margin(-1):
+        assert mu[2] < 0
+
+
+def hinge(kappa):
+    """Return psi = exp(-(kappa - s)_+^2/2), whose curvature jumps."""
+    return at.LogConcave(
+        lambda s: -(np.maximum(0, kappa - s) ** 2) / 2, lambda s: np.maximum(0, kappa - s), lambda s: -1.0 * (s < kappa)
+    )
+
+
+@pytest.mark.parametrize("kappa", [0.5, 0.3])  # a field that is checked, and one between two of them
+def test_jumps_of_the_curvature_are_found_and_cut_at(kappa):
+    potential = hinge(kappa)
+    assert potential.breaks == (pytest.approx(kappa, abs=1e-12),)
+    assert at.LogConcave(lambda s: -(s**2) / 2, lambda s: -s, lambda s: 0 * s - 1).breaks == ()
+    w = np.linspace(-5, 4, 19)
+    for v in (1.0, 1e-2, 1e-6):
+        assert potential.smoothed(w, np.full(1, v)).log_h == pytest.approx(oracle.hinge(w, v, kappa)[0], abs=3e-14)
+    here, other = (averages(potential, 0.4, [0.5, 1e-2, 1e-8], check) for check in (False, True))
+    for a, b in zip(here, other, strict=True):
+        assert a == pytest.approx(b, rel=1e-10)
+    assert here.weight == pytest.approx(1, abs=1e-12)
+
+
+def test_the_stability_line_of_a_potential_of_ones_own_is_that_of_another_quadrature():
+    line = stability_line(PerceptronMeasure(at.RandomPerceptron(BINARY, hinge(0.5)), at.Flow()))
+    assert oracle.hinge_stability(float(np.exp(line)), 0.5) == pytest.approx(0, abs=1e-10)
+
+
 @pytest.mark.slow
 def test_quiet_planting_limit():
     # corrections are powers of 1/kappa^2
@@ -230,6 +293,10 @@ def test_json_and_parameters_come_back():
     (lambda: at.LogConcave(lambda s: np.log(s), lambda s: 1 / s, lambda s: -1 / s**2), "finite numbers"),
     (lambda: at.LogConcave(lambda s: -(s**2), lambda s: -s, lambda s: 0 * s - 2), "not the derivative of log_psi"),
     (lambda: at.LogConcave(3, lambda s: s, lambda s: s), "must be a function"),
+    (lambda: at.LogConcave(lambda s: -np.abs(s - 0.1), lambda s: -np.sign(s - 0.1), lambda s: 0 * s), "must be continuous"),
+    (lambda: at.LogConcave(lambda s: -(s**2), lambda s: -2 * s, lambda s: np.full_like(s, np.nan)), "finite numbers"),
+    (lambda: at.draw_instance(at.RandomPerceptron(), 1e-4, 20, 0), "no pattern"),
+    (lambda: at.draw_instance(at.RandomPerceptron(), 1.0, 20, 0, target="planted"), "no planted counterpart"),
     (lambda: at.RandomPerceptron(at.SparseRademacher(0.1)), "weights on the sphere"),
     (lambda: at.RandomPerceptron(potential=0.0), "must be a potential"),
     (lambda: at.RandomPerceptron().check_target("planted"), "no planted counterpart"),

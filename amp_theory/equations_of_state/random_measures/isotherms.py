@@ -138,6 +138,11 @@ class Isotherms(ABC):
         """A coordinate beyond which R > 0 stays."""
 
     @property
+    def coarse(self) -> int:
+        """Isotherms with R far above zero at every so many coordinates of the grid are looked at no closer."""
+        return 1
+
+    @property
     def grid(self) -> Array:
         """Coordinates, ascending, between which R changes its sign once at most."""
         octaves = np.log2(self.farthest / 0.1)

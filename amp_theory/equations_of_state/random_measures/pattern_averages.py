@@ -19,38 +19,50 @@ the margin in units of sqrt(1 - q), so that its nodes are dense next to the marg
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import comb
 from typing import NamedTuple
 
 import numpy as np
 
 from amp_theory.ingredients.outputs.potentials import Potential, Smoothed
 from amp_theory.tools.arrays import Array
+from amp_theory.tools.panels import on_panels
 
 #: standard deviations at which Gaussians are cut off, and distances from the margin in units of sqrt(1 - q)
 DEVIATIONS, MARGIN = 8.8, 9.5
 #: steps: of arcsinh, of its unit, of a narrow law in standard deviations, of w0 in its own and in sqrt(1 - q0)
-STEP, UNIT, NARROW, OUTER, SMOOTH, CURVED = 0.13, 2.5, 0.45, 0.7, 0.36, 0.5
+STEP, UNIT, NARROW, OUTER, SMOOTH, CURVED = 0.115, 2.5, 0.45, 0.7, 0.36, 0.5
 #: overlaps below this are none
 LEAST = 1e-300
 #: how much finer the second quadrature is
 FINER = 0.8
+#: (q - q0)/q below which w0 is summed over next to every w, not at nodes that all w share
+NEAR = 0.04
+#: even panels where a potential has breaks, and nodes on every panel
+EVEN, PANEL = 6, 10
+#: nodes of smooth log H per length on which it changes
+PER_LENGTH = 8
+#: exponents below which nothing counts; smaller ones only take time
+NOTHING = -690.0
 #: points at a time
-TOGETHER = 24
+TOGETHER = 12
 
 
 class PatternMoments(NamedTuple):
-    """<1>, <log H>, <g^2>, <g'^2> and d<g'^2>/dq, arrays of one shape."""
+    """<1>, <log H>, <g^2>, <g'^2>, d<g'^2>/dq, <g^2 g'> and <g'>, arrays of one shape."""
 
     weight: Array
     log_h: Array
     square: Array
     slope: Array
     bend: Array
+    mixed: Array
+    bent: Array
 
 
 def _averages(weight: Array, parts: Smoothed, step: Array) -> PatternMoments:
     log_h, g, g1, g2 = parts
-    columns = (np.ones_like(g), log_h, g * g, g1 * g1, g2 * g2 - 2 * g1**3)
+    columns = (np.ones_like(g), log_h, g * g, g1 * g1, g2 * g2 - 2 * g1**3, g * g * g1, g1)
     return PatternMoments(*(step * np.sum(weight * np.where(weight > 0, x, 0.0), axis=-1) for x in columns))
 
 
@@ -66,27 +78,72 @@ class PatternAverages:
         return FINER if self.check else 1.0
 
     def base(self, overlap: Array, gap: Array) -> PatternMoments:
-        """Return averages over w0 ~ N(0, q0) with H(w0; 1 - q0), arrays of the shape of q0 and 1 - q0."""
-        w, x, jacobian, step = self._nodes(np.zeros_like(overlap), overlap, gap, gap)
-        q = np.maximum(overlap, LEAST)[..., None]
-        weight = jacobian * np.exp(-(w**2) / (2 * q)) / np.sqrt(2 * np.pi * q)
-        return _averages(weight, self.potential.smoothed(x, gap[..., None]), step)
+        """Return averages over w0 ~ N(0, q0) with H(w0; 1 - q0), arrays (n,) of q0 and 1 - q0."""
+        table = np.empty((len(PatternMoments._fields), len(gap)))
+        order = np.argsort(gap)
+        for part in np.array_split(order, max(1, -(-len(order) // TOGETHER))):
+            q, v = overlap[part], gap[part]
+            w, x, jacobian, step = self._nodes(np.zeros_like(q), q, v, v, self._pull(q, v))
+            q = np.maximum(q, LEAST)[:, None]
+            weight = jacobian * np.exp(-(w**2) / (2 * q)) / np.sqrt(2 * np.pi * q)
+            table[:, part] = _averages(weight, self.potential.smoothed(x, v[:, None]), step)
+        return PatternMoments(*table)
 
     def inside(self, start: Array, start_gap: Array, excess: Array, gap: Array) -> PatternMoments:
         """Return averages at q = q0 + excess, 1 - q = gap; arrays (n, 1), (n, 1), (n, m), (n, m)."""
         shape = np.broadcast_shapes(start.shape, excess.shape)
+        if not np.prod(shape):
+            return PatternMoments(*np.empty((len(PatternMoments._fields), *shape)))
         q0, v0, d, v = (np.broadcast_to(x, shape).ravel() for x in (start, start_gap, excess, gap))
-        order = np.argsort(v)  # points alike in the number of their nodes
+        near = d < NEAR * (q0 + d)
+        pull = np.repeat(self._pull(start[:, 0], start_gap[:, 0]), shape[1], axis=1)
+        # points alike in the number of their nodes, of one row where there are many: it has one law of w0
+        row = np.repeat(np.arange(shape[0]), shape[1]) if shape[1] >= TOGETHER else np.zeros(len(v), dtype=int)
+        order = np.lexsort((v, row, near))
+        group = (2 * row + near)[order]
         table = np.empty((len(PatternMoments._fields), len(v)))
-        for part in np.array_split(order, max(1, -(-len(order) // TOGETHER))):
-            if len(part):
-                table[:, part] = self._inside(q0[part], v0[part], d[part], v[part])
-        return PatternMoments(*(row.reshape(shape) for row in table))
+        for some in np.split(order, np.flatnonzero(np.diff(group)) + 1):
+            for part in np.array_split(some, max(1, -(-len(some) // TOGETHER))):
+                if len(part):
+                    table[:, part] = self._inside(q0[part], v0[part], d[part], v[part], pull[:, part])
+        return PatternMoments(*(column.reshape(shape) for column in table))
 
-    def _inside(self, q0: Array, v0: Array, d: Array, v: Array) -> PatternMoments:
-        q, centre = np.maximum(q0 + d, LEAST), self.potential.centre
-        w, x, jacobian, step = self._nodes(d, q, v, v0)
+    def _inside(self, q0: Array, v0: Array, d: Array, v: Array, pull: Array) -> PatternMoments:
+        """Return averages at points that are all near the base, or none of them."""
+        q = np.maximum(q0 + d, LEAST)
+        w, x, jacobian, step = self._nodes(d, q, v, v0, pull)
         parts = self.potential.smoothed(x, v[:, None])
+        if d[0] < NEAR * q[0]:
+            total = parts.log_h - w**2 / (2 * q)[:, None] + np.log(jacobian / np.sqrt(2 * np.pi * q)[:, None])
+            log_weights = self._beside(w, q0, d, v0)
+        else:
+            total = parts.log_h + np.log(jacobian / np.sqrt(2 * np.pi * d)[:, None])
+            log_weights = self._beyond(w, q0, d, v0)
+        log_weights += total[:, :, None]
+        np.maximum(log_weights, NOTHING, out=log_weights)
+        weight = np.exp(log_weights, out=log_weights).sum(axis=-1)
+        return _averages(weight, parts, step)
+
+    def _beyond(self, w: Array, q0: Array, d: Array, v0: Array) -> Array:
+        """Return logarithms of the law of w0 and w over H, but for factors, at nodes w0 that all w share."""
+        root = np.sqrt(np.maximum(q0, LEAST))
+        tau = root * np.sqrt(d / (q0 + d))
+        fine = np.min(np.minimum(OUTER * tau, SMOOTH * np.maximum(np.sqrt(v0), self._smooth)) / root) * self._fine
+        count = int(np.ceil(2 * DEVIATIONS / fine)) + 1
+        y = np.linspace(-DEVIATIONS, DEVIATIONS, count)
+        first, back = np.unique(q0, return_index=True, return_inverse=True)[1:]
+        w0 = root[first, None] * y
+        law = np.log((y[1] - y[0]) / np.sqrt(2 * np.pi)) - y * y / 2
+        law = law - self.potential.log_smoothed(w0 - self.potential.centre, v0[first, None])
+        found = w[:, :, None] - w0[back][:, None, :]
+        found *= found
+        found *= (-0.5 / d)[:, None, None]
+        found += law[back][:, None, :]
+        return np.asarray(found)
+
+    def _beside(self, w: Array, q0: Array, d: Array, v0: Array) -> Array:
+        """Return logarithms of the law of w0 given w over H at nodes w0 next to w."""
+        q, centre = np.maximum(q0 + d, LEAST), self.potential.centre
         tau = np.sqrt(q0 * (d / q))
         # on the side where H falls its inverse widens the law of w0, by at most this factor
         wide = np.sqrt(1 / np.maximum(1 - tau**2 / v0, np.maximum(v0, 1e-3)))[:, None]
@@ -105,22 +162,53 @@ class PatternAverages:
             up = np.full_like(down, DEVIATIONS)
         count = int(np.max(np.ceil((down + up) / fine[:, None])))
         y = fine[:, None, None] * np.arange(count + 1) - down[:, :, None]
-        log_inverse = np.log(fine / np.sqrt(2 * np.pi))[:, None, None] - y * y / 2
-        log_inverse -= self.potential.log_smoothed(mean[:, :, None] + tau[:, None, None] * y, v0[:, None, None])
-        total = parts.log_h - w**2 / (2 * q)[:, None] + np.log(jacobian / np.sqrt(2 * np.pi * q)[:, None])
-        with np.errstate(under="ignore"):
-            weight = np.exp(log_inverse + total[:, :, None]).sum(axis=-1)
-        return _averages(weight, parts, step)
+        found = np.log(fine / np.sqrt(2 * np.pi))[:, None, None] - y * y / 2
+        w0 = mean[:, :, None] + tau[:, None, None] * y
+        if self.potential.margin is None:
+            for gap in np.unique(v0):
+                some = v0 == gap
+                found[some] -= self._interpolated(w0[some], float(gap))
+        else:
+            found -= self.potential.log_smoothed(w0, v0[:, None, None])
+        return np.asarray(found)
+
+    def _interpolated(self, distance: Array, variance: float) -> Array:
+        """Return log H at many places and one variance, by polynomials through it and three derivatives at nodes."""
+        step = max(np.sqrt(variance), self._smooth) / PER_LENGTH
+        low, high = float(np.min(distance)), float(np.max(distance))
+        nodes = low + step * np.arange(int((high - low) / step) + 2)
+        scaled = (
+            np.stack(self.potential.smoothed(nodes, np.full(1, variance)))
+            * (step ** np.arange(4) / (1.0, 1.0, 2.0, 6.0))[:, None]
+        )
+        # what the polynomial of the left node leaves at the right one, by four more powers
+        rest = scaled[:, 1:] - np.array([[comb(j, k) for j in range(4)] for k in range(4)]) @ scaled[:, :-1]
+        more = np.linalg.solve([[comb(4 + j, k) for j in range(4)] for k in range(4)], rest)
+        place = (distance - low) / step
+        k = np.minimum(place.astype(np.intp), len(nodes) - 2)
+        place -= k
+        found = np.zeros(distance.shape)
+        for row in [*more[::-1], *scaled[::-1]]:
+            found *= place
+            found += row[k]
+        return found
 
     @property
     def _smooth(self) -> float:
         """The length on which even psi itself is smooth; zero where it has an edge."""
-        return self.potential.scale if self.potential.margin is None else 0.0
+        return self.potential.scale if self.potential.margin is None and not self.potential.breaks else 0.0
 
-    def _nodes(self, d: Array, q: Array, v: Array, v0: Array) -> tuple[Array, Array, Array, Array]:
+    def _pull(self, q0: Array, v0: Array) -> Array:
+        """Return g(w0; 1 - q0) at both ends of the law of w0, shape (2, n)."""
+        outer = DEVIATIONS * np.sqrt(q0)
+        return self.potential.smoothed(np.stack([-outer, outer]) - self.potential.centre, v0).g
+
+    def _nodes(self, d: Array, q: Array, v: Array, v0: Array, pull: Array) -> tuple[Array, Array, Array, Array]:
         """Return nodes w and w - centre, shape (..., nodes), dw per step, and the step."""
         sigma, root, centre = np.sqrt(np.maximum(q, LEAST)), np.sqrt(v), self.potential.centre
-        low, high = self._range(d, q, v, v0)
+        low, high = self._range(d, q, v, v0, pull)
+        if self.potential.breaks:
+            return self._panels(sigma, root, low, high)
         if self.potential.margin is None:
             narrow = np.ones(np.shape(q), dtype=bool)
             plain = np.minimum(NARROW * sigma, SMOOTH * np.maximum(root, self._smooth))
@@ -142,14 +230,26 @@ class PatternAverages:
         jacobian = np.where(inside, np.where(narrow[..., None], 1.0, unit[..., None] * np.cosh(bent)), 1e-300)
         return w, x, jacobian, step
 
-    def _range(self, d: Array, q: Array, v: Array, v0: Array) -> tuple[Array, Array]:
+    def _panels(self, sigma: Array, root: Array, low: Array, high: Array) -> tuple[Array, Array, Array, Array]:
+        """Return the same for a potential with breaks: panels that shrink towards them, down to sqrt(1 - q)."""
+        count = int(np.max(np.ceil(np.log2(1 + (high - low) / root)), initial=1))
+        away = root[:, None] * 2.0 ** np.arange(count)
+        breaks = np.array(self.potential.breaks)
+        cuts = [breaks[None, :, None] + sign * away[:, None, :] for sign in (-1, 1)]
+        even = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, EVEN + 1)
+        ends = np.concatenate([even, np.broadcast_to(breaks, (len(root), len(breaks))),
+                               *(c.reshape(len(root), -1) for c in cuts)], axis=1)  # fmt: skip
+        ends = np.sort(np.clip(ends, low[:, None], high[:, None]), axis=1)
+        x, weight = on_panels(ends, int(PANEL / self._fine))
+        return x + self.potential.centre, x, np.maximum(weight, 1e-300), np.ones_like(root)
+
+    def _range(self, d: Array, q: Array, v: Array, v0: Array, pull: Array) -> tuple[Array, Array]:
         """Return between which w - centre all averages lie."""
         sigma, root, centre = np.sqrt(np.maximum(q, LEAST)), np.sqrt(v), self.potential.centre
         outer = DEVIATIONS * np.sqrt(np.maximum(q - d, 0.0))
         # the potential pulls w by (q - q0) g(w0)
-        g_low, g_high = (self.potential.smoothed(end - centre, v0).g for end in (-outer, outer))
-        low = -DEVIATIONS * sigma + d * np.minimum(g_high, 0.0) - centre
-        high = DEVIATIONS * sigma + d * np.maximum(g_low, 0.0) - centre
+        low = -DEVIATIONS * sigma + d * np.minimum(pull[1], 0.0) - centre
+        high = DEVIATIONS * sigma + d * np.maximum(pull[0], 0.0) - centre
         if self.potential.margin is None:
             return low, high
         # given a sample s >= kappa, w is a bridge from w0 to s; margins far below weigh by their many patterns

@@ -9,13 +9,19 @@ weight and qh(q) = alpha <g^2>_q the base is explicit in the outer overlap,
 and what stands for a coupling's xi', xi'' and xi''' in the equations of `fields` is qh, alpha <g'^2> and its derivative
 alpha <g''^2 - 2 g'^3>; twice alpha <log H> is xi.  So snr(q) = D(q) - [qh(q) - qh0] along a flow, and F(1) is the
 entropy of the target for binary weights.
+
+On the sphere the target is exp(-mu |w|^2/2) prod psi, log-concave where mu >= 0, with 1/(1 - q0) = mu - alpha E g'(w0).
+There R > 0 on all of [q0, 1): (1 - q) |g'| <= 1 for log-concave psi, and <g'> + <g^2> is the same at every q, so that
+
+    flow            R >= 1 - alpha (1 - q) <-g'> = (1 - q)(mu + snr(q)),
+    autoregressive  R >= mu (1 - Q(X)).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -31,9 +37,9 @@ from amp_theory.equations_of_state.random_measures.inner_channels import (
 from amp_theory.equations_of_state.random_measures.isotherms import Bases, RandomMeasure
 from amp_theory.equations_of_state.random_measures.pattern_averages import PatternAverages, PatternMoments
 from amp_theory.ingredients.paths.base import Path
-from amp_theory.tools.arrays import EPS, Array, Bools, Index
+from amp_theory.tools.arrays import Array, Bools, Index
 from amp_theory.tools.errors import InputError, NumericalError
-from amp_theory.tools.roots import crossings
+from amp_theory.tools.roots import crossings, solve_bracketed
 
 if TYPE_CHECKING:
     from amp_theory.models.perceptrons import RandomPerceptron
@@ -49,10 +55,14 @@ KNOWN_GAP, SMALLEST = 1e-20, 1e-60
 #: coordinates among which the last fold is looked for, R that is positive for good, and how far beyond the search goes
 LADDER, SAFE, MARGIN = 16.0 ** np.arange(1, 14), 0.25, 16.0
 #: coordinates per factor of two where 1 - q is small, and from which coordinate on
-SPARSE, FAR = 3, 64.0
+SPARSE, FAR = 1, 64.0
 #: the first intensity that is looked at, in units of where R might vanish, how many there are per factor of e, and for
 #: how many factors; then there is one; of frozen measures the first is so far from the last
 EASY, DENSITY, CLOSELY, WIDEST = 0.5, 6, 4.0, 5.0
+#: a Newton step towards a base after which it is known
+NEAR = 1e-9
+#: mu (1 - q0) above which a spherical measure is log-concave, and the shortest search
+SURE, SHORTEST = 1e-9, 0.5
 #: how far from the ends of the table, and from where folds are lost
 SHORT, BEFORE = 1e-9, 1e-4
 
@@ -90,13 +100,29 @@ class PerceptronIsotherms(FieldIsotherms):
         return MARGIN * last
 
     @property
+    def coarse(self) -> int:
+        """Points are sums over two fields, and take long."""
+        return 3
+
+    @property
     def grid(self) -> Array:
         """Coordinates, less dense where 1 - q is small and the margin is all that counts."""
-        dense = np.concatenate([np.geomspace(1e-6, 0.1, 12)[:-1], np.geomspace(0.1, FAR, 57)])
+        dense = np.concatenate([np.geomspace(1e-6, 0.1, 8)[:-1], np.geomspace(0.1, FAR, 45)])
         if self.farthest <= FAR:
             return dense
         count = int(np.ceil(SPARSE * np.log2(self.farthest / FAR)))
         return np.concatenate([dense, np.geomspace(FAR, self.farthest, count + 1)[1:]])
+
+
+class _Single(NamedTuple):
+    """Of one weight: q0, 1 - q0, qh0, Q'(0), and with the place dq0 and d log qh0."""
+
+    overlap: Array
+    gap: Array
+    field: Array
+    fluctuation: Array
+    overlap_rise: Array
+    rise: Array
 
 
 class PerceptronMeasure(RandomMeasure):
@@ -140,11 +166,11 @@ class PerceptronMeasure(RandomMeasure):
 
     # --- the base ---
 
-    def _single(self, place: Array, check: bool) -> tuple[Array, Array, Array, Array]:
-        """Return q0, 1 - q0, qh0 and Q'(0) at places: log q0/(1 - q0) of spherical weights, log qh0 of binary ones."""
+    def _single(self, place: Array, check: bool) -> _Single:
+        """Return the weights at places: log q0/(1 - q0) of spherical weights, log qh0 of binary ones."""
         if self.model.spherical:
             q, gap = 1 / (1 + np.exp(-place)), 1 / (1 + np.exp(place))
-            return q, gap, q / gap**2, gap**2
+            return _Single(q, gap, q / gap**2, gap**2, q * gap, 1 + q)
         qh = np.exp(place)
         h, density = outer_fields(np.zeros_like(qh), qh, CHECK_STEP if check else 1.0)
         s2 = sech_squared(h)
@@ -152,14 +178,15 @@ class PerceptronMeasure(RandomMeasure):
         small = 3e-4  # above it rounding of 1 - (1 - q0) is less
         with np.errstate(under="ignore"):
             series = qh * (1 - 2 * qh + 17 / 3 * qh**2 - 62 / 3 * qh**3 + 1382 / 15 * qh**4)
-        exact = 1 - left
-        q = np.where(qh < small, series, exact)
-        return q, np.where(qh < small, 1 - q, left), qh, fluctuation
+        q, gap = np.where(qh < small, series, 1 - left), np.where(qh < small, 1 - series, left)
+        return _Single(q, gap, qh, fluctuation, qh * (3 * fluctuation - 2 * gap), np.ones_like(qh))
 
-    def _log_ratio(self, place: Array, check: bool) -> Array:
-        """Return log alpha at places of the base."""
-        q, gap, qh, _ = self._single(place, check)
-        return np.asarray(np.log(qh) - np.log(self.averages(check).base(q, gap).square))
+    def _log_ratio(self, place: Array, check: bool) -> tuple[Array, Array]:
+        """Return log alpha at places of the base, and its slope: dE g^2/dq0 = E g'^2 - 2 E g^2 g'."""
+        here = self._single(place, check)
+        every = self.averages(check).base(here.overlap, here.gap)
+        slope = here.rise - here.overlap_rise * (every.slope - 2 * every.mixed) / every.square
+        return np.asarray(np.log(here.field) - np.log(every.square)), np.asarray(slope)
 
     @cached_property
     def _last(self) -> float:
@@ -167,19 +194,19 @@ class PerceptronMeasure(RandomMeasure):
         if self.model.spherical:
             return float(np.log1p(-LEAST_GAP) - np.log(LEAST_GAP))
         place = crossings(
-            lambda t, i: LEAST_GAP - self._single(t, False)[1], np.array([0.0]), np.array([16.0]), absolute=1e-6
+            lambda t, i: LEAST_GAP - self._single(t, False).gap, np.array([0.0]), np.array([16.0]), absolute=1e-6
         )
         return float(place[0])
 
     @cached_property
-    def _table(self) -> tuple[Array, Array]:
-        """Places and log alpha there, up to where alpha stops rising."""
+    def _table(self) -> tuple[Array, Array, Array]:
+        """Places, log alpha there and its slopes, up to where alpha stops rising."""
         count = int((self._last - DENSE) / PLACE_STEP) + 1
         place = np.concatenate([np.linspace(FIRST_PLACE, DENSE, 60)[:-1], np.linspace(DENSE, self._last, count)])
-        log_ratio = self._log_ratio(place, False)
+        log_ratio, slope = self._log_ratio(place, False)
         falls = np.flatnonzero(np.diff(log_ratio) <= 0)
         end = int(falls[0]) + 1 if len(falls) else len(place)
-        return place[:end], log_ratio[:end]
+        return place[:end], log_ratio[:end], slope[:end]
 
     def solvable(self, control: Array) -> Bools:
         """Tell at which sampling ratios there is a base with 1 - q0 that is not too small."""
@@ -188,7 +215,7 @@ class PerceptronMeasure(RandomMeasure):
 
     def _places(self, control: Array, check: bool) -> Array:
         """Return the places of bases at sampling ratios."""
-        x, (place, table) = np.log(control), self._table
+        x, (place, table, slope) = np.log(control), self._table
         if np.any(lost := ~self.solvable(control)):
             raise NumericalError(
                 f"{self.model!r} at {self.model.control} = {float(control[lost][0]):.6g}: no base with "
@@ -198,7 +225,17 @@ class PerceptronMeasure(RandomMeasure):
         k = np.clip(np.searchsorted(table, x, side="left"), 1, len(place) - 1)
         widen = 1e-9 * (1 + np.abs(place))
         low, high = (place - widen)[k - 1], (place + widen)[k]
-        return crossings(lambda t, i: self._log_ratio(t, check) - x[i], low, high, absolute=4 * EPS)
+
+        def off(t: Array, i: Index) -> tuple[Array, Array]:
+            value, rise = self._log_ratio(t, check)
+            return value - x[i], rise
+
+        # from a cubic through both ends and their slopes; a Newton step of NEAR leaves nothing but rounding
+        width, t = table[k] - table[k - 1], (x - table[k - 1]) / (table[k] - table[k - 1])
+        with np.errstate(all="ignore"):
+            guess = place[k - 1] + (place[k] - place[k - 1]) * t * t * (3 - 2 * t)
+            guess = guess + width * t * (1 - t) * ((1 - t) / slope[k - 1] - t / slope[k])
+        return solve_bracketed(off, low, high, True, guess=guess, absolute=NEAR)
 
     def bases(self, control: Array, check: bool = False) -> Bases:
         """Return the replica-symmetric measures at sampling ratios, shape (n,)."""
@@ -206,7 +243,7 @@ class PerceptronMeasure(RandomMeasure):
 
     def _solved(self, control: Array, check: bool) -> tuple[Bases, PatternMoments, InnerChannel]:
         """Return the bases, the averages over patterns there, and the channels of weights."""
-        q, gap, qh, fluctuation = self._single(self._places(control, check), check)
+        q, gap, qh, fluctuation, *_ = self._single(self._places(control, check), check)
         start = self.averages(check).base(q, gap)
         if self.model.spherical:
             channel: InnerChannel = BallChannel(gap)
@@ -237,7 +274,7 @@ class PerceptronMeasure(RandomMeasure):
     @cached_property
     def always_stable(self) -> float:
         """Where R > 0 all along the isotherm, with room: from its largest fall at few patterns."""
-        control = np.exp(self._log_ratio(np.full(1, DENSE), False))
+        control = np.exp(self._log_ratio(np.full(1, DENSE), False)[0])
         few = self.isotherms(control)
         fall = 1 - few.points(few.grid[None]).stability[0]
         return float(EASY * control[0] / np.max(fall))
@@ -246,14 +283,20 @@ class PerceptronMeasure(RandomMeasure):
     def looked_at(self) -> Array:
         """Log sampling ratios at which signs are looked at, from where all is stable to just beyond the stability line.
 
-        Where that is not reached, to where 1 - q0 is too small.
+        Where that is not reached, to where 1 - q0 is too small.  Of spherical weights R > 0 where their measure is
+        log-concave: see the module.
         """
-        place, table = self._table
-        q, gap, _, fluctuation = self._single(place, False)
-        r = 1 - np.exp(table) * fluctuation * self.averages(False).base(q, gap).slope
-        beyond = np.flatnonzero(r < 0)
+        place, table, _ = self._table
+        q, gap, _, fluctuation, *_ = self._single(place, False)
+        every = self.averages(False).base(q, gap)
+        beyond = np.flatnonzero(1 - np.exp(table) * fluctuation * every.slope < 0)
         end = float(table[beyond[0]]) if len(beyond) else float(table[-1]) - SHORT
-        start = end - WIDEST if self.frozen else min(np.log(self.always_stable), end - 1.0)
+        if self.model.spherical:
+            convex = 1 + np.exp(table) * gap * every.bent > SURE
+            first = len(table) if np.all(convex) else int(np.argmin(convex))
+            start = min(float(table[max(first - 1, 0)]), end - SHORTEST)
+        else:
+            start = end - WIDEST if self.frozen else min(np.log(self.always_stable), end - 1.0)
         start = max(start, float(table[0]) + SHORT)
         dense = min(end, start + CLOSELY)
         return np.concatenate([np.linspace(start, dense, max(12, int(np.ceil(DENSITY * (dense - start))))),

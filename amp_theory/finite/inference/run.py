@@ -11,10 +11,12 @@ from amp_theory.finite.inference.base import (
 )
 from amp_theory.finite.inference.bp import run_bp
 from amp_theory.finite.inference.gamp import run_gamp
+from amp_theory.finite.inference.pattern_gamp import run_pattern_gamp
 from amp_theory.finite.inference.vamp import run_vamp
 from amp_theory.finite.instances.base import Instance
 from amp_theory.finite.instances.dense import DenseInstance
 from amp_theory.finite.instances.linear import GLMInstance
+from amp_theory.finite.instances.random_patterns import PatternInstance
 from amp_theory.finite.instances.rotational import RotationalInstance
 from amp_theory.finite.instances.two_sides import TwoSidesInstance
 from amp_theory.ingredients.paths.side_information import SideInformation
@@ -33,6 +35,7 @@ def run_message_passing(
 
 
 run_message_passing.register(GLMInstance, run_gamp)
+run_message_passing.register(PatternInstance, run_pattern_gamp)
 run_message_passing.register(RotationalInstance, run_vamp)
 run_message_passing.register(DenseInstance, run_amp)
 run_message_passing.register(TwoSidesInstance, run_amp)

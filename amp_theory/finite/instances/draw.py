@@ -11,12 +11,14 @@ from amp_theory.finite.instances.base import Instance, check_seed
 from amp_theory.finite.instances.dense import STORAGES, draw_dense
 from amp_theory.finite.instances.graphs import draw_graph
 from amp_theory.finite.instances.linear import draw_glm
+from amp_theory.finite.instances.random_patterns import draw_patterns
 from amp_theory.finite.instances.rotational import draw_row_orthogonal, draw_spectral
 from amp_theory.finite.instances.two_sides import draw_two_sides
 from amp_theory.models.base import Model, Target, as_model
 from amp_theory.models.coloring import Coloring
 from amp_theory.models.measurements import GLM, RowOrthogonalSensing, SpectralSensing
 from amp_theory.models.own_names import at_control
+from amp_theory.models.perceptrons import RandomPerceptron
 from amp_theory.models.sparse import SparseModel
 from amp_theory.models.two_sides import TwoSidedModel
 from amp_theory.tools.errors import InputError, as_float, one_of
@@ -48,7 +50,8 @@ def draw_instance(
     seed
         An integer >= 0, or a `numpy.random.SeedSequence`.
     target
-        "planted" (default) or "random"; models in an external field have random instances only.
+        "planted" (default) or "random"; models in an external field and random perceptrons have random
+        instances only.
     storage
         "double", or "single": tensors of dense models are those of the same seed, rounded to half the memory.  Fields
         then differ by about 6e-8 sqrt(xi'(q)) at any size, q = |s|^2/N; all is computed from them in double precision.
@@ -102,6 +105,7 @@ def drawn(model: Model, control: float, size: object, rng: np.random.Generator, 
 
 
 drawn.register(GLM, draw_glm)
+drawn.register(RandomPerceptron, draw_patterns)
 drawn.register(RowOrthogonalSensing, draw_row_orthogonal)
 drawn.register(SpectralSensing, draw_spectral)
 drawn.register(SparseModel, draw_graph)

@@ -22,7 +22,9 @@ from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, not_negative
 
 #: ends and steps per unit of the table, Taylor terms, and terms of the series beyond
-BELOW, ABOVE, PER_UNIT, TERMS, SERIES = -40.0, 10.0, 64, 7, 24
+BELOW, ABOVE, PER_UNIT, TERMS, SERIES = -40.0, 16.0, 64, 7, 12
+#: steps per unit of the variable that the table is summed over
+PER_T = 48
 #: exponents a > 0 are between these
 LEAST, MOST = 0.05, 20.0
 ROOT_TWO_PI = float(np.sqrt(2 * np.pi))
@@ -85,6 +87,26 @@ class Margin(Potential):
         """The margin, and the exponent unless it is zero."""
         return {"kappa": self.kappa} | ({"exponent": self.exponent} if self.exponent else {})
 
+    def log_value(self, distance: Array) -> Array:
+        """Return log psi at distances from the margin, -inf below it.
+
+        Parameters
+        ----------
+        distance
+            Distances from the margin, an array.
+
+        Returns
+        -------
+        numpy.ndarray
+            Log psi.
+
+        See Also
+        --------
+        RandomPerceptron : Which uses it.
+        """
+        kept = distance > 0 if self.exponent else distance >= 0
+        return np.where(kept, self.exponent * np.log(np.where(kept, distance, 1.0)), -np.inf)
+
     def smoothed(self, distance: Array, variance: Array) -> Smoothed:
         """Return log H and its derivatives.
 
@@ -144,7 +166,7 @@ class Margin(Potential):
 
 def _log_power(x: Array, a: float) -> Array:
     """Return log G."""
-    log_g = _taylor(x, _table(a)[1])
+    log_g = _taylor(x, a)[0]
     for there, series in ((x < BELOW, _far_below), (x > ABOVE, _far_above)):
         if np.any(there):
             log_g[there] = series(x[there], a)[0]
@@ -153,8 +175,7 @@ def _log_power(x: Array, a: float) -> Array:
 
 def _power(x: Array, a: float) -> tuple[Array, Array, Array, Array]:
     """Return log G, h, h' and h''."""
-    slopes, logs = _table(a)
-    log_g, h = _taylor(x, logs), _taylor(x, slopes)
+    log_g, h = _taylor(x, a)
     with np.errstate(all="ignore"):
         h1 = a - x * h - h * h
         h2 = -h - x * h1 - 2 * h * h1
@@ -164,26 +185,35 @@ def _power(x: Array, a: float) -> tuple[Array, Array, Array, Array]:
     return log_g, h, h1, h2
 
 
-def _taylor(x: Array, table: Array) -> Array:
-    """Return sums of the Taylor series of the nearest tabulated place."""
-    inside = np.clip(x, BELOW, ABOVE)
+def _taylor(x: Array, a: float) -> tuple[Array, Array]:
+    """Return log G and h by the Taylor series at the nearest tabulated place."""
+    inside, (slopes, logs) = np.clip(x, BELOW, ABOVE), _table(a)
     k = np.rint((inside - BELOW) * PER_UNIT).astype(np.intp)
     step = inside - (BELOW + k / PER_UNIT)
-    result = table[-1][k]
-    for row in table[-2::-1]:
-        result *= step
-        result += row[k]
-    return np.asarray(result)
+    h, rise = np.zeros(x.shape), np.zeros(x.shape)
+    for n in range(TERMS, -1, -1):
+        c = slopes[n][k]
+        h *= step
+        h += c
+        rise *= step
+        c /= n + 1
+        rise += c
+    rise *= step
+    rise += logs[k]
+    return rise, h
 
 
 @lru_cache(maxsize=32)
 def _table(a: float) -> tuple[Array, Array]:
-    """Return the Taylor coefficients of h and of log G at the places of the table, shape (terms, places)."""
+    """Return the Taylor coefficients of h at the places of the table, shape (terms, places), and log G there."""
     x = BELOW + np.arange(int((ABOVE - BELOW) * PER_UNIT) + 1) / PER_UNIT
-    t = np.arange(-np.log(50 / min(a, 1.0)), 5.0, 1 / 48)
+    # integers over a number: the step of an arange of fractions is rounded, and log G with it
+    t = np.arange(-int(PER_T * np.log(50 / min(a, 1.0))), 5 * PER_T) / PER_T
     log_s = t - np.exp(-t)
-    s, weight = np.exp(log_s), (1 + np.exp(-t)) / 48
-    exponent = a * log_s - s * s / 2 + np.multiply.outer(x, s)
+    s, weight = np.exp(log_s), (1 + np.exp(-t)) / PER_T
+    # what is squared to the right of the margin would cancel there: x^2/2 is large against log G
+    above = np.maximum(x, 0.0)[:, None]
+    exponent = a * log_s - (s - above) ** 2 / 2 + np.multiply.outer(np.minimum(x, 0.0), s)
     most = exponent.max(axis=1, keepdims=True)
     term = weight * np.exp(exponent - most)
     # the integral of s^(a-1) ds is the sum of s^a dt, that of s^a ds of s^(a+1) dt
@@ -192,22 +222,26 @@ def _table(a: float) -> tuple[Array, Array]:
     for n in range(TERMS):
         product = sum(c[k] * c[n - k] for k in range(n + 1))
         c.append(((a if n == 0 else 0.0) - x * c[n] - (c[n - 1] if n else 0.0) - product) / (n + 1))
-    log_g = most[:, 0] + np.log(more) - x * x / 2 - np.log(ROOT_TWO_PI)
-    return np.array(c), np.array([log_g, *(c[n] / (n + 1) for n in range(TERMS))])
+    log_g = most[:, 0] + np.log(more) - np.minimum(x, 0.0) ** 2 / 2 - np.log(ROOT_TWO_PI)
+    return np.array(c), log_g
 
 
+@lru_cache(maxsize=32)
 def _binomials(a: float) -> Array:
-    """Return binom(a, 2k) (2k - 1)!!, the factors of x^(-2k) in G/x^a."""
-    factors = [1.0]
+    """Return binom(b, 2k) (2k - 1)!! of b = a, a - 1, a - 2 and a - 3, the factors of x^(-2k) in G/x^b."""
+    b, factors = a - np.arange(4.0), [np.ones(4)]
     for k in range(SERIES):
-        factors.append(factors[-1] * (a - 2 * k) * (a - 2 * k - 1) / (2 * k + 2))
+        factors.append(factors[-1] * (b - 2 * k) * (b - 2 * k - 1) / (2 * k + 2))
     return np.array(factors)
 
 
 def _far_above(x: Array, a: float) -> tuple[Array, Array, Array, Array]:
     """Return log G, h, h' and h'' from moments at large x: every derivative lowers the power."""
     y = 1 / (x * x)
-    sums = [np.polynomial.polynomial.polyval(y, _binomials(a - k)) for k in range(4)]
+    sums = np.zeros((4, *x.shape))
+    for row in _binomials(a)[::-1]:
+        sums *= y
+        sums += row[:, None]
     first = a / x * sums[1] / sums[0]
     second = a * (a - 1) * y * sums[2] / sums[0]
     third = a * (a - 1) * (a - 2) * y / x * sums[3] / sums[0]

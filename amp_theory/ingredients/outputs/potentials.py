@@ -16,6 +16,7 @@ import numpy as np
 
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import InputError, as_float, told
+from amp_theory.tools.panels import on_panels
 
 #: margins and centres of potentials are between these
 LOWEST, HIGHEST = -30.0, 8.0
@@ -25,6 +26,8 @@ STEEPEST = 50.0
 CHECKED, DIFFERENCE, TOLERANCE = np.linspace(-12.0, 12.0, 97), 1e-4, 1e-3
 #: standard deviations and steps of the sum over u, and Newton steps to its largest term
 DEVIATIONS, STEP, NEWTON = 8.8, 0.4, 60
+#: nodes between breaks, how often intervals are halved in search of a jump, and the least that counts
+PIECE, HALVINGS, JUMP = 44, 60, 1e-6
 
 
 def _between(name: str, value: object, least: float, most: float) -> float:
@@ -58,6 +61,8 @@ class Potential(ABC):
     name: ClassVar[str]
     centre: float = 0.0
     scale: float = 1.0
+    #: fields at which the second derivative of a smooth one jumps, as distances from the centre
+    breaks: tuple[float, ...] = ()
 
     @property
     def margin(self) -> float | None:
@@ -73,6 +78,25 @@ class Potential(ABC):
     @abstractmethod
     def parameters(self) -> dict[str, Any]:
         """The arguments that make it, by name."""
+
+    @abstractmethod
+    def log_value(self, distance: Array) -> Array:
+        """Return log psi at distances from the centre, -inf where psi vanishes.
+
+        Parameters
+        ----------
+        distance
+            Distances from the centre, an array.
+
+        Returns
+        -------
+        numpy.ndarray
+            Log psi.
+
+        See Also
+        --------
+        RandomPerceptron : Which uses it.
+        """
 
     @abstractmethod
     def smoothed(self, distance: Array, variance: Array) -> Smoothed:
@@ -135,6 +159,25 @@ class SmoothPotential(Potential):
         RandomPerceptron : Which uses it.
         """
 
+    def log_value(self, distance: Array) -> Array:
+        """Return log psi.
+
+        Parameters
+        ----------
+        distance
+            Distances from the centre, an array.
+
+        Returns
+        -------
+        numpy.ndarray
+            Log psi.
+
+        See Also
+        --------
+        RandomPerceptron : Which uses it.
+        """
+        return self.logarithm(distance)[0]
+
     def smoothed(self, distance: Array, variance: Array) -> Smoothed:
         """Return sums over u around the largest term.
 
@@ -192,13 +235,24 @@ class SmoothPotential(Potential):
             if np.all(np.abs(step) <= 1e-9 * (1 + np.abs(s))):
                 break
         centre = (s - w) / root
-        spacing = min(STEP, STEP * self.scale / float(np.max(root)))
-        offset = np.arange(-DEVIATIONS, DEVIATIONS + spacing, spacing)
-        u = centre[..., None] + offset
+        u, weight = self._terms(w, root, centre)
         f, f1, f2 = self.logarithm(w[..., None] + root[..., None] * u)
         exponent = f - u * u / 2
         most = np.max(exponent, axis=-1)
-        return most, spacing / np.sqrt(2 * np.pi) * np.exp(exponent - most[..., None]), f1, f2, u
+        return most, weight / np.sqrt(2 * np.pi) * np.exp(exponent - most[..., None]), f1, f2, u
+
+    def _terms(self, w: Array, root: Array, centre: Array) -> tuple[Array, Array]:
+        """Return u around a centre, and weights: a trapezoidal sum, or Gauss-Legendre ones between breaks."""
+        finer = self.scale / float(np.max(root))
+        if not self.breaks:
+            spacing = min(STEP, STEP * finer)
+            offset = np.arange(-DEVIATIONS, DEVIATIONS + spacing, spacing)
+            return centre[..., None] + offset, np.full(len(offset), spacing)
+        ends = [centre + sign * (DEVIATIONS + 1) for sign in (-1, 1)]
+        cuts = (np.array(self.breaks) - w[..., None]) / root[..., None]
+        cuts = np.clip(np.sort(cuts, axis=-1), ends[0][..., None], ends[1][..., None])
+        cuts = np.concatenate([ends[0][..., None], cuts, ends[1][..., None]], axis=-1)
+        return on_panels(cuts, int(np.ceil(PIECE / min(finer, 1.0))))
 
 
 @dataclass(frozen=True)
@@ -284,7 +338,8 @@ class LogConcave(SmoothPotential):
     log_psi
         Function of an array of fields s: log psi(s), finite.
     slope, curvature
-        Functions of the same: first derivative, and second, <= 0.  They are checked by differences.
+        Functions of the same: first derivative, continuous, and second, <= 0.  They are checked by differences.  The
+        second may jump: where it does, between s = -12 and 12, is found, and integrals are cut there.
 
     Raises
     ------
@@ -306,10 +361,15 @@ class LogConcave(SmoothPotential):
     def __post_init__(self) -> None:
         x, h = CHECKED, DIFFERENCE
         parts = [self._checked(n, x) for n in ("log_psi", "slope", "curvature")]
+        if jumps := self._jumps("slope", parts[1]):
+            raise InputError(f"slope must be continuous, it jumps at s = {jumps[0]:.6g}: smooth log psi there")
+        object.__setattr__(self, "_breaks", self._jumps("curvature", parts[2]))
         names = ("log_psi", "slope", "curvature")
         for k in (1, 2):
             rise = (self._checked(names[k - 1], x + h) - self._checked(names[k - 1], x - h)) / (2 * h)
             wrong = np.abs(rise - parts[k]) > TOLERANCE * (1 + np.abs(parts[k]).max())
+            if k == 2:  # across a jump differences are none
+                wrong &= ~np.any(np.abs(x[:, None] - np.array(self.breaks)) <= h, axis=1)
             if np.any(wrong):
                 i = int(np.argmax(wrong))
                 raise InputError(
@@ -324,6 +384,19 @@ class LogConcave(SmoothPotential):
                 "replica-symmetric state is known for log-concave potentials only"
             )
         object.__setattr__(self, "_scale", 1.0 / max(1.0, float(np.sqrt(np.abs(parts[2]).max()))))
+
+    def _jumps(self, name: str, values: Array) -> tuple[float, ...]:
+        """Return where a function jumps, from its values at the fields that are checked."""
+        low, high, below, above = CHECKED[:-1], CHECKED[1:], values[:-1], values[1:]
+        for _ in range(HALVINGS):
+            middle = 0.5 * (low + high)
+            here = self._checked(name, middle)
+            left = np.abs(here - below) >= np.abs(above - here)
+            low, high = np.where(left, low, middle), np.where(left, middle, high)
+            below, above = np.where(left, below, here), np.where(left, here, above)
+        found = np.unique(high[np.abs(above - below) > JUMP * (1 + np.abs(values).max())])
+        # an end that two intervals share jumps in both
+        return tuple(float(x) for k, x in enumerate(found) if not k or x - found[k - 1] > DIFFERENCE)
 
     def _checked(self, name: str, x: Array) -> Array:
         function = getattr(self, name)
@@ -343,6 +416,12 @@ class LogConcave(SmoothPotential):
     def scale(self) -> float:  # type: ignore[override]
         """One over the root of the largest curvature, one at most."""
         found: float = self.__dict__["_scale"]
+        return found
+
+    @property
+    def breaks(self) -> tuple[float, ...]:  # type: ignore[override]
+        """Where the curvature jumps, between s = -12 and 12."""
+        found: tuple[float, ...] = self.__dict__["_breaks"]
         return found
 
     @property

@@ -6,7 +6,7 @@ everything else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
 import numpy as np
@@ -21,6 +21,8 @@ from amp_theory.tools.arrays import EPS, Array, Bools, Index
 from amp_theory.tools.errors import InputError
 from amp_theory.tools.roots import solve_bracketed
 
+#: isotherms with R above this at some coordinates are looked at no closer where points take long
+ROOM = 0.25
 #: R(q0) from which on its sign is known, and a coordinate before all folds
 SIGN, BEFORE = 1e-12, 1e-18
 #: R that is rounding
@@ -127,9 +129,32 @@ def folds_of(isotherms: Isotherms, accuracy: float = 1e-14) -> Array:
     There are as many that rise as fall, because R > 0 at the base and at the end; two that are closer than the grid
     have an extreme value of R between them.
     """
-    grid = isotherms.grid
-    every = isotherms.points(np.broadcast_to(grid, (len(isotherms.base.control), len(grid))))
-    return fold_cells(isotherms, every).solved(isotherms, accuracy)
+    return fold_cells(isotherms, grid_points(isotherms)).solved(isotherms, accuracy)
+
+
+def grid_points(isotherms: Isotherms) -> Points:
+    """Return the points on the grid; of isotherms far from folds at some only, those between as those before."""
+    grid, count = isotherms.grid, len(isotherms.base.control)
+    if isotherms.coarse == 1:
+        return isotherms.points(np.broadcast_to(grid, (count, len(grid))))
+    some = np.unique([*range(0, len(grid), isotherms.coarse), len(grid) - 1])
+    few = isotherms.points(np.broadcast_to(grid[some], (count, len(some))))
+    near = np.flatnonzero(~_clear(isotherms, few, grid[some]))
+    before = np.searchsorted(some, np.arange(len(grid)), side="right") - 1
+    every = Points(*(getattr(few, f.name)[:, before] for f in fields(few)))
+    every.stability_z[...] = 0.0
+    if len(near):
+        closer = isotherms.take(near).points(np.broadcast_to(grid, (len(near), len(grid))))
+        for f in fields(every):
+            getattr(every, f.name)[near] = getattr(closer, f.name)
+    return every
+
+
+def _clear(isotherms: Isotherms, points: Points, some: Array) -> Bools:
+    """Tell on which isotherms R stays far above zero: at some coordinates, and where tangents between them meet."""
+    r, slope = points.stability, points.stability_z * some
+    hidden = np.any(_may_hide(r, slope, np.log(some), r > 0), axis=1)
+    return np.asarray(np.all(r > ROOM, axis=1) & (isotherms.base.stability > ROOM) & ~hidden)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from amp_theory.equations_of_state.random_measures.isotherms import RATIO, Isotherms, Points, RandomMeasure
-from amp_theory.phases.geometry.random_measures import FoldCells, branch_cells, fold_cells, roots_along
+from amp_theory.phases.geometry.random_measures import FoldCells, branch_cells, fold_cells, grid_points, roots_along
 from amp_theory.tools.arrays import Array, Index
 from amp_theory.tools.errors import NumericalError
 
@@ -67,8 +67,7 @@ class IsothermRows:
     @cached_property
     def every(self) -> Points:
         """The points on the grid."""
-        grid = self.isotherms.grid
-        return self.isotherms.points(np.broadcast_to(grid, (len(self.log_intensity), len(grid))))
+        return grid_points(self.isotherms)
 
     @cached_property
     def folds(self) -> Array:
@@ -155,7 +154,8 @@ class Spots:
 def spots_before(measure: RandomMeasure, looked: Sequence[IsothermRows], end: float, zero: bool = True) -> Spots:
     """Return all spots before the log intensity `end`, from rows that were looked at; those at zero strength if asked.
 
-    Between the first row after which the number of folds changes and the end rows are dense.
+    Between the first row after which the number of folds changes and the end rows are dense, less so where none changes
+    and points take long.
     """
     x = np.concatenate([rows.log_intensity for rows in looked])
     counts = np.concatenate([rows.counts for rows in looked])[x < end]
@@ -164,7 +164,8 @@ def spots_before(measure: RandomMeasure, looked: Sequence[IsothermRows], end: fl
         return Spots([])
     changed = np.flatnonzero(np.diff(counts[first]))
     begin = x[changed[0] if len(changed) else -1]
-    number = max(ROWS, int(np.ceil((end - begin) / np.log(RATIO))))
+    least = ROWS if len(changed) else ROWS // looked[0].isotherms.coarse
+    number = max(least, int(np.ceil((end - begin) / np.log(RATIO))))
     parts = [np.linspace(x[k], x[k + 1], PARTS + 1) for k in changed]
     fine = np.unique([*np.linspace(begin, end, number + 1), *np.ravel(parts)])
     return spots_on(measure, IsothermRows.at(measure, fine), zero)
@@ -260,8 +261,8 @@ def meetings(measure: RandomMeasure, seeds: Sequence[Seed]) -> list[Spot | None]
             dt = (values[0] * slope_x[1] - values[1] * slope_x[0]) / determinant
             size = np.maximum(np.maximum(np.abs(dx) / LONGEST[0], np.abs(dt) / LONGEST[1]), 1.0)
         known = np.isfinite(dx) & np.isfinite(dt)
-        x[open_[known]] += (dx / size)[known]
-        t[open_[known]] += (dt / size)[known]
+        x[open_[known]] += dx[known] / size[known]
+        t[open_[known]] += dt[known] / size[known]
         # slopes by differences are exact to about STEP; what does not get smaller any more is rounding
         steps = np.abs([dx, dt])
         done = (steps[0] <= ENOUGH[0]) & (steps[1] <= ENOUGH[1])
