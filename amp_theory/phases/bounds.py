@@ -45,6 +45,16 @@ class Bounds:
     reached: float
 
 
+def passed_by_none(coexisting: Sequence[Interval]) -> tuple[Failing, ...]:
+    """Return the intervals in which several branches exist at zero strength as failures of every denoiser.
+
+    State evolution rises in all overlaps and in what is told, so that information only raises it: where it rises
+    above q at zero strength, between two branches, q is no fixed point.  That holds of variables of two kinds, too.
+    """
+    second = "a second branch exists at zero strength, which no denoiser of single variables passes"
+    return tuple(Failing(lo, hi, "bound", second) for lo, hi in coexisting)
+
+
 def failures(
     model: Model, found: BestPath, ends: Mapping[str, Sequence[Interval]], coexisting: Sequence[Interval]
 ) -> Bounds:
@@ -61,8 +71,7 @@ def failures(
     def along(name: str, reason: str, certainty: Certainty) -> tuple[Failing, ...]:
         return tuple(Failing(lo, hi, certainty, reason) for lo, hi in ends[name])
 
-    second = "a second branch exists at zero strength, which no denoiser of single variables passes"
-    two = tuple(Failing(lo, hi, "bound", second) for lo, hi in coexisting)
+    two = passed_by_none(coexisting)
     best = found.attained_by
     if best is not None and found.certainty.get("any_denoiser") == EXACT:
         denoiser = along(best, f"no denoiser is more stable than {best}, which crosses a transition", "bound")

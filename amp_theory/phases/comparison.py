@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from amp_theory.ingredients.paths.sides import without_both
 from amp_theory.models.base import Model, Target
 from amp_theory.models.own_names import at_control
 from amp_theory.models.synonyms import canonical
@@ -287,7 +288,8 @@ class Comparison(Reported):
         return (*self.judged, *(self.further() if self.further else ()))
 
     def __getitem__(self, name: str) -> SamplerVerdicts:
-        known = canonical("sampler", name, [*(sampler.sampler for sampler in self.judged), *BOUNDS])
+        given = without_both(name, self.model.sides)
+        known = canonical("sampler", given, [*(sampler.sampler for sampler in self.judged), *BOUNDS])
         rows = self.samplers if known in BOUNDS else self.judged
         return {sampler.sampler: sampler for sampler in rows}[known]
 

@@ -35,7 +35,7 @@ from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDisc
 from amp_theory.ingredients.priors.named import two_signs
 from amp_theory.models.base import Model, Target, as_model
 from amp_theory.phases.accuracy.sampling_error import SamplingError, sampling_error
-from amp_theory.phases.bounds import Failing, Interval, failures
+from amp_theory.phases.bounds import Bounds, Failing, Interval, failures, passed_by_none
 from amp_theory.phases.comparison import BOUNDS, Algorithm, Certainty, Comparison, SamplerVerdicts, Verdict
 from amp_theory.phases.geometry.geometry import Geometry
 from amp_theory.phases.geometry.solved import geometry_of
@@ -91,11 +91,8 @@ def compare_samplers(model: Model, target: Target | None = None) -> Comparison:
     if as_model(model).outer_overlap:
         return random_comparison(model, model.check_target(target))
     judge = _judge(model, as_model(model).check_target(target))
-    paths: list[Path] = [Flow(), Autoregressive()]
     signs = judge.prior.unbiased_sign and not model.sides
-    if signs:
-        paths.append(UniformDiscreteDiffusion())
-    paths += [kind(side=side) for side in model.sides[:-1] for kind in (Flow, Autoregressive)]
+    paths = [*sided_paths(model), *([UniformDiscreteDiffusion()] if signs else [])]
     rows = [judge.denoiser(path) for path in tracked(paths, "paths")]
     if not signs:
         rows.append(judge.not_binary())
@@ -214,7 +211,7 @@ class _Judge:
 
         def judge(intensity: float) -> Answer:
             if any(a <= intensity <= b for a, b in ends):
-                return False, "conjecture", f"the {path.name} path crosses a first-order transition"
+                return False, "conjecture", f"{_called(path)} crosses a first-order transition"
             return True, *self._proof(path, intensity)
 
         found = self._verdicts(name, "message passing", self._cuts(ends), judge, _located(self.model, path))
@@ -230,6 +227,12 @@ class _Judge:
 
     def bounds(self) -> tuple[SamplerVerdicts, ...]:
         """Judge all paths of independent information at once, and all denoisers; where nothing is known, say why."""
+        if self.model.sides:
+            # no optimum is known: paths with a name tell what works, a second branch what does not
+            second = passed_by_none(self._coexisting())
+            paths = sided_paths(self.model)
+            special = [point for path in paths for point in _located(self.model, path)]
+            return self._bound_rows(paths, Bounds(second, second, 0.0), special)
         try:
             found = best_path(self.model)
         except (InputError, NumericalError) as error:
@@ -237,12 +240,16 @@ class _Judge:
         # of several that work the best speaks, unless another is proven to
         paths = sorted(named_paths(self.prior), key=lambda path: path.name != found.attained_by)
         ends = {path.name: self._ends(path) for path in paths}
-        bounds = failures(self.model, found, ends, self._coexisting())
         special = [p for p in (*found.points().values(), *found.paths.values()) if isinstance(p, Located)]
+        return self._bound_rows(paths, failures(self.model, found, ends, self._coexisting()), special)
+
+    def _bound_rows(self, paths: list[Path], bounds: Bounds, special: Sequence[Located]) -> tuple[SamplerVerdicts, ...]:
+        """Return the verdicts on any path and on any denoiser, given what excludes all of them."""
+        ends = {path: self._ends(path) for path in paths}
         rows = []
         for name, failing in zip(BOUNDS, (bounds.product, bounds.denoiser), strict=True):
             cuts = self._cuts([*(pair for pairs in ends.values() for pair in pairs), *((f.lo, f.hi) for f in failing)])
-            judge = partial(self._bounded, paths, ends, failing, bounds.reached)
+            judge = partial(self._bounded, ends, failing, bounds.reached)
             rows.append(self._verdicts(name, "message passing", [*cuts, bounds.reached], judge, special))
         return tuple(rows)
 
@@ -252,11 +259,10 @@ class _Judge:
         return [(a, b) for a, b in pairwise(cuts) if sum(z.start <= a and b <= z.stop for z in self.geo.zero) > 1]
 
     def _bounded(
-        self, paths: list[Path], ends: dict[str, list[Interval]], failing: Iterable[Failing], reached: float,
-        intensity: float,
-    ) -> Answer:  # fmt: skip
+        self, ends: dict[Path, list[Interval]], failing: Iterable[Failing], reached: float, intensity: float
+    ) -> Answer:
         """Judge what one path can do by all that work, and what none can by the bounds."""
-        working = [path for path in paths if not any(a <= intensity <= b for a, b in ends[path.name])]
+        working = [path for path, pairs in ends.items() if not any(a <= intensity <= b for a, b in pairs)]
         proofs = [self._proof(path, intensity) for path in working]
         if proofs:
             return True, *min(proofs, key=lambda proof: proof[0] != "theorem")
@@ -272,7 +278,7 @@ class _Judge:
         return None, _UNKNOWN, "every path with a name crosses a transition here, and no bound excludes all others"
 
     def _proof(self, path: Path, intensity: float) -> tuple[Certainty, str]:
-        free, source = f"the {path.name} path meets no first-order transition", theorem(path, self, intensity)
+        free, source = f"{_called(path)} meets no first-order transition", theorem(path, self, intensity)
         return ("theorem", f"{free} ({source})") if source else ("conjecture", free)
 
     @property
@@ -380,6 +386,17 @@ def _localization(path: Flow, judge: _Judge, intensity: float) -> str:
 
 
 _UNKNOWN: Certainty = "unknown"
+
+
+def sided_paths(model: Model) -> list[Path]:
+    """Return flow and autoregressive path without a side, which of two kinds is both, and on each kind alone."""
+    sides = [None, *model.sides[:-1]]
+    return [kind(side=side) for side in sides for kind in (Flow, Autoregressive)]
+
+
+def _called(path: Path) -> str:
+    """Return what a path is called in a sentence."""
+    return f"the {path.name} path" + ("" if path.side is None else f" on {path.side}")
 
 
 def _located(model: Model, path: Path) -> list[Located]:

@@ -1,14 +1,19 @@
 """AMP on finite instances against state evolution, iteration by iteration.
 
 The overlap of AMP's iterates with the planted configuration, averaged over instances, follows state evolution up to
-corrections of order 1/size.  With differences d_n(t), their covariances over instances and errors correlated
-between iterations, generalised least squares fits
+corrections of order 1/size.  Least squares fit mean differences
 
     d_n(t) = a(t) + b(t)/n
 
-at the iterations 2, 4, 8, ..., and a(t) = 0 is tested by chi-square, with Hotelling's correction for covariances
-that are themselves estimated.  More iterations say no more: neighbours are nearly copies of each other.  Where there
-are two kinds of variables the differences of both are tested together.
+at the iterations 2, 4, 8, ....  With a the sum over sizes of w_n d_n, and V that of w_n^2 S_n/m, S_n being the
+covariance between iterations of m instances, a(t) = 0 is tested by Hotelling's T^2 = a.V^-1 a.  Every size has a
+covariance of its own, which is estimated: the degrees of freedom nu of all together are those of Krishnamoorthy and Yu
+(Statistics & Probability Letters 66, 2004),
+
+    nu = (p + p^2)/sum_n [Tr R_n^2 + (Tr R_n)^2]/(m - 1),   R_n = w_n^2 S_n V^-1/m
+
+of p iterations, and T^2 (nu - p + 1)/(nu p) has the law F(p, nu - p + 1).  More iterations say no more: neighbours are
+nearly copies of each other.  Where there are two kinds of variables the differences of both are tested together.
 """
 
 from __future__ import annotations
@@ -47,6 +52,8 @@ from amp_theory.tools.tables import ResultTable, of_grid, of_rows
 NEVER = 1e-300
 #: overlaps of instances that differ by rounding only
 SAME = 1e-12
+#: the part of a difference that earlier iterations do not tell, relatively, where it is rounding only
+ALIKE = 1e-10
 
 
 @dataclass(frozen=True)
@@ -180,22 +187,38 @@ def extrapolate(sizes: Sequence[int], differences: Array) -> tuple[Array, Array,
     -------
     extrapolated, error, p_value
         a and its standard error, shape (iterations,), and the p value of a = 0.
-    """
-    from scipy.stats import chi2
 
-    design = np.column_stack([np.ones(len(sizes)), 1 / np.array(sizes)])
+    Raises
+    ------
+    InputError
+        If there are no more instances than iterations, or an iteration repeats earlier ones up to rounding.
+    """
+    from scipy.stats import f
+
     _, instances, steps = differences.shape
-    information, score = np.zeros((2 * steps, 2 * steps)), np.zeros(2 * steps)
-    for row, d in zip(design, differences, strict=True):
-        precision = np.linalg.inv(np.atleast_2d(np.cov(d.T)) / instances)
-        block = np.kron(row[:, None], np.eye(steps))
-        information += block @ precision @ block.T
-        score += block @ precision @ d.mean(axis=0)
-    covariance = np.linalg.inv(information)
-    a, spread = (covariance @ score)[:steps], covariance[:steps, :steps]
-    freedom = len(sizes) * (instances - 1) - steps
-    statistic = float(a @ np.linalg.solve(spread, a)) * (freedom - steps) / freedom
-    return a, np.sqrt(np.diag(spread)), float(chi2.sf(statistic, steps))
+    if instances <= steps:
+        raise InputError(
+            f"{instances} instances do not tell the covariance of {steps} differences: take more, or fewer iterations"
+        )
+    n = np.array(sizes, dtype=float)
+    design = np.column_stack([np.ones(len(n)), 1 / n])
+    # of variances like 1/n; of any others a is as well without bias, and its covariance is that of the instances
+    weights = np.linalg.solve(design.T @ (n[:, None] * design), (n[:, None] * design).T)[0]
+    a = weights @ differences.mean(axis=1)
+    residuals = weights[:, None, None] * (differences - differences.mean(axis=1, keepdims=True))
+    residuals /= math.sqrt(instances * (instances - 1))
+    spread = np.sqrt((residuals**2).sum(axis=(0, 1)))
+    # the covariance of a is R^T R; its condition is not squared
+    whitened, root = np.linalg.qr(residuals.reshape(-1, steps))
+    if np.any(np.abs(np.diag(root)) <= ALIKE * spread):
+        raise InputError("an iteration repeats earlier ones up to rounding: choose fewer iterations")
+    statistic = float((np.linalg.solve(root.T, a) ** 2).sum())
+    parts = whitened.reshape(len(n), instances, steps)
+    shares = np.swapaxes(parts, 1, 2) @ parts
+    squares = ((shares**2).sum(axis=(1, 2)) + np.trace(shares, axis1=1, axis2=2) ** 2).sum()
+    freedom = (instances - 1) * (steps + steps**2) / float(squares)
+    rest = freedom - steps + 1
+    return a, spread, float(f.sf(statistic * rest / (freedom * steps), steps, rest))
 
 
 def amp_against_state_evolution(

@@ -32,6 +32,7 @@ from amp_theory.finite.instances.draw import draw_instance
 from amp_theory.finite.instances.graphs import GraphInstance
 from amp_theory.finite.instances.two_sides import TwoSidesInstance
 from amp_theory.finite.samplers.samplers import SAMPLERS, SIDED, draw_samples, of_side
+from amp_theory.ingredients.paths.sides import without_both
 from amp_theory.models.base import Model, Target, as_model
 from amp_theory.models.own_names import at_control
 from amp_theory.models.synonyms import canonical
@@ -423,11 +424,10 @@ def simulate(
     return Simulation(plan, master, judged, results)
 
 
-def _named(samplers: Sequence[str]) -> tuple[str, ...]:
+def _named(samplers: Sequence[str], model: Model) -> tuple[str, ...]:
     """Return our names of samplers, which `compare_samplers` and others may call differently."""
-    return tuple(
-        canonical("sampler", name, [*SAMPLERS, *SIDED, *CHAINS]) for name in as_list("samplers", samplers, "names")
-    )
+    given = (without_both(name, model.sides) for name in as_list("samplers", samplers, "names"))
+    return tuple(canonical("sampler", name, [*SAMPLERS, *SIDED, *CHAINS]) for name in given)
 
 
 def checked_plan(
@@ -441,7 +441,7 @@ def checked_plan(
         model=model,
         control=float(model.check_control(as_float(model.control, control))),
         size=integer_between("size", size, 1, LARGEST_SIZE),
-        samplers=("flow", baseline(model)) if samplers is None else _named(samplers),
+        samplers=("flow", baseline(model)) if samplers is None else _named(samplers, model),
         batch=integer_between("batch", batch, FEWEST, 10**6),
         steps=integer_between("steps", steps, 1, 10**7),
         sweeps=integer_between("sweeps", sweeps, 1, 10**7),

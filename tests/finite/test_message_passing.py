@@ -49,7 +49,35 @@ def test_extrapolation_is_calibrated():
         pulls.append(a / error)
     assert kstest(p, "uniform").pvalue > 1e-3
     assert np.mean(pulls) == pytest.approx(0, abs=0.2)
-    assert 0.9 < np.std(pulls) < 1.3  # covariances are estimated from 20 instances
+    assert np.std(pulls) == pytest.approx(1, abs=0.15)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("steps", "instances"), [(1, 10), (6, 20), (6, 10)])
+@pytest.mark.parametrize("power", [0.0, 0.5])
+def test_small_p_values_are_as_rare_as_they_say(steps, instances, power):
+    """Of both sides of a matrix six columns are tested; fluctuations fall with the size like n^-power."""
+    rng, sizes, trials = np.random.default_rng(5), np.array([100.0, 200, 400]), 600
+    mixing = np.tril(rng.standard_normal((steps, steps))) + 2 * np.eye(steps)
+    p = []
+    for _ in range(trials):
+        noise = rng.standard_normal((3, instances, steps)) @ mixing.T
+        p.append(extrapolate([100, 200, 400], noise / sizes[:, None, None] ** power + 1 / sizes[:, None, None])[2])
+    for level in (0.05, 0.01):
+        # law of errors at five standard errors, and a tenth for what the degrees of freedom approximate
+        assert np.mean(np.array(p) < level) < 1.1 * level + 5 * np.sqrt(level / trials)
+    shifted = (rng.standard_normal((3, 20, 3)) + 5) / np.sqrt(sizes)[:, None, None]
+    assert extrapolate([100, 200, 400], shifted + 1)[2] < 1e-6  # the negative control
+
+
+def test_covariances_that_instances_do_not_tell_are_refused():
+    rng = np.random.default_rng(0)
+    with pytest.raises(at.InputError, match="10 instances do not tell the covariance of 10 differences"):
+        extrapolate([100, 200, 400], rng.standard_normal((3, 10, 10)))
+    copies = np.repeat(rng.standard_normal((3, 20, 1)), 2, axis=2)
+    with pytest.raises(at.InputError, match="repeats earlier ones up to rounding"):
+        extrapolate([100, 200, 400], copies + 1e-15 * rng.standard_normal(copies.shape))
+    assert extrapolate([100, 200, 400], copies + 1e-6 * rng.standard_normal(copies.shape))[2] > 1e-6
 
 
 def test_comparison_with_state_evolution_is_a_run_like_others(tmp_path):

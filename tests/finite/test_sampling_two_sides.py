@@ -229,8 +229,11 @@ def test_overlaps_of_clusters_do_not_depend_on_their_names():
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("k", "aspect", "noise", "path"),
-    [(3, 2.0, 0.5, at.Flow(side="v")), (5, 3.0, 0.3, at.Autoregressive(side="v")), (4, 0.5, 0.2, at.Flow(side="both"))],
-)
+    [
+        (3, 2.0, 0.5, at.Flow(side="v")), (5, 3.0, 0.3, at.Autoregressive(side="v")),
+        (4, 0.5, 0.2, at.Flow(side="both")), (4, 0.5, 0.2, at.Autoregressive(side="u")),
+    ],
+)  # fmt: skip
 def test_amp_of_many_clusters_follows_state_evolution(k, aspect, noise, path):
     """Onsager's terms are matrices here; the negative control is theory at another strength."""
     model = at.GaussianMixture(k, aspect)
@@ -239,6 +242,20 @@ def test_amp_of_many_clusters_follows_state_evolution(k, aspect, noise, path):
     other = at.state_evolution(model, path, noise, 0.5, max_steps=8, tolerance=1e-300).overlap[1:]
     columns = np.array(found.tested) - 1
     assert extrapolate(found.sizes, (found.overlap - other)[:, :, columns])[2] < 1e-4
+
+
+def test_labels_seen_from_known_centres_are_exact():
+    """Where a part of the centres is known and nothing of the others, the first means of labels are those of Bayes."""
+    instance = at.draw_instance(at.GaussianMixture(4, 0.5), 0.2, 60, 5)
+    side = instance.observe(at.Autoregressive(side="u"), 0.3, np.random.default_rng(1))
+    options = at.MessagePassingOptions(max_iterations=2, tolerance=1e-300, keep_iterates=True)
+    found = instance.vectors(np.array(at.run_amp(instance, side, options=options).iterates)[2, 0], 1)
+    e, scale = simplex(4), instance.intensity / 60
+    u = instance.vectors(np.where(side.known[0], instance.planted, 0.0), 0)
+    log = math.sqrt(scale) * instance.matrix.T @ u @ e.T - 0.5 * scale * ((u @ e.T) ** 2).sum(axis=0)
+    weight = np.exp(log - log.max(axis=1, keepdims=True))
+    assert np.allclose(found, weight @ e / weight.sum(axis=1, keepdims=True), rtol=0, atol=1e-13)
+    assert not np.allclose(found, instance.vectors(instance.planted, 1), rtol=0, atol=0.5)
 
 
 def test_points_of_ones_own_are_clustered():

@@ -25,6 +25,7 @@ NAMES = [
     "06_which_path_is_best",
     "07_how_wrong_how_deep_how_many_steps",
     "08_two_sides",
+    "09_beyond_planted",
 ]
 pytestmark = pytest.mark.skipif(not FOLDER.exists(), reason="installed without the repository")
 
@@ -123,14 +124,33 @@ CLAIMS = {
     ],
     "08_two_sides": [
         "(best.path, best.side, best.ranking[-1]) == ('autoregressive', 'v', 'flow on v') and best.decided",
-        "all(np.all(lines['autoregressive on v'] > lines['flow on v']) for lines in (over_rho, over_aspect, over_k))",
-        "all(np.all(lines['dynamical'] > lines['autoregressive on v']) for lines in (over_rho, over_aspect, over_k))",
+        "all(np.all(lines['autoregressive on v'] > lines['flow on v']) for lines in (over_rho, over_aspect))",
+        "all(np.all(lines['dynamical'] > lines['autoregressive on v']) for lines in (over_rho, over_aspect))",
+        "(over_k['tricritical'] > over_k['dynamical']).all() and (over_k['condensation'] > over_k['algorithmic']).all()",
+        "np.max(np.abs(pca['tricritical'] / sparsity * over_rho['flow on v'] - 1)) < 1e-9",
         "np.max(np.abs(over_rho['flow on u'] / over_rho['autoregressive on both'] - 1)) < 1e-9",
         "all(np.diff(over_rho['algorithmic'] - over_rho['condensation']) < 0)",
         "agree.all() and 20 < (width > 0).sum() < 100",
         "abs(1 / ten.dynamical.noise / 10 - 0.9572569128) < 1e-10 and abs(1 / ten.tricritical.noise / 10 - 0.9446012242) < 1e-10",
         "found.p_value > 0.001 and found.other_kind.p_value > 0.001",
         "abs(point.overlap_u - q_u) < 0.05",
+        "abs(weak - 3**0.5 / 3) < 1e-12 and np.max(np.abs(mean - np.interp(noises, fine, exact))[:4]) < 0.1",
+        "right > 0.9",
+        "[verdicts[n].at(1 / 18.95).succeeds for n in ('flow on u', 'flow on v', 'autoregressive on v')] == [False, False, True]",
+        "[verdicts[n].at(1 / 18.8).succeeds for n in ('flow on u', 'flow on v', 'autoregressive on v')] == [True, False, True]",
+        "all(v.fails[-1][1] == best.points[n].noise for n, v in zip(('flow on u', 'flow on v'), map(verdicts.__getitem__, ('flow on u', 'flow on v'))))",
+    ],
+    "09_beyond_planted": [
+        "abs(glasses['first_failure'][1] - 0.7407074825) < 1e-9 and abs(closed.field - 0.5688657) < 1e-7",
+        "all((glasses['first_failure'] == glasses['stability']) == (np.array(fields) > closed.field))",
+        "abs(closing.kappa + 2.0431233) < 1e-7 and abs(closing.sampling_ratio - 70.008442) < 1e-6",
+        "all((plane['first_failure'] < plane['stability']) == (np.array(margins) < closing.kappa))",
+        "plane['dynamical'].mask.tolist() == [k >= closing.kappa for k in margins]",
+        "abs(special.first_failure.sampling_ratio - 269.73596) < 1e-5 and abs(special.stability.sampling_ratio - 328.70898) < 1e-5",
+        "all(told['first_failure'] < plane['first_failure'][[1, 3]])",
+        "frozen.first_failure is None and abs(frozen.condensation.sampling_ratio - capacity) < 1e-9",
+        "(tilts['first_failure'] < best.sampling_ratio).all() and abs(best.sampling_ratio - 0.666952713) < 1e-8",
+        "best.sampling_ratio - 1e-3 < reached < best.sampling_ratio < capacity",
     ],
 }
 

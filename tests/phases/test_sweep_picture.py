@@ -7,6 +7,7 @@ import json
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.collections import PolyCollection
 from matplotlib.image import imread
 
 import amp_theory as at
@@ -95,12 +96,35 @@ def test_names_stand_beside_lines_where_there_is_room():
     assert [text.get_text() for text in other.get_legend().get_texts()] == ["uninformed spinodal", "first order"]
 
 
+def test_what_lies_between_two_lines_is_shaded():
+    glasses = at.sweep(
+        at.IsingPSpin, p=3, field=[0.5, 0.1, 0.3], quantities=["first_failure", "dynamical", "stability"]
+    )
+    axes = glasses.plot(between=("stability", "first_failure"))
+    (shade,) = (c for c in axes.collections if isinstance(c, PolyCollection))
+    assert shade.get_label() == "stability to first failure"
+    seen = {tuple(p) for path in shade.get_paths() for p in path.vertices.tolist()}
+    for name in ("first_failure", "stability"):
+        points = zip(glasses.axes["field"], glasses[name], strict=True)
+        assert {(float(x), float(y)) for x, y in points} <= seen
+    assert not {tuple(p) for p in lines_of(axes)["dynamical"].tolist()} & seen
+    assert axes.get_legend() is not None
+    plain = [c for c in glasses.plot().collections if isinstance(c, PolyCollection)]
+    assert plain == []
+    # where one of the two is nowhere there is nothing to shade
+    none = at.sweep(sparse, rho=[0.3, 0.5], quantities=["condensation", "weak_recovery"])
+    assert not [c for c in none.plot(between=none.quantities).collections if isinstance(c, PolyCollection)]
+
+
 def test_what_cannot_be_drawn_is_refused(found):
     kinds = at.sweep(
         at.IsingPSpin(3), temperature=[0.6, 0.7], quantities=["region", "first_order", "tricritical"], snr=0.1
     )
     texts = at.sweep([at.IsingPSpin(3), at.IsingPSpin(4)], quantities="dynamical")
     none = at.sweep(sparse, rho=[0.3, 0.5], quantities="condensation")
+    lines = at.sweep(
+        at.IsingPSpin, p=[3, 4], temperature=[0.68, 0.7], quantities=["first_order", "uninformed_spinodal"]
+    )
     many = at.sweep(at.IsingPSpin(3), temperature=[0.7, 0.8], snr=np.linspace(0, 1, 25), quantities="informed_overlap")
     for draw, said in (
         (kinds.plot, "no number: region; strength: first_order; control: tricritical"),
@@ -113,6 +137,10 @@ def test_what_cannot_be_drawn_is_refused(found):
         (lambda: found.plot(scaling="beta"), "unknown scaling 'beta'"),
         (lambda: found.plot(coordinate="overlap", scaling="lambda"), "scaling is one of the control"),
         (lambda: found.plot(coordinate="snr"), "coordinate of condensation"),
+        (lambda: found.plot(between="condensation"), "between must be a list of two quantities"),
+        (lambda: found.plot(between=["condensation", "condensation"]), "two different quantities of those drawn"),
+        (lambda: found.plot(between=["condensation", "dynamical"]), "unknown quantity 'dynamical'"),
+        (lambda: lines.plot(between=["first_order", "uninformed_spinodal"]), "there are 2 places of the other axes"),
     ):
         with pytest.raises(at.InputError, match=said):
             draw()

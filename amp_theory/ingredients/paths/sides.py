@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import fields
 from typing import ClassVar
 
@@ -26,6 +27,17 @@ class Sided:
     def __repr__(self) -> str:
         shown = [f.name for f in fields(self) if f.name != "side" or self.side is not None]  # type: ignore[arg-type]
         return f"{type(self).__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
+
+
+def without_both(name: str, sides: Collection[str]) -> str:
+    """Return a sampler's name without " on both" where variables are of two kinds: that is what no side means.
+
+    Examples
+    --------
+    >>> without_both("flow on both", SIDES), without_both("flow on u", SIDES)
+    ('flow', 'flow on u')
+    """
+    return name.removesuffix(f" on {SIDES[-1]}") if sides and isinstance(name, str) else name
 
 
 def check_no_side(path: Sided, what: str) -> None:

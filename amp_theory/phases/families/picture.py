@@ -16,7 +16,7 @@ from amp_theory.phases.diagram.styles import Style, as_axes, canvas, look, paint
 from amp_theory.phases.diagram.views import control_label, strength_label
 from amp_theory.phases.families.quantities import QUANTITIES, check_quantities
 from amp_theory.tools.arrays import Array
-from amp_theory.tools.errors import InputError, one_of
+from amp_theory.tools.errors import InputError, as_list, one_of, told
 from amp_theory.tools.tables import ERROR
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ class Series:
 
 def plot_sweep(
     found: Any, ax: Axes | None, *, over: str | None, quantities: Any, coordinate: str | None, scaling: str | None,
-    legend: bool | str, title: str | bool | None, annotate: bool, style: str | Mapping[str, Any] | None,
+    between: Sequence[str] | None, legend: bool | str, title: str | bool | None, annotate: bool,
+    style: str | Mapping[str, Any] | None,
 ) -> Axes:  # fmt: skip
     """Draw a `Sweep`; options are of `Sweep.plot`."""
     given = as_axes(ax)
@@ -66,6 +67,7 @@ def plot_sweep(
     numbers = {name: _numbers(found, name, axis, coordinate) for name in names}
     if scaling is not None:
         numbers = {name: _scaled(found, kind, scaling, axis, *both) for name, both in numbers.items()}
+    shaded = () if between is None else _shaded(between, names, len(combinations))
     if not any(np.isfinite(value).any() for value, _ in numbers.values()):
         raise InputError(f"there is nothing to draw, {names[0]} for one: {_first_reason(found, names[0])}")
     axes = canvas(given, style)
@@ -83,14 +85,32 @@ def plot_sweep(
             )  # fmt: skip
             if np.isfinite(series.y).any():
                 drawn.append(_draw(axes, series, sized))
+    handles: list[Artist] = []
+    if shaded:
+        low, high = (numbers[name][0][order].ravel() for name in shaded)
+        if np.isfinite(low + high).any():
+            name = " to ".join(shaded).replace("_", " ")
+            handles.append(axes.fill_between(x[order], low, high, color=sized.hard, lw=0, zorder=0.5, label=name))
     axes.set_xlim(*_span(x))
     axes.set_xlabel(_of_axis(found, axis))
     label = _vertical(found, kind, scaling)
     axes.set_ylabel(label if len(names) > 1 else f"{names[0].replace('_', ' ')}: {label}")
     set_title(axes, looks, found.title)
     # the only line has its name on the vertical axis
-    arrange(axes, looks, sized, (), drawn if len(names) * len(combinations) > 1 else (), direction=None)
+    arrange(axes, looks, sized, handles, drawn if len(names) * len(combinations) > 1 else (), direction=None)
     return axes
+
+
+def _shaded(between: Sequence[str], names: Sequence[str], places: int) -> tuple[str, ...]:
+    """Return the two quantities between which a picture is shaded, after checking that they are two lines of it."""
+    two = as_list("between", between, "two quantities")
+    for name in two:
+        one_of("quantity", name, names)
+    if len(set(two)) != 2 or len(two) != 2:
+        raise InputError(f"between must be two different quantities of those drawn, got {told(between)}")
+    if places > 1:
+        raise InputError(f"between shades one region, there are {places} places of the other axes: sweep over one axis")
+    return tuple(two)
 
 
 def _models(found: Any) -> list[Model]:

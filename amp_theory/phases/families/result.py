@@ -214,9 +214,9 @@ class Sweep(Reported):
 
     def plot(
         self, ax: Axes | None = None, *, over: str | None = None, quantities: str | Sequence[str] | None = None,
-        coordinate: str | None = None, scaling: str | None = None, legend: bool | str = True,
-        title: str | bool | None = None, annotate: bool = True, style: str | Mapping[str, Any] | None = None,
-        axes: Axes | None = None,
+        coordinate: str | None = None, scaling: str | None = None, between: Sequence[str] | None = None,
+        legend: bool | str = True, title: str | bool | None = None, annotate: bool = True,
+        style: str | Mapping[str, Any] | None = None, axes: Axes | None = None,
     ) -> Axes:  # fmt: skip
         """Draw what was found over one of the axes: a line for every quantity, with gaps where there is no number.
 
@@ -236,6 +236,8 @@ class Sweep(Reported):
             What is drawn of points, as for `values`.
         scaling
             Of controls, one of the models' own: "noise_over_rho2", "beta", ...
+        between
+            Two quantities: what lies between their lines is shaded, ("first_failure", "stability") for one.
         legend, title, annotate, style
             As for `plot_diagram`; names beside lines are the default here.
 
@@ -247,7 +249,8 @@ class Sweep(Reported):
         Raises
         ------
         InputError
-            Without an axis of numbers, for numbers of several kinds, if there is none at all, or too many lines.
+            Without an axis of numbers, for numbers of several kinds, if there is none at all, too many lines, or if
+            what is shaded is not between two of them.
 
         Examples
         --------
@@ -262,7 +265,7 @@ class Sweep(Reported):
 
         return plot_sweep(
             self, as_axes(ax, axes), over=over, quantities=quantities, coordinate=coordinate, scaling=scaling,
-            legend=legend, title=title, annotate=annotate, style=style,
+            between=between, legend=legend, title=title, annotate=annotate, style=style,
         )  # fmt: skip
 
     @property

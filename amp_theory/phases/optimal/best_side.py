@@ -44,6 +44,8 @@ class BestSide(Reported):
         Whether the best is ahead of the next by more than both error bounds: two paths may work equally far.
     certainty
         What the comparison rests on: "conjecture", that message passing is the best efficient denoiser.
+    algorithm, target
+        Of which algorithm and whose measure it speaks: "message passing", "planted".
 
     Examples
     --------
@@ -64,6 +66,8 @@ class BestSide(Reported):
     path: str | None
     decided: bool
     certainty: str = "conjecture"
+    algorithm: str = "message passing"
+    target: str = "planted"
 
     @property
     def title(self) -> str:
@@ -98,7 +102,8 @@ class BestSide(Reported):
         none = [name for name, point in self.points.items() if point is None]
         return {
             "model": self.model, "parameters": self.parameters, "control": self.control, "side": self.side,
-            "path": self.path, "decided": self.decided, "certainty": self.certainty, "ranking": list(self.ranking),
+            "path": self.path, "decided": self.decided, "certainty": self.certainty,
+            "algorithm": self.algorithm, "target": self.target, "ranking": list(self.ranking),
             "points": points, "reasons": dict.fromkeys(none, "no first-order transition along this path"),
         }  # fmt: skip
 
