@@ -173,6 +173,7 @@ def test_error_holds_against_many_nodes():
 
 
 @pytest.mark.parametrize("model", [P3, at.SphericalPSpin(4), MIXED], ids=["3-spin", "4-spin", "mixed"])
+@pytest.mark.slow
 def test_relaxation_time_diverges_with_the_exponent_of_theory(model):
     """Local exponents approach gamma as epsilon^(1/2); two extrapolations leave less than 1e-5."""
     threshold, _, parameter = dynamical(model)

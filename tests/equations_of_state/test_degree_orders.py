@@ -159,6 +159,7 @@ def test_a_diagram_keeps_its_order_in_a_file_and_answers(tmp_path):
         at.load(tmp_path / "order.json", path=at.Autoregressive())
 
 
+@pytest.mark.slow
 def test_no_fixed_point_is_told_where_two_densities_answer_to_one_overlap():
     """The surface has one of the two, and jumps past the other."""
     model, path = at.XORSAT(3), at.Autoregressive(order="highest-degree")

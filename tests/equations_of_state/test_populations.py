@@ -365,6 +365,7 @@ def leftovers(folder: Path) -> set[str]:
     return {p.name for p in folder.iterdir() if p.name.startswith(".")}
 
 
+@pytest.mark.slow
 def test_executors_and_interruptions_do_not_change_numbers(tmp_path):
     alone = at.population_isotherm(SMALL, at.Flow(), OVERLAPS)
     with ThreadPoolExecutor(2) as threads:

@@ -119,6 +119,7 @@ def test_published_thresholds_of_noisy_channels(degrees):
 
 @pytest.mark.parametrize(("channel", "path", "strength"), [("gauss", FLOW, lambda s: s**-2.0), ("flip", FLIPS, lambda p: 1 - 2 * p)],
                          ids=["gauss", "flip"])  # fmt: skip
+@pytest.mark.slow
 def test_state_evolution_is_density_evolution(channel, path, strength):
     """Against a population, two iterations above and below the threshold: 4 standard errors."""
     d, k, size, steps = 3, 6, 200_000, 4
@@ -166,6 +167,7 @@ PAIRS = [(*g, p) for n, g in enumerate(GRAPHS[:2] + GRAPHS[4:5]) for k, p in enu
 
 
 @pytest.mark.parametrize(("model", "degree", "path"), PAIRS, ids=lambda x: str(x)[:40])
+@pytest.mark.slow
 def test_fixed_points_are_those_of_belief_propagation(model, degree, path):
     density = degree / model.k
     ends = at.path_transitions(model, path, density)
@@ -296,6 +298,7 @@ def test_unstable_fixed_points_without_side_information(d, k):
 
 
 @pytest.mark.parametrize(("d", "k"), [(5, 6), (3, 6), (4, 8)])
+@pytest.mark.slow
 def test_unstable_fixed_points_move_with_the_strength(d, k):
     """Down to zero strength, by d phi/d snr = q/2 at fixed points; and they are where density evolution parts."""
     snr = np.array([0.0, 1e-6, 1e-3, 0.05, 0.1191, 0.2])
@@ -314,6 +317,7 @@ def test_unstable_fixed_points_move_with_the_strength(d, k):
             assert abs(point.overlap - found) < 10 * step + 1e-8
 
 
+@pytest.mark.slow
 def test_parity_checks_at_zero_temperature():
     found = at.thresholds(code(6), ERASURES)
     assert (found.dynamical.density, found.dynamical.overlap) == (0.5, 1.0)  # from three checks per bit on
@@ -390,6 +394,7 @@ def test_formulas_of_poisson_degrees_are_not_applied():
         equation_of_state_of(code(6), FLOW).surface(np.ones(1), 0.0)
 
 
+@pytest.mark.slow
 def test_rounding_of_the_density_is_no_refusal():
     (exact,), (rounded,) = (
         at.path_transitions(code(3), FLOW, density).uninformed_spinodal for density in (5 / 3, 1.66666666667)

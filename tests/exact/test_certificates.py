@@ -143,6 +143,7 @@ def sign_channel(x, h):
      (at.MixedPSpin("q**2/3 + q**4/2"), at.Flow(), "condensation"),
      (at.MixedPSpin("q**2/3 + q**4/2"), at.Flow(), "tricritical")],
 )  # fmt: skip
+@pytest.mark.slow
 def test_derivative_of_the_equation(model, path, point):
     """F' of the reduction is the derivative of F."""
     problem = Problem(model, path, point)
@@ -254,6 +255,7 @@ def test_perturbed_certificates_are_rejected(quick, change, message):
         at.verify(edited(data, change))
 
 
+@pytest.mark.slow
 def test_perturbed_ising_certificates_are_rejected(proof):
     data = proof.to_dict()
     for change in (
@@ -303,6 +305,7 @@ def test_equations_that_are_not_of_the_point():
         forged(SPARSE, at.Flow(), "tricritical", "0.554")
 
 
+@pytest.mark.slow
 def test_rational_atoms_of_two_groups():
     proof = certificate(at.SpikedMatrix(at.two_groups(0.2)), at.Flow(), "dynamical")
     assert at.verify(json.loads(json.dumps(proof.to_dict()))) == proof

@@ -121,6 +121,7 @@ def damaged(proof, tmp_path, seed, number):
     return slowest
 
 
+@pytest.mark.slow
 def test_damaged_files_are_refused_at_once(proof, tmp_path):
     damaged(proof, tmp_path, 1, 60)
 

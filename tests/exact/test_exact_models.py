@@ -114,6 +114,7 @@ def test_abs_channel_agrees_with_doubles():
             assert relative(mp.mpf(float(column[k])), value) <= float(values.relative_error[k])
 
 
+@pytest.mark.slow
 def test_abs_channel_derivatives_and_rules():
     coupling, q = ExactAbs(mp.mpf(2)), mp.mpf("0.7")
     values = coupling.scaled(q, trapezoid_rule)
@@ -165,6 +166,7 @@ def test_two_equal_groups_are_ising_spins():
     assert all(relative(a, b) < mp.mpf("1e-28") for a, b in zip(potts, ising, strict=True))
 
 
+@pytest.mark.slow
 def test_three_groups_by_the_double_integral():
     """psi and M of three vectors in the plane, as means over z in two dimensions by a trapezoidal sum."""
     x, h, reach = mp.mpf("1.3"), mp.mpf("0.2"), 45
@@ -298,6 +300,7 @@ def test_rotational_thresholds():
     agree(at.RowOrthogonalSensing(at.Rademacher(), 0.1), ORDER, (20,))
 
 
+@pytest.mark.slow
 def test_spectral_fixed_points():
     model = at.SpectralSensing(at.SparseRademacher(0.1), [0.2, 0.4], [0.5, 0.5])
     rough, fine = (at.fixed_points(model, FLOW, 0.05, 0.5, digits=d) for d in (None, 12))

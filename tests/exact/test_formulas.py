@@ -127,6 +127,7 @@ def test_matrix_and_tensor_of_symbolic_noise(path: at.Path) -> None:
             assert valid == bool(forms.conditions[name].subs(delta, value)), (name, value)
 
 
+@pytest.mark.slow
 def test_xorsat_by_its_own_equations() -> None:
     forms = closed_forms(at.XORSAT, AUTO)
     k, alpha = forms.symbols["k"], forms.symbols["density"]
@@ -192,6 +193,7 @@ EXACT_MODELS = [
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("model", EXACT_MODELS, ids=repr)
+@pytest.mark.slow
 def test_thresholds_agree_within_their_error_bounds(model: at.Model, path: at.Path) -> None:
     forms, numbers = closed_forms(model, path), at.thresholds(model, path)
     located = numbers.points()

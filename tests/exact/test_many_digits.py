@@ -58,6 +58,7 @@ POINTS = [
 
 
 @pytest.mark.parametrize("case", POINTS)
+@pytest.mark.slow
 def test_thirty_digits_of_all_dense_thresholds(case):
     model, path = MODELS[case["model"]][0], PATHS[case["path"]][0]
     point = at.thresholds(model, path).points()[case["point"]]
@@ -89,6 +90,7 @@ LINES = [
 
 
 @pytest.mark.parametrize(("model_name", "path_name", "control"), LINES)
+@pytest.mark.slow
 def test_thirty_digits_of_points_on_lines(model_name, path_name, control):
     model, path = MODELS[model_name][0], PATHS[path_name][0]
     cases = [c for c in TABLE["lines"] if (c["model"], c["path"], c["control"]) == (model_name, path_name, control)]
@@ -213,6 +215,7 @@ def test_floats_stand_for_the_numbers_they_are_written_as():
     assert point.weak_recovery is not None
 
 
+@pytest.mark.slow
 def test_a_wrong_root_is_not_confirmed():
     """The second rule refuses what the first one got wrong: negative control."""
     model = at.IsingPSpin(3)
@@ -250,6 +253,7 @@ def gauss(s):
     return exp(-s * s / 2) / (2 * math.pi) ** 0.5
 
 
+@pytest.mark.slow
 def test_a_density_that_mpmath_can_evaluate_gives_digits():
     """A Gaussian by its density has the closed forms of the spherical model."""
     prior = at.Density(gauss, (-np.inf, np.inf))
@@ -342,6 +346,7 @@ def overlap_by_quadrature(values, probabilities, x):
 
 
 @pytest.mark.parametrize("second", ["-0.3333", "-0.333333"])
+@pytest.mark.slow
 def test_uninformed_overlap_of_a_nearly_centred_prior(second):
     prior = at.Discrete([3, float(second)], [0.1, 0.9])
     with mpmath.workdps(50):
@@ -392,6 +397,7 @@ def test_a_mean_that_only_rounding_makes_is_none():
     assert agree(sharp_fixed_point(other, at.Flow(), 0.6, 0.0, 8.98e-30, 20)["overlap"], "9e-30", 20)
 
 
+@pytest.mark.slow
 def test_newton_does_not_wander_to_another_solution():
     """Labels tell something of the signal: there is no fixed point at 1e-20, but one at 0.29."""
     model = at.GLM(at.Rademacher(), at.SignChannel())
@@ -506,6 +512,7 @@ def test_precision_of_the_caller_is_left_alone():
     assert (mpmath.mp.prec, mpmath.iv.prec) == before
 
 
+@pytest.mark.slow
 def test_coefficients_of_a_mixture_are_exact():
     """q**2/30011 keeps its digits, which a float would not."""
     long = at.MixedPSpin("0.12345678901234567890123*q**3")

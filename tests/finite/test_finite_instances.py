@@ -87,6 +87,7 @@ def test_couplings_of_instances_are_the_models():
             assert np.allclose(ours, intensity * scaled[order] + fixed[order], rtol=1e-13)
 
 
+@pytest.mark.slow
 def test_spherical_energies_have_the_covariance_of_the_coupling():
     """E H H' = N xi_1(q) exactly, over random instances."""
     model, n = at.SphericalPSpin(3), 5
@@ -203,6 +204,7 @@ def test_seeds():
 
 @pytest.mark.parametrize("prior", [at.Rademacher(), at.GaussBernoulli(0.3), at.Discrete([-1, 0, 2], [0.2, 0.5, 0.3]),
                                    at.Density(lambda s: 0.5 * np.exp(-abs(s)), (-np.inf, 0, np.inf))], ids=lambda p: p.name)  # fmt: skip
+@pytest.mark.slow
 def test_posteriors_of_single_variables(prior):
     """E of the squared posterior mean is M(x) of the scalar channel; samples have the posterior's moments."""
     mixture = prior.resolved(snr := 1.7)

@@ -337,6 +337,7 @@ def test_gamp_follows_state_evolution(model, control, strength):
     assert p < 1e-4
 
 
+@pytest.mark.slow
 def test_gamp_follows_state_evolution_with_known_variables_and_own_channels():
     found = at.amp_against_state_evolution(PERCEPTRON, at.Autoregressive(), 0.8, 0.2, (200, 400, 800), seed=2)
     assert found.p_value > 0.001, str(found)
@@ -400,6 +401,7 @@ def test_even_channels_stay_undecided_without_side_information():
     [(at.ProbitChannel(0.5), 1.0, 0.2), (at.LinearChannel(0.3), 0.7, 0.35), (at.SignChannel(), 0.7, 0.55)],
     ids=["probit", "linear", "sign"],
 )
+@pytest.mark.slow
 def test_gamp_is_near_the_exact_posterior_of_small_instances(channel, alpha, most):
     """At ten variables it is several times closer to exact means than those of the side information alone."""
     near, far = [], []
@@ -465,6 +467,7 @@ def test_samplers_with_gamp(sampler):
     assert np.allclose(warm.mean, instance.planted, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_samples_of_noisy_sensing_have_the_energy_of_exact_ones():
     instance = at.draw_instance(at.GLM(at.Rademacher(), at.LinearChannel(0.5)), 1.0, 400, 1)
     run = at.draw_samples(instance, "flow", 12, 1, steps=40)

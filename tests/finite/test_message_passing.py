@@ -212,6 +212,7 @@ def test_samplers_are_exact_with_an_exact_denoiser(model, control, size, sampler
     assert goodness_of_fit(weight / weight.sum(), enumeration, samples.configurations) < 1e-6
 
 
+@pytest.mark.slow
 def test_the_overlap_along_the_path_is_nishimoris():
     """Mean <s>.<s> at every strength equals that of posteriors given side information about exact samples."""
     instance = at.draw_instance(at.IsingPSpin(3), 0.8, 8, 1)
@@ -225,6 +226,7 @@ def test_the_overlap_along_the_path_is_nishimoris():
         assert abs(direct.mean() - run.self_overlap[step].mean()) < 5 * error
 
 
+@pytest.mark.slow
 def test_interpolants_place_steps_only():
     assert np.allclose(strengths_of(at.Flow(), 4, 9.0)[[0, -1]], [0, 9])
     assert np.allclose(np.sqrt(strengths_of(at.Flow(at.VariancePreserving()), 4, 9.0)), [0, 0.75, 1.5, 2.25, 3])

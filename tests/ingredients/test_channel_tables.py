@@ -94,6 +94,7 @@ def draw(rng: np.random.Generator) -> at.Discrete | None:
 
 @settings(max_examples=5)
 @given(st.integers(0, 10**9))
+@pytest.mark.slow
 def test_tables_of_random_priors(seed):
     prior = draw(np.random.default_rng(seed))
     if prior is not None:

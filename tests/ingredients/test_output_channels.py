@@ -196,6 +196,7 @@ def test_nishimori(channel, gap):
 
 
 @given(st.floats(-20, 20), st.sampled_from([1.0, 0.2]), st.floats(-1, 1), st.floats(-3, 1))
+@pytest.mark.slow
 def test_less_informative_outputs_respond_less(log_ratio, rho, log_kappa, log_noise):
     """The score of a function of y is a conditional mean of the score of y, so that R decreases."""
     x, noise, kappa = math.exp(log_ratio), 10**log_noise, 10**log_kappa * math.sqrt(rho)
@@ -292,6 +293,7 @@ def test_recovered_outputs_tell_their_entropy(channel):
         assert np.isfinite([getattr(end, name) for name in FUNCTIONS]).all()
 
 
+@pytest.mark.slow
 def test_margins_far_apart():
     """A rare outside, a rare inside; the two labels of a door share R, and each is what the constraint tells."""
     q = np.array([1e-6, 0.3, 0.99])
@@ -377,6 +379,7 @@ OWN = {
 
 
 @pytest.mark.parametrize(("own", "named"), OWN.values(), ids=OWN.keys())
+@pytest.mark.slow
 def test_own_likelihoods_agree_with_named_channels(own, named):
     x = np.exp(np.linspace(-32, 32, 65))
     q, d = 1 / (1 + x), x / (1 + x)
@@ -446,6 +449,7 @@ def test_mixed_output():
         assert v.response == pytest.approx(float(atom + above), rel=1e-11)
 
 
+@pytest.mark.slow
 def test_own_even_likelihood_keeps_relative_accuracy_at_small_overlap():
     """R ~ q and A ~ q^2 for counts of rate z^2; R'(0) = 2 sum_y Z_0 c_2^2 from plain moments."""
     counts = Channel(range(30), lambda y, z: np.exp(-(z**2)) * z ** (2 * y) / math.factorial(y), breakpoints=[0])
@@ -624,6 +628,7 @@ def test_units_of_z_do_not_matter():
         assert 729 * b.curvature == pytest.approx(float(a.curvature), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_a_density_of_outputs_may_be_far_from_zero():
     """Its tail at zero, faint as it is, is not the end of it."""
     far = at.Channel(
@@ -638,6 +643,7 @@ def counts(y, z):
     return np.exp(-(z**2)) * z ** (2 * y) / math.factorial(y)
 
 
+@pytest.mark.slow
 def test_likelihoods_that_vanish():
     """Counts of a squared signal: all but y = 0 vanish at z = 0, like powers; by plain sums over omega and w."""
     channel = Channel(range(60), counts, breakpoints=[0])

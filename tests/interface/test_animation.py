@@ -62,6 +62,7 @@ def test_transition_and_jump(ising, tmp_path):
         (at.SherringtonKirkpatrick(), FLOW, 0.8),
     ],
 )
+@pytest.mark.slow
 def test_ball_follows_the_uninformed_branch(model, path, control):
     diagram = at.phase_diagram(model, path, (0.8 * control, 1.25 * control), points=20)
     film = Film(diagram, control, 40)

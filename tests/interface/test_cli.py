@@ -68,6 +68,7 @@ def test_fixed_points_json(capsys):
     assert "region: hard" in out
 
 
+@pytest.mark.slow
 def test_diagram_files_and_json(capsys, tmp_path):
     names = [tmp_path / f"d.{e}" for e in ("pdf", "png", "svg", "json", "csv")]
     outputs = [x for name in names for x in ("-o", str(name))]

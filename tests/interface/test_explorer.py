@@ -94,6 +94,7 @@ def random_points(diagram: at.Diagram, count: int, seed: int) -> tuple[np.ndarra
 
 
 @pytest.mark.parametrize("name", EVERY)
+@pytest.mark.slow
 def test_page_agrees_with_the_library(name, opened, browser):
     diagram = opened(name)
     model, path = diagram.model, diagram.path
@@ -193,6 +194,7 @@ def test_bottom_axis_and_folds(opened, browser):
 @pytest.mark.parametrize(
     ("model", "limits"), [(at.IsingPSpin(3), (0.6, 0.77)), (at.SherringtonKirkpatrick(), (0.5, 1.5))]
 )
+@pytest.mark.slow
 def test_page_has_no_region_where_its_target_has_none(model, limits, target, tmp_path):
     """The script of the page, without a browser: region, verdict and target are the library's."""
     diagram = at.phase_diagram(model, at.Flow(), limits, points=30, target=target)
@@ -211,6 +213,7 @@ def test_page_has_no_region_where_its_target_has_none(model, limits, target, tmp
 
 @pytest.mark.skipif(NODE is None, reason="node is not installed")
 @pytest.mark.parametrize("noise", [1e-5, 1e-3])
+@pytest.mark.slow
 def test_a_branch_that_knows_nearly_everything(noise, tmp_path):
     """Where rho - q underflows the informed branch's free entropy is still that of the control, and so is the region."""
     model = at.GLM(at.Rademacher(), at.LinearChannel(noise))
@@ -390,6 +393,7 @@ def test_symbols():
     assert plain_symbol(r"\mathrm{SNR}_x$") == "mathrmSNR_x"
 
 
+@pytest.mark.slow
 def test_bad_input(tmp_path):
     diagram = at.phase_diagram(at.SphericalPSpin(3), at.Flow(), points=10)
     with pytest.raises(at.InputError, match="phase_diagram"):

@@ -225,6 +225,7 @@ def test_streams(line, code, said):
 
 
 @pytest.mark.parametrize("closed", ["<&-", "2>&-", "<&- 2>&-"])
+@pytest.mark.slow
 def test_no_file_takes_the_place_of_a_closed_stream(tmp_path, closed):
     run = shell(f"cd {tmp_path}; $A diagram spherical-p-spin --set p=3 --points 3 -o a.json -o a.png {closed}")
     assert run.returncode == 0
@@ -233,6 +234,7 @@ def test_no_file_takes_the_place_of_a_closed_stream(tmp_path, closed):
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+@pytest.mark.slow
 def test_terminals_without_all_characters(tmp_path, encoding):
     """What was computed is printed, and the name of what was written, whatever the terminal."""
     run = shell(

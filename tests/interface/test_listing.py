@@ -173,6 +173,7 @@ def test_examples_end_soon_or_say_how_long_they_take(capsys, tmp_path, monkeypat
         assert time.process_time() - begin < SOON, name
 
 
+@pytest.mark.slow
 def test_a_page_says_how_long_its_example_takes(capsys):
     for kind, name in EVERYTHING:
         page = run(capsys, "models", name)[1]

@@ -28,6 +28,7 @@ def written(tmp_path_factory):
     return folder, rows, seen
 
 
+@pytest.mark.slow
 def test_all_files_are_there(written):
     folder, _, seen = written
     names = {path.name for path in folder.iterdir()}

@@ -90,6 +90,7 @@ def subclasses(kind):
         yield from subclasses(sub)
 
 
+@pytest.mark.slow
 def test_the_list_holds_every_kind_of_result(results):
     for module in pkgutil.walk_packages(at.__path__, "amp_theory."):
         if "__main__" not in module.name:

@@ -298,6 +298,7 @@ def check_run(name, tmp_path, monkeypatch):
     return rows
 
 
+@pytest.mark.slow
 def test_a_study(tmp_path, monkeypatch):
     check_run("spherical-mixed", tmp_path, monkeypatch)
 
@@ -356,6 +357,7 @@ def test_unknown_studies_leave_everything_as_it_is(tmp_path, word):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_on_the_command_line(capsys, tmp_path):
     assert main(["reproduce", "xorsta", "--folder", str(tmp_path / "none")]) == 2
     out, err = capsys.readouterr()

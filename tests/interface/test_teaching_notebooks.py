@@ -320,6 +320,7 @@ def small(*sources: str) -> dict[str, Any]:
     return {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
 
 
+@pytest.mark.slow
 def test_empty_panels_and_false_claims_are_seen(tmp_path):
     plot = (
         "import matplotlib.pyplot as plt\n_, axes = plt.subplots(1, 2)\naxes[0].plot([1, 2])\naxes[0].set_ylabel('y')\n"

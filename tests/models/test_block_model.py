@@ -66,6 +66,7 @@ def brute_force(k: int, x: float, step: float, reach: float) -> list[float]:
 
 @pytest.mark.parametrize(("k", "step", "x"), [(3, 0.08, x) for x in (0.05, 0.3, 0.66, 0.67, 1.5, 4, 10)]
                                              + [(4, 0.24, x) for x in (0.2, 0.74, 0.76, 1.2)])  # fmt: skip
+@pytest.mark.slow
 def test_posterior_of_the_vector(k, step, x):
     """Against the posterior cumulants on a grid of the noise; psi there has an absolute error of rounding."""
     ours = PottsPrior(k).channel(x)
@@ -250,6 +251,7 @@ def test_stated_error(k):
 
 
 @pytest.mark.parametrize("k", [4, 5, 30, 1000])
+@pytest.mark.slow
 def test_tables_agree_with_the_integrals(k):
     x = np.concatenate([[1e-12], np.geomspace(1e-6, 1500, 150)])
     table, exact = PottsPrior(k).table(x), PottsPrior(k).channel(x)
@@ -294,6 +296,7 @@ def plain_channel(k: int, x: float) -> tuple[float, float, float]:
     return psi, overlap, (ends[0] - 8 * ends[1] + 8 * ends[2] - ends[3]) / (12 * h)
 
 
+@pytest.mark.slow
 def test_first_order_from_five_groups_on():
     """M = x/(k-1) + (k-4)/(2 (k-1)^2) x^2 + ...: subcritical, that is M''(0) > 0, beyond four groups."""
     for k in range(2, 8):
@@ -324,6 +327,7 @@ def test_continuous_transition(k, law):
         assert at.uninformed_overlap(model, at.Flow(), 1 + distance, 0.0) == 0
 
 
+@pytest.mark.slow
 def test_four_groups_are_marginal():
     """F = 1 - x M'/M of the zero-strength curve is 14 x^2/27 + ... > 0: it has no fold, but at k = 5 F = -x/8 + ..."""
     x = np.geomspace(1e-3, 30, 200)

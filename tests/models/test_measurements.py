@@ -201,6 +201,7 @@ def spinodal(alpha: float, path) -> float:
 
 
 @pytest.mark.parametrize("path", PATHS, ids=["flow", "autoregressive"])
+@pytest.mark.slow
 def test_perceptron_diagram(path):
     diagram = at.phase_diagram(PERCEPTRON, path, (0.3, 1.6), points=60)
     first, last = diagram.line("first_order"), diagram.line("uninformed_spinodal")
@@ -434,6 +435,7 @@ def test_regular_couplings_have_no_recovery():
     ],
     ids=["door, flow", "door, autoregressive", "wide door", "sign of 0-1", "skew door", "sparse abs"],
 )
+@pytest.mark.slow
 def test_regions_agree_with_fixed_points_everywhere(model, path):
     rng = np.random.default_rng(0)
     diagram = at.phase_diagram(model, path, (0.05, 2.5), points=30)

@@ -119,6 +119,7 @@ def test_orthogonal_columns_decouple():
 
 
 @pytest.mark.parametrize("path", [at.Flow(), at.Autoregressive()], ids=["flow", "autoregressive"])
+@pytest.mark.slow
 def test_orthogonal_rows_two_ways(path):
     """Their spectrum has a fraction alpha of ones: the thresholds in noise at alpha, and in alpha at that noise."""
     alpha = 0.57
@@ -156,6 +157,7 @@ def test_diagrams_and_state_evolution(path):
     assert run.overlap[-1] == pytest.approx(at.fixed_points(model, path, 0.5, 0.3).uninformed.overlap, abs=1e-10)
 
 
+@pytest.mark.slow
 def test_command_line(capsys):
     arguments = ["--set", "prior=gauss-bernoulli", "--set", "rho=0.4", "--json"]
     assert main(["thresholds", "row-orthogonal-sensing", "--set", "noise=0", *arguments]) == 0

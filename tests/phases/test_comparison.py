@@ -120,6 +120,7 @@ def test_a_field_leaves_no_success_where_a_second_branch_exists():
 
 
 @pytest.mark.parametrize("xi", ["q**2/2", "q**3/2", "q**2/8 + q**4/2", "q**2/2 + q**30/2", "q**2/100 + q**7 + q**60/2"])
+@pytest.mark.slow
 def test_roots_behind_the_heuristics(xi):
     """q_th and the boundaries against a dense scan of xi''(q) (1 - q)^2."""
     ageing = Ageing(at.MixedPSpin(xi, at.Gaussian()).coupling)
@@ -385,6 +386,7 @@ def test_theorems_are_claimed_only_where_they_hold():
     assert planted["mcmc"].at(0.9).succeeds is None
 
 
+@pytest.mark.slow
 def test_verdicts_agree_with_the_diagrams(dense_models):
     for model in dense_models.values():
         result = at.compare_samplers(model, "planted")

@@ -127,6 +127,7 @@ def test_a_continuous_transition_is_met_by_no_order():
     assert glass.weak_recovery.temperature == 1
 
 
+@pytest.mark.slow
 def test_the_curve_tells_who_fails_between_the_thresholds():
     verdict = {order: at.revealing_curve(ISING, along(order), temperature=0.762) for order in ("random", ORDERS[0])}
     assert verdict["random"].succeeds is True
@@ -191,6 +192,7 @@ def test_the_bound_of_marches_is_no_bound_without_its_second_removal():
     assert extrapolated(np.array([1.0, 1.0, 1.0, 1.0]))[1] < 1e-9
 
 
+@pytest.mark.slow
 def test_a_maximum_next_to_one_is_found():
     random, confident = (at.thresholds(at.IsingPSpin(300), along(name)).tricritical for name in ("random", ORDERS[0]))
     assert 0.99 < confident.overlap < random.overlap

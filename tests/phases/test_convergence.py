@@ -47,6 +47,7 @@ def test_growth_from_a_tiny_overlap_is_no_convergence(model, control, strength):
 @pytest.mark.parametrize(
     ("model", "path"), [(ISING, FLOW), (at.SpikedTensor(4, at.SparseRademacher(0.3)), at.Autoregressive())], ids=["3-spin", "sparse tensor"],
 )  # fmt: skip
+@pytest.mark.slow
 def test_bottlenecks_are_no_fixed_points(model, path, beyond):
     """Next to where the informed branch has just vanished steps are as small as one likes, and nothing has converged."""
     point = at.thresholds(model, path).dynamical

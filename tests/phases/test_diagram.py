@@ -165,6 +165,7 @@ _ISING = at.phase_diagram(at.IsingPSpin(3), at.Flow(), points=800)
 
 @pytest.mark.parametrize("model", [TWO_SCALES, SWALLOWTAIL])
 @pytest.mark.parametrize("path", [at.Flow(), at.Autoregressive()])
+@pytest.mark.slow
 def test_several_loops(model, path):
     """Lines in several pieces, each of which separates what it should on both of its sides."""
     special = at.thresholds(model, path)

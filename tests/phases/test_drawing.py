@@ -63,6 +63,7 @@ def test_scaling_of_the_control():
     assert axes.get_xlim()[0] == pytest.approx(0.980792, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_target_is_named_and_what_it_has_no_answer_for_is_gray():
     """The same model's pictures for its two targets differ: in a word and in a gray part, which ends at condensation."""
     from matplotlib.patches import Rectangle

@@ -331,6 +331,7 @@ def test_bad_options():
         (at.SpikedMatrix(at.SparseRademacher(0.05)), at.Autoregressive()),
     ],
 )
+@pytest.mark.slow
 def test_there_is_a_fixed_point_at_the_tricritical_point_to_the_last_digit(model, path):
     """Where two folds meet no interval between them is left, and rounding decides on the sign of the slope."""
     cusp = at.thresholds(model, path).tricritical

@@ -258,6 +258,7 @@ def hidden(prior, strength, part):
 
 
 @pytest.mark.parametrize("prior", [EVEN, UNEVEN], ids=repr)
+@pytest.mark.slow
 def test_four_values_have_a_law_that_no_random_posterior_improves(prior):
     overlap, snr = hidden(prior, 0.3, 0.7)
     found, gap = least_slope(prior, overlap, snr), prior.second_moment - overlap
@@ -282,6 +283,7 @@ def test_four_values_have_a_law_that_no_random_posterior_improves(prior):
         assert cost > max(found.reduced_cost, -1e-7 * found.slope) - 1e-8 * found.slope
 
 
+@pytest.mark.slow
 def test_the_worst_of_three_bodies_has_a_point_though_its_slope_is_constant_at_first():
     """Next to q = 0 revealing zeros leaves xi'' S = 2 at every snr: the search for one stays in its range."""
     found = at.best_path(at.SpikedTensor(3, at.SparseRademacher(0.3)))
@@ -329,6 +331,7 @@ def test_what_is_not_there_is_refused_in_one_line(prior, overlap, snr, words):
 # --- the best path ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_best_path_of_biased_spins_is_where_the_largest_product_is_one():
     model = at.SpikedTensor(3, at.Discrete([-1, 1], [0.4, 0.6]))
     found = at.best_path(model)

@@ -73,6 +73,7 @@ def panels(count=1, size=(3.4, 2.6), layout="constrained"):
 
 
 @pytest.mark.parametrize(("name", "annotate", "style"), EVERY)
+@pytest.mark.slow
 def test_nothing_is_covered_or_cut(diagram, name, annotate, style):
     """Beside every picture stands another one that has an axis of its own."""
     options = {"annotate": annotate, "style": style, "title": annotate or None}
@@ -116,6 +117,7 @@ def test_no_legend_makes_axes_collapse(diagram):
         assert faults(ax.figure) == []
 
 
+@pytest.mark.slow
 def test_names_stay_beside_what_they_name(diagram):
     """At other limits, scales and sizes too; marks are not drawn beyond the axes."""
     shown = {"easy": "easy", "hard": "hard", "easy, metastable branch": "easy_metastable"}

@@ -289,6 +289,7 @@ def test_nothing_is_said_beyond_condensation():
     assert all(p.mutual_information >= 0 for p in before)
 
 
+@pytest.mark.slow
 def test_a_field_has_all_temperatures_and_regular_graphs_have_not_all_densities():
     """Regions are filled from control to control, and in bars only where controls are discrete."""
     from matplotlib.collections import QuadMesh

@@ -32,6 +32,7 @@ def sparse(rho):
     return at.SpikedMatrix(at.SparseRademacher(rho))
 
 
+@pytest.mark.slow
 def test_every_quantity_is_that_of_a_single_question():
     found = at.sweep(at.IsingPSpin, p=[3, 4], **POINT, quantities=[*GROUPS, *QUANTITIES])
     assert found.shape == (2, 3, 2)

@@ -79,6 +79,7 @@ def test_compare_at_one_control(capsys):
     assert "temperature" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_marks_are_where_the_size_is_a_power_of_ten():
     diagram = at.phase_diagram(MATRIX, at.Flow(), points=20)
     (top,) = at.plot_sizes(diagram, Figure().add_subplot(), scaling="noise_over_rho2").child_axes

@@ -75,6 +75,7 @@ def expected(tmp_path_factory):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
+@pytest.mark.slow
 def test_workers_end_with_their_parent(tmp_path, number):
     run = begun(tmp_path / "run.npz")
     wait_until(lambda: finished(tmp_path / "run.npz") >= 1)
@@ -92,6 +93,7 @@ def test_workers_end_with_their_parent(tmp_path, number):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.slow
 def test_interruptions_without_workers(tmp_path, number):
     run = begun(tmp_path / "run.npz", 1)
     wait_until(lambda: finished(tmp_path / "run.npz") >= 1)
@@ -134,6 +136,7 @@ def test_two_processes_on_one_checkpoint(tmp_path, expected):
     assert clean(tmp_path, "run.npz")
 
 
+@pytest.mark.slow
 def test_two_processes_on_one_output(tmp_path):
     target = tmp_path / "a.json"
     command = [

@@ -113,6 +113,7 @@ def fails_between(start, stop):
     return window
 
 
+@pytest.mark.slow
 def test_strengths_are_added_where_a_denoiser_fails():
     found = at.judge_denoiser(MODEL, FLOW, 1000.0, fails_between(20, 24), size=5, instances=4)
     # int q/2 over the window, in which q is one to 1e-8

@@ -35,6 +35,7 @@ def test_message_passing_from_what_was_planted_is_the_reference_and_variables_on
     assert alone.nats_per_variable > 0.02
 
 
+@pytest.mark.slow
 def test_where_equilibrium_is_the_lower_one_of_two_branches_the_reference_is_not_informed():
     given = {"size": 40, "instances": 1, "batch": 1, "end_strength": 0.13, "reference": "informed"}
     found = at.judge_denoiser(oracle.MODEL, FLOW, 0.7, from_planted, **given)

@@ -150,6 +150,7 @@ def test_instances_that_scatter_more_than_samples_call_nobody_biased(instances):
 
 
 @pytest.mark.parametrize("instances", [2, 8])
+@pytest.mark.slow
 def test_exact_samples_that_share_a_state_are_no_evidence(instances):
     """Chains from one planted configuration stay in its state, whose energy is its own; exact samples go to all states.
 
@@ -442,6 +443,7 @@ def test_parallel_tempering_that_drifts_is_no_reference():
     assert found.samplers["heat-bath"].outcome == "undecided"
 
 
+@pytest.mark.slow
 def test_nobody_succeeds_against_a_reference_that_may_be_as_slow():
     """Far below T_d two Langevin runs from random starts agree, and prove nothing."""
     model = at.SphericalPSpin(3)
@@ -451,6 +453,7 @@ def test_nobody_succeeds_against_a_reference_that_may_be_as_slow():
     assert "stands in for exact samples of random instances, may itself be slow" in found.report()
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_numbers_and_others_differ():
     assert small().results == small().results
     assert small().results != small(seed=5).results
@@ -459,6 +462,7 @@ def test_the_same_seed_gives_the_same_numbers_and_others_differ():
     assert small(seed=large).results != small(seed=large - 1).results
 
 
+@pytest.mark.slow
 def test_executors_give_the_same_numbers():
     expected = small().results
     with ThreadPoolExecutor(2) as threads:
@@ -613,6 +617,7 @@ def test_the_stored_runs_resume_without_a_new_instance(tmp_path):
 # --- the command line ---
 
 
+@pytest.mark.slow
 def test_command_line(capsys):
     arguments = ["simulate", "xorsat", "--set", "k=3", "--set", "temperature=0.5", "--control", "0.5", "--size", "50", "--instances", "2",
                  "--seed", "1", "--batch", "6", "--steps", "8", "--sweeps", "20"]  # fmt: skip

@@ -53,6 +53,7 @@ def faults(calls, number, seed):
     return [f"{name}: {what}" for name, what in found if what is not None]
 
 
+@pytest.mark.slow
 def test_two_hundred_hostile_calls(calls):
     assert faults(calls, 200, seed=0) == []
 
@@ -86,6 +87,7 @@ def test_faults_are_seen():
         within(1, lambda: endless(1))
 
 
+@pytest.mark.slow
 def test_the_valid_calls_are_valid(calls):
     """Otherwise one wrong argument would hide what the others do; those named are refused for themselves."""
     refused = set()

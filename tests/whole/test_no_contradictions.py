@@ -333,6 +333,7 @@ FEW = [
 
 
 @pytest.mark.parametrize(("model", "path"), FEW, ids=lambda x: repr(x))
+@pytest.mark.slow
 def test_no_two_ways_contradict(model, path, capsys, tmp_path):
     walk(model, path, np.random.default_rng(12), 2, 40, capsys, tmp_path if isinstance(model, at.IsingPSpin) else None)
 

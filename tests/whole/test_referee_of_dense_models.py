@@ -131,6 +131,7 @@ def test_random_models_are_many():
 
 
 @pytest.mark.parametrize("seed", [3, 4, 5, 10, 11])
+@pytest.mark.slow
 def test_a_few_random_models(seed):
     assert complaints(seed) == []
 

@@ -138,6 +138,7 @@ def test_formulas_in_eight_threads():
         assert together(*jobs) == serial
 
 
+@pytest.mark.slow
 def test_points_digits_proofs_and_formulas_in_eight_threads():
     jobs = mixed_jobs()
     serial = [job() for job in jobs]
@@ -214,6 +215,7 @@ def quartic(s):
     return np.exp(-(s**4) / 4) / 2.5636942267951434
 
 
+@pytest.mark.slow
 def test_what_threads_share_holds_no_precision():
     """A density's nodes, Bessel functions and the rule's nodes: wanted with three precisions at once."""
     channel = exact_channel(at.Density(lambda s: 3 * (1 - s * s) / 4, (-1, 1)))
@@ -361,6 +363,7 @@ def in_doubles(model):
 
 
 @pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.slow
 def test_doubles_of_fresh_priors_in_eight_threads(seed):
     """Two threads for every model, so that tables are begun at once; then again from empty caches, one by one."""
     makers = fresh_models(seed)
