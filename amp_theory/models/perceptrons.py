@@ -62,7 +62,7 @@ class RandomPerceptron(Model):
     potential: Potential = field(default_factory=Margin)
     name: ClassVar[str] = "random-perceptron"
     control: ClassVar[str] = "sampling_ratio"
-    control_symbol: ClassVar[str] = "alpha"
+    control_symbol: ClassVar[str] = r"\alpha"
     easier: ClassVar[Literal["up", "down"]] = "up"
     #: parts that need not be named before their parameters are given
     default_parts: ClassVar[dict[str, str]] = {"prior": Gaussian.name, "potential": Margin.name}

@@ -214,7 +214,8 @@ CHECKS = {
 LONG = (
     "docs/finite_instances.md", "docs/digits_and_proofs.md", "docs/command_line.md", "docs/long_runs.md", "docs/best_path.md",
     "docs/two_strengths.md",
-    "docs/confidence_orders.md",
+    "docs/confidence_orders.md", "docs/demonstrations.md", "docs/literature.md", "docs/families.md", "docs/own_models.md",
+    "docs/judging_denoisers.md", "docs/sampling_error.md", "docs/pictures_and_notebooks.md",
 )  # fmt: skip
 
 

@@ -228,7 +228,7 @@ def test_without_a_field_nothing_is_new():
 def test_weak_fields_have_the_line_of_the_closed_form(field):
     """There the base ends right beyond its line: the two lowest roots are close together."""
     line, q0 = at.thresholds(at.SphericalPSpin(3, field=field), at.Flow()).stability, field * (2 / 3) ** 0.5
-    assert abs(line.control - (3 * q0) ** 0.5 * (1 - q0)) <= line.error < 1e-12 * line.control
+    assert abs(line.control - (3 * q0) ** 0.5 * (1 - q0)) <= line.error < 2e-12 * line.control
 
 
 def test_weak_fields_of_spins_and_mixtures():

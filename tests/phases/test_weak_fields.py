@@ -22,3 +22,14 @@ def test_fields_below_rounding_move_no_line(field):
     """A base whose equations rounding decides is still found, and its errors say so."""
     found = at.thresholds(at.SherringtonKirkpatrick(field=field), at.Flow()).stability
     assert abs(found.control - 1) <= found.errors["temperature"]
+
+
+@pytest.mark.parametrize("field", [1e-8, 3e-9, 1e-7])
+def test_spheres_in_the_weakest_fields_fail_where_they_do_without(field):
+    """Their base ends at the stability line, whose last digit is lost in rounding."""
+    found, without = (at.thresholds(at.SphericalPSpin(3, field=h), at.Flow()) for h in (field, 0.0))
+    bound = found.first_failure.error + without.tricritical.error + field
+    assert abs(found.first_failure.control - without.tricritical.control) <= bound
+    # q0 = h/T, and (1 - q0)^2 6 q0 = T^2 there
+    q0 = field * (2 / 3) ** 0.5
+    assert abs(found.stability.control - (3 * q0) ** 0.5 * (1 - q0)) <= found.stability.error + field * q0

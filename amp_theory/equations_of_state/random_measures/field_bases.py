@@ -101,7 +101,7 @@ class FieldBase(ABC):
             # rounding makes slopes of either sign where the curve is flat, and no maximum
             cells, top = cells[~np.isnan(top)], top[~np.isnan(top)]
         if len(cells):
-            high = self._solved(top)[0]
+            high = self._solved(top, absolute=0.0)[0]  # the end of what is known, to the last digit
             t, x, slope = (np.insert(a, cells + 1, b) for a, b in ((t, top), (x, high), (slope, np.zeros_like(top))))
         new = len(before[0])
         self._known = tuple(np.concatenate([a, b[new:]]) for a, b in zip(self._known, (t, x, slope), strict=True))
@@ -118,7 +118,7 @@ class FieldBase(ABC):
                             np.linspace(DENSE[1], LAST, high)])  # fmt: skip
         return np.split(t, np.searchsorted(t, ALIKE))
 
-    def _solved(self, t: Array) -> tuple[Array, Array]:
+    def _solved(self, t: Array, absolute: float = TABLED) -> tuple[Array, Array]:
         """Return the log intensities of the curve and their slopes."""
         low = self.least(t)
         low = low - 1e-9 * (1 + np.abs(low))
@@ -128,7 +128,7 @@ class FieldBase(ABC):
             return here.value, here.slope_x
 
         guess = self.likely(t)
-        x = solve_bracketed(function, low, low + FARTHEST, False, guess=guess, absolute=TABLED, noise=SAME)
+        x = solve_bracketed(function, low, low + FARTHEST, False, guess=guess, absolute=absolute, noise=SAME)
         here = self.excess(t, x)
         return x, -here.slope_t / here.slope_x
 
@@ -147,7 +147,8 @@ class FieldBase(ABC):
         bend = np.abs(slopes[k] - slopes[below]) / np.maximum(upper - lower, 1e-300)
         # the table is as exact as it needs be, and a second quadrature may put a root beyond the end of its cell
         slack = SLACK * (1 + np.abs(upper))
-        found[there] = self._from(guess, x, (lower - slack, upper + slack), bend, check)
+        beyond = slack if check else np.where(slopes[k] == 0, 0.0, slack)  # a maximum is an end of its own
+        found[there] = self._from(guess, x, (lower - slack, upper + beyond), bend, check)
         return found
 
     def _interpolated(self, k: Index, x: Array) -> Array:
@@ -186,7 +187,8 @@ class FieldBase(ABC):
                 here = self.excess(place, x[rest[i]], check)
                 return here.value, here.slope_t
 
-            t[rest] = solve_bracketed(function, lower[rest], upper[rest], True, absolute=1e-15, noise=SAME)
+            noise = SAME * (1 + np.abs(upper[rest]))  # next to a maximum a root may be lost in rounding
+            t[rest] = solve_bracketed(function, lower[rest], upper[rest], True, absolute=1e-15, noise=noise)
         return t
 
     def holds(self, x: Array) -> Bools:

@@ -63,6 +63,8 @@ EASY, DENSITY, CLOSELY, WIDEST = 0.5, 6, 4.0, 5.0
 NEAR = 1e-9
 #: mu (1 - q0) above which a spherical measure is log-concave, and the shortest search
 SURE, SHORTEST = 1e-9, 0.5
+#: how many intensities are looked at, at least
+FEW, FEWEST = 4, 12
 #: how far from the ends of the table, and from where folds are lost
 SHORT, BEFORE = 1e-9, 1e-4
 
@@ -299,5 +301,7 @@ class PerceptronMeasure(RandomMeasure):
             start = end - WIDEST if self.frozen else min(np.log(self.always_stable), end - 1.0)
         start = max(start, float(table[0]) + SHORT)
         dense = min(end, start + CLOSELY)
-        return np.concatenate([np.linspace(start, dense, max(12, int(np.ceil(DENSITY * (dense - start))))),
+        # a few are enough where all that is looked at is log-concave
+        least = FEW if self.model.spherical and start >= end - SHORTEST else FEWEST
+        return np.concatenate([np.linspace(start, dense, max(least, int(np.ceil(DENSITY * (dense - start))))),
                                np.linspace(dense, end, int(np.ceil(end - dense)) + 1)[1:]])  # fmt: skip
