@@ -95,14 +95,18 @@ class _Products:
         return _along(self._inverse, k, p, bent=False)[0]
 
     def table(self, snr: Array) -> TableValues:
-        """Return about M, M' and M''; what else a table has is not given."""
+        """Return about M, M' and M''; what else a table has is NaN."""
         place = (np.log(snr) - self.t[0]) / STEP
         k = np.clip(place.astype(np.intp), 0, len(self.t) - 2)
         level, rise, bend = _along(self._forward, k, place - k)
         overlap, rise = np.exp(level), rise / STEP
         slope, gap = overlap * rise / snr, self.second_moment - overlap
         curvature = slope * (rise - 1) / snr + overlap * bend / (STEP * snr) ** 2
-        return TableValues(gap, overlap, gap, slope, curvature, gap, gap, gap)
+        none = np.full_like(gap, np.nan)
+        return TableValues(
+            free_entropy=none, overlap=overlap, mmse=gap, slope=slope, curvature=curvature, gain=none, information=none,
+            relative_error=none,
+        )  # fmt: skip
 
 
 def _hermite(width: Array, value: Array, slope: Array, bend: Array) -> Array:

@@ -243,7 +243,8 @@ def checked_options(options: object) -> MessagePassingOptions:
 
 def root_mean_square(values: Array) -> Array:
     """Return the root mean square over the last axis, also of numbers whose squares vanish or overflow."""
-    square = np.linalg.vecdot(values, values) / values.shape[-1]
+    with np.errstate(over="ignore"):
+        square = np.linalg.vecdot(values, values) / values.shape[-1]
     if all(SMALLEST_SQUARE < x < 1 / SMALLEST_SQUARE for x in square.ravel().tolist()):
         return np.asarray(np.sqrt(square))
     unit = np.abs(values).max(axis=-1, keepdims=True)
