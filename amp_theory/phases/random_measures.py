@@ -54,10 +54,15 @@ def _denoiser(model: Model, target: Target, path: Path) -> SamplerVerdicts:
     cuts = [(float(model.intensity(np.array(p.control))), p.error) for p in tips]
     cuts = [cut for cut in sorted(cuts) if cut[0] < limit]
     ends = np.array([x for x, _ in cuts] + [limit])
+    works = (
+        WORKS
+        if not geo.measure.least_gap
+        else f"{WORKS}, as far as it is followed, to 1 - q = {geo.measure.least_gap:.0e}"
+    )
     # before the first cut everything is stable; every later interval is judged by what is in its middle
     failing = geo.path_fails(0.5 * (ends[1:] + ends[:-1]))
-    first = (False, FROZEN) if geo.measure.frozen else (True, WORKS)
-    answers = [first, *((False, FIRST_ORDER) if bad else (True, WORKS) for bad in failing.tolist())]
+    first = (False, FROZEN) if geo.measure.frozen else (True, works)
+    answers = [first, *((False, FIRST_ORDER) if bad else (True, works) for bad in failing.tolist())]
     verdicts, around, start = [], [], _end(model, 0.0)
     for k, (answer, reason) in enumerate(answers):
         if k + 1 < len(answers) and answers[k + 1] == (answer, reason):

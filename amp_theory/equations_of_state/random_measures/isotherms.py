@@ -183,6 +183,11 @@ class RandomMeasure(ABC):
         """The log intensity up to which folds stay where 1 - q can be followed."""
         return float("inf")
 
+    @property
+    def least_gap(self) -> float:
+        """The 1 - q down to which isotherms are followed, zero where all that follows is known."""
+        return 0.0
+
     def solvable(self, control: Array) -> Bools:
         """Tell at which controls there is a base that doubles hold, shape (n,)."""
         return np.ones(len(control), dtype=bool)

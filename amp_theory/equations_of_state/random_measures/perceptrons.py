@@ -151,6 +151,11 @@ class PerceptronMeasure(RandomMeasure):
         power = self.model.potential.margin
         return not self.model.spherical and power is not None and power < 1
 
+    @property
+    def least_gap(self) -> float:
+        """The last 1 - q of binary weights."""
+        return 0.0 if self.model.spherical or self.frozen else 1 / KNOWN
+
     @cached_property
     def followed_to(self) -> float:
         """Where R < 0 reaches the last 1 - q; of binary weights with psi about linear at the margin it goes on."""
