@@ -21,7 +21,9 @@ def test_converged_on_a_tree_is_exact(monkeypatch, kind, strong):
     """Fields that exclude each other compare as they are, not as they are limited, or the row is stalled."""
     monkeypatch.setattr(bp, "exchange_of", kind)
     instance, side = chain([strong, strong, -1.2 * strong, strong, 0.3])
-    found, exact = at.run_bp(instance, side), Enumeration(instance).mean(side)
+    with np.errstate(all="ignore"):  # compiled loops pass through infinite ratios in silence, and these may not be
+        found = at.run_bp(instance, side)
+    exact = Enumeration(instance).mean(side)
     if found.converged[0]:
         assert np.abs(found.mean - exact).max() < 1e-6
     assert found.status == (("converged",) if strong < 17 else ("stalled",))
