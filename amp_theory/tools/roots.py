@@ -16,6 +16,8 @@ from amp_theory.tools.arrays import EPS, Array, Bools, Index
 from amp_theory.tools.errors import NumericalError
 
 ITERATIONS = 200
+#: how many times the noise a value of the wrong sign may be at the end of a bracket
+ENDS = 8
 
 Function = Callable[[Array, Index], tuple[Array, Array]]
 
@@ -191,7 +193,9 @@ class _Search:
             return
         with np.errstate(all="ignore"):
             below, above = (self.sign[which] * self.function(x[which], which)[0] for x in (self.lower, self.upper))
-        lost = (below > self.noise[which]) | (above < -self.noise[which])
+        # at an end that is a fold, rounding of the fold itself comes on top
+        noise = ENDS * self.noise[which]
+        lost = (below > noise) | (above < -noise)
         if np.any(lost):
             k = which[np.flatnonzero(lost)[0]]
             raise NumericalError(

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from amp_theory.finite.instances.base import check_master_seed
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.checkpoints import Result, State
 from amp_theory.tools.errors import FileError, InputError, as_list, integer_between, told
@@ -210,6 +211,7 @@ def run_demonstration(
     wanted = _wanted(asked, sizes, instances)
     known = {} if recorded is None else _read(recorded)
     todo = [(case, n, k) for case, n, k in wanted if (case.label, n, k) not in known]
+    check_master_seed(seed)
     tasks = [_Measurement(case.trial, n, seed_of(seed, case.label, n, k)) for case, n, k in todo]
     problem: Mapping[str, Any] = {
         "demonstration": asked.name, "runs": [f"{case.label}, {case.trial!r}, {n}, {k}" for case, n, k in todo],

@@ -98,7 +98,10 @@ def _checked_end(met: Met, given: float) -> float:
     value = as_float("end_strength", given, allowed)
     if not 0 < value <= path.limit or np.isinf(value):
         raise InputError(f"end_strength must be {allowed}, got {told(given)}")
-    return float(path.internal(path.check_strength(value)))
+    end = float(path.internal(path.check_strength(value)))
+    if not end > 0:
+        raise InputError(f"end_strength {value:g} is too small for doubles; it must be {allowed}")
+    return end
 
 
 def curves_on(met: Met, panels: Sequence[PathPart]) -> TheoryCurves:

@@ -124,7 +124,7 @@ def test_sparse_pca_ends_where_the_tricritical_point_comes_from_negative_strengt
     assert near.dynamical
     assert at.thresholds(pca(value + 1e-6), at.Flow(side="u")).dynamical is None
     # in y = y_v alone: M_v'' = 2 M_v'^(3/2) at every cusp, and with r = sqrt(M_v') lambda = y + 1/r = 1/(r - M_v)
-    prior, y = at.SparseRademacher(value), near.tricritical.overlap / near.tricritical.noise
+    prior, y = at.SparseRademacher(value), near.dynamical.overlap / near.dynamical.noise
     for _ in range(8):
         at_y, beside = (prior.channel(x) for x in (y, y + 1e-6))
         bend, more = (float(c.overlap_curvature / c.overlap_slope**1.5) for c in (at_y, beside))

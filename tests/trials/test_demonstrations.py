@@ -467,3 +467,9 @@ def test_recorded_numbers_that_are_not_finite_are_refused(tmp_path, value):
     file.write_text(",".join(COLUMNS) + f"\nrandom order,100,0,{value},1\n")
     with pytest.raises(at.FileError, match="finite"):
         at.demonstrate("orders", sizes=[100, 200], instances=1, recorded=file)
+
+
+@pytest.mark.parametrize("seed", [[1], 1e12, True, -1])
+def test_seeds_are_integers(seed):
+    with pytest.raises(at.InputError, match="seed"):
+        at.demonstrate("orders", sizes=[100, 200], instances=4, seed=seed)

@@ -69,7 +69,11 @@ def solve_by_decimation(
     (('solved', 'solved'), 0.0)
     """
     graph = graph_of(instance)
-    given, how, rng = for_runs(graph, side, runs), checked_options(options or OPTIONS), as_rng(seed)
+    given, how, rng = (
+        for_runs(graph, side, runs),
+        checked_options(OPTIONS if options is None else options),
+        as_rng(seed),
+    )
     one_of("choice", choice, list(CHOICES))
     number = max(1, round(in_unit_interval("portion", portion) * graph.size))
     state = _Runs(graph, given, replace(how, free_entropy=False, keep_iterates=False), rng)

@@ -403,7 +403,11 @@ class LogConcave(SmoothPotential):
         if not callable(function):
             raise InputError(f"{name} must be a function of an array of fields, got {told(function)}")
         with np.errstate(all="ignore"):
-            values = np.asarray(function(x), dtype=float)
+            found = function(x)
+        try:
+            values = np.asarray(found, dtype=float)
+        except (ValueError, TypeError):
+            raise InputError(f"{name} must return an array of numbers, got {told(found)}") from None
         if values.shape != x.shape or not np.all(np.isfinite(values)):
             bad = x[~np.isfinite(values)] if values.shape == x.shape else x
             raise InputError(
