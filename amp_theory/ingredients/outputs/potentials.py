@@ -403,17 +403,14 @@ class LogConcave(SmoothPotential):
         if not callable(function):
             raise InputError(f"{name} must be a function of an array of fields, got {told(function)}")
         with np.errstate(all="ignore"):
-            found = function(x)
-        try:
-            values = np.asarray(found, dtype=float)
-        except (ValueError, TypeError):
-            raise InputError(f"{name} must return an array of numbers, got {told(found)}") from None
+            found = np.asarray(function(x))
+        if found.dtype.kind not in "biuf":
+            raise InputError(f"{name} must return an array of numbers, got {told(found)}")
+        values = found.astype(float)
         if values.shape != x.shape or not np.all(np.isfinite(values)):
             bad = x[~np.isfinite(values)] if values.shape == x.shape else x
-            raise InputError(
-                f"{name} must return finite numbers of the shape it is given, between s = -12 and 12; "
-                f"it does not at s = {bad[0]:.6g}"
-            )
+            told_at = f"between s = -12 and 12; it does not at s = {bad[0]:.6g}"
+            raise InputError(f"{name} must return finite numbers of the shape it is given, {told_at}")
         return values
 
     @property
