@@ -153,11 +153,6 @@ class OtherSide(GeneralCoupling):
     ratio: float
     strength: Array
 
-    @property
-    def untold(self) -> bool:
-        """Whether v is told nothing."""
-        return self.strength is _NOTHING
-
     def response(self, signal: Array) -> Response:
         """Return the response of v at the snr that u provides."""
         return self.path.response(self.prior, self.path.coordinate(signal, self.strength), self.strength)

@@ -15,6 +15,7 @@ from amp_theory.finite.chains.sweeps import heat_bath_noise, metropolis_noise
 from amp_theory.finite.instances import dense
 
 UNIT = 2.0**-24  # the largest relative error of one rounding
+ROUNDINGS = 3  # of an entry, besides those of its p orders
 #: model, control, size
 MODELS = {
     "matrix": (at.SherringtonKirkpatrick(), 0.7, 60),
@@ -47,7 +48,7 @@ def test_entries_are_rounded_and_symmetric(name, monkeypatch):
         # each of the roundings errs by UNIT times a sum of p! normal numbers at most, none of them above 6
         scale = math.sqrt(a.weight) or np.abs(a.tensor).max()
         error = np.abs(a.tensor - t.astype(float)) / scale
-        assert error.max() < (p + dense.ROUNDINGS) * UNIT * 6 * math.sqrt(math.factorial(p))
+        assert error.max() < (p + ROUNDINGS) * UNIT * 6 * math.sqrt(math.factorial(p))
         assert error.max() > 0.1 * UNIT  # they are not doubles
 
 
@@ -59,7 +60,7 @@ def test_fields_differ_by_the_rounding_of_entries_at_any_size(name, size):
         slope = double.coupling(np.asarray((s * s).mean()))[0]
         error = np.sqrt(((single.field(s) - double.field(s)) ** 2).mean() / slope)
         # roundings add up like independent numbers, also along the planted configuration
-        assert 0.1 * UNIT < error < UNIT * math.sqrt(double.terms[0].bodies + dense.ROUNDINGS)
+        assert 0.1 * UNIT < error < UNIT * math.sqrt(double.terms[0].bodies + ROUNDINGS)
 
 
 @pytest.mark.parametrize("copied", [1, 100, dense.COPIED])

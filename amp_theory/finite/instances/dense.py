@@ -36,9 +36,8 @@ from amp_theory.tools.errors import InputError, as_real
 
 #: into how many parts the axes of a tensor are cut when it is drawn, and the bytes up to which it is not
 BLOCKS, SMALL = 4, 2**20
-#: how tensors are stored, and the roundings of an entry in single precision besides those of its p orders
+#: how tensors are stored
 STORAGES: dict[str, np.dtype[Any]] = {"double": np.dtype(np.float64), "single": np.dtype(np.float32)}
-ROUNDINGS = 3
 #: the smallest and the largest scale of entries that keep their digits in single precision
 SMALLEST_SCALE, LARGEST_SCALE = 1e-30, 1e30
 #: entries in single precision that are copied to doubles at once, such that these stay in the processor's cache

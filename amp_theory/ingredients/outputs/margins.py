@@ -88,42 +88,12 @@ class Margin(Potential):
         return {"kappa": self.kappa} | ({"exponent": self.exponent} if self.exponent else {})
 
     def log_value(self, distance: Array) -> Array:
-        """Return log psi at distances from the margin, -inf below it.
-
-        Parameters
-        ----------
-        distance
-            Distances from the margin, an array.
-
-        Returns
-        -------
-        numpy.ndarray
-            Log psi.
-
-        See Also
-        --------
-        RandomPerceptron : Which uses it.
-        """
+        """Return log psi at distances from the margin, -inf below it."""
         kept = distance > 0 if self.exponent else distance >= 0
         return np.where(kept, self.exponent * np.log(np.where(kept, distance, 1.0)), -np.inf)
 
     def smoothed(self, distance: Array, variance: Array) -> Smoothed:
-        """Return log H and its derivatives.
-
-        Parameters
-        ----------
-        distance, variance
-            Distances w - centre, and variances V > 0; arrays that broadcast.
-
-        Returns
-        -------
-        Smoothed
-            Log H, g, g' and g''.
-
-        See Also
-        --------
-        RandomPerceptron : Which uses it.
-        """
+        """Return log H and its derivatives."""
         root = np.sqrt(variance)
         x, a = np.clip(distance / root, -1e12, None), self.exponent
         if not a:
@@ -140,22 +110,7 @@ class Margin(Potential):
         return Smoothed(log_g, h / root, h1 / variance, h2 / (variance * root))
 
     def log_smoothed(self, distance: Array, variance: Array) -> Array:
-        """Return log H alone.
-
-        Parameters
-        ----------
-        distance, variance
-            Distances w - centre, and variances V > 0; arrays that broadcast.
-
-        Returns
-        -------
-        numpy.ndarray
-            Log H.
-
-        See Also
-        --------
-        RandomPerceptron : Which uses it.
-        """
+        """Return log H alone."""
         root = np.sqrt(variance)
         if not self.exponent:
             from scipy.special import log_ndtr

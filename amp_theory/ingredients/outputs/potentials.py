@@ -160,41 +160,11 @@ class SmoothPotential(Potential):
         """
 
     def log_value(self, distance: Array) -> Array:
-        """Return log psi.
-
-        Parameters
-        ----------
-        distance
-            Distances from the centre, an array.
-
-        Returns
-        -------
-        numpy.ndarray
-            Log psi.
-
-        See Also
-        --------
-        RandomPerceptron : Which uses it.
-        """
+        """Return log psi."""
         return self.logarithm(distance)[0]
 
     def smoothed(self, distance: Array, variance: Array) -> Smoothed:
-        """Return sums over u around the largest term.
-
-        Parameters
-        ----------
-        distance, variance
-            Distances w - centre, and variances V > 0; arrays that broadcast.
-
-        Returns
-        -------
-        Smoothed
-            Log H, g, g' and g''.
-
-        See Also
-        --------
-        RandomPerceptron : Which uses it.
-        """
+        """Return sums over u around the largest term."""
         w, v = np.broadcast_arrays(distance, variance)
         f, p, f1, f2, u = self._law(w, v)
         norm = np.sum(p, axis=-1)
@@ -205,22 +175,7 @@ class SmoothPotential(Potential):
         return Smoothed(np.log(norm) + f, mean1, mean2 + np.sum(p * d1 * d1, axis=-1), third)
 
     def log_smoothed(self, distance: Array, variance: Array) -> Array:
-        """Return log H alone.
-
-        Parameters
-        ----------
-        distance, variance
-            Distances w - centre, and variances V > 0; arrays that broadcast.
-
-        Returns
-        -------
-        numpy.ndarray
-            Log H.
-
-        See Also
-        --------
-        RandomPerceptron : Which uses it.
-        """
+        """Return log H alone."""
         f, p, *_ = self._law(*np.broadcast_arrays(distance, variance))
         return np.asarray(np.log(np.sum(p, axis=-1)) + f)
 
@@ -306,22 +261,7 @@ class Logistic(SmoothPotential):
         return {"kappa": self.kappa, "steepness": self.steepness}
 
     def logarithm(self, distance: Array) -> tuple[Array, Array, Array]:
-        """Return log psi and two derivatives.
-
-        Parameters
-        ----------
-        distance
-            Distances from the centre, an array.
-
-        Returns
-        -------
-        tuple
-            log psi and its first two derivatives, arrays of the same shape.
-
-        See Also
-        --------
-        RandomPerceptron : Which uses it.
-        """
+        """Return log psi and two derivatives."""
         t = self.steepness * distance
         small = np.exp(-np.abs(t))
         below = np.where(t > 0, small, 1.0) / (1 + small)
@@ -431,20 +371,5 @@ class LogConcave(SmoothPotential):
         return {"log_psi": self.log_psi, "slope": self.slope, "curvature": self.curvature}
 
     def logarithm(self, distance: Array) -> tuple[Array, Array, Array]:
-        """Return what the user's functions do.
-
-        Parameters
-        ----------
-        distance
-            Distances from the centre, an array.
-
-        Returns
-        -------
-        tuple
-            log psi and its first two derivatives, arrays of the same shape.
-
-        See Also
-        --------
-        RandomPerceptron : Which uses it.
-        """
+        """Return what the user's functions do."""
         return tuple(np.asarray(f(distance), dtype=float) for f in (self.log_psi, self.slope, self.curvature))  # type: ignore[return-value]

@@ -282,13 +282,15 @@ class _Search:
         r, q0 = place.base["stability"], place.base["overlap"]
         off = DIFFERENCES * r.off + ROUNDING
         x_error = off / abs(r.slope) + 4 * EPS
-        while x_error < 1:
+        while True:
             around = self.stable_to + 2 * x_error * np.array([-1.0, 1.0])
             beside = self.measure.bases(self.model.from_intensity(np.exp(around)))
             # beyond the line bases may end
             if beside.stability[0] >= off and not beside.stability[1] > -off:
                 break
             x_error *= 2  # in weak fields R is much flatter next to the line than over a step
+            if x_error > 1:
+                raise NumericalError(f"the sign of R(q0) of {self.model!r} is lost in rounding around where it changes")
         value, errors = self._control(place.intensity, x_error)
         near = beside.overlap[beside.stability > -JUMP]
         errors["overlap"] = SAFETY * (DIFFERENCES * q0.off + ROUNDING + float(np.max(np.abs(near - q0.value))))
