@@ -13,7 +13,7 @@ from hostile_values import SOLVERS_OWN, Call, Slow, Things, hostile_calls, publi
 import amp_theory as at
 
 #: what a call may take, in seconds, and how long a message may be
-LONGEST_CALL, LONGEST_MESSAGE = 60, 300
+LONGEST_CALL, LONGEST_MESSAGE = 120, 300
 
 
 @pytest.fixture(scope="module")
