@@ -33,3 +33,18 @@ def test_spheres_in_the_weakest_fields_fail_where_they_do_without(field):
     # q0 = h/T, and (1 - q0)^2 6 q0 = T^2 there
     q0 = field * (2 / 3) ** 0.5
     assert abs(found.stability.control - (3 * q0) ** 0.5 * (1 - q0)) <= found.stability.error + field * q0
+
+
+@pytest.mark.parametrize("p", [4, 6, 8, 12])
+@pytest.mark.parametrize("temperature", [0.05, 0.1])
+@pytest.mark.parametrize("revealed", [0.1, 0.9])
+def test_cold_spins_in_a_weak_field_are_those_without(p, temperature, revealed):
+    """Also where 1 - q next to q = 1 is below the range of doubles."""
+    weak, without = (
+        at.fixed_points(model, at.Autoregressive(), temperature, revealed)
+        for model in (at.IsingPSpin(p, field=1e-8), at.IsingPSpin(p))
+    )
+    assert len(weak) == len(without)
+    for a, b in zip(weak, without, strict=True):
+        assert a.mmse == pytest.approx(b.mmse, rel=1e-9, abs=1e-150)
+        assert a.free_entropy == pytest.approx(b.free_entropy, rel=1e-11, abs=1e-12)

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 WEAKEST = 1e-120
 #: coordinates beyond which 1 - q is too small for folds, in units of one over the largest xi''
 BEYOND = 64.0
+#: 1/(1 - q) from which on 1 - q counts as zero, since doubles hold its square no longer
+LAST = 1e150
 #: which of the coordinates remain of those where nothing but 1 - q changes any more
 SPARSE = 24
 
@@ -123,6 +125,7 @@ class FieldIsotherms(Isotherms):
         g0 = self.base.gap[:, None]
         gap = g0 / (1 + g0 * z)
         excess = g0 * z * gap
+        gap = np.where(z < LAST, gap, 0.0)
         x, level, second, third = self._coupling(excess, gap)
         v = self.channel(x)
         with np.errstate(all="ignore"):  # next to q = 1 both parts of 1 - theta vanish
@@ -130,11 +133,12 @@ class FieldIsotherms(Isotherms):
             kept = gap * second * ratio
             bend = np.where(v.gap > 0, v.slope2 / v.slope, -1.0) + ratio
             # next to q0 from what both add to it
-            theta = np.where(z < 1, (excess - v.excess) / v.gap, 1 - gap / v.gap)
+            theta = np.where(z < 1, (excess - v.excess) / v.gap, 1 - np.where(gap > 0, gap / v.gap, 0.0))
             kept_z = kept * gap * (gap * (third / second + bend * second) - 1)
+            unit = np.where(gap > 0, v.gap / gap / gap, 0.0)
         return Points(
             gap=gap, excess=excess, overlap_z=gap**2, signal=x, strength=theta, stability=1 - kept,
-            stability_z=-kept_z, unit=v.gap / gap / gap, level=0.5 * x * gap + 0.5 * level - v.information,
+            stability_z=-kept_z, unit=unit, level=0.5 * x * gap + 0.5 * level - v.information,
             level_s=v.information,
         )  # fmt: skip
 

@@ -24,7 +24,7 @@ from amp_theory.tools.errors import InputError
 
 #: exponents beyond which intensities are cut off
 FARTHEST = 500.0
-#: R dz/d strength counts as no less where strengths are that far: its product with e^FARTHEST shows the sign there
+#: R dz/d strength, in units of z > 1, counts as no less where strengths are that far: with e^FARTHEST it shows the sign
 LEAST_UNIT = 1e-190
 #: free entropies up to this are what the smallest coordinate leaves of zero
 UNDERFLOW = 1e-290
@@ -141,7 +141,7 @@ class RandomIsotherm(RandomEquationOfState):
         overlap = np.where(p.gap[0] < 0.5, 1 - p.gap[0], self.isotherm.base.overlap + p.excess[0])
         with np.errstate(all="ignore"):
             intensity = self.intensity * np.exp(np.clip(sigma - s_flat, -FARTHEST, FARTHEST))
-            scale = np.maximum(unit, LEAST_UNIT)
+            scale = np.maximum(unit, LEAST_UNIT * np.maximum(z.ravel(), 1))
             # an intensity that is limited has no slope to go by
             bend = np.where(np.abs(sigma - s_flat) < FARTHEST, -p.strength_z[0] / p.overlap_z[0], np.inf)
             points = Surface(
@@ -192,5 +192,5 @@ class RandomIsotherm(RandomEquationOfState):
             short = ~(self.isotherm.points(upper.reshape(1, -1)).strength[0] > strength)
             if not np.any(short):
                 break
-            upper[short] *= 2
+            upper[short] *= 2 if self.path.strength_is_snr else 1e5
         return upper

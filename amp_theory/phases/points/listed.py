@@ -17,7 +17,8 @@ def point_of(f: Surface, bounds: Errors, k: int, evidence: float, entropy: float
     """Return entry k of a surface as a fixed point, its kind still open."""
     # where the slope F vanishes the position goes with the square root of the error of x - xi'(q)
     error, slope, bend = SAFETY * bounds.signal[k], abs(f.fold[k]), abs(f.fold_z[k])
-    z_error = min(error / slope if slope else np.inf, (2 * error / bend) ** 0.5 if bend else np.inf)
+    with np.errstate(over="ignore"):  # a slope of nearly nothing tells nothing
+        z_error = min(error / slope if slope else np.inf, (2 * error / bend) ** 0.5 if bend else np.inf)
     errors = {
         "overlap": float(f.overlap_z[k] * z_error + SAFETY * bounds.overlap[k]),
         "free_entropy": float(SAFETY * bounds.free_entropy[k] + 0.5 * f.scaled_ratio[k] * error),
