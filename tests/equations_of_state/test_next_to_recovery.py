@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import amp_theory as at
+from amp_theory.exact.digits.points import Sharpener
 
 FLOW, REVEALED = at.Flow(), at.Autoregressive()
 
@@ -22,7 +23,7 @@ def test_bounds_do_not_grow_with_little_noise(noise):
 def test_condensation_at_little_noise_has_the_digits_it_states():
     model = at.GLM(at.Rademacher(), at.LinearChannel(1e-8))
     point = at.thresholds(model, FLOW).condensation
-    exact = float(at.thresholds(model, FLOW, digits=20).condensation.decimals["sampling_ratio"])
+    exact = float(Sharpener(model, FLOW, 20).point("condensation", point).decimals["sampling_ratio"])
     assert abs(point.control - exact) <= point.error <= 2e-11 * exact
 
 

@@ -19,6 +19,7 @@ from amp_theory.exact.digits.couplings import exact_coupling
 from amp_theory.exact.digits.equations import Equations, cusp, equal_heights, fixed_point
 from amp_theory.exact.digits.groups import PottsChannel, ScaledChannel
 from amp_theory.exact.digits.newton import solve_system
+from amp_theory.exact.digits.points import Sharpener
 from amp_theory.exact.digits.rotational import ExactRowOrthogonal, ExactSpectrum
 from amp_theory.exact.digits.rules import GaussLegendrePanels, trapezoid_rule
 from amp_theory.ingredients.couplings.base import PolynomialCoupling
@@ -310,16 +311,18 @@ def test_spectral_fixed_points():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "model",
-    [
-        at.RowOrthogonalSensing(at.GaussBernoulli(0.1), 0),
-        at.SpectralSensing(at.GaussBernoulli(0.4), [0, 1], [0.43, 0.57]),
-    ],
-    ids=["none", "spectrum"],
-)
-def test_rotational_thresholds_with_many_digits(model):
-    agree(model, FLOW, (20,))
+def test_rotational_thresholds_with_many_digits():
+    agree(at.RowOrthogonalSensing(at.GaussBernoulli(0.1), 0), FLOW, (20,))
+
+
+@pytest.mark.slow
+def test_spectral_cusp_with_many_digits():
+    model = at.SpectralSensing(at.GaussBernoulli(0.4), [0, 1], [0.43, 0.57])
+    rough = at.thresholds(model, FLOW).tricritical
+    fine = Sharpener(model, FLOW, 20).point("tricritical", rough)
+    for coordinate, error in rough.errors.items():
+        double = rough.overlap if coordinate == "overlap" else rough[coordinate]
+        assert abs(float(fine.decimals[coordinate]) - double) <= error + 4e-16 * abs(double), coordinate
 
 
 # --- erasures -----------------------------------------------------------------------------------------------

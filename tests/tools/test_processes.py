@@ -161,12 +161,12 @@ def test_two_processes_on_one_output(tmp_path):
 
 @pytest.mark.slow
 def test_kills_at_random_moments(tmp_path, expected):
-    """Ten kills of runs with workers, each resumed where it was: the numbers of an undisturbed run."""
+    """Six kills of runs with workers, each resumed where it was: the numbers of an undisturbed run."""
     rng = np.random.default_rng(0)
     for n in range(2):
         folder = tmp_path / str(n)
         folder.mkdir()
-        for _ in range(5):
+        for _ in range(3):
             run = begun(folder / "run.npz")
             time.sleep(float(rng.uniform(0.2, 2.5)))
             number = (signal.SIGTERM, signal.SIGKILL, signal.SIGINT)[rng.integers(3)]

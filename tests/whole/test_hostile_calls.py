@@ -59,9 +59,8 @@ def test_two_hundred_hostile_calls(calls):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_thousands_of_hostile_calls(calls, seed):
-    assert faults(calls, 5000, seed) == []
+def test_thousands_of_hostile_calls(calls):
+    assert faults(calls, 6000, seed=1) == []
 
 
 def test_faults_are_seen():

