@@ -5,19 +5,22 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import pickle
+import tracemalloc
 
+import measured_chains
 import numpy as np
 import pytest
 from measured_chains import distance, matrix, posterior_of
 from scipy.special import log_ndtr
-from scipy.stats import kstest
+from scipy.stats import beta, kstest
 
 import amp_theory as at
 from amp_theory.finite.inference.chosen_damping import DAMPINGS
 from amp_theory.finite.inference.robust_gamp import Centred
 from amp_theory.finite.inference.suited import suited_algorithm
 from amp_theory.finite.instances.linear import GLMInstance
-from amp_theory.finite.instances.rotational import eigenvalues_of
+from amp_theory.finite.instances.rotational import eigenvalues_of, turn, uniform_rows
 from amp_theory.finite.instances.scalar_posterior import draw_independent
 from amp_theory.finite.outputs.choose import output_function
 from amp_theory.finite.outputs.named import _LinearOutput
@@ -29,6 +32,7 @@ SPARSE = at.GaussBernoulli(0.3)
 ROWS = at.RowOrthogonalSensing(SPARSE, 0.1)
 NOISE = 0.01
 CHOSEN = at.MessagePassingOptions(adapt_damping=True)
+KINDS = [at.Gaussian, at.GaussBernoulli, at.Rademacher]
 FINAL = {"converged", "max_iterations", "diverged", "inconsistent"}
 
 
@@ -130,7 +134,7 @@ def test_two_vectors_of_a_linear_channel_are_one(condition):
 def test_of_independent_entries_it_ends_where_gamp_does(channel):
     """Averages over a finite matrix differ by 1/N from those that GAMP takes for granted."""
     model = at.GLM(at.Gaussian(), channel)
-    for size in (200, 400):
+    for size in (100, 200):
         instance = at.draw_instance(model, 1.2, size, 0)
         side = instance.observe(at.Flow(), 0.3, np.random.default_rng(0))
         runs = [run(instance, side) for run in (at.run_vamp, at.run_gamp)]
@@ -145,14 +149,14 @@ def test_noiseless_outputs_and_recovery():
         (at.GLM(at.GaussBernoulli(0.4), at.ReLUChannel()), 1.6), (at.GLM(at.Rademacher(), at.DoorChannel(0.67)), 2.0),
         (at.RowOrthogonalSensing(at.GaussBernoulli(0.2), 0.0), 0.6),
     ):  # fmt: skip
-        instance = at.draw_instance(model, alpha, 300, 1)
+        instance = at.draw_instance(model, alpha, 200, 1)
         side = instance.observe(at.Flow(), 0.1, np.random.default_rng(1))
         for start in ("uninformed", "informed"):
             found = at.run_vamp(instance, side, start)
             assert found.status == ("converged",), model
             assert np.sqrt(((found.mean - instance.planted) ** 2).mean()) < 1e-7
-        # and no worse after hundreds of iterations more
-        long = at.run_vamp(instance, side, options=at.MessagePassingOptions(0.0, 1e-300, 200))
+        # and no worse after many iterations more
+        long = at.run_vamp(instance, side, options=at.MessagePassingOptions(0.0, 1e-300, 60))
         assert np.sqrt(((long.mean - instance.planted) ** 2).mean()) < 1e-7
 
 
@@ -191,9 +195,9 @@ def test_more_damping_where_it_is_needed():
 @pytest.mark.slow
 def test_fixed_points_are_those_of_the_theory(name):
     model, control, strength = SPECTRA[name]
-    for path, s in ((at.Flow(), strength), (at.Autoregressive(), 0.2)):
+    for path, s in ((at.Flow(), strength), (at.Autoregressive(), 0.2))[: 1 + (name in ("rows", "labels"))]:
         limit = at.fixed_points(model, path, control, s).uninformed.overlap
-        assert vector_overlaps(model, path, control, s, 400)[-1] == pytest.approx(limit, abs=1e-9)
+        assert vector_overlaps(model, path, control, s, 100)[-1] == pytest.approx(limit, abs=1e-9)
 
 
 def test_state_evolution_without_noise():
@@ -206,15 +210,16 @@ def test_state_evolution_without_noise():
     assert vector_overlaps(full, at.Flow(), 0.5, 0.1, 50)[-1] > 0.5
 
 
-@pytest.mark.parametrize("name", SPECTRA)
-@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", [name if name == "condition 10" else pytest.param(name, marks=pytest.mark.slow) for name in SPECTRA]
+)
 def test_it_follows_state_evolution(name):
-    """The mean over 20 instances minus state evolution extrapolates to zero; that of another strength does not."""
+    """The mean over 10 or 20 instances minus state evolution extrapolates to zero; that of another strength does not."""
     model, control, strength = SPECTRA[name]
-    sizes = (100, 200, 400)
-    found = at.amp_against_state_evolution(model, at.Flow(), control, strength, sizes, seed=1, algorithm="vector")
+    sizes, instances = (60, 120, 240), 10 if name in ("condition 100", "labels") else 20  # spins scatter less
+    found = at.amp_against_state_evolution(model, at.Flow(), control, strength, sizes, instances, 1, algorithm="vector")
     assert found.p_value > 0.001, str(found)
-    assert np.all(found.extrapolated_error < 0.025)
+    assert np.all(found.extrapolated_error < 0.02)
     other = vector_overlaps(model, at.Flow(), control, 20 * strength, 8)
     _, _, p = extrapolate(sizes, (found.overlap - other)[:, :, np.array(found.tested) - 1])
     assert p < 1e-4
@@ -257,15 +262,14 @@ def test_it_was_needed():
 def test_fixed_points_that_are_none_are_told():
     """Ill-conditioned matrices: GAMP ends elsewhere than the posterior; independent entries are never suspected."""
     instance = measured(SPARSE, at.SignChannel(), 100)
-    found, right = at.run_robust_gamp(instance), at.run_vamp(instance, options=CHOSEN)
+    how = at.MessagePassingOptions(max_iterations=80)
+    found, right = at.run_robust_gamp(instance, options=how), at.run_vamp(instance, options=CHOSEN)
     assert right.status == ("converged",)
     assert found.status[0] != "converged"
     assert not found.converged.any()
-    how = at.MessagePassingOptions(max_iterations=200)
-    for seed in range(3):
-        for size in (50, 100):
-            instance = measured(SPARSE, at.SignChannel(), None, 0.5, 2 * size, size, seed)
-            assert at.run_robust_gamp(instance, options=how).status[0] != "inconsistent"
+    for seed, size in enumerate((50, 100, 100)):
+        instance = measured(SPARSE, at.SignChannel(), None, 0.5, 2 * size, size, seed)
+        assert at.run_robust_gamp(instance, options=how).status[0] != "inconsistent"
 
 
 @pytest.mark.parametrize("channel", [at.LinearChannel(NOISE), at.SignChannel()], ids=str)
@@ -273,8 +277,10 @@ def test_fixed_points_that_are_none_are_told():
 @pytest.mark.slow
 def test_matrix_of_cases(prior, channel):
     """Condition number and mean: never NaN or overflow; both "converged" means that both are right."""
-    how = at.MessagePassingOptions(max_iterations=40, adapt_damping=True)
-    for condition, mean in ((None, 10), (10, 0.1), (100, 0), (1000, 10)):
+    how = at.MessagePassingOptions(max_iterations=20, adapt_damping=True)
+    first = (KINDS.index(type(prior)) + isinstance(channel, at.SignChannel)) % 2
+    # all with every prior and with every channel, of both together every other one
+    for condition, mean in ((None, 10), (10, 0.1), (100, 0), (1000, 10))[first::2]:
         instance = measured(prior, channel, condition, mean, 60, 40)
         vector, robust = at.run_vamp(instance, options=how), at.run_robust_gamp(instance, options=how)
         for found in (vector, robust):
@@ -317,19 +323,19 @@ def by_supports(instance):
     return mean, float((weight @ np.array(squares) - mean**2).mean())
 
 
-@pytest.mark.parametrize("condition", [None, 10, 1000])
+@pytest.mark.parametrize("condition", [10, 1000])
 @pytest.mark.parametrize(("prior", "channel", "size", "truth"), [
-    (at.Rademacher(), at.LinearChannel(0.3), 11, by_configurations),
-    (at.Rademacher(), at.ProbitChannel(0.1), 11, by_configurations), (SPARSE, at.LinearChannel(NOISE), 7, by_supports),
+    (at.Rademacher(), at.LinearChannel(0.3), 9, by_configurations),
+    (at.Rademacher(), at.ProbitChannel(0.1), 9, by_configurations), (SPARSE, at.LinearChannel(NOISE), 7, by_supports),
 ], ids=["spins", "labels", "spikes"])  # fmt: skip
 @pytest.mark.slow
 def test_ill_conditioned_posteriors_of_few_variables(prior, channel, size, truth, condition):
     """Vector AMP misses the exact means by a part of their variance of order 1/N; means of the prior would miss more."""
     missed = total = nothing = 0.0
-    for seed in range(8):
+    for seed in range(4):
         instance = measured(prior, channel, condition, 0.1, 3 * size // 2, size, seed)
         mean, variance = truth(instance)
-        found = at.run_vamp(instance, options=CHOSEN)
+        found = at.run_vamp(instance, options=at.MessagePassingOptions(max_iterations=100, adapt_damping=True))
         assert found.status[0] in FINAL
         assert np.isfinite(found.mean).all()
         if found.converged[0]:
@@ -341,14 +347,17 @@ def test_ill_conditioned_posteriors_of_few_variables(prior, channel, size, truth
 
 
 @pytest.mark.slow
-def test_chains_of_the_table_are_exact():
+def test_chains_of_the_table_are_exact(monkeypatch):
     """The means that docs/finite_instances.md compares with, where they are known otherwise."""
+    for name in ("level", "prior_level", "proposed", "chain"):  # compiling takes longer than these few steps
+        loop = getattr(measured_chains, name)
+        monkeypatch.setattr(measured_chains, name, getattr(loop, "py_func", loop))
     for prior, channel, truth in (
         (at.Rademacher(), at.ProbitChannel(0.3), by_configurations), (SPARSE, at.LinearChannel(0.3), by_supports),
     ):  # fmt: skip
         instance = measured(prior, channel, None, 0.1, 8, 5)
         mean, variance = truth(instance)
-        means, spread = posterior_of(instance, 2500)
+        means, spread = posterior_of(instance, 600)
         error = math.sqrt(variance / 100)  # at least a hundred independent ones of each chain
         assert np.abs(means - mean).max() < 5 * error
         assert abs(distance(means, mean)) < error**2
@@ -385,7 +394,70 @@ def test_instances_have_the_singular_values_of_the_model(tmp_path):
     assert instance.energy(instance.planted)[0] == pytest.approx(0.5 * (residual**2).sum() / 40)
     instance.save(tmp_path / "instance.npz")
     again = at.load_instance(tmp_path / "instance.npz")
-    assert np.array_equal(at.run_vamp(again).mean, at.run_vamp(instance).mean)
+    assert np.abs(at.run_vamp(again).mean - at.run_vamp(instance).mean).max() < 1e-12  # decomposed, and drawn again
+
+
+def reflected(number, size, rng):
+    """The orthogonal matrix whose rows `uniform_rows` begins with, of dense reflections and the same normal numbers."""
+    product, signs = np.eye(size), np.ones(size)
+    for j in range(number):
+        start = j - j % 64
+        x = np.append(np.zeros(start), rng.standard_normal(size - start))
+        x[:j] = 0
+        x[j] += math.copysign(np.linalg.norm(x), x[j])
+        product = product @ (np.eye(size) - 2 * np.outer(x, x) / (x @ x))
+        signs[j] = -math.copysign(1, x[j])
+    return (product * signs).T
+
+
+@pytest.mark.parametrize(("number", "size"), [(1, 2), (3, 3), (3, 7), (64, 64), (65, 130)])
+def test_singular_vectors_are_made_of_reflections(number, size):
+    expected = reflected(number, size, np.random.default_rng(0))
+    assert np.abs(uniform_rows(number, size, np.random.default_rng(0)) - expected[:number]).max() < 1e-13
+    turned = turn(np.eye(number, size), np.random.default_rng(1))
+    assert np.abs(turned[:, :number] - reflected(number, number, np.random.default_rng(1))).max() < 1e-13
+    assert not turned[:, number:].any()
+
+
+@pytest.mark.parametrize("draw", [lambda rng: uniform_rows(3, 3, rng), lambda rng: turn(np.eye(3), rng)])
+def test_singular_vectors_are_uniform(draw):
+    """Of uniform orthogonal matrices every entry squared is Beta(1/2, 1), and the trace has moments 0, 1, 0 and 3."""
+    rng = np.random.default_rng(3)
+    drawn = np.array([draw(rng) for _ in range(1000)])
+    for i, j in itertools.product(range(3), repeat=2):
+        assert kstest(drawn[:, i, j] ** 2, beta(0.5, 1.0).cdf).pvalue > 1e-4
+        assert abs((drawn[:, i, j] > 0).mean() - 0.5) < 4 * 0.5 / math.sqrt(1000)
+    assert abs((np.linalg.det(drawn) > 0).mean() - 0.5) < 4 * 0.5 / math.sqrt(1000)
+    trace = np.trace(drawn, axis1=1, axis2=2)
+    for power, moment in enumerate((1, 0, 1, 0, 3)):
+        assert abs((trace**power).mean() - moment) <= 4 * (trace**power).std() / math.sqrt(1000)
+
+
+@pytest.mark.parametrize("model", [ROWS, at.SpectralSensing(at.Rademacher(), *geometric(10))], ids=["rows", "spectrum"])
+def test_drawing_takes_little_more_than_the_matrix(model):
+    at.draw_instance(model, 0.5, 12, 1)
+    tracemalloc.start()
+    instance = at.draw_instance(model, 0.5, 700, 1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert instance.sensing.nbytes < peak < 1.3 * instance.sensing.nbytes
+    assert instance.sensing.flags.c_contiguous
+
+
+def test_singular_vectors_are_not_looked_for_twice():
+    """What is drawn again, or known, is the decomposition; a matrix of one's own whose rows are not alike has its own."""
+    for model, control in ((ROWS, 0.5), (at.SpectralSensing(SPARSE, [0.0, 1.5, 0.5], [1, 1, 2]), 0.3)):
+        instance = pickle.loads(pickle.dumps(at.draw_instance(model, control, 150, 0)))
+        left, values, right = instance.singular
+        assert np.abs((left * values) @ right - instance.sensing).max() < 1e-14
+        for frame in (left.T, right):
+            assert np.abs(frame @ frame.T - np.eye(len(frame))).max() < 1e-14
+        assert np.allclose(np.sort(values), np.sort(instance.singular_values), rtol=0, atol=1e-14)
+    off = at.draw_instance(ROWS, 0.5, 40, 0).sensing * np.linspace(1, 1 + 1e-7, 20)[:, None]
+    own = at.instance_from(ROWS, sensing=off, measurements=np.zeros(20))
+    left, values, right = own.singular
+    assert np.abs((left * values) @ right - off).max() < 1e-14
+    assert np.ptp(values) > 5e-8
 
 
 def test_planted_of_spectra_is_an_exact_sample():

@@ -56,7 +56,8 @@ class Inference(Reported):
         that); "inconsistent" (of `run_robust_gamp`: a fixed point, which the singular values of the matrix contradict);
         "contradiction" (known values and constraints exclude each other: no configuration has a weight above
         zero, and what is returned is the iterate before this was found); "stalled" (rounding hides whether a factor
-        allows anything, or how strong fields that exclude each other compare).
+        allows anything, or how strong fields that exclude each other compare; posteriors are narrower than a `Density`
+        is resolved, and their variances too large).
     damping
         Of every side information the damping with which this was found, of algorithms that may choose it; else empty.
     free_entropy
@@ -339,6 +340,7 @@ class Record:
 
     def result(self, mean: Array, variance: Array, b: Array, a: Array) -> Inference:
         """Return the outcome."""
+        self.converged = self.converged & ~self.stopped
         status = [Status.CONVERGED if good else Status.MAX_ITERATIONS for good in self.converged]
         for row, what in self.failed.items():
             status[row] = what

@@ -25,6 +25,7 @@ arXiv:1511.02476.
 from __future__ import annotations
 
 import math
+from functools import singledispatch
 
 import numpy as np
 
@@ -41,25 +42,54 @@ from amp_theory.finite.inference.free_entropy import measured_values, with_free_
 from amp_theory.finite.instances.base import Instance
 from amp_theory.finite.instances.linear import GLMInstance
 from amp_theory.finite.instances.scalar_posterior import posterior_moments
-from amp_theory.ingredients.paths.side_information import SideInformation
-from amp_theory.ingredients.priors.mixtures import Mixture
+from amp_theory.ingredients.paths.side_information import Mask, SideInformation
+from amp_theory.ingredients.priors.mixtures import Mixture, Nodes
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import NumericalError
+from amp_theory.tools.results import Status
 
 #: smallest V of a continuous prior, in units of rho: residuals are rounding errors below its square root
 LEAST_VARIANCE = 1e-24
+#: the smallest V of a density in units of the inverse of its largest precision; as many measurements each variable has
+FEWEST_PRECISIONS = 8.0
 
 
+@singledispatch
 def least_variance(variables: Mixture, size: int) -> float:
     """Return the smallest V in use.
 
     For a discrete prior, the posterior variance (distance/2)^2/N that one undecided variable causes: with fewer than
-    one, z is not normal, and the labels that are in doubt are too few for averages over measurements.  So for nodes
-    that stand for a density, whose channel cannot be integrated at any precision.
+    one, z is not normal, and the labels that are in doubt are too few for averages over measurements.  For nodes that
+    stand for a density, a few times the inverse of the largest precision for which there are any: posteriors that are
+    narrower are not resolved (`unresolved`).
     """
     if variables.atoms:
         return float(np.diff(np.sort(variables.means)).min()) ** 2 / (4 * size)
     return LEAST_VARIANCE * variables.second_moment
+
+
+@least_variance.register
+def _of_nodes(variables: Nodes, size: int) -> float:
+    return max(FEWEST_PRECISIONS / variables.finest, LEAST_VARIANCE * variables.second_moment)
+
+
+@singledispatch
+def unresolved(variables: Mixture, variance: Array, size: int) -> Mask:
+    """Return for which mean variances, shape (batch, 1), the smallest V in use makes a posterior wider than it is.
+
+    Examples
+    --------
+    >>> from amp_theory import Density
+    >>> uniform = Density(lambda s: 0.5 + 0 * s, support=(-1, 1)).resolved(0.0)
+    >>> unresolved(uniform, np.array([[1e-3], [1e-12], [0.0]]), 100).tolist()
+    [False, True, False]
+    """
+    return np.zeros(len(variance), dtype=bool)
+
+
+@unresolved.register
+def _nodes_unresolved(variables: Nodes, variance: Array, size: int) -> Mask:
+    return np.asarray((variance > 0) & (variance < 2 * least_variance(variables, size)))[:, 0]
 
 
 def first_variance(instance: GLMInstance, means: Array, start: str | Array) -> Array:
@@ -159,6 +189,7 @@ def _iterate(
         v = (1 - how.damping) * new_v + how.damping * v
         if run.update(new, variance, b, a, np.abs(change[:, 0]) / instance.variables.second_moment):
             break
+    run.record.fail(unresolved(instance.variables, v, instance.size), Status.STALLED)
     return v, g, np.abs(change)
 
 

@@ -17,7 +17,7 @@ ones see z as N(p, V), what the other measurements and r say of it: with z' = Ph
 
 The overlap m.s*/N follows the state evolution of `amp_theory.phases.points.vector_evolution`, whose fixed points are
 those of the replica theory of such matrices.  No message has a negative precision: where v gamma' reaches one, which a
-finite instance may do, it is cut, and such an iteration is no fixed point.
+finite instance may do, it is cut, and such an iteration is no fixed point, if it is cut by more than the tolerance.
 
 Source: S. Rangan, P. Schniter and A. K. Fletcher, arXiv:1610.03082; outputs: P. Schniter, S. Rangan and A. K. Fletcher,
 arXiv:1612.01186.
@@ -41,12 +41,13 @@ from amp_theory.finite.inference.base import (
     root_mean_square,
 )
 from amp_theory.finite.inference.chosen_damping import damped_as_needed
-from amp_theory.finite.inference.gamp import denoised, first_variance, least_variance
+from amp_theory.finite.inference.gamp import denoised, first_variance, least_variance, unresolved
 from amp_theory.finite.instances.base import Instance
 from amp_theory.finite.instances.linear import GLMInstance
 from amp_theory.finite.instances.scalar_posterior import posterior_moments
 from amp_theory.ingredients.paths.side_information import Mask, SideInformation
 from amp_theory.tools.arrays import Array
+from amp_theory.tools.results import Status
 
 #: the least gamma, in units of 1/rho: a posterior is narrower than its message alone, in the mean
 LEAST_PRECISION = 1e-3
@@ -197,13 +198,14 @@ def _run(
             new = np.where(known, side.values, np.where(good[:, None], new, run.mean))
             v = np.where(known | ~good[:, None], 0.0, spread).mean(axis=1, keepdims=True)
             left, narrowest = 1 - v * told[1], np.maximum(LEAST_PRECISION * v / rho, np.finfo(float).tiny)
-            cut, left = (left < narrowest)[:, 0], np.maximum(left, narrowest)
+            cut, left = (left < narrowest - how.tolerance)[:, 0], np.maximum(left, narrowest)
             r = np.where(good[:, None], (new - v * told[0]) / left, r)
             gamma = np.where(good[:, None], left / np.maximum(v, least * left), gamma)
             change = np.maximum(np.abs(v - variance)[:, 0] / rho, _change(new, run)) / (1 - how.damping)
             variance = v
         if run.update(new, spread, b, a, np.where(cut, np.inf, change)):
             break
+    run.record.fail(unresolved(instance.variables, variance, instance.size), Status.STALLED)
     return run.result()
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from amp_theory.ingredients.priors.base import Prior
 from amp_theory.ingredients.priors.density import Density
-from amp_theory.ingredients.priors.mixtures import Mixture
+from amp_theory.ingredients.priors.mixtures import Mixture, Nodes
 from amp_theory.tools.arrays import Array
 
 #: numbers that are worked on together: what they need then stays in the processor's cache, and off fresh memory
@@ -28,6 +28,13 @@ BLOCK = 2**12
 FAR = 700.0
 #: the log weight of an atom at zero up to which what is lost where exp(-m |B|) underflows is below exp(300 - 745)
 LARGEST_LEVEL = 300.0
+
+#: e^-FAINT is a weight that counts as none next to another, of hundreds of thousands that have it together, too
+FAINT = 50.0
+#: the support of a density in units of 1/sqrt(A) from which on most nodes have no weight
+SEVERAL = 64.0
+#: numbers of nodes and fields that are worked on together
+NUMBERS = 2**18
 
 Parts = Callable[[Array, Array], tuple[Array, Array]]
 
@@ -75,7 +82,7 @@ def posterior_moments(mixture: Mixture, field: Array, precision: Array | float) 
     (True, True)
     """
     b, a = np.asarray(field, dtype=float), np.asarray(precision, dtype=float)
-    shape, form = np.broadcast_shapes(b.shape, a.shape), _form(mixture)
+    shape, form = np.broadcast_shapes(b.shape, a.shape), _chosen(mixture)
     if math.prod(shape) <= BLOCK or len(shape) != 2:
         return form(b, a)
     mean, variance = np.empty((2, *shape))
@@ -87,6 +94,21 @@ def posterior_moments(mixture: Mixture, field: Array, precision: Array | float) 
             parts = (x[tuple(s if n > 1 else slice(None) for s, n in zip(at, x.shape, strict=True))] for x in (b, a))
             mean[at], variance[at] = form(*parts)
     return mean, variance
+
+
+@singledispatch
+def _chosen(mixture: Mixture) -> Parts:
+    """Return the function of B and A that gives means and variances."""
+    return _form(mixture)
+
+
+@_chosen.register
+def _of_nodes(mixture: Nodes) -> Parts:
+    def moments(b: Array, a: Array) -> tuple[Array, Array]:
+        reach = math.sqrt(float(np.min(a))) * float(np.ptp(mixture.means)) if np.size(a) else 0.0
+        return _near(mixture, b, a) if reach > SEVERAL else _form(mixture)(b, a)
+
+    return moments
 
 
 @lru_cache(maxsize=64)
@@ -178,6 +200,41 @@ def _many(parts: list[tuple[float, float, float]], b: Array, a: Array) -> tuple[
         width = v if v == 0 else v / (1 + a * v)
         variance += weight * (width + np.square(centre - mean))
     return mean[()], variance[()]  # numbers of numbers
+
+
+def _near(nodes: Nodes, b: Array, a: Array) -> tuple[Array, Array]:
+    """Return the moments of many atoms in increasing order, of those that have a weight above e^-FAINT of another.
+
+    With c = B/A, log weights log p_k - A (s_k - c)^2/2 of atoms that are further from c than sqrt(2 D/A), D the largest
+    log p minus the log weight of the atom next to c, are below it, and by D + FAINT they are fainter by that.
+    """
+    b, a = np.broadcast_arrays(b, a)
+    s, log_p = nodes.means, np.log(nodes.probabilities)
+    field, a, shape = b.ravel(), a.ravel(), b.shape
+    centre = field / a
+    after = np.searchsorted(s, centre).clip(1, len(s) - 1)
+    next_to = after - (centre - s[after - 1] < s[after] - centre)
+    depth = FAINT + log_p.max() - log_p[next_to] + 0.5 * a * (s[next_to] - centre) ** 2
+    reach = np.sqrt(2 * depth / a)
+    first, last = np.searchsorted(s, centre - reach), np.searchsorted(s, centre + reach, side="right")
+    width = int((last - first).max())
+    mean, variance = np.empty((2, len(centre)))
+    rows = max(1, NUMBERS // width)
+    for k in range(0, len(centre), rows):
+        part = slice(k, k + rows)
+        place = first[part, None] + np.arange(width)
+        seen = np.minimum(place, len(s) - 1)
+        origin = s[next_to[part], None]
+        distance = s[seen] - origin  # from a node, which keeps digits of narrow posteriors
+        tilt = field[part, None] - a[part, None] * origin
+        weight = log_p[seen] + (tilt - 0.5 * a[part, None] * distance) * distance
+        weight[place >= last[part, None]] = -np.inf
+        weight = np.exp(weight - weight.max(axis=1, keepdims=True))
+        weight /= weight.sum(axis=1, keepdims=True)
+        step = np.linalg.vecdot(weight, distance)
+        mean[part] = origin[:, 0] + step
+        variance[part] = np.linalg.vecdot(weight, (distance - step[:, None]) ** 2)
+    return mean.reshape(shape), variance.reshape(shape)
 
 
 def sample_posterior(mixture: Mixture, field: Array, precision: Array | float, rng: np.random.Generator) -> Array:

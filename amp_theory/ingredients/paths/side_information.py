@@ -9,7 +9,7 @@ and by exp(zero) for every zero among the others, where it tells something that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -181,7 +181,7 @@ class SideInformation:
         if self.zero == 0:
             return mixture
         p = mixture.probabilities * np.exp(np.where((mixture.means == 0) & (mixture.variances == 0), self.zero, 0.0))
-        return Mixture(p / p.sum(), mixture.means, mixture.variances)
+        return replace(mixture, probabilities=p / p.sum())
 
     def _repeated(self, times: int) -> SideInformation:
         """Return the same so many times in a row for every configuration of a batch of several."""

@@ -22,7 +22,14 @@ from amp_theory.ingredients.priors.base import Prior, Table, check_scale
 from amp_theory.ingredients.priors.channel_table import ChannelTable
 from amp_theory.ingredients.priors.large_snr import large_snr, least_snr
 from amp_theory.ingredients.priors.mixture_channel import MEASURES, ChannelValues
-from amp_theory.ingredients.priors.mixtures import Components, Mixture, Moments, defining_integrands, small_integrand
+from amp_theory.ingredients.priors.mixtures import (
+    Components,
+    Mixture,
+    Moments,
+    Nodes,
+    defining_integrands,
+    small_integrand,
+)
 from amp_theory.tools.arrays import EPS, Array, Bools, Index
 from amp_theory.tools.errors import InputError, NumericalError, answer_of, as_array, as_support, not_negative, told
 from amp_theory.tools.panels import cut, halves, panel_nodes, refined, spanning
@@ -205,7 +212,13 @@ class Density(Prior):
             If so large an snr takes more panels than there may be.
         """
         p, s = self._atoms(not_negative("snr", snr))
-        return Mixture(p / p.sum(), s, np.zeros_like(s))
+        return Nodes(p / p.sum(), s, np.zeros_like(s), self._finest)
+
+    @cached_property
+    def _finest(self) -> float:
+        """A precision for which there may be nodes, at most one panel each below the largest."""
+        pieces = max(MOST_PIECES - len(self._panels), 1)
+        return (pieces * WIDEST / float(np.diff(self._panels, axis=1).sum())) ** 2
 
     def _drawn(self, number: int, rng: np.random.Generator) -> Array:
         """Draw independent variables, not only nodes of a quadrature, by rejection from a box on every panel."""

@@ -125,6 +125,16 @@ class Mixture:
 
 
 @dataclass(frozen=True, eq=False)
+class Nodes(Mixture):
+    """Nodes of a quadrature that stand for a density: no values, and good for observations up to some precision.
+
+    finest is the largest precision for which nodes of this density can be had.
+    """
+
+    finest: float
+
+
+@dataclass(frozen=True, eq=False)
 class Moments:
     """Posterior moments at nodes of shape (rows, nodes)."""
 
