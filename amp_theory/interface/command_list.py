@@ -51,8 +51,8 @@ LOOK = (
 )
 SCALING = _option("--scaling", "NAME", "scaling of the control on the horizontal axis")
 DATA = (
-    _option("--data", "[NAME=]FILE", "a matrix, factors or measurements: .npy, .npz, .csv, .txt, .alist or a saved "
-            "instance; may be repeated", action="append", required=True),
+    _option("--data", "[NAME=]FILE", "a matrix, factors or measurements: .npy, .npz, .csv, .txt, .alist, .mtx or a "
+            "saved instance; may be repeated", action="append", required=True),
     _option("--control", "C", "the model's control; noise is estimated without it, densities and ratios are counted"),
     _flag("--any-scale", "take data whose scale is not the model's"),
 )  # fmt: skip

@@ -13,8 +13,8 @@ from amp_theory.tools.checkpoints import DAMAGE, LARGEST
 from amp_theory.tools.errors import FileError, InputError
 from amp_theory.tools.files import as_file, read_bytes
 
-#: names of what scipy.sparse.save_npz writes
-SPARSE = {"indices", "indptr", "data", "shape", "format"}
+#: names of what scipy.sparse.save_npz writes, whatever the format
+SPARSE = {"data", "shape", "format"}
 
 
 def read_arrays(path: str | os.PathLike[str], endings: Sequence[str] | None = None) -> dict[str, Any]:
@@ -24,7 +24,8 @@ def read_arrays(path: str | os.PathLike[str], endings: Sequence[str] | None = No
     ----------
     path
         .npy; .npz, of arrays or a sparse matrix; .csv, with or without a line of names, or .txt with blanks between
-        numbers; .alist, a parity-check matrix as D. MacKay's collection has it.
+        numbers; .alist, a parity-check matrix as D. MacKay's collection has it; .mtx, a matrix in the Matrix Market's
+        format.
     endings
         Those that are allowed, all by default.
 
@@ -110,6 +111,13 @@ def _alist(content: bytes) -> dict[str, Any]:
     return {"": csr_array((np.ones(len(at)), (at[:, 0], at[:, 1] - 1)), shape=(rows, columns))}
 
 
+def _matrix_market(content: bytes) -> dict[str, Any]:
+    from scipy.io import mmread
+
+    matrix = mmread(io.BytesIO(content))
+    return {"": matrix.tocsr() if hasattr(matrix, "tocsr") else matrix}
+
+
 READERS: dict[str, Callable[[bytes], dict[str, Any]]] = {
-    ".npz": _npz, ".npy": _npy, ".csv": _table(","), ".txt": _table(None), ".alist": _alist,
+    ".npz": _npz, ".npy": _npy, ".csv": _table(","), ".txt": _table(None), ".alist": _alist, ".mtx": _matrix_market,
 }  # fmt: skip

@@ -270,7 +270,7 @@ def as_array(name: str, value: Any, allowed: str) -> npt.NDArray[np.float64]:
     if _masked(value):
         raise InputError(f"{name} must have no mask, got {told(value)}: give .compressed() or .filled(...) of it")
     if array.dtype.kind not in "iuf":  # the message of a long array takes long
-        what = "real numbers" if array.dtype.kind == "c" and array.ndim else "a number"
+        what = "real numbers" if array.ndim else "a number"
         raise InputError(f"{name} must be {what}, {allowed}, got {told(value)}")
     return array.astype(float)
 

@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.io
 import scipy.sparse
 
 import amp_theory as at
@@ -191,23 +192,50 @@ def test_measurements_go_through(folder, capsys):
     assert abs(overlap.mean() - (np.array(found["mean"][0]) ** 2).mean()) < 0.1  # Nishimori
 
 
-@pytest.mark.parametrize("form", ["csv", "csv with names", "npz", "scipy", "list"])
+FORMS = [
+    "csv",
+    "csv with names",
+    "npz",
+    "scipy",
+    "coordinates",
+    "list",
+    "market",
+    "pattern",
+    "zeros and ones",
+    "truths",
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_forms_of_a_graph_are_the_same(form, folder, capsys):
     matrix = np.zeros((len(CHECKS), BITS))
     for row, check in enumerate(CHECKS):
         matrix[row, check] = 1
-    file = "graph.npz" if form in ("npz", "scipy") else "graph.csv"
+    endings = {"npz": "npz", "scipy": "npz", "coordinates": "npz", "market": "mtx", "pattern": "mtx", "truths": "npz"}
+    file = "graph." + endings.get(form, "csv")
     if form.startswith("csv"):
         np.savetxt(file, CHECKS, fmt="%d", delimiter=",", header="a,b,c" if form != "csv" else "", comments="")
     elif form == "npz":
         np.savez(file, graph=CHECKS, b=RIGHT, size=BITS)
     elif form == "scipy":
         scipy.sparse.save_npz(file, scipy.sparse.csc_array(matrix))
+    elif form == "coordinates":
+        scipy.sparse.save_npz(file, scipy.sparse.coo_array(matrix))
+    elif form in ("market", "pattern"):
+        fields = {"market": "real", "pattern": "pattern"}
+        scipy.io.mmwrite(file, scipy.sparse.coo_array(matrix), field=fields[form])
+    elif form == "zeros and ones":
+        np.savetxt(file, matrix, fmt="%d", delimiter=",")
+    elif form == "truths":
+        np.savez(file, H=matrix, b=np.array(RIGHT, dtype=bool))
     else:
         instance = at.instance_from(at.XORSAT(3, 0.5), graph=scipy.sparse.coo_array(matrix), right_sides=RIGHT)
         assert np.array_equal(instance.spins, CHECKS)
+        again = at.instance_from(at.XORSAT(3, 0.5), graph=matrix, right_sides=[bool(b) for b in RIGHT])
+        assert np.array_equal(again.spins, CHECKS)
+        assert np.array_equal(again.signs, instance.signs)
         return
-    more = () if form == "npz" else ("--data", "b=b.csv")
+    more = () if form in ("npz", "truths") else ("--data", "b=b.csv")
     found = ran(capsys, "infer", *CODE[:5], "--data", file, *more)
     assert found["mean"] == ran(capsys, "infer", *CODE)["mean"]
 
@@ -386,7 +414,7 @@ BAD = {
     "repeated": (xor([[0, 1, 2], [3, 1, 3]]), "factor 1 names spin 3 twice"), "negative": (xor([[0, 1, -2]]), "factor 0 names spin -2"),
     "beyond size": (xor(CHECKS, size=6), "factor 2 names spin 6, spins are 0 to 5"), "wrong k": (xor([[0, 1, 2, 3]]), "k = 3"),
     "halves": (xor([[0, 1, 2.5]]), "integers"), "NaN spin": (xor([[0, 1, math.nan]]), "finite"), "unequal factors": (xor([[0, 1, 2], [1, 2]]), "graph must be"),
-    "no factor": (xor(np.zeros((0, 3))), "zero"), "dense matrix": (xor(np.eye(5)), "csr_array"),
+    "no factor": (xor(np.zeros((0, 3))), "zero"), "dense matrix": (xor(np.eye(5)), "row 0 .* 1 ones.*k = 3"),
     "sparse of twos": (xor(scipy.sparse.csr_array(2 * np.ones((1, 3)))), "zeros and ones, got 2"),
     "complex sparse": (xor(scipy.sparse.csr_array(1j * np.ones((1, 3)))), "real"),
     "irregular rows": (xor(scipy.sparse.csr_array([[1, 1, 1, 0], [1, 1, 1, 1]])), "row 1 .* 4 ones.*k = 3"),
@@ -515,6 +543,34 @@ def test_bad_commands(words, what, folder, capsys):
     out, err = capsys.readouterr()
     assert (out, len(err.splitlines())) == ("", 1)
     assert what in err, err
+
+
+MARKET = "%%MatrixMarket matrix coordinate real general\n"
+
+
+@pytest.mark.parametrize("text", [
+    "", "9 4\n", MARKET + "4 9 1\n5 1 1.0\n", MARKET + "4 9 2\n1 1 1.0\n", MARKET + "4 9 1\n1 1 one\n",
+    "%%MatrixMarket matrix array complex general\n1 3\n1 1\n1 0\n1 0\n",
+])  # fmt: skip
+def test_bad_matrix_market_files(text, tmp_path, capsys):
+    (tmp_path / "a.mtx").write_text(text)
+    assert main(["infer", "xorsat", "--set", "k=3", "--data", str(tmp_path / "a.mtx")]) == 2
+    out, err = capsys.readouterr()
+    assert (out, len(err.splitlines())) == ("", 1)
+    assert "numbers" in err
+
+
+@pytest.mark.parametrize("algorithm", ["auto", "gamp", "robust-gamp", "vamp"])
+@pytest.mark.parametrize("sensing", [np.zeros((9, 6)), np.ones((9, 6)), np.full((1, 6), 0.4)], ids=["0", "1", "row"])
+def test_measurements_that_tell_little(sensing, algorithm, tmp_path, monkeypatch, capsys):
+    """No rank, rank one, one row: means of the prior where nothing is told, and numbers everywhere."""
+    monkeypatch.chdir(tmp_path)
+    np.savez("measured.npz", Phi=sensing, y=sensing @ np.ones(6) + 0.1 * np.arange(len(sensing)))
+    found = ran(capsys, "infer", *MEASURED, "--any-scale", "--algorithm", algorithm)
+    assert np.isfinite(found["mean"]).all()
+    assert np.isfinite(found["variance"]).all()
+    if not sensing.any():
+        assert np.abs(found["mean"]).max() == 0
 
 
 def test_a_saved_instance_is_data_too(folder, capsys):

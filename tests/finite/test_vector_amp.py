@@ -12,12 +12,14 @@ import measured_chains
 import numpy as np
 import pytest
 from measured_chains import distance, matrix, posterior_of
+from measured_chains import measured as few_rows
 from scipy.special import log_ndtr
 from scipy.stats import beta, kstest
 
 import amp_theory as at
+from amp_theory.finite.inference import robust_gamp
 from amp_theory.finite.inference.chosen_damping import DAMPINGS
-from amp_theory.finite.inference.robust_gamp import Centred
+from amp_theory.finite.inference.robust_gamp import Centred, _Run
 from amp_theory.finite.inference.suited import suited_algorithm
 from amp_theory.finite.instances.linear import GLMInstance
 from amp_theory.finite.instances.rotational import eigenvalues_of, turn, uniform_rows
@@ -365,14 +367,69 @@ def test_chains_of_the_table_are_exact(monkeypatch):
 
 
 def test_right_values_are_not_suspected():
-    """Spins that are found look too sure at the least V in use; wrong ones that explain all labels stay suspected."""
+    """Spins that are found look too sure at the least V in use; labels that are mostly alike tell almost nothing."""
     instance = measured(at.Rademacher(), at.LinearChannel(NOISE), 10)
     found = at.run_robust_gamp(instance)
     assert found.status == ("converged",)
     assert error_of(found, instance) < 1e-12
-    how = at.MessagePassingOptions(0.6, max_iterations=300)
-    wrong = at.run_robust_gamp(measured(at.Rademacher(), at.ProbitChannel(0.1), 10, 10), options=how)
-    assert wrong.status[0] != "converged"
+    labels = measured(at.Rademacher(), at.ProbitChannel(0.1), 10, 10)
+    found, vector = at.run_robust_gamp(labels), at.run_vamp(labels, options=CHOSEN)
+    assert (found.status, vector.status) == (("converged",), ("converged",))
+    assert np.abs(found.mean - vector.mean).max() < 1e-2
+
+
+@pytest.mark.parametrize("channel", [at.ProbitChannel(0.1), at.SignChannel()], ids=str)
+@pytest.mark.parametrize("prior", [at.Gaussian(), SPARSE, at.Rademacher()], ids=str)
+def test_labels_that_are_mostly_alike_come_to_rest(prior, channel):
+    instance = measured(prior, channel, None, 10)
+    assert abs(instance.measurements.mean()) > 0.8
+    found = at.run_robust_gamp(instance, options=at.MessagePassingOptions(max_iterations=200))
+    assert found.status == ("converged",)
+
+
+@pytest.mark.slow
+def test_spins_that_explain_outputs_badly_are_told():
+    """Condition number 1000: where spins are wrong, residuals are larger than their noise, and the status says so."""
+    how, wrong = at.MessagePassingOptions(max_iterations=300), 0
+    for seed, mean in ((0, 0.1), (0, 1.0), (3, 0.1)):
+        instance = few_rows(at.Rademacher(), at.LinearChannel(NOISE), 1000, mean, (60, 40), seed)
+        found = at.run_robust_gamp(instance, options=how)
+        right = np.array_equal(np.sign(found.mean[0]), instance.planted)
+        assert right == (found.status[0] == "converged")
+        wrong += found.status[0] == "inconsistent"
+    assert wrong >= 2
+
+
+class Held(_Run):
+    """A run that never lets the least variance go."""
+
+    def _step(self, early):
+        return super()._step(True)
+
+
+@pytest.mark.parametrize(("channel", "held"), [
+    (at.LinearChannel(0.1), [(0, 10), (1, 10)]), (at.SignChannel(), [(0, 0), (1, 6)]),
+], ids=["linear", "sign"])  # fmt: skip
+@pytest.mark.slow
+def test_few_spins_come_to_rest(channel, held, monkeypatch):
+    """Where spins are decided, the least variance in Onsager's term makes their fixed point unstable."""
+    cases = {c: measured(at.Rademacher(), channel, None, c[0], 18, 12, c[1]) for c in [*held, (0, 2)]}
+    how = at.MessagePassingOptions(max_iterations=100)
+    for instance in cases.values():
+        assert at.run_robust_gamp(instance, options=how).status[0] in ("converged", "inconsistent")
+    monkeypatch.setattr(robust_gamp, "_Run", Held)
+    ends = [at.run_robust_gamp(cases[case], options=how).status[0] for case in held]
+    assert ends == ["max_iterations"] * len(held)
+
+
+@pytest.mark.parametrize("prior", [at.Gaussian(), SPARSE], ids=str)
+def test_large_means_cost_no_iterations(prior):
+    """Linear measurements: the mean tells one number, exactly."""
+    runs = [
+        at.run_robust_gamp(measured(prior, at.LinearChannel(NOISE), None, mean)) for mean in (0.0, 1.0, 10.0, 100.0)
+    ]
+    assert [run.status for run in runs] == [("converged",)] * 4
+    assert max(run.iterations for run in runs) <= 1.3 * runs[0].iterations
 
 
 # --- instances ----------------------------------------------------------------------------------------------

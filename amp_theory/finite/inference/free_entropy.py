@@ -46,7 +46,7 @@ from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import NumericalError
 
 #: what limited messages may make a free entropy wrong by, nats per variable
-UNRESOLVED = 1e-9
+UNRESOLVED = 5e-11
 #: and answers of factors, relative, for means to be told
 DECIDED = 1e-6
 #: the smallest V in units of rho at which labels are explained, and what a factor of four in it may change
@@ -226,7 +226,7 @@ def measured_part(instance: GLMInstance, m: Array, v: Array, spread: Array, omeg
     m, v
         Means and variances, shape (batch, size).
     spread, omega
-        V, shape (batch, 1), and omega, shape (batch, measurements).
+        V, shape (batch, 1) or (batch, measurements), and omega, shape (batch, measurements).
     """
     output, y, rho = instance.output, instance.measurements, instance.output.second_moment
     noise = output.log_partition(y, np.zeros_like(y), np.full_like(y, rho))
@@ -249,18 +249,27 @@ def measured_values(
     instance, prior, side, found
         The instance, the prior in use, side information, and where the iteration ended.
     ended
-        V, shape (batch, 1), and g there, the last change of V, and the V below which message passing does not use it.
+        V, shape (batch, 1) or (batch, measurements), and g there, the last change of V, and the V below which message
+        passing does not use it.
     """
     spread, g, change, least = ended
     m, v = found.mean, found.variance
-    floor, omega = np.maximum(spread, LEAST_SPREAD * instance.output.second_moment), m @ instance.sensing.T - spread * g
-    part, wider = (measured_part(instance, m, v, factor * floor, omega) for factor in (1.0, 4.0))
-    if part is None or wider is None:
+    tiny, z = LEAST_SPREAD * instance.output.second_moment, m @ instance.sensing.T
+
+    def part(spread: Array) -> Array | None:
+        return measured_part(instance, m, v, np.maximum(spread, tiny), z - spread * g)
+
+    measured = part(spread)
+    if measured is None:
         return np.full(side.batch, np.nan), f"log Z(y, omega, V) of {instance.model.channel!r} is not known"
     whole = slice(0, instance.size)
     local = local_part(prior, side, whole, m, v, found.effective_field, found.precision)
-    # labels that are explained leave no trace of V, continuous ones let it shrink without end
-    shrinks = ((spread < least) | (change > SETTLED * spread))[:, 0]
-    endless = shrinks & (np.abs(wider - part) > SAME * len(instance.measurements))
+    # V leaves no trace where noise hides it or labels are explained; continuous variables let it shrink without end
+    endless = ((spread < least) | (change > SETTLED * spread)).any(axis=1)
+    for there in (spread, np.zeros_like(spread)) if endless.any() else ():
+        few, many = (part(factor * np.maximum(there, tiny)) for factor in (1.0, 4.0))
+        assert few is not None
+        assert many is not None
+        endless = endless & ~(np.abs(many - few) <= SAME * len(instance.measurements))
     why = "it is infinite, or not resolved: the posterior variance shrinks without end, as in perfect recovery"
-    return np.where(endless, np.inf, (part + local) / instance.size), why
+    return np.where(endless, np.inf, (measured + local) / instance.size), why

@@ -7,13 +7,22 @@ two more variables A, of flat priors, and two more measurements that are exact,
     z = F s + L A,    0 = E s - A,
 
 the model is the same, and GAMP of s and A has entries that are like independent ones where those of Phi are but for
-their mean.  The variances of A and of the two measurements are their own; those of s and of y are averages over F:
+their mean.  The entries of A in the exact measurements are not small, so that messages between the two are those of
+belief propagation: outputs tell A with precision p and field b, the means of s with variance v around a,
 
-    V = <F_mu^2> v + L^2 v_A,    V_E = E^2 v + v_A,    C = <F_i^2> c + E^2/V_E,    1/v_A = L^2 c + 1/V_E,
+    p = L^2 c,    b = L^T g + p A,    a = E m - v g_E,    A <- (v b + a)/(1 + p v),    g_E <- (b - p a)/(1 + p v),
+    V = <F_mu^2> v + L^2 v/(1 + p v),    C = <F_i^2> c + E^2 p/(1 + p v),    B = C m + F^T g + E^T g_E,
 
 c_mu = -dg_mu/d omega, <F_mu^2> and <F_i^2> the mean sum of squares of a row and of a column.  The rest is `run_gamp`,
 but for Onsager's term C m, in which E m is moved to A, where it is at the fixed point: as F measures nothing there, it
 would go there in many steps.
+
+The free entropy is that of measurements, with this V (`free_entropy`), and what the two exact ones add to it,
+
+    sum_k [p_k v/(1 + p_k v) - log(1 + p_k v)]/2,
+
+with which it is stationary in all means, variances, fields and precisions.  A part of p is kept from the iteration
+before, by which labels that are mostly alike come to rest.
 
 At a fixed point, measurements of z of noise D = 1/<c> - V leave variables that have the variance 1/(1/v - C) before
 them the variance v.  Of independent entries that is so; the C that the singular values of Phi give instead tells it.
@@ -37,7 +46,8 @@ from amp_theory.finite.inference.base import (
     first_means,
 )
 from amp_theory.finite.inference.chosen_damping import damped_as_needed
-from amp_theory.finite.inference.gamp import LEAST_VARIANCE, denoised, first_variance, least_variance
+from amp_theory.finite.inference.free_entropy import measured_values, with_free_entropy
+from amp_theory.finite.inference.gamp import LEAST_VARIANCE, denoised, first_variance, least_variance, unresolved
 from amp_theory.finite.instances.base import Instance
 from amp_theory.finite.instances.linear import GLMInstance
 from amp_theory.finite.instances.scalar_posterior import posterior_moments
@@ -46,9 +56,13 @@ from amp_theory.tools.arrays import Array
 from amp_theory.tools.results import Status
 
 #: what C may be off by, relative, always and in units of 1/N, where the matrix is like one of independent entries
-SLACK, FLUCTUATION = 0.05, 10.0
+SLACK, FLUCTUATION = 0.05, 6.0
 #: how far the mean of g^2 may be above <c>, relative, always and in standard errors
 LARGEST_SQUARE, DEVIATIONS = 1.3, 6.0
+#: the part of p that is kept: labels that are mostly alike tell much of A where it is too small, and nothing beyond
+KEPT = 0.75
+#: why there is no free entropy
+NOT_OF_THESE = "the singular values of the matrix contradict this fixed point: run_vamp is for such matrices"
 
 
 def run_robust_gamp(
@@ -72,7 +86,7 @@ def run_robust_gamp(
     Returns
     -------
     Inference
-        Means and variances, for every side information what became of it (`status`), and its damping.
+        Means and variances, for every side information its `status`, damping and, of "converged", free entropy.
 
     Raises
     ------
@@ -130,7 +144,7 @@ class Centred:
         # orthogonal on both sides: variables that act alike would be told apart slowly only
         left, tall = np.linalg.qr(np.stack([u, np.ones(rows)], axis=1))
         right, wide = np.linalg.qr(np.stack([np.ones(size), c], axis=1))
-        turn, length, back = np.linalg.svd(tall @ wide.T)
+        turn, length, back = np.linalg.svd(tall @ wide.T, full_matrices=False)
         self.outer, self.inner = left @ turn * length, back @ right.T
         square = float((self.body**2).sum())
         self.row_norm, self.column_norm = square / rows, square / size
@@ -157,52 +171,61 @@ class _Run:
         self.instance, self.matrix, self.side, self.how = instance, matrix, side, how
         self.iterates = MeanIterates(instance, side, mean, Record(how, mean))
         self.v, self.least = variance, least_variance(instance.variables, instance.size)
-        self.g, self.g_exact = np.zeros((len(mean), len(instance.sensing))), np.zeros((len(mean), 2))
+        self.g, self.g_exact = np.zeros((len(mean), len(instance.sensing))), np.zeros((len(mean), len(matrix.inner)))
         self.means, self.spreads = mean @ matrix.inner.T, variance * (matrix.inner**2).sum(axis=1)
-        self.c = self.precision = np.zeros((len(mean), 1))
+        self.c = self.precision = self.change = np.zeros((len(mean), 1))
+        self.told = np.zeros(self.g_exact.shape)
         self.shift = instance.sampling_ratio * instance.output.norm_slope
 
     def done(self) -> Inference:
         """Iterate until all rows have converged, or the iterations are used up, and check what was found."""
         with np.errstate(all="ignore"):  # rows that are not finite are told apart
-            for _ in range(self.how.max_iterations):
-                if self._step():
+            for iteration in range(self.how.max_iterations):
+                if self._step(2 * iteration < self.how.max_iterations):
                     break
-            return self._checked(self.iterates.result())
+            self.iterates.record.fail(unresolved(self.instance.variables, self.v, self.instance.size), Status.STALLED)
+            return self._with_free_entropy(self._checked(self.iterates.result()))
 
-    def _step(self) -> bool:
-        """Make one iteration, and tell if it was the last."""
+    def _step(self, early: bool) -> bool:
+        """Make one iteration, and tell if it was the last.
+
+        The least V in Onsager's term, too, keeps spins undecided for longer, so that they are not decided wrongly; with
+        it the fixed point of few spins is unstable.
+        """
         run, matrix, side, keep = self.iterates, self.matrix, self.side, self.how.damping
         squares, outer = matrix.inner**2, matrix.outer**2
-        v_z = np.maximum(matrix.row_norm * self.v, self.least * matrix.row_norm) + self.spreads @ outer.T
-        omega = run.mean @ matrix.body.T + self.means @ matrix.outer.T - v_z * self.g
+        of_means = self.spreads @ outer.T
+        omega = run.mean @ matrix.body.T + self.means @ matrix.outer.T
+        v_z = matrix.row_norm * np.maximum(self.v, self.least) + of_means
+        omega = omega - (v_z if early else matrix.row_norm * self.v + of_means) * self.g
         good = run.usable(omega, v_z)[:, None]
         g, slope = denoised(self.instance, run, np.where(good, omega, 0.0), np.where(good, v_z, 1.0))
-        v_exact = np.maximum(self.v * squares.sum(axis=1) + self.spreads, np.finfo(float).tiny)
-        exact = -(run.mean @ matrix.inner.T - self.means - v_exact * self.g_exact) / v_exact
+        c = -slope
+        average, told = np.maximum(c.mean(axis=1, keepdims=True), 0.0), np.maximum(c @ outer, 0.0)
+        told = np.where(self.told > 0, (1 - KEPT) * told + KEPT * self.told, told)
+        # of A: told by outputs, with precision p, and by the means of s, with variance v
+        by_means = run.mean @ matrix.inner.T - self.v * self.g_exact
+        by_outputs, both = g @ matrix.outer + told * self.means, 1 + told * self.v
+        means, exact = (self.v * by_outputs + by_means) / both, (by_outputs - told * by_means) / both
         self.g, self.g_exact = (
             np.where(good, (1 - keep) * new + keep * old, old) for new, old in ((g, self.g), (exact, self.g_exact))
         )
-        c = -slope
-        average = np.maximum(c.mean(axis=1, keepdims=True), 0.0)
-        precision = matrix.column_norm * average + (1 / v_exact) @ squares
-        agreeing = matrix.agreeing(run.mean, self.means, self.v / v_exact)
+        precision = matrix.column_norm * average + (told / both) @ squares
+        agreeing = matrix.agreeing(run.mean, self.means, told * self.v / both)
         b = side.field + precision * agreeing + self.g @ matrix.body + self.g_exact @ matrix.inner
         a = np.maximum(side.precision + precision + self.shift, 0.0)
-        of_means = np.maximum(c @ outer + 1 / v_exact, np.finfo(float).tiny)
-        means = self.means + (self.g @ matrix.outer - self.g_exact) / of_means
         good = run.usable(self.g, b, a, means)[:, None]
         b, a = np.where(good, b, run.b), np.where(good, a, run.a)
         prior = side.weighted(self.instance.model.prior.resolved(float(a.max())))
         new, variance = posterior_moments(prior, b, a)
         good = run.usable(new, variance)[:, None]
         new_v = np.where(good, np.where(side.known, 0.0, variance).mean(axis=1, keepdims=True), self.v)
-        change = np.abs(new_v - self.v)[:, 0] / self.instance.variables.second_moment
+        self.change = np.abs(new_v - self.v)
         self.v = (1 - keep) * new_v + keep * self.v
         self.means = np.where(good, (1 - keep) * means + keep * self.means, self.means)
-        self.spreads = np.where(good, (1 - keep) / of_means + keep * self.spreads, self.spreads)
-        self.c, self.precision = average, precision.mean(axis=1, keepdims=True)
-        return run.update(new, variance, b, a, change)
+        self.spreads = np.where(good, (1 - keep) * self.v / both + keep * self.spreads, self.spreads)
+        self.c, self.told, self.precision = average, told, precision.mean(axis=1, keepdims=True)
+        return run.update(new, variance, b, a, self.change[:, 0] / self.instance.variables.second_moment)
 
     def _checked(self, found: Inference) -> Inference:
         """Return what was found, "inconsistent" where the singular values give other variances."""
@@ -217,15 +240,34 @@ class _Run:
         # E g^2 = <c> where the posterior is the right one; larger where it is too sure of the wrong values
         most = LARGEST_SQUARE + DEVIATIONS * np.sqrt(2 / len(self.instance.sensing))
         square = (self.g**2).mean(axis=1, keepdims=True) / (self.c - self.instance.output.norm_slope)
-        sure = (square > most) & ~self._right_without_floor(most)
+        right, false = self._without_floor(most)
+        sure = ((square > most) & ~right) | false
         wrong = found.converged & ((off & usual & (self.v > self.least)) | sure)[:, 0]
         status = tuple(Status.INCONSISTENT if bad else what for bad, what in zip(wrong, found.status, strict=True))
         return replace(found, status=status, converged=found.converged & ~wrong)
 
-    def _right_without_floor(self, most: float) -> Mask:
-        """Return where E g^2 = <c> at the V that means have, not the least one in use, and <c> is no less, (batch, 1).
+    def _with_free_entropy(self, found: Inference) -> Inference:
+        """Return what was found with its free entropies, or why there are none."""
+        found = with_free_entropy(found, self.how.free_entropy, lambda: self._free_entropy(found))
+        if not self.how.free_entropy:
+            return found
+        told = zip(found.status, found.reasons, strict=True)
+        return replace(found, reasons=tuple(NOT_OF_THESE if s is Status.INCONSISTENT else why for s, why in told))
 
-        Right values look too sure at a V that is too large; wrong ones that explain all labels lose what tells of them.
+    def _free_entropy(self, found: Inference) -> tuple[Array, str]:
+        """Return free entropies, shape (batch,), and why there are none."""
+        unit, prior = self.matrix.row_norm, self.instance.model.prior.resolved(float(found.precision.max()))
+        v_z = unit * self.v + self.spreads @ (self.matrix.outer**2).T
+        ended = v_z, self.g, unit * self.change, unit * self.least
+        level, why = measured_values(self.instance, prior, self.side, found, ended)
+        seen = self.told * self.v
+        return level + (seen / (1 + seen) - np.log1p(seen)).sum(axis=1) / (2 * self.instance.size), why
+
+    def _without_floor(self, most: float) -> tuple[Mask, Mask]:
+        """Return where E g^2 is <c> at the V that means have, not the least one in use, and where more, (batch, 1).
+
+        Right values look too sure at a V that is too large; wrong ones that explain all labels lose what tells of them,
+        so that <c> is to be no less.  Wrong ones that explain outputs badly look surer at their own V.
         """
         run, matrix, slope_of_norm = self.iterates, self.matrix, self.instance.output.norm_slope
         v = np.maximum(self.v, LEAST_VARIANCE * self.instance.variables.second_moment)
@@ -234,5 +276,5 @@ class _Run:
         g, slope = denoised(self.instance, run, omega, v_z)
         c = -slope.mean(axis=1, keepdims=True)
         told = c - slope_of_norm
-        good = (c >= self.c) & (told > 0) & ((g * g).mean(axis=1, keepdims=True) <= most * told)
-        return np.asarray(good & (self.v < self.least))
+        fits, here = (g * g).mean(axis=1, keepdims=True) <= most * told, (told > 0) & (self.v < self.least)
+        return np.asarray(here & fits & (c >= self.c)), np.asarray(here & ~fits)

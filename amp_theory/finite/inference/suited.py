@@ -63,6 +63,8 @@ def suited_algorithm(instance: Instance) -> Suited:
     size, unit = instance.size, instance.row_norm
     if abs(unit - 1) > SLACK + FLUCTUATION / size:
         return Suited("vamp", f"a row of Phi has {unit:.4g} as mean sum of squares, GAMP is for one")
+    if not unit:
+        return Suited("vamp", "all entries of Phi are zero")
     for sums, name in ((instance.sensing.sum(axis=1), "row"), (instance.sensing.sum(axis=0), "column")):
         across = unit / size * (instance.sensing.size / len(sums))
         ratio = float(sums @ sums) / (across * len(sums))

@@ -22,6 +22,8 @@ def graph_from(model: SparseModel, control: float | None, data: dict[str, Any], 
     expect(model, data, ("graph",), OPTIONAL)
     k = model.factor.k
     graph, size = data["graph"], data.get("size")
+    if not hasattr(graph, "tocsr"):
+        graph = _sparse_if_matrix(as_numbers("graph", graph, 2, f"(factors, k = {k}), the spins of every factor"), k)
     if hasattr(graph, "tocsr"):
         spins, columns = _of_matrix(graph, k)
         if size is not None and size != columns:
@@ -36,6 +38,15 @@ def graph_from(model: SparseModel, control: float | None, data: dict[str, Any], 
         _check_degrees(spins, size, model.degree(value))
     signs = _signs(model, data, len(spins))
     return GraphInstance(model, value, size, None, spins, signs)
+
+
+def _sparse_if_matrix(array: Array, k: int) -> Any:
+    """Return what is a parity-check matrix, of zeros and ones and not k columns, as a sparse one."""
+    if array.shape[1] == k or not np.all((array == 0) | (array == 1)):
+        return array
+    from scipy.sparse import csr_array
+
+    return csr_array(array)
 
 
 def _of_matrix(graph: Any, k: int) -> tuple[Index, int]:
@@ -61,18 +72,12 @@ def _of_matrix(graph: Any, k: int) -> tuple[Index, int]:
     return np.asarray(matrix.indices.reshape(-1, k), dtype=np.intp), int(matrix.shape[1])
 
 
-def _of_lists(graph: Any, k: int) -> Index:
+def _of_lists(array: Array, k: int) -> Index:
     """Return the spins of every factor of a list of them."""
-    array = as_numbers("graph", graph, 2, f"(factors, k = {k}), the spins of every factor")
     if array.shape[1] != k:
-        hint = (
-            ": a parity-check matrix is given as scipy.sparse.csr_array(H)"
-            if np.all((array == 0) | (array == 1))
-            else ""
-        )
-        raise InputError(f"graph must name k = {k} spins in every factor, got shape {array.shape}{hint}")
+        raise InputError(f"graph must name k = {k} spins in every factor, got shape {array.shape}")
     if np.any(array != np.floor(array)) or np.any(np.abs(array) > 2**53):
-        raise InputError(f"graph must hold the numbers of spins, integers from 0, got {told(graph)}")
+        raise InputError(f"graph must hold the numbers of spins, integers from 0, got {told(array)}")
     return array.astype(np.intp)
 
 
@@ -116,11 +121,17 @@ def _signs(model: SparseModel, data: dict[str, Any], factors: int) -> Array:
     weights = np.array(model.factor.weights)
     if np.any(weights[2:] != weights[:-2]):
         raise InputError(f"right_sides are for parity checks, {model!r} has others: give signs of shape (factors, k)")
-    right = as_numbers("right_sides", data["right_sides"], 1, f"(factors,) = ({factors},)")
+    right = as_numbers("right_sides", _bits(data["right_sides"]), 1, f"(factors,) = ({factors},)")
     _check("right_sides", right, (factors,), (0, 1))
     signs = np.ones((factors, k))
     signs[:, 0] = 1 - 2 * right
     return signs
+
+
+def _bits(value: Any) -> Any:
+    """Return truth values, which parities may be, as numbers; anything else as it is."""
+    truths = isinstance(value, list | tuple) and value and all(isinstance(x, bool) for x in value)
+    return np.asarray(value, dtype=float) if truths or getattr(value, "dtype", None) == np.bool_ else value
 
 
 def _check(name: str, values: Array, shape: tuple[int, ...], allowed: tuple[int, int]) -> None:
