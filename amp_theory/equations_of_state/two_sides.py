@@ -29,230 +29,37 @@ and state evolution without side information.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from amp_theory.equations_of_state.base import TINY
 from amp_theory.equations_of_state.dense import DenseEquationOfState
+from amp_theory.equations_of_state.other_side import CLOSE, OtherSide
 from amp_theory.equations_of_state.surface import Errors, Surface
-from amp_theory.ingredients.couplings.base import CouplingPoint, GeneralCoupling
 from amp_theory.ingredients.paths.response import Response
-from amp_theory.ingredients.priors.channel_table import TableValues
-from amp_theory.tools.arrays import EPS, Array, Index
-from amp_theory.tools.errors import InputError, NumericalError
+from amp_theory.tools.arrays import EPS, Array
+from amp_theory.tools.errors import InputError
 
 if TYPE_CHECKING:
     from amp_theory.ingredients.paths.base import Path
-    from amp_theory.ingredients.priors.base import Prior
     from amp_theory.models.two_sides import TwoSidedModel
 
-#: where x M(x) is tabulated, in units of 1/Var s: logarithms, their step, and how many are added until M is constant
-LEAST, MOST, STEP, BLOCK = -24.0, 24.0, 1 / 64, 4.0
-#: d log M/d log x below which it is
-CONSTANT = 1e-6
-#: steps of the iteration at most, and the size from which the last one ends it: the next would be its cube
-STEPS, DONE = 100, 3e-6
-#: the size of a first step below which the response is moved along with its derivatives, instead of asked for again
-CLOSE = 1e-12
-#: more points than these are solved with interpolated M first, where v is told something
-MANY = 64
+#: relative size of F from which on its sign is that of a rough F
+ROUGH = 1e-3
 #: the strength of a side that is told nothing
 _NOTHING: Array = np.zeros(())
 
 
-class _Products:
-    """The function log x + log M(x) of log x for one prior, and guesses of it and of its inverse.
-
-    Both are quintic Hermite interpolants, straight beyond the ends.  It takes the place of a prior where a path's
-    overlap and its derivatives will do, to some twelve digits.
-    """
-
-    def __init__(self, prior: Prior) -> None:
-        self.second_moment = prior.second_moment
-        blocks, end = [], LEAST
-        while end < MOST:
-            t = np.arange(end, end + BLOCK, STEP) - np.log(prior.variance)
-            v = prior.table(np.exp(t))
-            rise = np.exp(t) * v.slope / v.overlap
-            blocks.append((t, np.log(v.overlap), rise, rise * (1 - rise) + np.exp(2 * t) * v.curvature / v.overlap))
-            end += BLOCK
-            if end > 0 and rise.max() < CONSTANT:
-                break
-        self.t, level, rise, bend = (np.concatenate(column) for column in zip(*blocks, strict=True))
-        self.value, slope = self.t + level, 1 + rise
-        #: the largest d log M/d log x
-        self.steepest = float(rise.max())
-        self._forward = _hermite(np.full(len(self.t), STEP), level, rise, bend)
-        self._inverse = _hermite(np.append(np.diff(self.value), 1.0), self.t, 1 / slope, -bend / slope**3)
-
-    def guess(self, level: Array) -> Array:
-        """Return about where log x + log M(x) = level."""
-        k = np.clip(np.searchsorted(self.value, level) - 1, 0, len(self.t) - 2)
-        p = (level - self.value[k]) / (self.value[k + 1] - self.value[k])
-        return _along(self._inverse, k, p, bent=False)[0]
-
-    def table(self, snr: Array) -> TableValues:
-        """Return about M, M' and M''; what else a table has is NaN."""
-        place = (np.log(snr) - self.t[0]) / STEP
-        k = np.clip(place.astype(np.intp), 0, len(self.t) - 2)
-        level, rise, bend = _along(self._forward, k, place - k)
-        overlap, rise = np.exp(level), rise / STEP
-        slope, gap = overlap * rise / snr, self.second_moment - overlap
-        curvature = slope * (rise - 1) / snr + overlap * bend / (STEP * snr) ** 2
-        none = np.full_like(gap, np.nan)
-        return TableValues(
-            free_entropy=none, overlap=overlap, mmse=gap, slope=slope, curvature=curvature, gain=none, information=none,
-            relative_error=none,
-        )  # fmt: skip
-
-
-def _hermite(width: Array, value: Array, slope: Array, bend: Array) -> Array:
-    """Return the coefficients, shape (6, n - 1), of quintics in [0, 1] with given values, slopes and curvatures."""
-    w, low, high = width[:-1], value[:-1], value[1:]
-    a, b, c, d = w * slope[:-1], w * slope[1:], 0.5 * w**2 * bend[:-1], 0.5 * w**2 * bend[1:]
-    e, f, g = high - low - a - c, b - a - 2 * c, d - c
-    return np.stack([low, a, c, 10 * e - 4 * f + g, 7 * f - 15 * e - 2 * g, 6 * e - 3 * f + g])
-
-
-def _along(coefficients: Array, k: Index, p: Array, bent: bool = True) -> tuple[Array, Array, Array]:
-    """Return the interpolant number k at p, straight outside of [0, 1], its slope, and its curvature if `bent`."""
-    c, inside = np.take(coefficients, k, axis=1), np.clip(p, 0.0, 1.0)
-    value, slope, bend = c[5], np.zeros_like(p), np.zeros_like(p)
-    for n in (4, 3, 2, 1, 0):
-        bend = bend * inside + slope if bent else bend
-        slope, value = slope * inside + value, value * inside + c[n]
-    return value + slope * (p - inside), slope, 2 * bend
-
-
-@lru_cache(maxsize=256)
-def _products(prior: Prior) -> _Products:
-    return _Products(prior)
-
-
-@dataclass(frozen=True, eq=False)
-class OtherSide(GeneralCoupling):
-    """The coupling of u that v makes, at a strength of what v is told: xi'(q) = alpha lambda G_v(lambda q, s).
-
-    Parameters
-    ----------
-    prior
-        The law of v.
-    path
-        What v is told along.
-    ratio
-        alpha > 0, the number of v per u.
-    strength
-        Internal strength of that, >= 0, any shape.
-    """
-
-    prior: Prior
-    path: Path
-    ratio: float
-    strength: Array
-
-    def response(self, signal: Array) -> Response:
-        """Return the response of v at the snr that u provides."""
-        return self.path.response(self.prior, self.path.coordinate(signal, self.strength), self.strength)
-
-    def solve(self, signal: Array, overlap: Array) -> tuple[Array, Response]:
-        """Return x_v with alpha x_v G_v = x_u q_u, given x_u and q_u, and the response there.
-
-        That is by Halley's method in log x_v, in which the slope is at least one.  What v is told makes x_v smaller,
-        and G_v is rho_v at most: that brackets it.  A last step in x_v leaves the rounding of logarithms behind.
-        """
-        rough = _products(self.prior)
-        log_product = np.log(signal) + np.log(overlap) - np.log(self.ratio)
-        t = rough.guess(log_product)
-        bracket = log_product - np.log(self.prior.second_moment) - 1, t + 1
-        if t.size > MANY and np.any(self.strength):
-            t = self._iterated(log_product, t, bracket, rough)[0]
-        t, r, step = self._iterated(log_product, t, bracket, self.prior)
-        x = np.exp(t)
-        if np.any(np.abs(step) > CLOSE):
-            x = np.exp(t + step)
-            r = self.response(x)
-        shift = x * (signal / x * (overlap / r.overlap) / self.ratio - 1) / (1 + x * r.overlap_z / r.overlap)
-        return x + shift, _moved(r, shift)
-
-    def _iterated(
-        self, log_product: Array, t: Array, bracket: tuple[Array, Array], prior: Prior | _Products
-    ) -> tuple[Array, Response, Array]:
-        """Return log x_v before the last step, the response there, and that step."""
-        lower, upper = bracket
-        for _ in range(STEPS):
-            x = np.exp(t)
-            r = self.path.response(prior, self.path.coordinate(x, self.strength), self.strength)  # type: ignore[arg-type]
-            ratio = x / r.overlap
-            rise = ratio * r.overlap_z
-            newton = (log_product - t - np.log(r.overlap)) / (1 + rise)
-            bend = newton * (rise * (1 - rise) + ratio * x * r.overlap_zz) / (1 + rise)
-            step = newton / (1 + 0.5 * np.clip(bend, -1, 1))
-            going = np.abs(step) >= DONE  # False for what is not a number
-            if not np.any(going):
-                return t, r, step
-            lower, upper = np.where(step > 0, t, lower), np.where(step < 0, t, upper)
-            new = t + step
-            t = np.where(going & ((new < lower) | (new > upper)), 0.5 * (lower + upper), new)
-        raise NumericalError("the snr that one side provides for the other was not found", partial=t)
-
-    def at(self, overlap: Array, gap: Array, signal: Array) -> CouplingPoint:
-        """Return what belongs to the lambda at which alpha lambda G_v(lambda q, s) = `signal`."""
-        x, r = self.solve(signal, overlap)
-        return self.point(overlap, signal, x, r)
-
-    def point(self, overlap: Array, signal: Array, x: Array, r: Response) -> CouplingPoint:
-        """Return what belongs to the solution x of `solve`."""
-        lam, g, slope = x / overlap, r.overlap, r.overlap + x * r.overlap_z
-        k, bend = self.ratio * lam**2 * r.overlap_z, 2 * r.overlap_z + x * r.overlap_zz
-        # at constant signal lambda changes with q by -K/A', with the signal by 1/A'
-        slope_q, slope_l = self.ratio * lam**3 * r.overlap_zz, self.ratio * lam * bend
-        return CouplingPoint(
-            intensity=lam, slope=self.ratio * slope, ratio=overlap * g / slope, scaled_signal=lam * self.ratio * slope,
-            curvature=k, curvature_q=slope_q - slope_l * k / (self.ratio * slope),
-            curvature_x=slope_l / (self.ratio * slope), value=2 * self.ratio * r.free_entropy,
-        )  # fmt: skip
-
-    def value(self, intensity: Array, overlap: Array, gap: Array) -> Array:
-        """Return xi(q) = 2 alpha Psi_v(lambda q, s)."""
-        return 2 * self.ratio * self.response(intensity * overlap).free_entropy
-
-    def signal(self, intensity: Array, overlap: Array, gap: Array) -> Array:
-        """Return alpha lambda G_v(lambda q, s)."""
-        return self.ratio * intensity * self.response(intensity * overlap).overlap
-
-    def curvature(self, intensity: Array, overlap: Array, gap: Array) -> Array:
-        """Return alpha lambda^2 G_v'(lambda q, s)."""
-        return self.ratio * intensity**2 * self.response(intensity * overlap).overlap_z
-
-    def steepest(self, rho: float) -> tuple[float, float]:
-        """Return the largest logarithmic slope of M_v, which bounds q xi''/xi', and zero."""
-        return max(_products(self.prior).steepest, 1.0), 0.0
-
-    def instability(self, rho: float, slope: Array) -> Array:
-        """Return the lambda at which alpha lambda^2 Var(v)^2 slope = 1."""
-        return np.asarray(1 / (np.sqrt(self.ratio * slope) * self.prior.variance))
-
-    @property
-    def sharpness(self) -> float:
-        """The largest logarithmic slope of M_v."""
-        return max(_products(self.prior).steepest, 2.0)
-
-
-def _moved(r: Response, shift: Array) -> Response:
-    """Return a response at a slightly larger signal: shifts of about `CLOSE` times the signal at most."""
-    return replace(
-        r, overlap=r.overlap + shift * (r.overlap_z + 0.5 * shift * r.overlap_zz),
-        overlap_z=r.overlap_z + shift * r.overlap_zz, overlap_s=r.overlap_s + shift * r.overlap_zs,
-        free_entropy=r.free_entropy + 0.5 * shift * r.overlap,
-    )  # fmt: skip
+def _shaped(x: Array, shape: tuple[int, ...]) -> Array:
+    """Return x broadcast to a shape."""
+    return x if x.shape == shape else np.broadcast_to(x, shape)
 
 
 def _untold(r: Response) -> Response:
     """Return the response of a side that is told nothing, at strength zero: no strength changes it."""
-    zero = np.zeros_like(r.overlap)
+    zero = np.zeros(r.overlap.shape)
     return replace(r, signal_s=0.0, overlap_s=zero, overlap_zs=zero, free_entropy_s=zero)
 
 
@@ -308,7 +115,7 @@ class TwoSidesEquationOfState(DenseEquationOfState):
             y, v = other.solve(signal, q)
             c = other.point(q, signal, y, v)
             k_z, shape, a = c.curvature_q * q_z + c.curvature_x, c.intensity.shape, other.ratio * c.intensity
-            v_s, v_zs, psi_s = np.zeros(()), np.zeros(()), r.free_entropy_s
+            v_s, v_zs, psi_s = _NOTHING, _NOTHING, r.free_entropy_s
             if self.told_v:
                 v_s, v_zs = v.overlap_s - v.signal_s * v.overlap_z, v.overlap_zs - v.signal_s * v.overlap_zz
                 psi_s = psi_s + other.ratio * v.free_entropy_s
@@ -317,7 +124,7 @@ class TwoSidesEquationOfState(DenseEquationOfState):
             steeper = c.curvature_x * (1 + q * fold / (c.scaled_signal * q_z))
             phi = r.free_entropy + c.value / 2 - q * signal / 2 if with_energy else r.free_entropy
             return Surface(
-                coordinate=np.broadcast_to(coordinate, shape), strength=np.broadcast_to(s, shape),
+                coordinate=_shaped(np.asarray(coordinate), shape), strength=_shaped(s, shape),
                 intensity=np.where(r.signal > 0, c.intensity, r.signal), fold=fold,
                 fold_z=-(k_z * q_z + c.curvature * r.overlap_zz), fold_s=-(k_s * q_z + c.curvature * r.overlap_zs),
                 drift=r.signal_s - c.curvature * r.overlap_s - a * v_s, overlap=q, overlap_z=q_z, overlap_s=r.overlap_s,
@@ -325,6 +132,20 @@ class TwoSidesEquationOfState(DenseEquationOfState):
                 scaled_slope=c.slope, scaled_ratio=self.weight * c.ratio, scaled_curvature=steeper,
                 scaled_signal=np.where(r.signal > 0, c.scaled_signal, r.signal),
             )  # fmt: skip
+
+    def folds_over(self, coordinate: Array, strength: Array) -> Array:
+        """Return F = 1 - (d log q_u/d log x_u)(d log q_v/d log x_v), from interpolated M of v where that will do."""
+        s = np.asarray(strength, dtype=float)
+        r = self.response(coordinate, s, with_energy=False)
+        signal = np.maximum(r.signal, TINY)
+        with np.errstate(all="ignore"):
+            steep = signal * r.overlap_z / r.overlap
+            rise, known = self.coupled(s).about(signal, r.overlap, steep)
+            fold = 1 - rise * steep
+            rest = ~(known & (np.abs(fold) > ROUGH * (1 + np.abs(1 - fold))))
+        z, s = (np.broadcast_to(x, fold.shape) for x in (coordinate, s))
+        fold[rest] = self.surface(z[rest], s[rest], with_energy=False).fold
+        return np.asarray(fold)
 
     @property
     def goes_on(self) -> bool:

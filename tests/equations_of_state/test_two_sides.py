@@ -10,11 +10,13 @@ from two_sides import iterated, random_two_sides, response
 
 import amp_theory as at
 from amp_theory.equations_of_state.choose import equation_of_state_of
+from amp_theory.equations_of_state.two_sides import ROUGH
 from amp_theory.ingredients.priors.groups import PottsPrior
 
 SPARSE_PCA = at.RectangularMatrix(at.Gaussian(), at.SparseRademacher(0.05), 1)
 BIASED = at.RectangularMatrix(at.Discrete([0, 1], [0.9, 0.1]), at.GaussBernoulli(0.3), 0.3)
 MODELS = (SPARSE_PCA, BIASED, at.GaussianMixture(10, 2.0), at.GaussianMixture(weights=[0.1, 0.9], aspect=0.5))
+FAR = at.RectangularMatrix(at.SparseRademacher(0.01), at.Discrete([-1, -0.97, 0.97, 1], [0.25] * 4), 1)
 PATHS = [kind(side=side) for kind in (at.Flow, at.Autoregressive) for side in ("u", "v", "both")]
 NAMED = {"ids": lambda x: f"{x.name} {getattr(x, 'side', '') or ''}"}
 
@@ -26,6 +28,18 @@ def test_the_surface_keeps_the_contract(model, path):
     unit = 1 / eos.prior.variance
     strengths = np.array([0.0, 0.03, 0.2]) * (unit if path.name == "flow" else 1)
     check_contract(eos, (0.4 * unit, 0.9 * unit, 2.5 * unit), strengths)
+
+
+@pytest.mark.parametrize("path", PATHS, **NAMED)
+@pytest.mark.parametrize("model", [SPARSE_PCA, FAR, pytest.param(MODELS[2], marks=pytest.mark.slow)], **NAMED)
+def test_folds_that_are_looked_for_roughly_have_the_sign_of_exact_ones(model, path):
+    """Also where the atoms of v differ by so little that M rises again beyond the interpolated part."""
+    eos = equation_of_state_of(model, path)
+    z, s = eos.search_grid()
+    rough = eos.folds_over(z[:, None], s[None, :])
+    exact = eos.surface(z[:, None], s[None, :], with_energy=False).fold
+    assert np.all((np.sign(rough) == np.sign(exact)) | (np.abs(exact) < 1e-12))
+    assert np.all(np.abs(rough - exact) <= ROUGH * (1 + np.abs(1 - exact)))
 
 
 @pytest.mark.parametrize("model", MODELS, **NAMED)

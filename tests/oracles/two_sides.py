@@ -15,8 +15,6 @@ import mpmath as mp
 import numpy as np
 
 DIGITS = 30
-#: nodes of the outer sum per unit
-OUTER = 16
 
 
 @lru_cache
@@ -55,49 +53,6 @@ def sparse_free_entropy(rho, x):
         return mp.log(1 - rho + rho * mp.exp(-x / 2) * mp.cosh(h))
 
     return trapezoid(lambda z: (1 - rho) * level(mp.sqrt(x) * z) + rho * level(x + mp.sqrt(x) * z))
-
-
-def groups(k, y):
-    """Return M of k equal groups at the snr y from one integral over u = exp(tau) of L_j = E X^j e^{-uX}.
-
-    X = exp(sqrt(t) g - t/2), t = k y/(k-1), and 1 - M = k int du L_1^2 L_0^{k-2}.  The outer sum is over z,
-    tau = z - e^{-z}, the inner one over g, both trapezoidal.
-    """
-    t, least = k * y / (k - 1), mp.mpf(10) ** (-DIGITS - 8)
-    weights = [(mp.exp(mp.sqrt(t) * g - t / 2), w) for g, w in nodes(mp.mp.prec) if w > least**1.5]
-    step, total = mp.mpf(1) / OUTER, mp.mpf(0)
-    for n in range(-5 * OUTER, 40 * OUTER):
-        bend = mp.exp(-n * step)
-        u = mp.exp(n * step - bend)
-        if u < least:
-            continue
-        terms = [(x, w * mp.exp(-u * x)) for x, w in weights]
-        zeroth, first = mp.fsum(w for _, w in terms), mp.fsum(x * w for x, w in terms)
-        part = u * first**2 * zeroth ** (k - 2)
-        total += step * (1 + bend) * part
-        if n > 0 and part < least:
-            break
-    return 1 - k * total
-
-
-class Groups:
-    """M of k equal groups as a polynomial through Chebyshev points within `width` of a snr."""
-
-    def __init__(self, k, centre, width, number):
-        self.centre, self.width = mp.mpf(centre), mp.mpf(width)
-        angles = [mp.pi * (n + mp.mpf(1) / 2) / number for n in range(number)]
-        values = [groups(k, self.centre + self.width * mp.cos(a)) for a in angles]
-        parts = [mp.fsum(v * mp.cos(m * a) for v, a in zip(values, angles, strict=True)) for m in range(number)]
-        self.coefficients = [2 * c / number for c in parts]
-        self.coefficients[0] /= 2
-
-    def overlap(self, y):
-        """Return M by Clenshaw's recursion."""
-        x = (y - self.centre) / self.width
-        b, c = mp.mpf(0), mp.mpf(0)
-        for a in reversed(self.coefficients[1:]):
-            b, c = a + 2 * x * b - c, b
-        return self.coefficients[0] + x * b - c
 
 
 class GaussianAnd:

@@ -98,22 +98,21 @@ class ChannelTable:
         """Evaluate where there are panels."""
         asked = x.ravel()
         flat = np.minimum(asked, self._end) if self._saturated else asked
-        panel = np.searchsorted(self._lower, flat, side="right") - 1
+        panel = self._lower.searchsorted(flat, side="right") - 1
         lower, upper = self._lower[panel], self._upper[panel]
-        t = (2 * flat - lower - upper) / (upper - lower)
-        gap = t[:, None] - _points
+        gap = ((2 * flat - lower - upper) / (upper - lower))[:, None] - _points
         gap[gap == 0] = 1e-280
         weight = _weights / gap
-        mean = np.einsum("xn,xnf->xf", weight, self._values[panel]) / weight.sum(axis=1)[:, None]
-        mmse = self._variance * np.exp(mean[:, 2])
-        gain = np.where(mmse < 0.5 * self._variance, self._variance - mmse, mean[:, 1] * flat)
+        level, line, depth, slope, curvature, information = np.einsum(
+            "xn,xnf->fx", weight, self._values[panel]
+        ) / np.add.reduce(weight, axis=1)
+        mmse = self._variance * np.exp(depth)
+        gain = np.where(mmse < 0.5 * self._variance, self._variance - mmse, line * flat)
         # beyond the table psi is a straight line of slope rho/2
-        psi = mean[:, 0] * flat * flat + 0.5 * self._variance * (asked - flat) + 0.5 * self._offset * asked
-        columns = (
-            psi, self._offset + gain, mmse, mean[:, 3] * mmse, mean[:, 4] * mmse, gain, mean[:, 5] * flat,
-            self._error[panel],
-        )  # fmt: skip
-        return TableValues(*(c.reshape(x.shape) for c in columns))
+        psi = level * flat * flat + 0.5 * self._variance * (asked - flat) + 0.5 * self._offset * asked
+        error = self._error[panel]
+        columns = (psi, self._offset + gain, mmse, slope * mmse, curvature * mmse, gain, information * flat, error)
+        return TableValues(*columns) if x.ndim == 1 else TableValues(*(c.reshape(x.shape) for c in columns))
 
     def _build(self, largest: float) -> None:
         """Add octaves until `largest` is covered, or until the mmse has underflowed for good."""

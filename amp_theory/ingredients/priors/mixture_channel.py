@@ -103,10 +103,8 @@ def _one_component(mixture: Mixture, x: Array) -> ChannelValues:
     """Gaussian prior N(s_0, v): psi = (x (s_0^2 + v) - log(1 + x v))/2, mmse = v/(1 + x v)."""
     v, square = mixture.variances[0], mixture.mean**2
     w = x * v
-    logarithm, mmse = np.log1p(w), v / (1 + w)
-    gain, small = 0.5 * (w - logarithm), w < 0.1
-    if small.any():  # x v - log(1 + x v) without cancellation: the series of -log1p from its second term
-        gain[small] = 0.5 * _x_minus_log1p_series(w[small])
+    logarithm, gain = logarithm_and_gain(w)
+    mmse = v / (1 + w)
     overlap_gain, slope = v * w / (1 + w), mmse**2
     return ChannelValues(
         snr=x, free_entropy=0.5 * x * square + gain, overlap=square + overlap_gain,
@@ -115,6 +113,15 @@ def _one_component(mixture: Mixture, x: Array) -> ChannelValues:
         overlap_gain=overlap_gain, free_entropy_gain=gain, information=0.5 * logarithm,
         relative_error=np.full_like(x, 8 * EPS),
     )  # fmt: skip
+
+
+def logarithm_and_gain(w: Array) -> tuple[Array, Array]:
+    """Return log(1 + w), and (w - log(1 + w))/2 without cancellation, for w >= 0."""
+    logarithm = np.log1p(w)
+    gain, small = 0.5 * (w - logarithm), w < 0.1
+    if small.any():  # the series of -log1p from its second term
+        gain[small] = 0.5 * _x_minus_log1p_series(w[small])
+    return logarithm, gain
 
 
 def _x_minus_log1p_series(w: Array) -> Array:

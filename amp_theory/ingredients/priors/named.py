@@ -20,9 +20,9 @@ from amp_theory.ingredients.priors.base import (
     check_scale,
 )
 from amp_theory.ingredients.priors.channel_table import ChannelTable, TableValues
-from amp_theory.ingredients.priors.mixture_channel import ChannelValues, channel
+from amp_theory.ingredients.priors.mixture_channel import ChannelValues, channel, logarithm_and_gain
 from amp_theory.ingredients.priors.mixtures import Mixture
-from amp_theory.tools.arrays import Array
+from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import InputError, as_float, as_list, told
 
 
@@ -108,11 +108,12 @@ class _GaussianTable:
     """The closed form of the standard Gaussian: psi = (x - log(1 + x))/2, M = x/(1 + x)."""
 
     def __call__(self, snr: Array) -> TableValues:
-        x = np.asarray(snr, dtype=float)
-        values = channel(_STANDARD, x.ravel())
-        columns = (values.free_entropy, values.overlap, values.mmse, values.overlap_slope, values.overlap_curvature,
-                   values.overlap_gain, values.information, values.relative_error)  # fmt: skip
-        return TableValues(*(c.reshape(x.shape) for c in columns))
+        x = np.atleast_1d(np.asarray(snr, dtype=float))
+        logarithm, psi = logarithm_and_gain(x)
+        mmse, overlap = 1 / (1 + x), x / (1 + x)
+        slope = mmse * mmse
+        columns = (psi, overlap, mmse, slope, -2 * slope * mmse, overlap, 0.5 * logarithm, np.full(x.shape, 8 * EPS))
+        return TableValues(*columns) if np.ndim(snr) else TableValues(*(c.reshape(()) for c in columns))
 
 
 _STANDARD = Mixture(np.ones(1), np.zeros(1), np.ones(1))

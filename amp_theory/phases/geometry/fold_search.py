@@ -10,6 +10,7 @@ import logging
 import numpy as np
 
 from amp_theory.equations_of_state.base import EquationOfState
+from amp_theory.equations_of_state.surface import Surface
 from amp_theory.tools.arrays import EPS, Array, Bools, Index
 from amp_theory.tools.roots import solve_bracketed
 
@@ -55,7 +56,7 @@ def searched_curve(eos: EquationOfState, below: bool = False) -> list[tuple[Arra
     if below and eos.goes_on:
         s = np.concatenate([-s[(s > 0) & (s <= 1 / eos.prior.variance)][::-1], s])
     if eos.path.informed:  # what is told from the start may leave two folds between coordinates of the grid
-        z = np.union1d(z, fold_extrema(eos))
+        z = np.union1d(z, fold_extrema(eos, eos.surface(eos.grid, 0.0, with_energy=False)))
     # a change of sign hidden by rounding lies between the coordinates around it
     sure = sure_of_sign(eos.surface(z, 0.0, with_energy=False).fold)
     z = z[sure | (np.arange(len(z)) < np.argmax(sure))]
@@ -79,10 +80,16 @@ def searched_curve(eos: EquationOfState, below: bool = False) -> list[tuple[Arra
     return [_refine(eos, z, s, fold, np.asarray(line)) for line in lines if len(line) > 1]
 
 
-def fold_extrema(eos: EquationOfState) -> Array:
-    """Return the coordinates, ascending, at which F has an extremum at zero strength."""
-    z = eos.grid
-    slope = eos.surface(z, 0.0, with_energy=False).fold_z
+def secant(x: Array, value: Array, lower: Index, upper: Index) -> Array:
+    """Return where straight lines between entries `lower` and `upper` of a function's values are zero."""
+    a, b = value[lower], value[upper]
+    return np.asarray(x[lower] + a / (a - b) * (x[upper] - x[lower]))
+
+
+def fold_extrema(eos: EquationOfState, on_grid: Surface) -> Array:
+    """Return the coordinates, ascending, of extrema of F at zero strength, given the surface over the grid there."""
+    z, slope = eos.grid, on_grid.fold_z
+    t = np.log(z)
     firm = np.flatnonzero(np.abs(z * slope) > SURE)
     turns = np.sign(slope[firm[:-1]]) * np.sign(slope[firm[1:]]) < 0
     k, after = firm[:-1][turns], firm[1:][turns]
@@ -94,9 +101,8 @@ def fold_extrema(eos: EquationOfState) -> Array:
         here, there = np.split(eos.surface(both, 0.0, with_energy=False).fold_z, 2)
         return here, (there - here) / STEP
 
-    return np.exp(
-        solve_bracketed(slope_at_zero_strength, np.log(z[k]), np.log(z[after]), slope[k] < 0, absolute=ACCURACY)
-    )
+    guess = secant(t, slope, k, after)
+    return np.exp(solve_bracketed(slope_at_zero_strength, t[k], t[after], slope[k] < 0, guess, absolute=ACCURACY))
 
 
 def _fold_table(eos: EquationOfState, z: Array, s: Array) -> Array:
@@ -121,15 +127,41 @@ def _refine(eos: EquationOfState, z: Array, s: Array, fold: Array, line: Array) 
                 i[corner], j[corner], on_row[corner], on_column[corner] = r, c, axis == 1, axis == 0
                 break
     zs, ss = z[i].copy(), s[j].copy()
-    k = np.flatnonzero(on_column & ~on_row)
-    zs[k] = solve_coordinate(eos, z[i[k]], z[i[k] + 1], s[j[k]], fold[i[k], j[k]] < 0)
-    k = np.flatnonzero(on_row & ~on_column)
-    ss[k] = solve_strength(eos, z[i[k]], s[j[k]], s[j[k] + 1], fold[i[k], j[k]] < 0)
+    k = np.flatnonzero(on_row != on_column)
+    i, j, along_s, part = i[k], j[k], on_row[k], (line - np.stack([i, j], axis=1))[k].sum(axis=1)
+    zs[k], ss[k] = _solve_edges(eos, (z, s), (i, j), along_s, part, fold[i, j] < 0)
     return zs, ss
 
 
-def solve_coordinate(eos: EquationOfState, lower: Array, upper: Array, s: Array, rising: Bools) -> Array:
-    """Solve F(z, s) = 0 for z at given s, in log z."""
+def _solve_edges(
+    eos: EquationOfState, grid: tuple[Array, Array], corner: tuple[Index, Index], along_s: Bools, part: Array,
+    rising: Bools,
+) -> tuple[Array, Array]:  # fmt: skip
+    """Solve F(z, s) = 0 on edges of the grid from their lower corners on: for s, or for log z, all at once.
+
+    part says about where on its edge each zero is, rising whether F rises along it.
+    """
+    (z, s), (i, j) = grid, corner
+    t, z_here, s_here = np.log(z), z[i], s[j]
+    lower = np.where(along_s, s_here, t[i])
+    upper = np.where(along_s, s[np.minimum(j + 1, len(s) - 1)], t[np.minimum(i + 1, len(t) - 1)])
+
+    def fold_along_edge(w: Array, n: Index) -> tuple[Array, Array]:
+        along = along_s[n]
+        f = eos.surface(np.where(along, z_here[n], np.exp(w)), np.where(along, w, s_here[n]), with_energy=False)
+        return f.fold, np.where(along, f.fold_s, f.coordinate * f.fold_z)
+
+    found = solve_bracketed(
+        fold_along_edge, lower, upper, rising, lower + part * (upper - lower), np.where(along_s, 0.0, 4 * EPS),
+        eos.rounding,
+    )  # fmt: skip
+    return np.where(along_s, z_here, np.exp(found)), np.where(along_s, found, s_here)
+
+
+def solve_coordinate(
+    eos: EquationOfState, lower: Array, upper: Array, s: Array, rising: Bools, guess: Array | None = None
+) -> Array:
+    """Solve F(z, s) = 0 for z at given s, in log z, from a guess of z."""
 
     def fold_at_coordinate(t: Array, i: Index) -> tuple[Array, Array]:
         z = np.exp(t)
@@ -137,17 +169,5 @@ def solve_coordinate(eos: EquationOfState, lower: Array, upper: Array, s: Array,
         return f.fold, z * f.fold_z
 
     ends = np.log(lower), np.log(upper)
-    return np.exp(solve_bracketed(fold_at_coordinate, *ends, rising, absolute=4 * EPS, noise=eos.rounding))
-
-
-def solve_strength(eos: EquationOfState, z: Array, lower: Array, upper: Array, rising: Bools) -> Array:
-    """Solve F(z, s) = 0 for s at given z."""
-
-    def fold_at_strength(s: Array, i: Index) -> tuple[Array, Array]:
-        f = eos.surface(z[i], s, with_energy=False)
-        return f.fold, f.fold_s
-
-    # where nearly no strength is needed, Newton's method from the lower end is quick
-    with np.errstate(all="ignore"):
-        guess = np.where(lower == 0, -np.divide(*fold_at_strength(lower, np.arange(len(z)))), np.nan)
-    return solve_bracketed(fold_at_strength, lower, upper, rising, guess, noise=eos.rounding)
+    start = None if guess is None else np.log(guess)
+    return np.exp(solve_bracketed(fold_at_coordinate, *ends, rising, start, absolute=4 * EPS, noise=eos.rounding))

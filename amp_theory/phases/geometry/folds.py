@@ -23,6 +23,7 @@ from amp_theory.phases.geometry.fold_search import (
     explicit_curve,
     fold_extrema,
     searched_curve,
+    secant,
     solve_coordinate,
     sure_of_sign,
 )
@@ -188,18 +189,19 @@ def _locate_inside(
 # --- cusps and pieces --------------------------------------------------------------------------------------
 
 
-def _along_z(eos: EquationOfState, z: Array, s: Array) -> tuple[Array, Array]:
-    """Shorten a segment with a cusp until the coordinate is monotone on it: until F_s has one sign."""
+def _along_z(eos: EquationOfState, f: Surface) -> Surface:
+    """Shorten a segment with a cusp, given its ends, until the coordinate is monotone on it: until F_s has one sign."""
     for _ in range(HALVINGS):
-        f = eos.surface(z, s, with_energy=False)
         if f.fold_s[0] * f.fold_s[1] > 0:
             break
+        z, s = f.coordinate, f.strength
         new_s = s.mean(keepdims=True)
         new_z = _nearest_fold(eos, np.sqrt(z[:1] * z[1:]), new_s)
         slope = eos.surface(new_z, new_s, with_energy=False).fold_z[0]
         end = 0 if slope * f.fold_z[0] > 0 else 1
         z, s = np.where(np.arange(2) == end, new_z, z), np.where(np.arange(2) == end, new_s, s)
-    return z, s
+        f = eos.surface(z, s, with_energy=False)
+    return f
 
 
 def _lost(z: Array, s: Array) -> NumericalError:
@@ -221,11 +223,10 @@ def _nearest_fold(eos: EquationOfState, z: Array, s: Array) -> Array:
     return solve_coordinate(eos, around[[best]], around[[best + 1]], s, up[[best + 1]])
 
 
-def _cusp(eos: EquationOfState, z: Array, s: Array) -> Cusp:
-    """Solve F = dF/dz = 0 between two neighbouring points of the fold curve, arrays of shape (2,)."""
-    f = eos.surface(z, s, with_energy=False)
-    rising = bool(f.fold_z[np.argmin(z)] < 0)
-    found = _newton_cusp(eos, f) or _bracketed_cusp(eos, z, s, rising)
+def _cusp(eos: EquationOfState, f: Surface) -> Cusp:
+    """Solve F = dF/dz = 0 between two neighbouring points of the fold curve."""
+    rising = bool(f.fold_z[np.argmin(f.coordinate)] < 0)
+    found = _newton_cusp(eos, f) or _bracketed_cusp(eos, f.coordinate, f.strength, rising)
     return Cusp(eos.surface(*found), merging=rising)
 
 
@@ -318,7 +319,7 @@ def _split(eos: EquationOfState, z: Array, s: Array) -> tuple[list[FoldPiece], l
     # next to z = 0 rounding may decide the sign of dF/dz
     firm = np.flatnonzero(np.abs(z * f.fold_z) > SURE)
     turns = [(a, b) for a, b in itertools.pairwise(firm.tolist()) if f.fold_z[a] * f.fold_z[b] < 0]
-    cusps = [_cusp(eos, *_along_z(eos, z[[a, b]], s[[a, b]])) for a, b in turns]
+    cusps = [_cusp(eos, _along_z(eos, f.take(np.array(turn)))) for turn in turns]
     between = [k for a, b in turns for k in range(a + 1, b)]
     kept = np.setdiff1d(np.arange(len(z)), between)
     points = _vertices(kept.tolist(), f.take(kept))
@@ -394,9 +395,15 @@ def zero_strength_folds(eos: EquationOfState) -> Surface:
 
     The extrema of F are found first, so that two folds closer than the grid are not overlooked.
     """
-    z = eos.grid
-    z = np.sort(np.concatenate([z, fold_extrema(eos)]))
-    fold = eos.surface(z, 0.0, with_energy=False).fold
-    z, fold = z[sure_of_sign(fold)], fold[sure_of_sign(fold)]
+    on_grid = eos.surface(eos.grid, 0.0, with_energy=False)
+    extrema = fold_extrema(eos, on_grid)
+    z, fold = eos.grid, on_grid.fold
+    if len(extrema):
+        z = np.concatenate([z, extrema])
+        order = np.argsort(z)
+        z, fold = z[order], np.concatenate([fold, eos.surface(extrema, 0.0, with_energy=False).fold])[order]
+    sure = sure_of_sign(fold)
+    z, fold = z[sure], fold[sure]
     k = np.flatnonzero(np.sign(fold[:-1]) * np.sign(fold[1:]) < 0)
-    return eos.surface(solve_coordinate(eos, z[k], z[k + 1], np.zeros(len(k)), fold[k] < 0), 0.0)
+    guess = np.exp(secant(np.log(z), fold, k, k + 1))
+    return eos.surface(solve_coordinate(eos, z[k], z[k + 1], np.zeros(len(k)), fold[k] < 0, guess), 0.0)

@@ -50,7 +50,10 @@ def null_crossing(eos: EquationOfState, c: ZeroBranch, stop: float) -> tuple[Sur
         f = eos.surface(np.exp(t), 0.0)
         return f.free_entropy, 0.5 * f.scaled_ratio * f.fold * f.coordinate
 
-    root = solve_bracketed(lead_over_null, np.log([c.lower]), np.log([upper]), True, absolute=4 * EPS, noise=noise)
+    # from the fold on it rises like a square
+    lower, width = np.log([c.lower]), np.log(upper / c.lower)
+    guess = lower + width * np.sqrt(ends.free_entropy[0] / (ends.free_entropy[0] - ends.free_entropy[1]))
+    root = solve_bracketed(lead_over_null, lower, lower + width, True, guess, absolute=4 * EPS, noise=noise)
     point = eos.surface(np.exp(root), 0.0)
     return (point, None) if point.intensity[0] <= stop else None
 
