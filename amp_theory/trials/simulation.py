@@ -435,7 +435,8 @@ def checked_plan(
     target: Target | None,
 ) -> Plan:  # fmt: skip
     """Return what is run on every instance, `effort` being batch, steps and sweeps."""
-    as_model(model)
+    if as_model(model).outer_overlap:
+        raise InputError(f"simulations need exact samples, of {model!r} none are known: use draw_samples")
     batch, steps, sweeps = effort
     return Plan(
         model=model,

@@ -60,6 +60,28 @@ def test_interaction_energy_and_violations():
     assert smooth.energy(w) == pytest.approx(-smooth.interaction(w) / 40)
 
 
+def test_instances_come_back_from_files(tmp_path):
+    model = at.RandomPerceptron(BINARY, at.Margin(0.2, 1.5))
+    instance = at.draw_instance(model, 0.5, 41, 0)
+    instance.save(tmp_path / "one.npz")
+    with np.load(tmp_path / "one.npz", allow_pickle=False) as arrays:
+        assert set(arrays) == {"header", "patterns"}
+    found = at.load_instance(tmp_path / "one.npz")
+    assert (found.model, found.control, found.size, found.planted) == (model, 0.5, 41, None)
+    assert found.patterns.tobytes() == instance.patterns.tobytes()
+    a, b = (at.draw_samples(x, "autoregressive", 2, 3) for x in (instance, found))
+    assert np.array_equal(a.configurations, b.configurations)
+    own = at.instance_from(model, patterns=instance.patterns)
+    assert own.control == 20 / 41
+    assert np.array_equal(own.fields(a.configurations), instance.fields(a.configurations))
+    # a file cannot hold functions, and is loaded with the model given
+    smooth = at.RandomPerceptron(BINARY, at.LogConcave(lambda s: -(s**2) / 2, lambda s: -s, lambda s: 0 * s - 1))
+    at.draw_instance(smooth, 0.5, 20, 0).save(tmp_path / "own.npz")
+    assert at.load_instance(tmp_path / "own.npz", smooth).sampling_ratio == 0.5
+    with pytest.raises(at.FileError, match="give model="):
+        at.load_instance(tmp_path / "own.npz")
+
+
 def test_known_weights_leave_the_rest_of_the_sphere():
     instance = at.draw_instance(at.RandomPerceptron(potential=at.Margin(-1)), 2.0, 400, 0)
     known = np.arange(400)[None] < 200
@@ -73,7 +95,16 @@ def test_known_weights_leave_the_rest_of_the_sphere():
     (lambda: run_pattern_gamp(at.draw_instance(at.SherringtonKirkpatrick(), 0.5, 10, 0)), "instances of the kind"),
     (lambda: run_pattern_gamp(at.draw_instance(at.RandomPerceptron(), 0.5, 10, 0), start="informed"), "no planted"),
     (lambda: at.draw_instance(at.RandomPerceptron(), 0.5, 10, 0).violated(np.ones(9)), "must have shape"),
-    (lambda: at.draw_instance(at.RandomPerceptron(), 0.5, 10, 0).save("x.npz"), "no form in a file"),
+    (lambda: at.instance_from(at.RandomPerceptron(), patterns=np.ones((5, 10))), "root mean square"),
+    (lambda: at.instance_from(at.RandomPerceptron(), 2.0, patterns=np.ones((5, 10))), "patterns, got 5"),
+    (lambda: at.instance_from(at.RandomPerceptron(), patterns=np.ones(5)), "patterns"),
+    (lambda: at.instance_from(at.RandomPerceptron(), patterns=np.full((5, 10), np.nan)), "patterns"),
+    (lambda: at.instance_from(at.RandomPerceptron(), sensing=np.ones((5, 10))), "made from patterns"),
+    (lambda: at.instance_from(at.GLM(BINARY, at.SignChannel()), patterns=np.ones((5, 10))), "made from sensing and measurements"),
+    (lambda: at.instance_from(at.RandomPerceptron(), patterns=np.ones((5, 10)), check_scale=False, planted=np.ones(10)),
+     "no planted counterpart"),
+    (lambda: at.simulate(at.RandomPerceptron(), 0.5, 20, 2, 0), "need exact samples"),
+    (lambda: at.simulate(at.IsingPSpin(3, field=0.2), 0.8, 20, 2, 0, target="random"), "need exact samples"),
 ])  # fmt: skip
 def test_bad_input_is_refused(make, said):
     with pytest.raises(at.InputError, match=said):

@@ -296,6 +296,10 @@ def _theory(t: Things) -> Iterator[Call]:
     yield Call("tricritical_field", at.tricritical_field, {"model": t.spherical})
     yield Call("tricritical_margin", at.tricritical_margin, {"model": at.RandomPerceptron()})
     yield Call("perceptron_capacity", at.perceptron_capacity, {"model": at.RandomPerceptron()})
+    # at any other margin that is allowed it takes seconds
+    yield Call("best_tilt", at.best_tilt, {
+        "prior": at.Rademacher(), "kappa": 0.0, "path": t.flow, "family": None, "between": (1.2, 1.7)},
+        kept=("kappa",))  # fmt: skip
     yield Call("Margin", at.Margin, {"kappa": 0.5, "exponent": 1.5})
     yield Call("Logistic", at.Logistic, {"kappa": 0.5, "steepness": 2.0})
     yield Call("RandomPerceptron", at.RandomPerceptron, {"prior": at.Gaussian(), "potential": at.Margin()})
@@ -435,6 +439,9 @@ def _instances(t: Things) -> Iterator[Call]:
                 "planted": np.ones(6), "check_scale": True})  # fmt: skip
     yield Call("instance_from, matrix", at.instance_from,
                {"model": t.sides, "control": 1.0, "matrix": np.ones((6, 6)), "planted": None,
+                "check_scale": False})  # fmt: skip
+    yield Call("instance_from, patterns", at.instance_from,
+               {"model": at.RandomPerceptron(), "control": 1.0, "patterns": np.ones((6, 6)), "planted": None,
                 "check_scale": False})  # fmt: skip
     yield Call("instance_from, points", at.instance_from,
                {"model": at.GaussianMixture(3, 1), "control": 1.0, "points": np.ones((6, 6)), "planted": None,

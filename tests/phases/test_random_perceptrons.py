@@ -255,6 +255,29 @@ def test_the_stability_line_of_a_potential_of_ones_own_is_that_of_another_quadra
     assert oracle.hinge_stability(float(np.exp(line)), 0.5) == pytest.approx(0, abs=1e-10)
 
 
+@pytest.mark.parametrize("prior", [SPHERE, BINARY])
+def test_even_potentials_have_no_overlap_up_to_a_finite_ratio(prior):
+    """psi = exp(-c s^2/2): g' = -c/(1 + c) at q0 = 0, where R = 1 - alpha g'^2."""
+    c = 1.9
+    model = at.RandomPerceptron(prior, at.LogConcave(lambda s: -c * s**2 / 2, lambda s: -c * s, lambda s: 0 * s - c))
+    measure = PerceptronMeasure(model, at.Flow())
+    line, exact = stability_line(measure), ((1 + c) / c) ** 2
+    assert np.exp(line) == pytest.approx(exact, rel=1e-12)
+    base = measure.bases(np.array([0.5 * exact, 1.0005 * exact]))
+    assert base.overlap[0] < 1e-30
+    assert base.overlap[1] > 1e-4
+    assert base.stability[0] == pytest.approx(0.5, abs=1e-12)
+    assert base.stability[1] < 0
+
+
+def test_where_all_is_independent_nothing_fails():
+    """psi = exp(c s) has <g'^2> = 0: a field on every weight."""
+    tilted = at.LogConcave(lambda s: s / 2, lambda s: 0.5 + 0 * s, lambda s: 0 * s)
+    measure = PerceptronMeasure(at.RandomPerceptron(BINARY, tilted), at.Flow())
+    isotherms = measure.isotherms(np.exp(measure.looked_at[[0, -1]]))
+    assert np.all(isotherms.points(np.array([[0.1, 3.0]] * 2)).stability == 1)
+
+
 @pytest.mark.slow
 def test_quiet_planting_limit():
     # corrections are powers of 1/kappa^2
@@ -305,6 +328,10 @@ def test_json_and_parameters_come_back():
     (lambda: at.fixed_points(at.RandomPerceptron(potential=at.Margin(-1)), at.Flow(), 8.0, 0.1), "unstable"),
     (lambda: at.best_path(at.RandomPerceptron()), "planted measures"),
     (lambda: at.best_tilt(family=lambda x: at.Margin(x)), "needs between"),
+    (lambda: at.best_tilt(family=3, between=(1, 2)), "must be a function of one parameter"),
+    (lambda: at.best_tilt(family=lambda x: x, between=(1, 2)), "at 1.5 it returns"),
+    (lambda: at.best_tilt(family=lambda x: 1 / 0, between=(1, 2)), "family failed with ZeroDivisionError"),
+    (lambda: at.LogConcave(lambda s: 1 / 0, lambda s: s, lambda s: s), "log_psi failed with ZeroDivisionError"),
     (lambda: at.tricritical_margin(at.RandomPerceptron(BINARY)), "tricritical margin is one of"),
 ])  # fmt: skip
 def test_bad_input_says_what_is_allowed(make, said):

@@ -104,8 +104,7 @@ def test_everything_public_is_called(things):
     made = valid_calls(things)
     names = {call.name.partition(",")[0].partition(" ")[0] for call in made}
     functions = {n for n in at.__all__ if inspect.isfunction(getattr(at, n))}
-    # it takes ten seconds; what it refuses is in test_random_perceptrons.py
-    assert functions - {"best_tilt"} <= names
+    assert functions <= names
     methods = {getattr(call.function, "__name__", "") for call in made}
     assert {(kind, name) for kind, name in public_methods() if name not in SOLVERS_OWN | methods} == set()
 

@@ -11,10 +11,17 @@ The other variables add the snr X = xi'(q) - xi'(q0), and with Q, I the overlap 
     flow            q = Q(D), snr = D - X,                   R = 1 - xi''(q) Q'(D),
     autoregressive  1 - q = (1 - theta)(1 - Q(X)),           R = 1 - xi''(q) (1 - q) Q'(X)/(1 - Q(X)).
 
+and together, a part theta known exactly and a flow of snr D - X,
+
+    1 - q = (1 - theta)(1 - Q(D)),                           R = 1 - xi''(q) (1 - theta) Q'(D),
+
+at constant theta; at constant snr R is as above, with Q'/(1 - Q) at X + snr.
+
 With Xi = xi(q) - xi(q0) - xi'(q0)(q - q0) the free entropy is
 
     flow            phi = snr q/2 - F(q),                    F = I(D) - D(1 - q)/2 - Xi/2, so that F' = snr/2,
     autoregressive  phi = X(1 - q)/2 + Xi/2 - (1 - theta) I(X),
+    together        phi = X(1 - q)/2 + Xi/2 - (1 - theta) I(X + snr) + snr/2,
 
 and F(1), the entropy of the hidden sample less Xi(1)/2, is the replica-symmetric entropy of Ising spins.  At h = 0 and
 q0 = 0 all of this is the planted model's.
@@ -32,10 +39,17 @@ import numpy as np
 from amp_theory.equations_of_state.random_measures.field_bases import BallBase, FieldBase, SpinBase
 from amp_theory.equations_of_state.random_measures.field_couplings import FieldCoupling
 from amp_theory.equations_of_state.random_measures.inner_channels import InnerChannel
-from amp_theory.equations_of_state.random_measures.isotherms import Bases, Isotherms, Points, RandomMeasure, parts
+from amp_theory.equations_of_state.random_measures.isotherms import (
+    Bases,
+    Isotherms,
+    Points,
+    RandomMeasure,
+    parts,
+    told_along,
+)
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.tools.arrays import Array, Bools, Index
-from amp_theory.tools.errors import InputError, NumericalError
+from amp_theory.tools.errors import NumericalError
 
 if TYPE_CHECKING:
     from amp_theory.models.spin_glasses import FieldModel
@@ -62,9 +76,11 @@ class FieldIsotherms(Isotherms):
 
     def take(self, index: Index) -> FieldIsotherms:
         """Return some of the isotherms."""
-        return replace(
+        some = replace(
             self, base=self.base.take(index), intensity=self.intensity[index], channel=self.channel.take(index)
         )
+        self._carried(some, index)
+        return some
 
     @property
     def hidden_entropy(self) -> Array:
@@ -79,9 +95,9 @@ class FieldIsotherms(Isotherms):
     @property
     def farthest(self) -> float:
         """Where 1 - q has become small against one over the largest xi'', and against 1 - Q."""
-        if self.measure.path.erases:
+        if self.measure.told.erases:
             whole = np.full((len(self.intensity), 1), 1e300)
-            x = self._coupling(self.base.gap[:, None], 0 * whole)[0]
+            x = self._coupling(self.base.gap[:, None], 0 * whole)[0] + self.measure.told.snr
             return BEYOND / max(float(np.min(self.channel(x).gap)), 1e-140)
         steepest = float(np.max(self.intensity)) * float(self.measure.mixture.derivative(2, np.zeros(())))
         return max(BEYOND, BEYOND * steepest / float(np.min(self.base.gap)) if self.measure.model.spherical else
@@ -91,7 +107,7 @@ class FieldIsotherms(Isotherms):
     def grid(self) -> Array:
         """Coordinates, less dense where 1 - q is so small that the snr from the other variables is what it is at 1."""
         usual = super().grid
-        if not self.measure.path.erases:
+        if not self.measure.told.erases:
             return usual
         mixture = self.measure.mixture
         steepest = float(np.max(self.intensity)) * float(mixture.derivative(2, np.zeros(())))
@@ -101,7 +117,7 @@ class FieldIsotherms(Isotherms):
 
     def points(self, coordinate: Array) -> Points:
         """Return the points at coordinates: z = D of flows, z = 1/(1 - q) - 1/(1 - q0) of autoregressive paths."""
-        return self._revealed(coordinate) if self.measure.path.erases else self._flow(coordinate)
+        return self._revealed(coordinate) if self.measure.told.erases else self._flow(coordinate)
 
     def _coupling(self, excess: Array, gap: Array) -> tuple[Array, Array, Array, Array]:
         """Return X, Xi, xi''(q) and xi'''(q)."""
@@ -113,21 +129,24 @@ class FieldIsotherms(Isotherms):
         return lam * x, lam * level, lam * second, lam * third
 
     def _flow(self, z: Array) -> Points:
-        v = self.channel(z)
-        x, level, second, third = self._coupling(v.excess, v.gap)
+        v, part = self.channel(z), self.measure.told.part
+        hidden = 1 - part
+        gap, excess, slope = hidden * v.gap, v.excess + part * v.gap, hidden * v.slope
+        x, level, second, third = self._coupling(excess, gap)
         return Points(
-            gap=v.gap, excess=v.excess, overlap_z=v.slope, signal=x, strength=z - x, stability=1 - second * v.slope,
-            stability_z=-(third * v.slope**2 + second * v.slope2), unit=np.ones_like(z),
-            level=0.5 * level + 0.5 * z * v.gap - v.information, level_s=(self.base.overlap[:, None] + v.excess) / 2,
+            gap=gap, excess=excess, overlap_z=slope, signal=x, strength=z - x, stability=1 - second * slope,
+            stability_z=-(third * slope**2 + second * hidden * v.slope2), unit=np.ones_like(z),
+            level=0.5 * level + 0.5 * z * gap - hidden * v.information,
+            level_s=(self.base.overlap[:, None] + excess) / 2,
         )  # fmt: skip
 
     def _revealed(self, z: Array) -> Points:
-        g0 = self.base.gap[:, None]
+        g0, snr = self.base.gap[:, None], self.measure.told.snr
         gap = g0 / (1 + g0 * z)
         excess = g0 * z * gap
         gap = np.where(z < LAST, gap, 0.0)
         x, level, second, third = self._coupling(excess, gap)
-        v = self.channel(x)
+        v = self.channel(x + snr)
         with np.errstate(all="ignore"):  # next to q = 1 both parts of 1 - theta vanish
             ratio = np.where(v.gap > 0, v.slope / v.gap, 1.0)
             kept = gap * second * ratio
@@ -138,8 +157,8 @@ class FieldIsotherms(Isotherms):
             unit = np.where(gap > 0, v.gap / gap / gap, 0.0)
         return Points(
             gap=gap, excess=excess, overlap_z=gap**2, signal=x, strength=theta, stability=1 - kept,
-            stability_z=-kept_z, unit=unit, level=0.5 * x * gap + 0.5 * level - v.information,
-            level_s=v.information,
+            stability_z=-kept_z, unit=unit, level_s=v.information,
+            level=0.5 * x * gap + 0.5 * level - v.information + 0.5 * snr,
         )  # fmt: skip
 
 
@@ -147,12 +166,8 @@ class FieldMeasure(RandomMeasure):
     """The random measure of a spin glass in a field along a path."""
 
     def __init__(self, model: FieldModel, path: Path) -> None:
-        if path.informed or path.order != "random" or not (path.strength_is_snr or path.erases):
-            raise InputError(
-                f"{model!r} has equations along flow and autoregressive, got {path.name}: in a field its strength is "
-                "not explicit in the overlap, and is not derived"
-            )
         self.model, self.path, self.field = model, path, model.field
+        self.told = told_along(model, path)
         plain = model.without_field
         path.check_prior(plain.variable_prior)
         coupling = plain.polynomial

@@ -13,6 +13,9 @@ parameter one inside the replica-symmetric state with outer overlap q0 (non-rigo
   The path works where R > 0 on all of [q0, 1).
 - *Free entropy.*  phi = level + strength * level_s at constant z, both functions of z alone, stationary on the isotherm
   and zero at q0: of a flow phi = snr q/2 - F(q) with F'(q) = snr(q)/2, and F(1) is the entropy of the target.
+- *Two strengths.*  With one of two strengths held (`Mixed.held`), and something told from the start, strength(q) is
+  explicit as before and negative next to q0.  The path begins where it first vanishes, `begin`, with a free entropy
+  `begin_level`; what happens at negative strength does not concern it.
 - *Errors.*  `check` has the same isotherms by a second quadrature, base included; rounding comes on top.
 - *Arrays.*  All is for many controls at once: bases have shape (n,), points (n, m).
 
@@ -26,14 +29,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from amp_theory.ingredients.paths.base import Path
+from amp_theory.ingredients.paths.mixed import Held
 from amp_theory.models.base import Model
 from amp_theory.tools.arrays import EPS, Array, Bools, Index
+from amp_theory.tools.errors import InputError
+from amp_theory.tools.roots import solve_bracketed
 
 #: differences between two quadratures count this many times in an error bound
 DIFFERENCES = 4.0
@@ -45,6 +52,8 @@ PER_OCTAVE, FIRST = 6, 1e-6
 RATIO, STEPS = 1.15, 144
 #: how many intensities are looked at first at a time
 CHUNK = 6
+#: a coordinate before all others
+BEFORE = 1e-18
 #: how often the intensity is lowered by a factor of e in search of a base that doubles hold
 WARMER = 60
 
@@ -109,10 +118,33 @@ class Points:
         return Points(*(DIFFERENCES * getattr(found, name) + ROUNDING * size for name, size in sizes.items()))
 
 
+class KnownAlong(NamedTuple):
+    """What a path tells: whether its strength is a part known exactly, else an snr; and what is known before."""
+
+    erases: bool
+    snr: float
+    part: float
+
+
+def told_along(model: Model, path: Path) -> KnownAlong:
+    """Return what a path tells, after checking that strength(q) is explicit along it."""
+    moving, kept = (path.moving, path.kept) if isinstance(path, Held) else (path, None)
+    for each in (moving, kept or moving):
+        if each.informed or each.order != "random" or not (each.strength_is_snr or each.erases):
+            raise InputError(
+                f"{model!r} has equations along flow and autoregressive, and both together with one strength held, got "
+                f"{each.name}: its strength is not explicit in the overlap, and is not derived"
+            )
+    if not isinstance(path, Held):
+        return KnownAlong(moving.erases, 0.0, 0.0)
+    return KnownAlong(moving.erases, *((path.level, 0.0) if moving.erases else (0.0, path.level)))
+
+
 class Isotherms(ABC):
     """The isotherms of a random measure along a path at n controls."""
 
     base: Bases
+    measure: RandomMeasure
 
     @property
     @abstractmethod
@@ -153,12 +185,67 @@ class Isotherms(ABC):
         """Bound the errors of all columns of points."""
         return points.bounds(self.check.points(coordinate))
 
+    @property
+    def known(self) -> Array:
+        """The mean log likelihood ratio of what is known from the start, nats per variable, shape (n,)."""
+        told = self.measure.told
+        if not told.part:
+            return np.full(len(self.base.control), told.snr / 2)
+        return told.part * self.hidden_entropy + told.snr / 2
+
+    @cached_property
+    def begin(self) -> Array:
+        """The coordinates at which the path begins: zero, or with something known where strength first vanishes, (n,).
+
+        Of frozen measures infinite where everything is known by then.
+        """
+        if not self.measure.path.informed:
+            return np.zeros(len(self.base.control))
+        grid = self.grid
+        late = self.points(np.broadcast_to(grid, (len(self.base.control), len(grid)))).strength > 0
+        k, found = np.argmax(late, axis=1), np.full(len(late), np.inf)
+        ends = [np.log(np.where(k > 0, grid[k - 1], BEFORE)), np.log(grid[k])]
+        least = self.points(np.exp(ends[0])[:, None]).strength[:, 0] >= 0  # as good as nothing is known
+        found[least & (k == 0)] = BEFORE
+        there = np.flatnonzero(late.any(axis=1) & ~least)
+
+        def strength(t: Array, i: Index) -> tuple[Array, Array]:
+            z = np.exp(t)
+            p = self.take(there[i]).points(z[:, None])
+            return p.strength[:, 0], p.strength_z[:, 0] * z
+
+        low, high = (end[there] for end in ends)
+        found[there] = np.exp(solve_bracketed(strength, low, high, True))
+        return found
+
+    @cached_property
+    def begin_level(self) -> Array:
+        """The free entropy where the path begins, shape (n,)."""
+        if not self.measure.path.informed:
+            return np.zeros(len(self.base.control))
+        z = np.minimum(self.begin, self.farthest)
+        return np.where(np.isfinite(self.begin), self.points(z[:, None]).level[:, 0], self.known - self.base.entropy)
+
+    def _carried(self, some: Isotherms, index: Index) -> None:
+        """Tell some of the isotherms what is known of where their paths begin."""
+        for name in ("begin", "begin_level"):
+            if name in self.__dict__:
+                some.__dict__[name] = self.__dict__[name][index]
+
+    def from_begin(self, coordinate: Array) -> Points:
+        """Return the points with free entropies less that of where the path begins."""
+        p = self.points(coordinate)
+        if not (self.measure.path.informed and p.level.size):
+            return p
+        return replace(p, level=p.level - self.begin_level[:, None])
+
 
 class RandomMeasure(ABC):
     """A random measure with an outer overlap, along a path: what all controls have in common."""
 
     model: Model
     path: Path
+    told: KnownAlong
 
     @abstractmethod
     def bases(self, control: Array, check: bool = False) -> Bases:

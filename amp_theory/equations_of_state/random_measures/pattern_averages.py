@@ -40,8 +40,10 @@ FINER = 0.8
 NEAR = 0.04
 #: even panels where a potential has breaks, and nodes on every panel
 EVEN, PANEL = 6, 10
-#: nodes of smooth log H per length on which it changes
-PER_LENGTH = 8
+#: sqrt(1 - q) over sqrt(q) above which even sums take fewer nodes than panels
+EVENLY = 0.3
+#: nodes of smooth log H per length on which it changes, and places at a time that fit into the cache
+PER_LENGTH, BLOCK = 8, 8192
 #: exponents below which nothing counts; smaller ones only take time
 NOTHING = -690.0
 #: points at a time
@@ -145,8 +147,9 @@ class PatternAverages:
         """Return logarithms of the law of w0 given w over H at nodes w0 next to w."""
         q, centre = np.maximum(q0 + d, LEAST), self.potential.centre
         tau = np.sqrt(q0 * (d / q))
-        # on the side where H falls its inverse widens the law of w0, by at most this factor
-        wide = np.sqrt(1 / np.maximum(1 - tau**2 / v0, np.maximum(v0, 1e-3)))[:, None]
+        # on the side where H falls its inverse widens the law of w0, by at most this factor: -g' < 1/(V + scale^2)
+        bent = v0 + (self.potential.scale**2 if self.potential.margin is None else 0.0)
+        wide = np.sqrt(1 / np.maximum(1 - tau**2 / bent, np.maximum(v0, 1e-3)))[:, None]
         fine = np.minimum(OUTER, SMOOTH * np.maximum(np.sqrt(v0), self._smooth) / np.maximum(tau, LEAST)) * self._fine
         shared = w * (q0 / q)[:, None]
         mean = shared - centre
@@ -184,14 +187,17 @@ class PatternAverages:
         # what the polynomial of the left node leaves at the right one, by four more powers
         rest = scaled[:, 1:] - np.array([[comb(j, k) for j in range(4)] for k in range(4)]) @ scaled[:, :-1]
         more = np.linalg.solve([[comb(4 + j, k) for j in range(4)] for k in range(4)], rest)
-        place = (distance - low) / step
-        k = np.minimum(place.astype(np.intp), len(nodes) - 2)
-        place -= k
-        found = np.zeros(distance.shape)
-        for row in [*more[::-1], *scaled[::-1]]:
-            found *= place
-            found += row[k]
-        return found
+        rows, places = [*more[::-1], *scaled[::-1]], distance.ravel()
+        found, term = np.zeros(len(places)), np.empty(BLOCK)
+        for start in range(0, len(places), BLOCK):
+            place, value = (places[start : start + BLOCK] - low) / step, found[start : start + BLOCK]
+            k = np.minimum(place.astype(np.intp), len(nodes) - 2)
+            place -= k
+            some = term[: len(k)]
+            for row in rows:
+                value *= place
+                value += np.take(row, k, out=some, mode="clip")
+        return found.reshape(distance.shape)
 
     @property
     def _smooth(self) -> float:
@@ -207,7 +213,7 @@ class PatternAverages:
         """Return nodes w and w - centre, shape (..., nodes), dw per step, and the step."""
         sigma, root, centre = np.sqrt(np.maximum(q, LEAST)), np.sqrt(v), self.potential.centre
         low, high = self._range(d, q, v, v0, pull)
-        if self.potential.breaks:
+        if self.potential.breaks and np.any(root < EVENLY * sigma):
             return self._panels(sigma, root, low, high)
         if self.potential.margin is None:
             narrow = np.ones(np.shape(q), dtype=bool)

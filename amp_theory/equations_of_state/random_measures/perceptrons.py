@@ -34,11 +34,11 @@ from amp_theory.equations_of_state.random_measures.inner_channels import (
     outer_fields,
     sech_squared,
 )
-from amp_theory.equations_of_state.random_measures.isotherms import Bases, RandomMeasure
+from amp_theory.equations_of_state.random_measures.isotherms import Bases, RandomMeasure, told_along
 from amp_theory.equations_of_state.random_measures.pattern_averages import PatternAverages, PatternMoments
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.tools.arrays import Array, Bools, Index
-from amp_theory.tools.errors import InputError, NumericalError
+from amp_theory.tools.errors import NumericalError
 from amp_theory.tools.roots import crossings, solve_bracketed
 
 if TYPE_CHECKING:
@@ -63,10 +63,12 @@ EASY, DENSITY, CLOSELY, WIDEST = 0.5, 6, 4.0, 5.0
 NEAR = 1e-9
 #: mu (1 - q0) above which a spherical measure is log-concave, and the shortest search
 SURE, SHORTEST = 1e-9, 0.5
+#: changes of log alpha that are rounding, and what stands for no fall of R
+FLAT, TINY = 1e-12, 1e-100
 #: how many intensities are looked at, at least
 FEW, FEWEST = 4, 12
-#: how far from the ends of the table, and from where folds are lost
-SHORT, BEFORE = 1e-9, 1e-4
+#: how far from the end of the table, which is more than steps of derivatives, and from where folds are lost
+SHORT, BEFORE = 2e-5, 1e-4
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,12 @@ class PerceptronIsotherms(FieldIsotherms):
 
     def take(self, index: Index) -> PerceptronIsotherms:
         """Return some of the isotherms."""
-        return PerceptronIsotherms(
+        some = PerceptronIsotherms(
             self.measure, self.base.take(index), self.intensity[index], self.channel.take(index), self.checks,
             PatternMoments(*(x[index] for x in self.start)),
         )  # fmt: skip
+        self._carried(some, index)
+        return some
 
     def _coupling(self, excess: Array, gap: Array) -> tuple[Array, Array, Array, Array]:
         """Return qh - qh0, what stands for its integral, and two derivatives of qh."""
@@ -95,7 +99,7 @@ class PerceptronIsotherms(FieldIsotherms):
     def farthest(self) -> float:
         """Where R > 0 has come to stay on all isotherms, or 1 - q is 1e-15."""
         if not self.measure.model.spherical:
-            return KNOWN if self.measure.path.erases else FULL
+            return KNOWN if self.measure.told.erases else FULL
         r = self.points(np.broadcast_to(LADDER, (len(self.intensity), len(LADDER)))).stability
         bad = np.flatnonzero(np.any(~(r > SAFE), axis=0))
         last = float(LADDER[min(bad[-1] + 1, len(LADDER) - 1)]) if len(bad) else float(LADDER[0])
@@ -133,13 +137,9 @@ class PerceptronMeasure(RandomMeasure):
     model: RandomPerceptron
 
     def __init__(self, model: RandomPerceptron, path: Path) -> None:
-        if path.informed or path.order != "random" or not (path.strength_is_snr or path.erases):
-            raise InputError(
-                f"{model!r} has equations along flow and autoregressive, got {path.name}: its strength is not explicit "
-                "in the overlap, and is not derived"
-            )
-        path.check_prior(model.prior)
         self.model, self.path = model, path
+        self.told = told_along(model, path)
+        path.check_prior(model.prior)
 
     def averages(self, check: bool) -> PatternAverages:
         """Return the averages over patterns."""
@@ -207,13 +207,18 @@ class PerceptronMeasure(RandomMeasure):
 
     @cached_property
     def _table(self) -> tuple[Array, Array, Array]:
-        """Places, log alpha there and its slopes, up to where alpha stops rising."""
+        """Places, log alpha there and its slopes, up to where alpha stops rising.
+
+        Even potentials have q0 = 0 up to a finite alpha; what rounding leaves of g at w0 = 0 stands for it.
+        """
         count = int((self._last - DENSE) / PLACE_STEP) + 1
         place = np.concatenate([np.linspace(FIRST_PLACE, DENSE, 60)[:-1], np.linspace(DENSE, self._last, count)])
         log_ratio, slope = self._log_ratio(place, False)
-        falls = np.flatnonzero(np.diff(log_ratio) <= 0)
+        # of even potentials it is constant at first, but for rounding: what is larger than later is none
+        falls = np.flatnonzero((np.diff(log_ratio) < -FLAT) & (place[1:] > DENSE))
         end = int(falls[0]) + 1 if len(falls) else len(place)
-        return place[:end], log_ratio[:end], slope[:end]
+        log_ratio = np.minimum.accumulate(log_ratio[:end][::-1])[::-1]
+        return place[:end], log_ratio, slope[:end]
 
     def solvable(self, control: Array) -> Bools:
         """Tell at which sampling ratios there is a base with 1 - q0 that is not too small."""
@@ -281,10 +286,11 @@ class PerceptronMeasure(RandomMeasure):
     @cached_property
     def always_stable(self) -> float:
         """Where R > 0 all along the isotherm, with room: from its largest fall at few patterns."""
-        control = np.exp(self._log_ratio(np.full(1, DENSE), False)[0])
+        few_patterns = self._log_ratio(np.full(1, DENSE), False)[0]
+        control = np.exp(np.minimum(few_patterns, self._table[1][-1] - SHORT))
         few = self.isotherms(control)
         fall = 1 - few.points(few.grid[None]).stability[0]
-        return float(EASY * control[0] / np.max(fall))
+        return float(EASY * control[0] / max(float(np.max(fall)), TINY))
 
     @cached_property
     def looked_at(self) -> Array:
@@ -297,14 +303,13 @@ class PerceptronMeasure(RandomMeasure):
         q, gap, _, fluctuation, *_ = self._single(place, False)
         every = self.averages(False).base(q, gap)
         beyond = np.flatnonzero(1 - np.exp(table) * fluctuation * every.slope < 0)
-        end = float(table[beyond[0]]) if len(beyond) else float(table[-1]) - SHORT
+        end = min(float(table[beyond[0] if len(beyond) else -1]), float(table[-1]) - SHORT)
         if self.model.spherical:
             convex = 1 + np.exp(table) * gap * every.bent > SURE
             first = len(table) if np.all(convex) else int(np.argmin(convex))
             start = min(float(table[max(first - 1, 0)]), end - SHORTEST)
         else:
             start = end - WIDEST if self.frozen else min(np.log(self.always_stable), end - 1.0)
-        start = max(start, float(table[0]) + SHORT)
         dense = min(end, start + CLOSELY)
         # a few are enough where all that is looked at is log-concave
         least = FEW if self.model.spherical and start >= end - SHORTEST else FEWEST

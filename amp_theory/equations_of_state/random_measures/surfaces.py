@@ -110,12 +110,18 @@ class RandomIsotherm(RandomEquationOfState):
         """Mean entropy of a hidden variable given its outer field."""
         return float(self.isotherm.hidden_entropy[0])
 
+    @property
+    def _gain(self) -> float:
+        """What the side information tells of the truth per strength."""
+        return self.hidden_entropy if self.measure.told.erases else 0.5
+
     @cached_property
     def recovery(self) -> FrozenState | None:
         """The fixed point q = 1 of frozen measures."""
         if not self.measure.frozen:
             return None
-        return FrozenState(float(self.isotherm.base.entropy[0]), self.hidden_entropy if self.path.erases else 0.5)
+        left = self.isotherm.base.entropy - self.isotherm.known
+        return FrozenState(float(left[0]), self._gain)
 
     def recovered(self, intensity: Array, strength: Array) -> Surface:
         """Return the fixed points q = 1 of frozen measures."""
@@ -129,7 +135,7 @@ class RandomIsotherm(RandomEquationOfState):
 
     def evidence(self, intensity: Array, strength: float) -> float:
         """Return the mutual information of the hidden sample with the side information, plus phi: at strength s."""
-        return strength * self.hidden_entropy if self.path.erases else strength / 2
+        return float(self.isotherm.known[0]) + self._gain * strength
 
     def surface(self, coordinate: Array, strength: Array | float, with_energy: bool = True) -> Surface:
         """Return the fixed points at coordinates and internal strengths, broadcast against each other."""

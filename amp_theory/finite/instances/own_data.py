@@ -14,12 +14,14 @@ from amp_theory.finite.instances.own_couplings import dense_from, restored_dense
 from amp_theory.finite.instances.own_graphs import graph_from
 from amp_theory.finite.instances.own_matrices import matrix_from, points_from, restored_matrix
 from amp_theory.finite.instances.own_measurements import measured_from
+from amp_theory.finite.instances.random_patterns import patterns_from
 from amp_theory.finite.instances.rotational import rows_from, spectrum_from
 from amp_theory.finite.instances.scales import as_numbers
 from amp_theory.models.base import Model, as_model
 from amp_theory.models.coloring import Coloring
 from amp_theory.models.measurements import GLM, RowOrthogonalSensing, SpectralSensing
 from amp_theory.models.own_names import at_control
+from amp_theory.models.perceptrons import RandomPerceptron
 from amp_theory.models.sparse import SparseModel
 from amp_theory.models.two_sides import GaussianMixture, RectangularMatrix
 from amp_theory.tools.arrays import Array
@@ -28,7 +30,8 @@ from amp_theory.tools.errors import InputError, UnknownNameError, as_flag, as_fl
 #: relative rounding of a planted value, and of its sum of squares on the sphere
 SAME = 1e-9
 #: what data are called
-NAMES = ("couplings", "graph", "signs", "right_sides", "size", "sensing", "measurements", "matrix", "points")
+NAMES = ("couplings", "graph", "signs", "right_sides", "size", "sensing", "measurements", "matrix", "points",
+         "patterns")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ def own_data(model: Model) -> OwnData:
 own_data.register(GLM, lambda model: OwnData(("sensing", "measurements"), measured_from))
 own_data.register(RowOrthogonalSensing, lambda model: OwnData(("sensing", "measurements"), rows_from))
 own_data.register(SpectralSensing, lambda model: OwnData(("sensing", "measurements"), spectrum_from))
+own_data.register(RandomPerceptron, lambda model: OwnData(("patterns",), patterns_from))
 own_data.register(SparseModel, lambda model: OwnData(("graph",), graph_from))
 own_data.register(RectangularMatrix, lambda model: OwnData(("matrix",), matrix_from, restored_matrix))
 own_data.register(GaussianMixture, lambda model: OwnData(("points",), points_from, restored_matrix))
@@ -80,10 +84,10 @@ def _coloured(model: Coloring) -> OwnData:
 
 def instance_from(
     model: Model, control: float | None = None, *, couplings: Any = None, graph: Any = None, signs: Any = None,
-    right_sides: Any = None, size: int | None = None, sensing: Any = None, measurements: Any = None,
-    matrix: Any = None, points: Any = None, planted: Any = None, check_scale: bool = True, **named: float,
+    right_sides: Any = None, size: int | None = None, sensing: Any = None, measurements: Any = None, matrix: Any = None,
+    points: Any = None, patterns: Any = None, planted: Any = None, check_scale: bool = True, **named: float,
 ) -> Instance:  # fmt: skip
-    """Make an instance from data of one's own: couplings, a graph, measurements, a matrix or points, by model.
+    """Make an instance from data of one's own: couplings, a graph, measurements, a matrix, points, patterns, by model.
 
     Parameters
     ----------
@@ -101,9 +105,9 @@ def instance_from(
         one that occurs.
     sensing, measurements
         Generalised linear models: Phi, shape (M, N), entries of mean square 1/N, and y of shape (M,), y = f(Phi s).
-    matrix, points
-        Two kinds of variables, noise W of variance one: Y = sqrt(lambda/N) u v^T + W, shape (N, M); of a
-        `GaussianMixture` points around their mean, shape (points, dimensions).
+    matrix, points, patterns
+        Two kinds of variables, noise W of variance one: Y = sqrt(lambda/N) u v^T + W, shape (N, M); of a Gaussian
+        mixture points around their mean, (points, dimensions); of random perceptrons x, (M, N), mean square 1/N.
     planted
         The configuration in the data, shape (N,), if it is known.
     check_scale
@@ -130,7 +134,7 @@ def instance_from(
     >>> instance_from(XORSAT(3), graph=[[0, 1, 2], [1, 2, 3]], right_sides=[0, 1]).control
     0.5
     """
-    values = (couplings, graph, signs, right_sides, size, sensing, measurements, matrix, points)
+    values = (couplings, graph, signs, right_sides, size, sensing, measurements, matrix, points, patterns)
     data = {name: value for name, value in zip(NAMES, values, strict=True) if value is not None}
     try:
         given = at_control(as_model(model), control, named, optional=True)
@@ -154,6 +158,8 @@ def with_planted(instance: Instance, planted: Any) -> Instance:
     """Return an instance with its planted configuration, after checking that it can be one."""
     if planted is None:
         return instance
+    if instance.model.outer_overlap:  # there is none
+        instance.model.check_target("planted")
     s = as_numbers("planted", planted, 1, f"(size,) = ({instance.size},)")
     if len(s) != instance.size:
         raise InputError(f"planted must have one value for each of {instance.size} variables, got {len(s)}")

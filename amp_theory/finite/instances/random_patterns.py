@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from amp_theory.finite.instances.base import Instance, check_memory, check_size
 from amp_theory.finite.instances.scalar_posterior import draw_independent
+from amp_theory.finite.instances.scales import as_numbers, expect, fitting, mean_square, off_scale
 from amp_theory.ingredients.priors.base import Prior
 from amp_theory.ingredients.priors.mixtures import Mixture
 from amp_theory.models.perceptrons import RandomPerceptron
@@ -64,6 +66,9 @@ class PatternInstance(Instance):
     def hard(self) -> bool:
         """Whether psi vanishes somewhere."""
         return self.model.potential.margin is not None
+
+    def _data(self) -> dict[str, Array]:
+        return {"patterns": self.patterns}
 
     def _from_prior(self, rng: np.random.Generator) -> Array:
         w = draw_independent(self.model.prior, self.size, rng)
@@ -126,6 +131,24 @@ class PatternInstance(Instance):
         if self.hard:
             return np.asarray(self.violated(configurations) * self.sampling_ratio)
         return np.asarray(-self.interaction(configurations) / self.size)
+
+
+def patterns_from(
+    model: RandomPerceptron, control: float | None, data: dict[str, Any], check_scale: bool
+) -> PatternInstance:
+    """Return an instance from patterns, shape (patterns, size); see `instance_from`."""
+    expect(model, data, ("patterns",), ())
+    patterns = as_numbers("patterns", data["patterns"], 2, "(patterns, size)")
+    number, size = patterns.shape[0], check_size(patterns.shape[1], 2)
+    instance = PatternInstance(model, fitting(model, control, number, size, "patterns"), size, patterns)
+    found, error = mean_square(patterns, patterns.size)
+    if check_scale and off_scale(found, error, 1 / size):
+        advice = f"divide them by {math.sqrt(found * size):.4g}" if found else "give others"
+        raise InputError(
+            f"patterns have root mean square {math.sqrt(found):.4g}, of size {size} it must be 1/sqrt(size) = "
+            f"{1 / math.sqrt(size):.4g}: {advice}; check_scale=False takes them as they are"
+        )
+    return instance
 
 
 def draw_patterns(

@@ -14,8 +14,8 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from amp_theory.tools.arrays import Array
-from amp_theory.tools.errors import InputError, as_float, told
+from amp_theory.tools.arrays import Array, Bools
+from amp_theory.tools.errors import InputError, answer_of, as_float, told
 from amp_theory.tools.panels import on_panels
 
 #: margins and centres of potentials are between these
@@ -166,20 +166,44 @@ class SmoothPotential(Potential):
     def smoothed(self, distance: Array, variance: Array) -> Smoothed:
         """Return sums over u around the largest term."""
         w, v = np.broadcast_arrays(distance, variance)
-        f, p, f1, f2, u = self._law(w, v)
+        cut = self._cut(w, v)
+        if cut is None or np.all(cut) or not np.any(cut):
+            return self._summed(w, v, cut is not None and bool(np.any(cut)))
+        parts = Smoothed(*(np.empty(w.shape) for _ in Smoothed._fields))
+        for some, breaks in ((cut, True), (~cut, False)):
+            for whole, part in zip(parts, self._summed(w[some], v[some], breaks), strict=True):
+                whole[some] = part
+        return parts
+
+    def _cut(self, w: Array, v: Array) -> Bools | None:
+        """Tell where a break may lie inside the sum over u, None if there are none at all."""
+        if not self.breaks:
+            return None
+        # f' falls: the largest term is no further from w than V |f'(w)|
+        far = np.abs(v * self.logarithm(w)[1]) + (DEVIATIONS + 1) * np.sqrt(v)
+        return np.asarray(np.any(np.abs(w[..., None] - np.array(self.breaks)) <= far[..., None], axis=-1))
+
+    def _summed(self, w: Array, v: Array, breaks: bool) -> Smoothed:
+        """Return the sums, cut at breaks or not."""
+        f, p, f1, f2, u = self._law(w, v, breaks)
         norm = np.sum(p, axis=-1)
-        p = p / norm[..., None]
-        mean1, mean2, mean_u = (np.sum(p * x, axis=-1) for x in (f1, f2, u))
-        d1, d2, du = f1 - mean1[..., None], f2 - mean2[..., None], u - mean_u[..., None]
-        third = np.sum(p * (d1**3 + 2 * d1 * d2 + d2 * du / np.sqrt(v)[..., None]), axis=-1)
-        return Smoothed(np.log(norm) + f, mean1, mean2 + np.sum(p * d1 * d1, axis=-1), third)
+        p /= norm[..., None]
+        mean1, mean2, mean_u = (np.einsum("...i,...i", p, x) for x in (f1, f2, u))
+        d1 = f1 - mean1[..., None]
+        p1, p2 = p * d1, p * f2
+        # of what is subtracted from f'' and u the mean of f' - <f'> leaves nothing
+        square, cross, slope = (np.einsum("...i,...i", *x) for x in ((p1, d1), (p1, f2), (p2, u - mean_u[..., None])))
+        p1 *= d1
+        third = np.einsum("...i,...i", p1, d1) + 2 * cross + slope / np.sqrt(v)
+        return Smoothed(np.log(norm) + f, mean1, mean2 + square, third)
 
     def log_smoothed(self, distance: Array, variance: Array) -> Array:
         """Return log H alone."""
-        f, p, *_ = self._law(*np.broadcast_arrays(distance, variance))
+        w, v = np.broadcast_arrays(distance, variance)
+        f, p, *_ = self._law(w, v, bool(self.breaks))
         return np.asarray(np.log(np.sum(p, axis=-1)) + f)
 
-    def _law(self, w: Array, v: Array) -> tuple[Array, Array, Array, Array, Array]:
+    def _law(self, w: Array, v: Array, breaks: bool) -> tuple[Array, Array, Array, Array, Array]:
         """Return the exponent at the largest term, the terms over it, f', f'' and u, shape (..., nodes)."""
         root = np.sqrt(v)
         s = w.copy()
@@ -190,16 +214,16 @@ class SmoothPotential(Potential):
             if np.all(np.abs(step) <= 1e-9 * (1 + np.abs(s))):
                 break
         centre = (s - w) / root
-        u, weight = self._terms(w, root, centre)
+        u, weight = self._terms(w, root, centre, breaks)
         f, f1, f2 = self.logarithm(w[..., None] + root[..., None] * u)
         exponent = f - u * u / 2
         most = np.max(exponent, axis=-1)
         return most, weight / np.sqrt(2 * np.pi) * np.exp(exponent - most[..., None]), f1, f2, u
 
-    def _terms(self, w: Array, root: Array, centre: Array) -> tuple[Array, Array]:
+    def _terms(self, w: Array, root: Array, centre: Array, breaks: bool) -> tuple[Array, Array]:
         """Return u around a centre, and weights: a trapezoidal sum, or Gauss-Legendre ones between breaks."""
         finer = self.scale / float(np.max(root))
-        if not self.breaks:
+        if not breaks:
             spacing = min(STEP, STEP * finer)
             offset = np.arange(-DEVIATIONS, DEVIATIONS + spacing, spacing)
             return centre[..., None] + offset, np.full(len(offset), spacing)
@@ -343,7 +367,7 @@ class LogConcave(SmoothPotential):
         if not callable(function):
             raise InputError(f"{name} must be a function of an array of fields, got {told(function)}")
         with np.errstate(all="ignore"):
-            found = np.asarray(function(x))
+            found = np.asarray(answer_of(name, function, x))
         if found.dtype.kind not in "biuf":
             raise InputError(f"{name} must return an array of numbers, got {told(found)}")
         values = found.astype(float)

@@ -126,8 +126,8 @@ def roots_along(
 def folds_of(isotherms: Isotherms, accuracy: float = 1e-14) -> Array:
     """Return the coordinates of the folds of every isotherm, shape (n, most), ascending, padded with NaN.
 
-    There are as many that rise as fall, because R > 0 at the base and at the end; two that are closer than the grid
-    have an extreme value of R between them.
+    There are as many that rise as fall, because R > 0 where the path begins and at the end; two that are closer than
+    the grid have an extreme value of R between them.
     """
     return fold_cells(isotherms, grid_points(isotherms)).solved(isotherms, accuracy)
 
@@ -181,9 +181,12 @@ class FoldCells:
             guess=self.guess,
             accuracy=accuracy,
         )
-        place = np.arange(len(found)) - np.searchsorted(self.rows, self.rows)
+        # what lies before the path begins is no part of it
+        later = found > isotherms.begin[self.rows]
+        found, rows = found[later], self.rows[later]
+        place = np.arange(len(found)) - np.searchsorted(rows, rows)
         table = np.full((self.number, int(place.max(initial=-1)) + 1), np.nan)
-        table[self.rows, place] = found
+        table[rows, place] = found
         return table
 
 
@@ -200,7 +203,10 @@ def fold_cells(isotherms: Isotherms, every: Points) -> FoldCells:
     rows, k, extreme = rows[hidden], k[hidden], extreme[hidden]
     changed, j = np.nonzero(up[:, 1:] != up[:, :-1])
     # next to the stability line the first fold lies before the grid
-    early = np.flatnonzero(~up[:, 0] & (isotherms.base.stability > SIGN))
+    stable = isotherms.base.stability
+    if isotherms.measure.path.informed:
+        stable = isotherms.points(np.full((len(stable), 1), BEFORE)).stability[:, 0]
+    early = np.flatnonzero(~up[:, 0] & (stable > SIGN))
     which = np.concatenate([early, changed, rows, rows])
     lower = np.concatenate([np.full(len(early), BEFORE), grid[j], grid[k], extreme])
     upper = np.concatenate([np.full(len(early), grid[0]), grid[j + 1], extreme, grid[k + 1]])
@@ -280,11 +286,13 @@ def _extremes(
 
 
 def least_stability(isotherms: Isotherms) -> tuple[Array, Array]:
-    """Return where R is least along every isotherm, the first coordinate of the grid if next to the base, and R."""
+    """Return where R is least along every path, the first coordinate of the grid if next to the base, and R."""
     grid = isotherms.grid
     every = isotherms.points(np.broadcast_to(grid, (len(isotherms.base.control), len(grid))))
-    k = np.argmin(every.stability, axis=1)
-    z = grid[k].copy()
+    begin = isotherms.begin
+    r = np.where(grid >= begin[:, None], every.stability, np.inf)
+    k = np.argmin(r, axis=1)
+    z = np.maximum(grid[k], np.where(np.isfinite(begin), begin, 0.0))
     inner = np.flatnonzero((k > 0) & (k < len(grid) - 1))
     slope = every.stability_z
     below = inner[(slope[inner, k[inner] - 1] < 0) & (slope[inner, k[inner] + 1] > 0)]
@@ -292,4 +300,5 @@ def least_stability(isotherms: Isotherms) -> tuple[Array, Array]:
         z[below] = _extremes(
             isotherms, below, grid[k[below] - 1], grid[k[below] + 1], np.ones(len(below), dtype=bool)
         )  # fmt: skip
-    return z, isotherms.points(z[:, None]).stability[:, 0]
+    # where all is known from the start nothing is left to fail
+    return z, np.where(np.isinf(begin), 1.0, isotherms.points(z[:, None]).stability[:, 0])

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from amp_theory.equations_of_state.base import TINY, EquationOfState
 from amp_theory.equations_of_state.surface import Surface
 from amp_theory.ingredients.paths.base import Path
+from amp_theory.ingredients.paths.mixed import Held
 from amp_theory.models.base import Model
 from amp_theory.models.own_names import at_point
 from amp_theory.phases.geometry.branches import follow
@@ -229,7 +230,12 @@ def regions(geo: Geometry, intensity: Array, strength: Array) -> npt.NDArray[np.
 
 def has_condensed(geo: Geometry, intensity: Array) -> bool:
     """Tell whether a random measure with an outer overlap is beyond condensation at an intensity, shape (1,)."""
-    return bool(geo.eos.model.outer_overlap) and str(regions(geo, intensity, np.zeros(1))[0]) == "hard"
+    model, path = geo.eos.model, geo.eos.path
+    if not model.outer_overlap:
+        return False
+    # where something is known from the start, that tells nothing of the measure
+    plain = any_geometry_of(model, path.moving) if isinstance(path, Held) else geo
+    return str(regions(plain, intensity, np.zeros(1))[0]) == "hard"
 
 
 def uninformed_overlap(

@@ -44,6 +44,9 @@ NEAR, NEWTON = 4, 10
 #: a step to it whose square is rounding: its slopes are exact to the square of STEP
 SMALL = 1e-9
 NO_TIP = "R > 0 beyond q0 in the whole replica-symmetric region: no first-order transition along this path"
+#: stands for the lead of a branch that has ended
+GONE = -1.0
+NO_JUMP = "the branch of the base ends where it loses its stability, by no jump"
 #: a coordinate that stands for the base
 BASE = 1e-20
 #: R counts as positive next to the stability line down to this
@@ -59,7 +62,7 @@ def random_thresholds(geo: RandomGeometry) -> Thresholds:
         return _frozen(geo, search)
     tips = [point for _, point in search.states]
     found: dict[str, Located | str] = {
-        "algorithmic": "the branch of the base ends where it loses its stability, by no jump",
+        "algorithmic": search.jump(),
         "weak_recovery": geo.eos.no_weak_recovery,
         "stability": search.stability(),
         "tricritical": tips[0] if tips else NO_TIP,
@@ -71,13 +74,16 @@ def random_thresholds(geo: RandomGeometry) -> Thresholds:
 
 def _frozen(geo: RandomGeometry, search: _Search) -> Thresholds:
     """Return the special points of a measure whose solutions are isolated at every control."""
-    always = f"frozen q = 1: the path fails at every {geo.measure.model.control}, before any cusp"
+    control = geo.measure.model.control
+    always = f"frozen q = 1: the path fails at every {control}, before any cusp"
+    first = f"frozen q = 1: a first-order transition onto q = 1 at every {control} > 0"
+    if geo.measure.path.informed:
+        first += ", unless what is known from the start tells everything"
     found: dict[str, Located | str] = {
-        "algorithmic": "the branch of the base ends where it loses its stability, by no jump",
+        "algorithmic": NO_JUMP,
         "weak_recovery": geo.eos.no_weak_recovery,
         "stability": search.stability(), "condensation": search.no_entropy(), "tricritical": always,
-        "first_failure": f"frozen q = 1: a first-order transition onto q = 1 at every {geo.measure.model.control} > 0",
-        "dynamical": f"frozen q = 1: it is a second stable fixed point at every {geo.measure.model.control} > 0",
+        "first_failure": first, "dynamical": f"frozen q = 1: it is a second stable fixed point at every {control} > 0",
     }  # fmt: skip
     return Thresholds.of(geo.measure.model, geo.measure.path, found)
 
@@ -219,7 +225,9 @@ class _Search:
     @cached_property
     def places(self) -> dict[Spot, _Place]:
         """All about the spots, and about a coordinate at the stability line."""
-        spots = [] if self.measure.frozen else [*self.spots.cusps, self.spots.dynamical, self.spots.condensation]
+        spots = [] if self.measure.frozen else [
+            *self.spots.cusps, self.spots.dynamical, self.spots.condensation, self.spots.jump,
+        ]  # fmt: skip
         spots.append(None if self.stable_to is None else (self.stable_to, BASE))
         known = [spot for spot in spots if spot is not None]
         return dict(zip(known, self._places(known), strict=True)) if known else {}
@@ -230,10 +238,10 @@ class _Search:
         # at the stability line towards the stable side, where the base is continuous
         step = np.where(x == self.stable_to, -STEP, STEP)
         both = self.measure.isotherms(self.model.from_intensity(np.exp(np.concatenate([x, x + step]))))
-        around = both.points(np.tile(z, 2)[:, None] * np.array([1.0, 1 + BESIDE, 1 - BESIDE]))
+        around = both.from_begin(np.tile(z, 2)[:, None] * np.array([1.0, 1 + BESIDE, 1 - BESIDE]))
         here, table = both.take(np.arange(n)), {name: getattr(around, name) for name in Points.__slots__}
         points = Points(*(v[:n, :1] for v in table.values()))
-        errors = here.errors(z[:, None], points)
+        errors = points.bounds(here.check.from_begin(z[:, None]))
         bases = ((name, getattr(both.base, name), getattr(here.check.base, name)) for name in ("overlap", "stability"))
         base = {name: (v[:n], np.abs(other - v[:n]), (v[n:] - v[:n]) / step) for name, v, other in bases}
         for k in range(n):
@@ -298,10 +306,17 @@ class _Search:
         return Located(value, q0.value, errors, self.model.control, how=how)
 
     def no_entropy(self) -> Located | str:
-        """Locate where the entropy of the target vanishes, that of isolated solutions."""
+        """Locate where the entropy of the target vanishes, or with something known q = 1 leads."""
+        informed = self.path.informed
 
-        def entropy(x: Array) -> Array:
-            return self.measure.bases(self.model.from_intensity(np.exp(x))).entropy
+        def entropy(x: Array, check: bool = False) -> Array:
+            control = self.model.from_intensity(np.exp(x))
+            if not informed:
+                return self.measure.bases(control, check).entropy
+            isotherms = self.measure.isotherms(control)
+            isotherms = isotherms.check if check else isotherms
+            left = isotherms.base.entropy - isotherms.known + isotherms.begin_level
+            return np.where(np.isfinite(isotherms.begin), left, GONE)
 
         x = self.measure.looked_at
         x = np.append(x[x < self.end], self.end)
@@ -311,13 +326,15 @@ class _Search:
             return f"the entropy does not vanish where it was looked at, {self._looked()}"
         k = int(below[0])
         place = crossings(lambda x, i: entropy(x), x[k - 1 : k], x[k : k + 1], absolute=4 * EPS)
-        control = self.model.from_intensity(np.exp(place + np.array([0.0, STEP])))
-        base, other = self.measure.bases(control).entropy, self.measure.bases(control[:1], check=True).entropy
+        base, other = entropy(place + np.array([0.0, STEP])), entropy(place, check=True)
         slope = float(base[1] - base[0]) / STEP
         off = DIFFERENCES * abs(float(other[0] - base[0])) + ROUNDING
         value, errors = self._control(float(np.exp(place[0])), off / abs(slope) + 4 * EPS)
         errors["overlap"] = 0.0
-        return Located(value, 1.0, errors, self.model.control, how="F(1) = 0: the entropy of the target vanishes")
+        how = "q = 1 has the free entropy of where the path begins" if informed else (
+            "F(1) = 0: the entropy of the target vanishes"
+        )  # fmt: skip
+        return Located(value, 1.0, errors, self.model.control, how=how)
 
     @cached_property
     def states(self) -> list[tuple[Spot, Located]]:
@@ -339,6 +356,14 @@ class _Search:
                     point.strength_name, how=f"{reason}: {point.how}",
                 )  # fmt: skip
         return f"R > 0 on all of [q0, 1): the path works at every {self.model.control}, {self._looked()}"
+
+    def jump(self) -> Located | str:
+        """Locate where the branch on which the path begins ends by a jump: if something is known."""
+        spot = self.spots.jump
+        if spot is None:
+            return NO_JUMP
+        how = "the branch on which the path begins ends at zero strength: strength = R = 0"
+        return self.located(self.places[spot], "strength", "stability", how, strength=False)
 
     def zero_strength(self) -> tuple[Located | str, Located | str]:
         """Locate where a second branch exists at zero strength, and where one has the free entropy of the base."""

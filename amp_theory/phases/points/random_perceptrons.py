@@ -32,7 +32,7 @@ from amp_theory.phases.points.random_measures import NO_TIP, first_cusp, stabili
 from amp_theory.phases.points.random_rows import Spot, meeting
 from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.tools.arrays import EPS, Array, Index
-from amp_theory.tools.errors import InputError, NumericalError, as_float, told
+from amp_theory.tools.errors import InputError, NumericalError, answer_of, as_float, told
 from amp_theory.tools.results import Located
 from amp_theory.tools.roots import crossings
 
@@ -217,9 +217,7 @@ def best_tilt(
     way = Flow() if path is None else as_path(path)
     name = "exponent" if family is None else "parameter"
     margin = Margin(kappa).kappa
-    make = family if family is not None else lambda a: Margin(margin, a)
-    if not callable(make):
-        raise InputError(f"family must be a function of one parameter that returns a potential, got {told(family)}")
+    make = (lambda a: Margin(margin, a)) if family is None else _checked_family(family)
     low, high = _ends(between, family is not None)
     search = _Family(weights, way, make, name)
     values = np.linspace(low, high, LOOKS)
@@ -233,6 +231,21 @@ def best_tilt(
             f"{float(np.exp(alphas[k])):.6g}: widen `between`, or take that end"
         )
     return search.located(float(values[k]), PART * (high - low), (float(values[k - 1]), float(values[k + 1])))
+
+
+def _checked_family(family: object) -> Callable[[float], Potential]:
+    """Return the family, after checking that it is a function; what it returns is checked at every call."""
+    what = "family must be a function of one parameter that returns a potential"
+    if not callable(family):
+        raise InputError(f"{what}, got {told(family)}")
+
+    def make(x: float) -> Potential:
+        potential = answer_of("family", family, x)
+        if not isinstance(potential, Potential):
+            raise InputError(f"{what}, at {x:g} it returns {told(potential)}")
+        return potential
+
+    return make
 
 
 def _ends(between: tuple[float, float] | None, needed: bool) -> tuple[float, float]:

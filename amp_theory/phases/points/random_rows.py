@@ -1,9 +1,9 @@
 """Where something changes along the control of random measures: seen on many isotherms at once, then solved for.
 
 Rows of isotherms tell between which controls folds appear or disappear (cusps), where a second stable branch first has
-a fixed point at zero strength, and where one first has a larger free entropy than the base.  From what was seen one
-Newton iteration in control and coordinate starts for all such spots together.  A spot outside its bracket is not
-taken: the bracket is narrowed by more rows.
+a fixed point at zero strength, and where one first has a larger free entropy than where the path begins.  From what was
+seen one Newton iteration in control and coordinate starts for all such spots together.  A spot outside its bracket is
+not taken: the bracket is narrowed by more rows.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ ROUNDED, BEYOND = 1e-10, 1e-7
 
 #: accuracy of the folds of rows in the logarithm of the coordinate, from which a Newton iteration starts
 ROUGH = 1e-4
+
+#: what vanishes at a cusp, and where the branch on which a path begins ends
+CUSP, JUMP = ("stability", "stability_z"), ("strength", "stability")
 
 #: log intensity and coordinate
 Spot = tuple[float, float]
@@ -82,6 +85,8 @@ class IsothermRows:
     @property
     def counts(self) -> Index:
         """How many folds there are on every isotherm."""
+        if self.isotherms.measure.path.informed:  # some may lie before the path begins
+            return np.asarray(np.sum(~np.isnan(self.folds), axis=1))
         return np.bincount(self.cells.rows, minlength=len(self.log_intensity))
 
     @cached_property
@@ -103,7 +108,7 @@ class IsothermRows:
         parts = self.every.select(rows)
         lower, upper, guess = branch_cells(self.isotherms.grid, parts, np.stack([low, high], axis=1), here)
         z = roots_along(self.isotherms, "strength", "strength_z", rows, lower, upper, True, guess=guess, accuracy=ROUGH)
-        return rows, low, z, self.isotherms.take(rows).points(z[:, None]).level[:, 0]
+        return rows, low, z, self.isotherms.take(rows).from_begin(z[:, None]).level[:, 0]
 
     # --- what is seen on rows ---
 
@@ -118,9 +123,13 @@ class IsothermRows:
             few, many = sorted((k, k + 1), key=lambda row: self.counts[row])
             seen[k] = None
             if self.counts[many] == self.counts[few] + 2:
-                place = _vanishing(self.folds[few], self.folds[many])
-                x = float(self.log_intensity[many])
-                seen[k] = Seed(x, place, ("stability", "stability_z"), self.bracket(k))
+                pair = _vanishing(self.folds[few], self.folds[many])
+                x, place = float(self.log_intensity[many]), float(np.sqrt(pair[0] * pair[1]))
+                columns, p = CUSP, self.isotherms.take(np.array([many])).points(pair[None])
+                if self.isotherms.measure.path.informed and p.strength[0, 1] < 0:
+                    # they did not merge: where the path begins has jumped beyond both
+                    columns, place = JUMP, float(pair[0])
+                seen[k] = Seed(x, place, columns, self.bracket(k))
         return seen
 
     def dynamical(self) -> list[Seed]:
@@ -144,11 +153,15 @@ class IsothermRows:
 
 @dataclass(frozen=True)
 class Spots:
-    """The cusps, from the easy side on, at strengths of either sign; where a second branch first exists and leads."""
+    """The cusps, from the easy side on, at strengths of either sign; where a second branch first exists and leads.
+
+    jump is where the path begins by a jump: the first branch ends at zero strength.
+    """
 
     cusps: list[Spot]
     dynamical: Spot | None = None
     condensation: Spot | None = None
+    jump: Spot | None = None
 
 
 def spots_before(measure: RandomMeasure, looked: Sequence[IsothermRows], end: float, zero: bool = True) -> Spots:
@@ -186,34 +199,39 @@ def spots_on(measure: RandomMeasure, rows: IsothermRows, zero: bool) -> Spots:
     kinds += [rows.dynamical(), rows.condensation()] if zero else [[], []]
     spots = iter(meetings(measure, [seed for kind in kinds for seed in kind]))
     solved = {seed: next(spots) for kind in kinds for seed in kind}
-    found: list[Spot] = []
+    found: dict[tuple[str, str], list[Spot]] = {CUSP: [], JUMP: []}
     for k, seed in cusps.items():
         spot = None if seed is None else solved[seed]
-        found += [spot] if spot is not None and seed is not None and seed.holds(spot) else _between(measure, rows, k)
+        if spot is not None and seed is not None and seed.holds(spot):
+            found[seed.columns].append(spot)
+        else:
+            _between(measure, rows, k, found)
     first = _first(measure, kinds[1], solved, IsothermRows.dynamical)
     leads = _first(measure, kinds[2], solved, IsothermRows.condensation)
-    return Spots(sorted(found), first, leads)
+    return Spots(sorted(found[CUSP]), first, leads, min(found[JUMP], default=None))
 
 
-def _between(measure: RandomMeasure, rows: IsothermRows, k: int, left: int = NARROWINGS) -> list[Spot]:
-    """Return the cusps between row k and the next, whose numbers of folds differ, from more rows between them."""
+def _between(
+    measure: RandomMeasure, rows: IsothermRows, k: int, found: dict[tuple[str, str], list[Spot]], left: int = NARROWINGS
+) -> None:
+    """Find the cusps between row k and the next, whose numbers of folds differ, from more rows between them."""
     if not left:
         raise NumericalError(f"a cusp of {measure.model!r} along {measure.path.name} could not be solved for")
     parts = IsothermRows.at(measure, np.linspace(*rows.bracket(k), PARTS + 1))
-    found: list[Spot] = []
     for j, seed in parts.cusps().items():
         spot = None if seed is None else meetings(measure, [seed])[0]
-        inside = spot is not None and seed is not None and seed.holds(spot)
-        found += [spot] if spot is not None and inside else _between(measure, parts, j, left - 1)
-    return found
+        if spot is not None and seed is not None and seed.holds(spot):
+            found[seed.columns].append(spot)
+        else:
+            _between(measure, parts, j, found, left - 1)
 
 
-def _vanishing(few: Array, many: Array) -> float:
-    """Return the coordinate between the two neighbouring folds without which the others are most alike."""
+def _vanishing(few: Array, many: Array) -> Array:
+    """Return the two neighbouring folds without which the others are most alike."""
     fewer, more = (np.log(x[~np.isnan(x)]) for x in (few, many))
     apart = [np.abs(np.delete(more, [k, k + 1]) - fewer).sum() + more[k + 1] - more[k] for k in range(len(more) - 1)]
     k = int(np.argmin(apart))
-    return float(np.exp(0.5 * (more[k] + more[k + 1])))
+    return np.exp(more[k : k + 2])
 
 
 def _first(
@@ -279,7 +297,8 @@ def _columns(
     """Return two columns of points and their slopes in log intensity and log coordinate, each of shape (2, n)."""
     count = len(x)
     isotherms = measure.isotherms(measure.model.from_intensity(np.exp(np.concatenate([x, x + STEP]))))
-    around = isotherms.points(np.exp(np.tile(t, 2))[:, None] * np.array([1.0, 1 + BESIDE, 1 - BESIDE]))
+    points = isotherms.from_begin if any("level" in names for names in columns) else isotherms.points
+    around = points(np.exp(np.tile(t, 2))[:, None] * np.array([1.0, 1 + BESIDE, 1 - BESIDE]))
     values = np.stack([
         [getattr(around, name)[[k, k + count]] for k, name in enumerate(names)] for names in zip(*columns, strict=True)
     ])  # fmt: skip

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from amp_theory.ingredients.paths.mixed import Held
 from amp_theory.models.base import Model, Target
 from amp_theory.models.sparse import SparseModel
 from amp_theory.models.two_sides import TwoSidedModel
+from amp_theory.phases.points.thresholds import thresholds
 from amp_theory.tools.results import Located, Thresholds
 
 if TYPE_CHECKING:
@@ -52,6 +54,9 @@ def contiguous_up_to(model: Model, special: Thresholds) -> float:
 
 def described_up_to(model: Model, eos: EquationOfState, special: Thresholds, target: Target) -> tuple[float, str]:
     """Return the intensity up to which there are verdicts on the target, and why there are none beyond."""
+    if target == "random" and isinstance(eos.path, Held):
+        # where the measure condenses does not depend on what is told of a sample
+        special = thresholds(model, eos.path.moving)
     limit = contiguous_up_to(model, special) if target == "random" else np.inf
     if limit <= eos.reach:
         return limit, NOT_SYMMETRIC if model.outer_overlap else BEYOND
