@@ -36,7 +36,7 @@ from typing import NamedTuple
 import numpy as np
 
 from amp_theory.ingredients.paths.base import Path
-from amp_theory.ingredients.paths.mixed import Held
+from amp_theory.ingredients.paths.mixed import moving_and_held
 from amp_theory.models.base import Model
 from amp_theory.tools.arrays import EPS, Array, Bools, Index
 from amp_theory.tools.errors import InputError
@@ -128,16 +128,14 @@ class KnownAlong(NamedTuple):
 
 def told_along(model: Model, path: Path) -> KnownAlong:
     """Return what a path tells, after checking that strength(q) is explicit along it."""
-    moving, kept = (path.moving, path.kept) if isinstance(path, Held) else (path, None)
+    moving, kept, level = moving_and_held(path)
     for each in (moving, kept or moving):
         if each.informed or each.order != "random" or not (each.strength_is_snr or each.erases):
             raise InputError(
                 f"{model!r} has equations along flow and autoregressive, and both together with one strength held, got "
                 f"{each.name}: its strength is not explicit in the overlap, and is not derived"
             )
-    if not isinstance(path, Held):
-        return KnownAlong(moving.erases, 0.0, 0.0)
-    return KnownAlong(moving.erases, *((path.level, 0.0) if moving.erases else (0.0, path.level)))
+    return KnownAlong(moving.erases, *((level, 0.0) if moving.erases else (0.0, level)))
 
 
 class Isotherms(ABC):

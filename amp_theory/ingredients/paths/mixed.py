@@ -12,6 +12,7 @@ With one strength held, what is left is a path of one strength that starts with 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from functools import singledispatch
 from typing import Any
 
 import numpy as np
@@ -295,3 +296,21 @@ class Held(Path):
         s = self.internal(self._strengths(strength))
         start = self.response(prior, self.coordinate(np.zeros(s.shape), s), s)
         return self.evidence(prior, strength) - start.free_entropy
+
+
+@singledispatch
+def moving_and_held(path: Path) -> tuple[Path, Path | None, float]:
+    """Return the path whose strength moves, and what is held beside it with its level: None and 0 if nothing is.
+
+    Examples
+    --------
+    >>> from amp_theory import Autoregressive, Flow
+    >>> moving_and_held(Mixed(Flow(), Autoregressive()).held(revealed=0.2))[0].name
+    'flow'
+    """
+    return path, None, 0.0
+
+
+@moving_and_held.register
+def _of_held(path: Held) -> tuple[Path, Path | None, float]:
+    return path.moving, path.kept, path.level

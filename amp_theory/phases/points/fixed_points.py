@@ -17,7 +17,7 @@ import numpy.typing as npt
 from amp_theory.equations_of_state.base import TINY, EquationOfState
 from amp_theory.equations_of_state.surface import Surface
 from amp_theory.ingredients.paths.base import Path
-from amp_theory.ingredients.paths.mixed import Held
+from amp_theory.ingredients.paths.mixed import moving_and_held
 from amp_theory.models.base import Model
 from amp_theory.models.own_names import at_point
 from amp_theory.phases.geometry.branches import follow
@@ -234,7 +234,8 @@ def has_condensed(geo: Geometry, intensity: Array) -> bool:
     if not model.outer_overlap:
         return False
     # where something is known from the start, that tells nothing of the measure
-    plain = any_geometry_of(model, path.moving) if isinstance(path, Held) else geo
+    moving, kept, _ = moving_and_held(path)
+    plain = geo if kept is None else any_geometry_of(model, moving)
     return str(regions(plain, intensity, np.zeros(1))[0]) == "hard"
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from amp_theory.ingredients.paths.mixed import Held
+from amp_theory.ingredients.paths.mixed import moving_and_held
 from amp_theory.models.base import Model, Target
 from amp_theory.models.sparse import SparseModel
 from amp_theory.models.two_sides import TwoSidedModel
@@ -54,9 +54,10 @@ def contiguous_up_to(model: Model, special: Thresholds) -> float:
 
 def described_up_to(model: Model, eos: EquationOfState, special: Thresholds, target: Target) -> tuple[float, str]:
     """Return the intensity up to which there are verdicts on the target, and why there are none beyond."""
-    if target == "random" and isinstance(eos.path, Held):
+    moving, kept, _ = moving_and_held(eos.path)
+    if target == "random" and kept is not None:
         # where the measure condenses does not depend on what is told of a sample
-        special = thresholds(model, eos.path.moving)
+        special = thresholds(model, moving)
     limit = contiguous_up_to(model, special) if target == "random" else np.inf
     if limit <= eos.reach:
         return limit, NOT_SYMMETRIC if model.outer_overlap else BEYOND
