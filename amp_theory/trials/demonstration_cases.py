@@ -98,9 +98,23 @@ class CaseOutcome:
         """The means whose errors are known, which alone are extrapolated."""
         return with_errors(self.means)
 
+    @property
+    def leaves(self) -> bool:
+        """Whether what is extrapolated is beyond what a mean can be, such as a fraction below 0 or above 1.
+
+        The laws are straight lines in a power of the size, which then bend before they end.  The outcome asks on which
+        side of the margin all of them end, not for the number.
+        """
+        bounds = self.case.trial.bounds
+        return (
+            bounds is not None and self.at_infinity is not None and not bounds[0] <= self.at_infinity.value <= bounds[1]
+        )
+
     def __str__(self) -> str:
         case, found = self.case, self.at_infinity
         value = "no extrapolation from one size" if found is None else f"{found} at infinite size"
+        if self.leaves:
+            value += ", which no mean can be: the laws do not hold up to there"
         if case.works is None:
             return f"{case.label}: {value}"
         theory = "" if case.expected is None else f", by {case.expected:.4g}"

@@ -33,6 +33,8 @@ LETTERS, LETTER, LINE = 14, 0.55, 1.1
 LONG = 10**6
 #: sizes between two at which bands are drawn; how pale bands, theory and single instances are
 FINE, BAND, THEORY, DOTS = 24, 0.13, 0.35, 0.45
+#: how pale is what a mean cannot be
+BEYOND_BOUNDS = 0.12
 
 
 def plot_demonstration(
@@ -56,6 +58,7 @@ def plot_demonstration(
             "lw": sized.line_width or 1.6, "capsize": 2,
         }))  # fmt: skip
     axes.axhline(0, color=sized.text, lw=0.6, alpha=0.5, zorder=0)
+    _draw_bounds(axes, outcomes, sized)
     _label_axes(axes, outcomes, sizes, sized)
     set_title(axes, looks, "")
     beside = looks.legend == "auto"
@@ -100,6 +103,16 @@ def _draw_theory(axes: Axes, case: Case, place: float, colour: str) -> None:
         axes.plot([place], [case.margin], "^", color=colour, ms=6, mew=0, alpha=2 * THEORY, zorder=1.5)
 
 
+def _draw_bounds(axes: Axes, outcomes: Sequence[CaseOutcome], style: Style) -> None:
+    """Shade what means cannot be, which the laws may leave."""
+    low, high = axes.get_ylim()
+    for bounds in {o.case.trial.bounds for o in outcomes}:
+        for start, stop in ((low, bounds[0]), (bounds[1], high)) if bounds else ():
+            if start < stop:
+                axes.axhspan(start, stop, color=style.text, alpha=BEYOND_BOUNDS, lw=0, zorder=0)
+    axes.set_ylim(low, high)
+
+
 def _draw_means(axes: Axes, outcome: CaseOutcome, sizes: Sequence[int], shift: float, looks: dict[str, Any]) -> Any:
     """Draw means with errors, and what is extrapolated; what claims nothing is dashed."""
     here = sorted(outcome.means)
@@ -134,6 +147,8 @@ def _label_axes(axes: Axes, outcomes: Sequence[CaseOutcome], sizes: Sequence[int
     axes.set_xticks(range(len(sizes) + 1), [*(_number(n, long) for n in sizes), r"$\infty$"])
     axes.set_xlabel("number of variables")
     words = ", or ".join(dict.fromkeys(o.case.trial.quantity for o in outcomes))
+    if any(o.leaves for o in outcomes):
+        words += " (grey:\N{NO-BREAK SPACE}impossible)"
     axes.set_ylabel("\n".join(textwrap.wrap(words, max(int(_height_of(axes) / (LETTER * style.font)), 8))))
 
 

@@ -42,12 +42,13 @@ def draw_measured(axes: Any, tricritical: float, dynamical: float) -> None:
             ends = found.at_infinity
             bars = [[ends.value - ends.low], [ends.high - ends.value]]
             axes.errorbar(density, ends.value, bars, fmt=mark, ms=5, capsize=2.5, lw=1.3, color=colour, mfc="white")
+            if found.outcome in ("refuted", "undecided"):
+                axes.text(density, ends.high + 0.0025, found.outcome, color=colour, fontsize=6.5, ha="center")
     axes.axhline(0, color="black", lw=0.5, zorder=0)
     axes.set(xlim=DENSITIES, ylim=(-0.012, 0.078), ylabel="excess energy\nper variable")
     texts = {"fontsize": 7, "ha": "center"}
     axes.text(1.605, 0.046, "flow", color=BLUE, **texts)
     axes.text(1.475, -0.0085, "heat bath", color=RED, **texts)
-    axes.text(1.55, 0.0105, "undecided", color=RED, fontsize=6.5, ha="center")
     axes.text((DENSITIES[0] + tricritical) / 2, 0.065, "theory:\nboth work", **texts)
     axes.text(
         (DENSITIES[0] + tricritical) / 2, 0.019, "small: 6,250 to\n100,000 variables;\nlarge: infinite size", **texts
