@@ -39,7 +39,7 @@ def run_bp(
     Arrays of means to start from stand for fields atanh(mean) on all edges.  Messages are limited to half
     log-likelihood ratios of 17, but for those that known spins make certain; if these contradict each other, no
     configuration is left and the status is "contradiction", `Inference.contradictions` telling where.  Where finite
-    fields beyond 17 meet factors that exclude them, so that the limit decides, it is "stalled".  Contradictions
+    fields meet factors that exclude them, so that the limit or rounding decides, it is "stalled".  Contradictions
     that no chain of certain messages shows are not found: on a graph with loops, messages may agree without a solution.
 
     Parameters

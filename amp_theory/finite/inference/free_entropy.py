@@ -42,13 +42,13 @@ from amp_theory.finite.instances.scalar_posterior import log_partition
 from amp_theory.finite.instances.two_sides import TwoSidesInstance
 from amp_theory.ingredients.paths.side_information import Mask, SideInformation
 from amp_theory.ingredients.priors.mixtures import Mixture
-from amp_theory.tools.arrays import Array
+from amp_theory.tools.arrays import EPS, Array
 from amp_theory.tools.errors import NumericalError
 
 #: what limited messages may make a free entropy wrong by, nats per variable
 UNRESOLVED = 5e-11
-#: and answers of factors, relative, for means to be told
-DECIDED = 1e-6
+#: and answers of factors, relative, for means to be told, which change by half as much at most
+DECIDED = 2e-6
 #: the smallest V in units of rho at which labels are explained, and what a factor of four in it may change
 LEAST_SPREAD, SAME = 1e-28, 1e-6
 #: the last change of V in its own units at most, which a free entropy knows in second order
@@ -148,14 +148,18 @@ def bethe_values(instance: GraphInstance, side: SideInformation, h: Array, u: Ar
     with np.errstate(over="ignore"):  # exp(-2 h) of a message that is infinite
         level, mean = bethe(instance, side, h, u), _mean_weight(instance, h)
     hidden = _lost(instance, h, mean).sum(axis=1) > UNRESOLVED * instance.size
-    return np.where(hidden, np.nan, level), "fields beyond 17 meet factors that exclude them, which rounding hides"
+    return np.where(hidden, np.nan, level), "strong fields meet factors that exclude them, which rounding hides"
 
 
 def _lost(instance: GraphInstance, h: Array, mean: Array) -> Array:
-    """Return what limited messages may change in the mean weights, relative to these, shape (batch, factors)."""
+    """Return what limited messages and rounding may change in mean weights, relative to these, shape (batch, factors).
+
+    Where probabilities next to one make a weight that is next to nothing, rounding is that of one.
+    """
     limited = ((np.abs(h) > LARGEST_FIELD) & np.isfinite(h)).sum(axis=0)
-    lost = limited * math.exp(-2 * LARGEST_FIELD) * max(instance.factor.weights)
-    return np.asarray(np.divide(lost, mean, out=np.zeros(mean.shape), where=limited > 0))
+    rounded = np.isfinite(h).any(axis=0)
+    lost = (limited * math.exp(-2 * LARGEST_FIELD) + rounded * EPS / 2) * max(instance.factor.weights)
+    return np.asarray(np.divide(lost, mean, out=np.zeros(mean.shape), where=lost > 0))
 
 
 def undecided(instance: GraphInstance, h: Array) -> Mask:

@@ -146,16 +146,20 @@ def _solve_edges(
     lower = np.where(along_s, s_here, t[i])
     upper = np.where(along_s, s[np.minimum(j + 1, len(s) - 1)], t[np.minimum(i + 1, len(t) - 1)])
 
+    def places(w: Array, n: Index) -> tuple[Array, Array]:
+        along = along_s[n]
+        return np.where(along, z_here[n], np.exp(np.where(along, 0.0, w))), np.where(along, w, s_here[n])
+
     def fold_along_edge(w: Array, n: Index) -> tuple[Array, Array]:
         along = along_s[n]
-        f = eos.surface(np.where(along, z_here[n], np.exp(w)), np.where(along, w, s_here[n]), with_energy=False)
+        f = eos.surface(*places(w, n), with_energy=False)
         return f.fold, np.where(along, f.fold_s, f.coordinate * f.fold_z)
 
     found = solve_bracketed(
         fold_along_edge, lower, upper, rising, lower + part * (upper - lower), np.where(along_s, 0.0, 4 * EPS),
         eos.rounding,
     )  # fmt: skip
-    return np.where(along_s, z_here, np.exp(found)), np.where(along_s, found, s_here)
+    return places(found, np.arange(len(found)))
 
 
 def solve_coordinate(
