@@ -10,6 +10,7 @@ May import: tools, ingredients, models, finite.instances, finite.outputs.
 - `bp`: belief propagation on graphs, with `graph_messages`: messages on edges and which of them are certain,
   `exchanges`: all of them once, on arrays or in `compiled_messages`, and `contradictions`: where they exclude each
   other; to solutions by `decimation` and `reinforcement`: `solutions`.
-- `free_entropy`: of all of these, at their fixed points; `amp_denoisers`: what AMP does to its fields.
+- `free_entropy`: of all of these, at their fixed points, of vector AMP `vector_free_entropy`; `amp_denoisers`: what AMP
+  does to its fields.
 - `unit_propagation`: what parity checks at T = 0 tell one after the other, in orders of revealing.
 """

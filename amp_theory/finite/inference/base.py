@@ -53,11 +53,12 @@ class Inference(Reported):
     status
         Of every side information: "converged" (a fixed point is near: see `MessagePassingOptions`); "max_iterations";
         "diverged" (the means grow without bound or are no longer finite: what is returned is the last iterate before
-        that); "inconsistent" (of `run_robust_gamp`: a fixed point, which the singular values of the matrix contradict);
-        "contradiction" (known values and constraints exclude each other: no configuration has a weight above
-        zero, and what is returned is the iterate before this was found); "stalled" (rounding hides whether a factor
-        allows anything, or how strong fields that exclude each other compare; posteriors are narrower than a `Density`
-        is resolved, and their variances too large).
+        that); "inconsistent" (of `run_robust_gamp` and `run_vamp`: a fixed point, which the singular values of the
+        matrix contradict, or at which outputs are less probable than it believes); "contradiction" (known values and
+        constraints exclude each other: no configuration has a weight above zero, and what is returned is the iterate
+        before this was found); "stalled" (rounding hides whether a factor allows anything, or how strong fields that
+        exclude each other compare; posteriors are narrower than a `Density` is resolved, and their variances too
+        large).
     damping
         Of every side information the damping with which this was found, of algorithms that may choose it; else empty.
     free_entropy

@@ -18,8 +18,6 @@ from amp_theory.tools.results import Status
 
 #: the dampings that are tried, each if it is more than the one asked for
 DAMPINGS = (0.3, 0.6, 0.8, 0.9, 0.95)
-#: why there is no free entropy
-UNTOLD = "it is told by AMP, GAMP, robust GAMP and belief propagation only"
 #: the better outcome of two; among equals the smaller residual
 RANK = {Status.CONVERGED: 0, Status.INCONSISTENT: 1, Status.MAX_ITERATIONS: 2}
 
@@ -46,7 +44,7 @@ def damped_as_needed(how: MessagePassingOptions, side: SideInformation, run: Run
     rows = np.arange(side.batch)
     found = run(side, rows, how)
     batch = side.batch
-    found = replace(_with_reasons(found), damping=(how.damping,) * batch)
+    found = replace(found, damping=(how.damping,) * batch)
     if not how.adapt_damping:
         return found
     for damping in DAMPINGS:
@@ -54,15 +52,9 @@ def damped_as_needed(how: MessagePassingOptions, side: SideInformation, run: Run
         if not len(rows):
             break
         if damping > how.damping:
-            again = _with_reasons(run(some(side, rows), rows, replace(how, damping=damping)))
+            again = run(some(side, rows), rows, replace(how, damping=damping))
             found = _better(found, again, rows, damping)
     return found
-
-
-def _with_reasons(found: Inference) -> Inference:
-    """Return a result that says why there is no free entropy, of a run that knows of none."""
-    batch = len(found.converged)
-    return found if found.reasons else replace(found, free_entropy=(None,) * batch, reasons=(UNTOLD,) * batch)
 
 
 def some(side: SideInformation, rows: Index | Mask) -> SideInformation:

@@ -176,6 +176,21 @@ def undecided(instance: GraphInstance, h: Array) -> Mask:
         return np.asarray((_lost(instance, h, _mean_weight(instance, h)) > DECIDED).any(axis=1))
 
 
+def prior_levels(prior: Mixture, side: SideInformation, where: slice, m: Array, b: Array, a: Array) -> Array:
+    """Return log Z_0(B_i, A_i), of known variables B m - A m^2/2, shape (batch, n).
+
+    Parameters
+    ----------
+    prior, side, where, m, b, a
+        As for `local_part`.
+    """
+    level = log_partition(side.weighted(prior), b, a)
+    if side.zero:  # the weights of zeros are normalised in the prior that the iteration uses
+        at_zero = float(prior.probabilities[(prior.means == 0) & (prior.variances == 0)].sum())
+        level = level + math.log1p(at_zero * math.expm1(side.zero))
+    return np.where(side.known[:, where], b * m - a * m * m / 2, level)
+
+
 def local_part(
     prior: Mixture, side: SideInformation, where: slice, m: Array, v: Array, b: Array, a: Array
 ) -> Array:  # fmt: skip
@@ -190,13 +205,9 @@ def local_part(
     m, v, b, a
         Means, variances, B and A of these variables.
     """
-    known, told = side.known[:, where], side.field[:, where]
+    told = side.field[:, where]
     given = np.broadcast_to(side.precision, side.field.shape[1:])[where]
-    level = log_partition(side.weighted(prior), b, a)
-    if side.zero:  # the weights of zeros are normalised in the prior that the iteration uses
-        at_zero = float(prior.probabilities[(prior.means == 0) & (prior.variances == 0)].sum())
-        level = level + math.log1p(at_zero * math.expm1(side.zero))
-    level = np.where(known, b * m - a * m * m / 2, level)
+    level = prior_levels(prior, side, where, m, b, a)
     return np.asarray((level - (b - told) * m + (a - given) * (m * m + v) / 2).sum(axis=1))
 
 
@@ -232,14 +243,13 @@ def measured_part(instance: GLMInstance, m: Array, v: Array, spread: Array, omeg
     spread, omega
         V, shape (batch, 1) or (batch, measurements), and omega, shape (batch, measurements).
     """
-    output, y, rho = instance.output, instance.measurements, instance.output.second_moment
-    noise = output.log_partition(y, np.zeros_like(y), np.full_like(y, rho))
+    output, y, noise = instance.output, instance.measurements, instance.log_noise
     level = output.log_partition(y, omega, spread)
     if level is None or noise is None:
         return None
     rest = omega - m @ instance.sensing.T
-    norm = ((m * m + v).mean(axis=1) - rho) * len(y) * output.norm_slope / 2
-    return np.asarray((level + rest * rest / (2 * spread) - noise).sum(axis=1) - norm)
+    norm = ((m * m + v).mean(axis=1) - output.second_moment) * len(y) * output.norm_slope / 2
+    return np.asarray((level + rest * rest / (2 * spread)).sum(axis=1) - noise - norm)
 
 
 def measured_values(

@@ -86,6 +86,13 @@ class GLMInstance(Instance):
         return bool(np.ptp(self.variables.means**2) == 0 and self.discrete)
 
     @property
+    def log_noise(self) -> float | None:
+        """The log likelihood of the measurements where no signal is behind them; None for channels that know none."""
+        y = self.measurements
+        level = self.output.log_partition(y, np.zeros_like(y), np.full_like(y, self.output.second_moment))
+        return None if level is None else float(level.sum())
+
+    @property
     def flip_symmetric(self) -> bool:
         """Whether the channel cannot tell z from -z and the prior is symmetric."""
         return self.channel.even and self.variables.symmetric

@@ -15,6 +15,7 @@ Source: G. W. Stewart, SIAM Journal on Numerical Analysis 17, 403 (1980).
 from __future__ import annotations
 
 import copy
+import math
 from functools import cached_property, singledispatch
 from typing import Any
 
@@ -66,6 +67,21 @@ class RotationalInstance(GLMInstance):
         if np.abs(self.sensing @ self.sensing.T - np.eye(number)).max() <= ROUNDED:
             return np.eye(number), np.ones(number), self.sensing
         return super().singular
+
+    @property
+    def log_noise(self) -> float:
+        """The log likelihood of measurements without a signal, in the gauge of the theory.
+
+        That is -[M log(2 pi noise) + |y|^2/E y^2 + N xi(rho)]/2, for independent entries that of N(0, noise + rho):
+        the theory counts from q = 0, where matrices of unknown singular vectors have the weight exp(-N xi(rho)/2).
+        """
+        noise, rho, y = self.channel.noise, self.variables.second_moment, self.measurements
+        if not noise:
+            return -math.inf
+        whole, nothing = np.array(rho), np.array(0.0)
+        xi = float(self.model.coupling.value(self.model.intensity(np.array(self.control)), whole, nothing))
+        square = float(y @ y) / (noise + rho * self.row_norm)
+        return -(len(y) * math.log(2 * math.pi * noise) + square + self.size * xi) / 2
 
     @property
     def channel(self) -> LinearChannel:
