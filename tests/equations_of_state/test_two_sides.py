@@ -166,6 +166,67 @@ def test_hard_phases_of_mixtures_begin_at_four_and_two_roots_of_the_aspect(k):
     assert below.weak_recovery.noise == pytest.approx(np.sqrt(onset * 0.8) / k, rel=1e-12)
 
 
+@pytest.mark.parametrize("aspect", [1e-3, 1e3])
+def test_two_unequal_clusters_jump_from_the_cusp_at_weak_recovery_on(aspect):
+    """M''(0) = 1/(w(1-w)) - 6 = 2 sqrt(aspect), and thresholds on both sides of that."""
+    balance = 1 / (6 + 2 * np.sqrt(aspect))  # w (1 - w)
+    weight = balance * 2 / (1 + np.sqrt(1 - 4 * balance))
+    prior = at.GaussianMixture(weights=[weight, 1 - weight], aspect=aspect).priors[1]
+    slope, curvature = float(prior.overlap_slope(0.0)), float(prior.channel([0.0]).overlap_curvature[0])
+    assert (curvature / slope**1.5 / 2) ** 2 == pytest.approx(aspect, rel=1e-10)
+    for factor in (0.999, 1.001):
+        w = weight * factor
+        found = at.thresholds(at.GaussianMixture(weights=[w, 1 - w], aspect=aspect), at.Flow(side="v"))
+        assert bool(found.algorithmic) == (factor < 1)
+        assert bool(found.tricritical) == (factor < 1)
+
+
+@pytest.mark.slow
+def test_many_clusters_have_hard_phases_from_the_cusp_on_at_a_large_aspect():
+    prior, aspect = PottsPrior(68), 1024.0
+    cusp = float(prior.channel([0.0]).overlap_curvature[0]) / float(prior.overlap_slope(0.0)) ** 1.5
+    assert cusp == pytest.approx(2 * np.sqrt(aspect / 67), rel=1e-10)
+    for k, path in ((67, at.Autoregressive(side="u")), (69, at.Flow(side="u"))):
+        assert bool(at.thresholds(at.GaussianMixture(k, aspect), path).dynamical) == (k > 68)
+
+
+@pytest.mark.parametrize(
+    ("k", "near", "path"),
+    [
+        (7, 1e-5, at.Flow(side="v")),
+        pytest.param(70, 3e-6, at.Flow(side="u"), marks=pytest.mark.slow),
+        (7, 1e-6, at.Autoregressive(side="both")),
+    ],
+)
+def test_next_to_the_onset_of_hard_phases_nothing_is_denied(k, near, path):
+    """Close to it the strength of the cusp is the distance to the third power: a law that doubles still resolve."""
+    onset, far = ((k - 4) / 2) ** 2, 1e-3
+    known = at.thresholds(at.GaussianMixture(k, onset * (1 - far)), path).tricritical.strength
+    reasons = at.thresholds(at.GaussianMixture(k, onset * (1 - near)), path).reasons
+    stated = reasons["tricritical"]
+    assert "no first-order transition is seen" in stated
+    bound = float(stated.rsplit(" ", 1)[1])
+    assert known * (near / far) ** 3 < bound < 1e-16
+    for name in ("dynamical", "condensation", "algorithmic"):
+        assert "seen" in reasons[name]
+        assert "within a relative 1e-11 of weak recovery" in reasons[name]
+
+
+def test_models_of_one_kind_next_to_an_onset_deny_nothing_either():
+    """Two groups of which one has the weight 1/2 - 1/sqrt(12): M''(0) = 0; equal ones rise at once, and none is said."""
+    for weight, seen in ((0.5 - 1 / np.sqrt(12) - 1e-8, True), (0.5, False)):
+        reasons = at.thresholds(at.SpikedMatrix(at.two_groups(weight)), at.Flow()).reasons
+        assert ("is seen along this path" in reasons["tricritical"]) == seen
+        assert ("no second branch is seen" in reasons["dynamical"]) == seen
+
+
+def test_the_best_side_says_what_is_hidden():
+    found = at.best_side(at.GaussianMixture(7, 2.25 * (1 - 3e-6)))
+    assert not any(found.points.values())
+    assert all("is seen along this path" in reason for reason in found.to_dict()["reasons"].values())
+    assert found.report().count("doubles do not tell") == 6
+
+
 def test_gaussians_have_no_transition_but_weak_recovery():
     found = at.thresholds(at.RectangularMatrix(at.Gaussian(), at.Gaussian(), 3.0), at.Autoregressive(side="v"))
     assert found.weak_recovery.noise == pytest.approx(np.sqrt(3))

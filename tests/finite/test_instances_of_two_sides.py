@@ -109,6 +109,46 @@ def test_amp_of_both_kinds_follows_state_evolution(model, control, path, strengt
     assert extrapolate(sizes, (v - late)[:, :, columns])[2] < 1e-4
 
 
+SPIKES, SIGNS = at.GaussBernoulli(0.3), at.Rademacher()
+BIASED = at.RectangularMatrix(at.Discrete([1.0, -0.5], [1 / 3, 2 / 3]), at.Discrete([0.0, 1.0], [0.7, 0.3]), aspect=0.3)
+#: other priors, with a mean on one side too, at aspects 0.3 and 3
+SMALLER = {
+    "spikes and signs, u": (at.RectangularMatrix(SPIKES, SIGNS, aspect=0.3), 1 / 12, at.Flow(side="u"), 0.4),
+    "sparse and Gaussian, v": (
+        at.RectangularMatrix(at.SparseRademacher(0.2), at.Gaussian(), aspect=3), 0.25, at.Flow(side="v"), 0.25
+    ),
+    "signs and spikes, both revealed": (
+        at.RectangularMatrix(SIGNS, SPIKES, aspect=3), 0.4, at.Autoregressive(side="both"), 0.2
+    ),
+    "a mean of v, u revealed": (BIASED, 0.15, at.Autoregressive(side="u"), 0.3),
+    "two very unequal clusters, v": (
+        at.GaussianMixture(weights=[0.1, 0.9], aspect=3), 0.2, at.Flow(side="v"), 0.3
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", SMALLER.values(), ids=SMALLER)
+def test_amp_of_other_priors_and_aspects_follows_state_evolution(case):
+    """On smaller instances: p-values of u and of v, and theory at twice the strength, which both refuse."""
+    model, control, path, strength = case
+    sizes = (150, 300, 600)
+    found = at.amp_against_state_evolution(model, path, control, strength, sizes, seed=1)
+    assert found.p_value > 0.001, str(found)
+    columns = np.array(found.tested) - 1
+    here, other = (
+        at.state_evolution(model, path, control, s, max_steps=8, tolerance=1e-300) for s in (strength, 2 * strength)
+    )
+    # AMP tells v from the u of the iteration before
+    v = found.other_kind.overlap
+    for values, right, wrong in (
+        (found.overlap, here.overlap[1:], other.overlap[1:]),
+        (v, here.overlap_v[:-1], other.overlap_v[:-1]),
+    ):
+        assert extrapolate(sizes, (values - right)[:, :, columns])[2] > 0.001
+        assert extrapolate(sizes, (values - wrong)[:, :, columns])[2] < 1e-4
+
+
 def test_state_evolution_has_the_overlap_of_v():
     run = at.state_evolution(PCA, at.Flow(side="u"), 1 / 14, 0.3)
     (point,) = at.fixed_points(PCA, at.Flow(side="u"), 1 / 14, 0.3)

@@ -5,5 +5,5 @@ May import: tools, ingredients, models.
 - `forms`: which model has which; `setting`: coupling and prior in exact terms; `result`: formulas and
   reasons; `paths`: what a path makes of Gaussian variables.
 - `gaussian`: curves and points of Gaussian variables; `polynomial`: with numbers as coefficients; `linear`: linear
-  measurements; `sparse`: parity checks and bicoloring.
+  measurements; `sparse`: parity checks and bicoloring; `two_sides`: variables of two kinds.
 """

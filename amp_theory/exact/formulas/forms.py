@@ -9,6 +9,7 @@
 | any prior without mean, xi'(0) = 0 | weak recovery, xi''(0) Var(s)^2 = 1 |
 | XORSAT at zero temperature, autoregressive, also for symbolic k | all but condensation (sparse.py) |
 | Bicoloring | weak recovery: Kesten and Stigum |
+| two kinds of variables | weak recovery, whether it is a jump; of Gaussian pairs all (two_sides.py) |
 
 Condensation equates two free entropies, which contain logarithms: its overlap solves an equation that is given.
 """
@@ -30,9 +31,11 @@ from amp_theory.exact.formulas.paths import gaussian_path
 from amp_theory.exact.formulas.result import ClosedForms
 from amp_theory.exact.formulas.setting import PARAMETERS, Setting, derivative, q, read
 from amp_theory.exact.formulas.sparse import sparse_forms
+from amp_theory.exact.formulas.two_sides import two_sided_forms
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.models.base import Model
 from amp_theory.models.sparse import SparseModel
+from amp_theory.models.two_sides import TwoSidedModel
 from amp_theory.tools.errors import InputError, told
 from amp_theory.tools.exclusive import alone
 
@@ -60,7 +63,7 @@ def closed_forms(model: Model | type[Model], path: Path, **parameters: Any) -> C
     parameters
         With a class, parameters that are not to stay open: numbers, sympy expressions, or for prior and channel an
         instance or a class, which stays open in turn.  A prior that is not given is any prior of zero mean and
-        variance V.
+        variance V; of two kinds of variables V_u and V_v.
 
     Returns
     -------
@@ -104,6 +107,7 @@ def forms_of(model: Model | type[Model], path: Path, given: dict[str, Any]) -> C
 
 
 forms_of.register(SparseModel, sparse_forms)
+forms_of.register(TwoSidedModel, two_sided_forms)
 
 
 # --- weak recovery -----------------------------------------------------------------------------------------

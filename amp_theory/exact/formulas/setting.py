@@ -50,7 +50,10 @@ PARAMETERS = {
     "rho": Symbol("rho", positive=True),
     "noise": Symbol("Delta", positive=True),
     "variance": Symbol("V", positive=True),
+    "aspect": Symbol("alpha", positive=True),
 }
+#: arguments that are priors, where one that is not given is any prior without mean
+PRIORS = ("prior", "u", "v")
 #: least integer parameters
 LEAST = {"p": 2, "k": 2}
 HALF = Integer(1) / 2
@@ -139,7 +142,7 @@ def parameters_of(model: Model | type[Model], given: dict[str, Any]) -> tuple[di
             result[name] = symbols[name] = PARAMETERS[name]
         elif item.default is not MISSING:
             result[name] = item.default
-        elif name == "prior":
+        elif name in PRIORS:
             result[name] = None
             symbols["variance"] = PARAMETERS["variance"]
         elif name == "channel":
@@ -173,7 +176,7 @@ def _checked(name: str, value: Any) -> Any:
     if name in PARAMETERS:
         positive(name, value)
         return expression_of(name, value)
-    if name in ("prior", "channel"):
+    if name in (*PRIORS, "channel"):
         raise InputError(f"{name} must be an instance or a class, got {value!r}")
     return value
 
@@ -192,7 +195,7 @@ def read(model: Model | type[Model], path: Path, given: dict[str, Any]) -> Setti
         path.check_prior(prior)
     moments = moments_of(prior)
     return Setting(
-        title=_title(kind, parameters, path),
+        title=title_of(kind, parameters, path),
         path=path,
         control=kind.control,
         symbols={"overlap": q, kind.control: control, path.strength: strength, **symbols},
@@ -206,21 +209,30 @@ def read(model: Model | type[Model], path: Path, given: dict[str, Any]) -> Setti
     )
 
 
-def _title(kind: type[Model], parameters: dict[str, Any], path: Path) -> str:
+def title_of(kind: type[Model], parameters: dict[str, Any], path: Path) -> str:
+    """Return a model, or a family with what is open, and a path in words."""
+
     def shown(value: Any) -> str:
         return "any" if value is None else value.__name__ if inspect.isclass(value) else repr(value)
 
     listed = ", ".join(f"{name}={shown(value)}" for name, value in parameters.items())
-    return f"{kind.__name__}({listed}), path {path.name}"
+    side = f" on {path.side}" if path.side else ""
+    return f"{kind.__name__}({listed}), path {path.name}{side}"
 
 
 @dataclass(frozen=True)
 class PriorMoments:
-    """Of a prior: rho = E s^2; slope = M'(0) = Var(s)^2 if E s = 0, else None; whether it is the standard Gaussian."""
+    """Of a prior: rho = E s^2; slope = M'(0) = Var(s)^2 if E s = 0, else None; whether it is the standard Gaussian.
+
+    curvature is M''(0) = (E s^3)^2 - 2 Var(s)^3, of a prior without mean; None where it is not known exactly.  scalar
+    tells of a class of priors whether all are laws of one number.
+    """
 
     rho: Expr
     slope: Expr | None
     gaussian: bool = False
+    curvature: Expr | None = None
+    scalar: bool = True
 
 
 @ByClass
@@ -263,32 +275,35 @@ def _any_prior(prior: None) -> PriorMoments:
 
 @moments_of.register(Rademacher)
 def _signs(prior: Rademacher | type[Rademacher]) -> PriorMoments:
-    return PriorMoments(Integer(1), Integer(1))
+    return PriorMoments(Integer(1), Integer(1), curvature=Integer(-2))
 
 
 @moments_of.register(Gaussian)
 def _normal(prior: Gaussian | type[Gaussian]) -> PriorMoments:
-    return PriorMoments(Integer(1), Integer(1), gaussian=True)
+    return PriorMoments(Integer(1), Integer(1), gaussian=True, curvature=Integer(-2))
 
 
 @moments_of.register(SparseRademacher)
 @moments_of.register(GaussBernoulli)
 def _diluted(prior: Any) -> PriorMoments:
     rho = parameter(prior, "rho")
-    return PriorMoments(rho, rho**2)
+    return PriorMoments(rho, rho**2, curvature=-2 * rho**3)
 
 
 @moments_of.register(PottsPrior)
 def _groups(prior: PottsPrior | type[PottsPrior]) -> PriorMoments:
-    return PriorMoments(Integer(1), 1 / (parameter(prior, "k") - 1))
+    others = parameter(prior, "k") - 1
+    return PriorMoments(Integer(1), 1 / others, curvature=(others - 3) / others**2, scalar=False)
 
 
 @moments_of.register(Discrete)
 def _atoms(prior: Discrete) -> PriorMoments:
     values, weights = ([expression_of("atom", x) for x in column] for column in (prior.values, prior.probabilities))
-    total = sum(w * v**2 for v, w in zip(values, weights, strict=True)) / sum(weights)
-    rho = expression_of("second moment", float(total))
-    return PriorMoments(rho, rho**2 if prior.mean == 0 else None)
+    second, third = (sum(w * v**n for v, w in zip(values, weights, strict=True)) / sum(weights) for n in (2, 3))
+    rho = expression_of("second moment", float(second))
+    if prior.mean != 0:
+        return PriorMoments(rho, None)
+    return PriorMoments(rho, rho**2, curvature=expression_of("third moment", float(third)) ** 2 - 2 * rho**3)
 
 
 @dataclass(frozen=True)

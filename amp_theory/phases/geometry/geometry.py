@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from amp_theory.equations_of_state.base import EquationOfState
 from amp_theory.equations_of_state.recovery import RECOVERY
 from amp_theory.equations_of_state.surface import Surface
 from amp_theory.phases.geometry.branches import Pair, ZeroBranch, equal_free_entropy, follow, zero_branches
+from amp_theory.phases.geometry.fold_search import SURE, sure_of_sign
 from amp_theory.phases.geometry.folds import FoldCurve, fold_curve, locate
 from amp_theory.tools.arrays import EPS, Array, Bools, Index
 from amp_theory.tools.errors import NumericalError
@@ -93,6 +95,25 @@ class Geometry:
             "grid of %d coordinates from %.3g to %.3g; fold points: %d, pieces: %d, cusps: %d; branches at s = 0: %d",
             len(eos.grid), *eos.grid[[0, -1]], points, len(self.curve.pieces), len(self.curve.cusps), len(self.zero),
         )  # fmt: skip
+
+    @cached_property
+    def unseen_strength(self) -> float | None:
+        """The internal strength below which a transition next to q = 0 is not seen; None if all would be.
+
+        Where q = 0 loses stability F = a z + b z^2, and dips below zero if a < 0 < b, as it does just beyond the onset
+        of first-order transitions.  If its sign is sure at the first coordinate of the grid, |a| is too large for a dip
+        below the grid.  Else |F| <= 2 SURE up to the first coordinate at which it is sure, and as ds/dz = -F/drift at
+        constant intensity, all of the loop lies below 2 SURE z/|drift|.
+        """
+        eos = self.eos
+        if not eos.symmetric or np.isinf(eos.start):
+            return None
+        if sure_of_sign(eos.surface(eos.grid[:1], 0.0, with_energy=False).fold)[0]:
+            return None
+        f = eos.surface(eos.grid, 0.0, with_energy=False)
+        sure = sure_of_sign(f.fold)
+        k = int(np.argmax(sure)) if np.any(sure) else len(sure) - 1
+        return float(2 * SURE * f.coordinate[k] / np.abs(f.drift[k]))
 
     def at(self, intensity: float) -> Geometry:
         """Return what answers at one intensity: itself, unless intensities are discrete."""

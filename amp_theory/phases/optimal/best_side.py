@@ -18,6 +18,7 @@ from amp_theory.ingredients.paths.named import Autoregressive, Flow
 from amp_theory.models.base import Model, as_model
 from amp_theory.phases.geometry.solved import geometry_of
 from amp_theory.phases.optimal.attained import first_transition
+from amp_theory.phases.points.tricritical import no_cusp
 from amp_theory.tools.errors import InputError, NumericalError
 from amp_theory.tools.reports import Reported
 from amp_theory.tools.results import Located, MissingPoint, points_table, titled
@@ -46,6 +47,8 @@ class BestSide(Reported):
         What the comparison rests on: "conjecture", that message passing is the best efficient denoiser.
     algorithm, target
         Of which algorithm and whose measure it speaks: "message passing", "planted".
+    reasons
+        Why a path has no point, by the name of path and side.
 
     Examples
     --------
@@ -68,6 +71,7 @@ class BestSide(Reported):
     certainty: str = "conjecture"
     algorithm: str = "message passing"
     target: str = "planted"
+    reasons: dict[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def title(self) -> str:
@@ -81,30 +85,32 @@ class BestSide(Reported):
 
     def report(self) -> str:
         """Return a readable text: all paths and sides, the best first, and whether it is ahead."""
-        rows = [f"  {name:<24} {self.points[name] or 'no first-order transition'}" for name in self.ranking]
+        rows = [f"  {name:<24} {self.points[name] or self.reasons[name]}" for name in self.ranking]
         if self.decided:
             last = f"  best: {self.ranking[0]}, which is ahead by more than the error bounds ({self.certainty})"
         elif self.best is None:
-            last = "  best: none, more than one path meets no first-order transition"
+            last = "  best: none, along more than one path no first-order transition is seen"
         else:
             last = "  best: none, the first works no farther than the next within their error bounds"
         return "\n".join([self.title, *rows, last])
 
     def table(self) -> ResultTable:
         """Return the points as rows, the best first."""
-        none = MissingPoint("tricritical", "no first-order transition along this path", self.control, "strength")
+
+        def told(name: str) -> Located | MissingPoint:
+            return self.points[name] or MissingPoint("tricritical", self.reasons[name], self.control, "strength")
+
         labels = [{"path": name} for name in self.ranking]
-        return points_table(self.title, labels, [self.points[name] or none for name in self.ranking])
+        return points_table(self.title, labels, [told(name) for name in self.ranking])
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data in the layout of the command line's JSON."""
         points = {name: None if point is None else point.to_dict() for name, point in self.points.items()}
-        none = [name for name, point in self.points.items() if point is None]
         return {
             "model": self.model, "parameters": self.parameters, "control": self.control, "side": self.side,
             "path": self.path, "decided": self.decided, "certainty": self.certainty,
             "algorithm": self.algorithm, "target": self.target, "ranking": list(self.ranking),
-            "points": points, "reasons": dict.fromkeys(none, "no first-order transition along this path"),
+            "points": points, "reasons": self.reasons,
         }  # fmt: skip
 
 
@@ -145,6 +151,7 @@ def best_side(model: Model) -> BestSide:
     kinds = (Flow, Autoregressive)
     paths: dict[str, Path] = {f"{kind.name} on {side}": kind(side=side) for side in model.sides for kind in kinds}
     points = {name: _first(model, path) for name, path in paths.items()}
+    reasons = {name: no_cusp(geometry_of(model, paths[name])) for name, point in points.items() if point is None}
 
     def begins(name: str) -> float:
         """Return the intensity at which a path meets its first transition: the more, the better."""
@@ -158,7 +165,7 @@ def best_side(model: Model) -> BestSide:
     return BestSide(
         model.name, model.control, model.parameters, points, ranking, side=best.side if decided else None,
         path=best.name if decided else None,
-        decided=decided,
+        decided=decided, reasons=reasons,
     )  # fmt: skip
 
 

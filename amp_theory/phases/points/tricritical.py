@@ -12,7 +12,7 @@ from amp_theory.equations_of_state.base import EquationOfState
 from amp_theory.phases.geometry.folds import CUSP_ACCURACY, Cusp, polished
 from amp_theory.phases.geometry.geometry import Geometry
 from amp_theory.phases.geometry.solved import SAFETY
-from amp_theory.phases.points.zero_strength import _first, control_error
+from amp_theory.phases.points.zero_strength import BLURRED, _first, control_error
 from amp_theory.tools.arrays import EPS
 from amp_theory.tools.results import Located
 
@@ -75,6 +75,10 @@ def no_cusp(geo: Geometry) -> str:
         )
     far = min(((p.intensity[0], p.strength[0]) for p in geo.curve.pieces if p.intensity[-1] > 0), default=None)
     if far is None:
+        hidden, path = geo.unseen_strength, geo.eos.path
+        if hidden is not None:
+            bound = f"{path.strength} < {float(path.public(np.asarray(hidden))):.2g}"
+            return f"no first-order transition is seen along this path; {BLURRED}, which hides one at {bound}"
         return "no first-order transition along this path: the equation of state has no fold at positive strength"
     model, path = geo.eos.model, geo.eos.path
     if far[0] <= 0:

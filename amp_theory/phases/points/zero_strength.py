@@ -24,6 +24,7 @@ from amp_theory.equations_of_state.base import EquationOfState
 from amp_theory.equations_of_state.surface import Surface
 from amp_theory.models.base import Model
 from amp_theory.phases.geometry.branches import ZeroBranch
+from amp_theory.phases.geometry.fold_search import SURE
 from amp_theory.phases.geometry.geometry import Geometry
 from amp_theory.phases.geometry.solved import SAFETY
 from amp_theory.phases.points.zero_crossings import always_ahead, branch_crossing, null_crossing, on_branch
@@ -32,6 +33,10 @@ from amp_theory.tools.results import Located
 
 #: coordinates looked at between q = 0 and the grid
 LOOKS = 61
+#: why something next to q = 0 may be missed
+BLURRED = "next to q = 0 doubles do not tell the sign of F"
+#: relative change of the intensity over coordinates at which |F| <= 2 SURE: d log intensity/d log z <= F there
+HIDDEN = 10 * SURE
 
 
 def control_error(model: Model, intensity: float, error: float) -> float:
@@ -103,13 +108,28 @@ def _recovery_point(eos: EquationOfState, intensity: float, how: str) -> Located
     return Located(control, eos.prior.second_moment, errors, eos.model.control, how=how)
 
 
+def _seen(geo: Geometry, exact: str, seen: str) -> str:
+    """Return what holds at zero strength, or where something next to q = 0 may be hidden, what is seen of it."""
+    eos = geo.eos
+    if geo.unseen_strength is None:
+        return exact
+    control = eos.model.control
+    point = f"{control} = {float(eos.model.from_intensity(np.array(eos.start))):.12g}"
+    return f"{seen}; {BLURRED}, which hides a jump within a relative {HIDDEN:g} of weak recovery, {point}"
+
+
 def dynamical(geo: Geometry) -> Located | str:
     """Return the first intensity at which a second stable branch exists, or why there is none."""
     branch = _second_branch(geo.zero)
     if branch is None:
         if _always_informed(geo.zero):
             return f"the informed branch exists at every {geo.eos.model.control}"
-        return f"no second branch exists at zero strength, at any {geo.eos.model.control}"
+        control = geo.eos.model.control
+        return _seen(
+            geo,
+            f"no second branch exists at zero strength, at any {control}",
+            "no second branch is seen at zero strength",
+        )
     if np.isinf(branch.lower):
         return _recovery_point(geo.eos, branch.start, "q = rho becomes stable: the prior's information dimension")
     fold = _fold_at(geo, branch.lower)
@@ -138,7 +158,11 @@ def algorithmic(geo: Geometry, weak_recovery: Located | str) -> Located | str:
             return f"q = 0 is stable at every {eos.model.control}"
         if _overflows(geo.zero):
             return f"the uninformed branch ends at a {eos.model.control} that double precision cannot hold"
-        return f"the uninformed branch changes continuously at every {eos.model.control}"
+        return _seen(
+            geo,
+            f"the uninformed branch changes continuously at every {eos.model.control}",
+            "the uninformed branch is seen to change continuously",
+        )
     if jump[0].null and isinstance(weak_recovery, Located):
         return _null_jump(eos, weak_recovery)
     return _fold_point(eos, _fold_at(geo, jump[0].upper), "maximum of the zero-strength equation of state: F(z, 0) = 0")
@@ -195,7 +219,10 @@ def condensation(geo: Geometry) -> Located | str:
         far = float(geo.eos.model.from_intensity(np.array(reach)))
         way = "up" if geo.eos.model.easier == "up" else "down"
         limit = "" if np.isinf(reach) else f" {way} to {far:.6g}, as far as was searched"
-        return f"the equilibrium branch changes continuously at zero strength, at every {geo.eos.model.control}{limit}"
+        continuous = (
+            f"the equilibrium branch changes continuously at zero strength, at every {geo.eos.model.control}{limit}"
+        )
+        return _seen(geo, continuous, "the equilibrium branch is seen to change continuously at zero strength")
     high, low = best
     slope = high.scaled / 2 - (low.scaled / 2 if low is not None else 0.0)
     bounds = geo.eos.errors(high)
