@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import itertools
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,12 +19,15 @@ Item = TypeVar("Item")
 ADVICE = "a control or strength a little further from a special point, or less extreme parameters, may help"
 #: the longest message, and what stands for the middle of a longer one
 LONGEST, CUT = 280, " [...] "
+#: a function as Python shows it, of which its name is told, and where an object lies, which is not
+FUNCTION = re.compile(r"<function (?:\S*\.)?(\w+|<lambda>) at 0x[0-9a-fA-F]+>")
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 #: what a function of the user's may raise by mistake: anything but what stops the program on purpose
 FAULTS = (Exception,)
 
 
 def shown(text: str, longest: int = LONGEST) -> str:
-    r"""Return a text as one printable line of at most so many characters, cut in its middle.
+    r"""Return a text as one printable line of at most so many characters, cut in its middle; functions by their names.
 
     Examples
     --------
@@ -31,10 +35,13 @@ def shown(text: str, longest: int = LONGEST) -> str:
     two lines with a \x00
     >>> shown("x" * 1000, 20)
     'xxxxxxxx [...] xxxxx'
+    >>> shown(f"got {shown} and {object()}")
+    'got shown and <object object>'
     """
     # far more than is kept, so that a long text takes no time
     if len(text) > 8 * longest:
         text = text[: 4 * longest] + text[-4 * longest :]
+    text = ADDRESS.sub("", FUNCTION.sub(r"\1", text))
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(text.split()))
     if len(line) <= longest:
         return line

@@ -6,6 +6,7 @@ import itertools
 import logging
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.polynomial import legendre
@@ -109,9 +110,15 @@ def refined(
     raise failure(panels)
 
 
+@lru_cache(maxsize=64)
+def _legendre(nodes: int) -> tuple[Array, Array]:
+    """Return Gauss-Legendre nodes and weights, which take longer than most of what is summed."""
+    return legendre.leggauss(nodes)
+
+
 def on_panels(ends: Array, nodes: int) -> tuple[Array, Array]:
     """Return Gauss-Legendre nodes and weights between neighbouring ends, shape (..., (ends - 1) nodes)."""
-    x, weight = np.polynomial.legendre.leggauss(nodes)
+    x, weight = _legendre(nodes)
     middle, half = 0.5 * (ends[..., 1:] + ends[..., :-1])[..., None], 0.5 * np.diff(ends)[..., None]
     shape = (*ends.shape[:-1], -1)
     return (middle + half * x).reshape(shape), (half * weight).reshape(shape)

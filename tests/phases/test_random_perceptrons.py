@@ -144,7 +144,9 @@ def test_capacities():
     for kappa in (0.0, 0.5, 2.0):
         found = at.perceptron_capacity(at.RandomPerceptron(potential=at.Margin(kappa)))
         assert found.sampling_ratio == pytest.approx(oracle.gardner(kappa), rel=1e-12)
-    assert at.perceptron_capacity(at.RandomPerceptron(BINARY)).sampling_ratio == pytest.approx(0.8331, abs=5e-5)
+    # Krauth and Mezard have 0.833
+    binary = at.perceptron_capacity(at.RandomPerceptron(BINARY))
+    assert binary.sampling_ratio == pytest.approx(0.83307859974, abs=5e-12 + binary.error)
     with pytest.raises(at.InputError, match="negative margin"):
         at.perceptron_capacity(at.RandomPerceptron(potential=at.Margin(-1)))
 
@@ -270,6 +272,20 @@ def test_even_potentials_have_no_overlap_up_to_a_finite_ratio(prior):
     assert base.stability[1] < 0
 
 
+@pytest.mark.parametrize("prior", [SPHERE, BINARY])
+@pytest.mark.parametrize("c", [1.4, 1.45])
+def test_an_overlap_that_grows_from_zero_hides_no_stability_line(prior, c):
+    """psi = exp(-c s^4/40): R falls as q0^2 beyond the line, where signs of rounding once ended the search.
+
+    It is at alpha g'(0)^2 = 1, with g'(0) = <u^2> - 1 in the weight psi(u) e^{-u^2/2}.
+    """
+    quartic = at.LogConcave(lambda s: -c * s**4 / 40, lambda s: -c * s**3 / 10, lambda s: -3 * c * s**2 / 10)
+    u, weight = oracle.panels(np.linspace(-9, 9, 41), 12)
+    weight = weight * np.exp(-c * u**4 / 40 - u * u / 2)
+    line = stability_line(PerceptronMeasure(at.RandomPerceptron(prior, quartic), at.Flow()))
+    assert np.exp(line) == pytest.approx((np.sum(weight * (u * u - 1)) / np.sum(weight)) ** -2, rel=1e-12)
+
+
 def test_where_all_is_independent_nothing_fails():
     """psi = exp(c s) has <g'^2> = 0: a field on every weight."""
     tilted = at.LogConcave(lambda s: s / 2, lambda s: 0.5 + 0 * s, lambda s: 0 * s)
@@ -337,6 +353,17 @@ def test_json_and_parameters_come_back():
 def test_bad_input_says_what_is_allowed(make, said):
     with pytest.raises(at.InputError, match=said):
         make()
+
+
+def test_messages_name_functions_and_not_where_they_lie():
+    def steep(s):
+        return -np.minimum(0, s)
+
+    own = at.LogConcave(lambda s: -(np.minimum(0, s) ** 2) / 2, steep, lambda s: -1.0 * (s < 0))
+    with pytest.raises(at.NumericalError) as error:
+        at.fixed_points(at.RandomPerceptron(SPHERE, own), at.Flow(), 1e9, 0.1)
+    assert "LogConcave(log_psi=<lambda>, slope=steep, curvature=<lambda>)" in str(error.value)
+    assert " at 0x" in repr(own)  # which tells functions of one name apart
 
 
 def test_beyond_the_last_base_a_numerical_error_says_where():

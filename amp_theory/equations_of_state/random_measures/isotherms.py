@@ -264,6 +264,11 @@ class RandomMeasure(ABC):
         return False
 
     @property
+    def even(self) -> bool:
+        """Whether q0 is zero up to the stability line, beyond which R may be zero as well."""
+        return False
+
+    @property
     def followed_to(self) -> float:
         """The log intensity up to which folds stay where 1 - q can be followed."""
         return float("inf")

@@ -24,7 +24,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from amp_theory.ingredients.outputs.potentials import Potential, Smoothed
+from amp_theory.ingredients.outputs.lattice_sums import smoothed_on_lattice
+from amp_theory.ingredients.outputs.potentials import Potential, Smoothed, SmoothPotential
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.panels import on_panels
 
@@ -88,7 +89,7 @@ class PatternAverages:
             w, x, jacobian, step = self._nodes(np.zeros_like(q), q, v, v, self._pull(q, v))
             q = np.maximum(q, LEAST)[:, None]
             weight = jacobian * np.exp(-(w**2) / (2 * q)) / np.sqrt(2 * np.pi * q)
-            table[:, part] = _averages(weight, self.potential.smoothed(x, v[:, None]), step)
+            table[:, part] = _averages(weight, self._smoothed(x, v, step), step)
         return PatternMoments(*table)
 
     def inside(self, start: Array, start_gap: Array, excess: Array, gap: Array) -> PatternMoments:
@@ -114,10 +115,10 @@ class PatternAverages:
         """Return averages at points that are all near the base, or none of them."""
         q = np.maximum(q0 + d, LEAST)
         w, x, jacobian, step = self._nodes(d, q, v, v0, pull)
-        parts = self.potential.smoothed(x, v[:, None])
+        parts = self._smoothed(x, v, step)
         if d[0] < NEAR * q[0]:
             total = parts.log_h - w**2 / (2 * q)[:, None] + np.log(jacobian / np.sqrt(2 * np.pi * q)[:, None])
-            log_weights = self._beside(w, q0, d, v0)
+            log_weights = self._beside(w, step, q0, d, v0)
         else:
             total = parts.log_h + np.log(jacobian / np.sqrt(2 * np.pi * d)[:, None])
             log_weights = self._beyond(w, q0, d, v0)
@@ -136,14 +137,14 @@ class PatternAverages:
         first, back = np.unique(q0, return_index=True, return_inverse=True)[1:]
         w0 = root[first, None] * y
         law = np.log((y[1] - y[0]) / np.sqrt(2 * np.pi)) - y * y / 2
-        law = law - self.potential.log_smoothed(w0 - self.potential.centre, v0[first, None])
+        law = law - self._log_smoothed(w0 - self.potential.centre, v0[first], root[first] * (y[1] - y[0]))
         found = w[:, :, None] - w0[back][:, None, :]
         found *= found
         found *= (-0.5 / d)[:, None, None]
         found += law[back][:, None, :]
         return np.asarray(found)
 
-    def _beside(self, w: Array, q0: Array, d: Array, v0: Array) -> Array:
+    def _beside(self, w: Array, step: Array, q0: Array, d: Array, v0: Array) -> Array:
         """Return logarithms of the law of w0 given w over H at nodes w0 next to w."""
         q, centre = np.maximum(q0 + d, LEAST), self.potential.centre
         tau = np.sqrt(q0 * (d / q))
@@ -153,7 +154,7 @@ class PatternAverages:
         fine = np.minimum(OUTER, SMOOTH * np.maximum(np.sqrt(v0), self._smooth) / np.maximum(tau, LEAST)) * self._fine
         shared = w * (q0 / q)[:, None]
         mean = shared - centre
-        g = self.potential.smoothed(mean, v0[:, None]).g
+        g = self._smoothed(mean, v0, step * q0 / q).g
         down, up = (tau[:, None] * np.maximum(sign * g, 0.0) * wide**2 + DEVIATIONS * wide for sign in (1, -1))
         # no further than w0 goes
         room = DEVIATIONS * np.sqrt(q0)[:, None]
@@ -181,7 +182,7 @@ class PatternAverages:
         low, high = float(np.min(distance)), float(np.max(distance))
         nodes = low + step * np.arange(int((high - low) / step) + 2)
         scaled = (
-            np.stack(self.potential.smoothed(nodes, np.full(1, variance)))
+            np.stack(self._smoothed(nodes[None], np.full(1, variance), np.full(1, step)))[:, 0]
             * (step ** np.arange(4) / (1.0, 1.0, 2.0, 6.0))[:, None]
         )
         # what the polynomial of the left node leaves at the right one, by four more powers
@@ -198,6 +199,18 @@ class PatternAverages:
                 value *= place
                 value += np.take(row, k, out=some, mode="clip")
         return found.reshape(distance.shape)
+
+    def _smoothed(self, distance: Array, variance: Array, step: Array) -> Smoothed:
+        """Return log H and its derivatives at places, shape (n, m), with steps and variances of shape (n,)."""
+        if isinstance(self.potential, SmoothPotential) and not self.potential.breaks:
+            return smoothed_on_lattice(self.potential, distance[:, 0], step, distance.shape[1], variance)
+        return self.potential.smoothed(distance, variance[:, None])
+
+    def _log_smoothed(self, distance: Array, variance: Array, step: Array) -> Array:
+        """Return log H alone."""
+        if isinstance(self.potential, SmoothPotential) and not self.potential.breaks:
+            return self._smoothed(distance, variance, step).log_h
+        return self.potential.log_smoothed(distance, variance[:, None])
 
     @property
     def _smooth(self) -> float:

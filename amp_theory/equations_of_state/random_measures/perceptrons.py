@@ -63,6 +63,10 @@ EASY, DENSITY, CLOSELY, WIDEST = 0.5, 6, 4.0, 5.0
 NEAR = 1e-9
 #: mu (1 - q0) above which a spherical measure is log-concave, and the shortest search
 SURE, SHORTEST = 1e-9, 0.5
+#: g^2 over g'^2 that is rounding
+ROUNDED = 1e-24
+#: R(q0) below minus this is surely negative, and q0 that has grown from zero
+UNSTABLE, GROWN = 1e-11, 1e-6
 #: changes of log alpha that are rounding, and what stands for no fall of R
 FLAT, TINY = 1e-12, 1e-100
 #: how many intensities are looked at, at least
@@ -150,6 +154,12 @@ class PerceptronMeasure(RandomMeasure):
         """Whether q = 1 is stable at every sampling ratio: <g'^2> grows faster than Q' falls."""
         power = self.model.potential.margin
         return not self.model.spherical and power is not None and power < 1
+
+    @cached_property
+    def even(self) -> bool:
+        """Whether g(0; 1) is what rounding leaves of zero."""
+        here = self.averages(False).base(np.zeros(1), np.ones(1))
+        return bool(here.square[0] < ROUNDED * here.slope[0])
 
     @property
     def least_gap(self) -> float:
@@ -302,7 +312,11 @@ class PerceptronMeasure(RandomMeasure):
         place, table, _ = self._table
         q, gap, _, fluctuation, *_ = self._single(place, False)
         every = self.averages(False).base(q, gap)
-        beyond = np.flatnonzero(1 - np.exp(table) * fluctuation * every.slope < 0)
+        stability = 1 - np.exp(table) * fluctuation * every.slope
+        # where even potentials get a q0 from zero on R falls as q0^2, at first by less than its rounding, or stays zero
+        beyond = np.flatnonzero(stability < -UNSTABLE)
+        if not len(beyond):
+            beyond = np.flatnonzero((stability < UNSTABLE) & (q > GROWN))
         end = min(float(table[beyond[0] if len(beyond) else -1]), float(table[-1]) - SHORT)
         if self.model.spherical:
             convex = 1 + np.exp(table) * gap * every.bent > SURE

@@ -24,8 +24,8 @@ LOWEST, HIGHEST = -30.0, 8.0
 STEEPEST = 50.0
 #: fields at which a potential of one's own is checked, steps of its differences, and what these may differ by
 CHECKED, DIFFERENCE, TOLERANCE = np.linspace(-12.0, 12.0, 97), 1e-4, 1e-3
-#: standard deviations and steps of the sum over u, and Newton steps to its largest term
-DEVIATIONS, STEP, NEWTON = 8.8, 0.4, 60
+#: standard deviations and steps of the sum over u; steps to its largest term, and how exact in standard deviations
+DEVIATIONS, STEP, NEWTON, CENTRED = 8.8, 0.4, 100, 0.02
 #: nodes between breaks, how often intervals are halved in search of a jump, and the least that counts
 PIECE, HALVINGS, JUMP = 44, 60, 1e-6
 
@@ -49,6 +49,28 @@ class Smoothed(NamedTuple):
 def check_centre(value: object) -> float:
     """Return the margin kappa after checking it."""
     return _between("kappa", value, LOWEST, HIGHEST)
+
+
+def largest_term(logarithm: Callable[[Array], tuple[Array, Array, Array]], w: Array, v: Array) -> Array:
+    """Return about where f(w + r) - r^2/(2 V) is largest, arrays (...): r - V f'(w + r) rises, with a slope above one.
+
+    It is a number carried by itself: next to w it has its own digits.
+    """
+    w, v = np.broadcast_arrays(w, v)
+    r, last = np.zeros(w.shape), np.full(w.shape, np.inf)
+    close, low, high = CENTRED * np.sqrt(v), np.full(w.shape, -np.inf), np.full(w.shape, np.inf)
+    for _ in range(NEWTON):
+        _, f1, f2 = logarithm(w + r)
+        value = r - v * f1
+        if np.all(np.abs(value) <= close):
+            break
+        # the root lies between r and V f'(w + r), which falls
+        low = np.maximum(low, np.where(value < 0, r, r - value))
+        high = np.minimum(high, np.where(value > 0, r, r - value))
+        step = -value / (1 - v * f2)
+        step = np.where(np.abs(step) <= 0.5 * last, step, 0.5 * (low + high) - r)
+        r, last = r + step, np.abs(step)
+    return r
 
 
 class Potential(ABC):
@@ -206,14 +228,7 @@ class SmoothPotential(Potential):
     def _law(self, w: Array, v: Array, breaks: bool) -> tuple[Array, Array, Array, Array, Array]:
         """Return the exponent at the largest term, the terms over it, f', f'' and u, shape (..., nodes)."""
         root = np.sqrt(v)
-        s = w.copy()
-        for _ in range(NEWTON):  # f' falls: a Newton step never leaves the root's bracket for good
-            _, f1, f2 = self.logarithm(s)
-            step = (w + v * f1 - s) / (1 - v * f2)
-            s = s + step
-            if np.all(np.abs(step) <= 1e-9 * (1 + np.abs(s))):
-                break
-        centre = (s - w) / root
+        centre = largest_term(self.logarithm, w, v) / root
         u, weight = self._terms(w, root, centre, breaks)
         f, f1, f2 = self.logarithm(w[..., None] + root[..., None] * u)
         exponent = f - u * u / 2

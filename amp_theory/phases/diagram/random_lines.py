@@ -36,8 +36,12 @@ def random_lines(
     controls = {name: np.zeros(0) if e is None else np.linspace(*e, points) for name, e in ends.items()}
     model, path = geo.measure.model, geo.measure.path
     if geo.measure.frozen:
-        found = {name: [path_transitions(model, path, float(c)) for c in values] for name, values in controls.items()}
-        return {name: joined_line(name, found[name], (model.control, path.strength)) for name in LINES}
+        every = np.unique(np.concatenate(list(controls.values()))).tolist()  # lines share what they do not end at
+        met = {c: path_transitions(model, path, c) for c in every}
+        return {
+            name: joined_line(name, [met[c] for c in controls[name].tolist()], (model.control, path.strength))
+            for name in LINES
+        }
     inner = {name: values[~_known(values, special)] for name, values in controls.items()}
     columns = _columns(geo, inner)
     lines, several = (
@@ -89,7 +93,7 @@ def _columns(geo: RandomGeometry, controls: dict[str, Array]) -> dict[str, dict[
     isotherms = geo.measure.isotherms(every)
     grid = isotherms.grid
     points = isotherms.points(np.broadcast_to(grid, (len(every), len(grid))))
-    branches = Branches.of(isotherms, points, fold_cells(isotherms, points).solved(isotherms, ACCURACY))
+    branches = Branches.of(isotherms, points, fold_cells(isotherms, grid, points).solved(isotherms, ACCURACY))
     starts = dict(zip(controls, np.cumsum([0, *(len(x) for x in controls.values())]).tolist(), strict=False))
     found: dict[str, LinePoints] = {}
     for name, first in starts.items():

@@ -129,32 +129,48 @@ def folds_of(isotherms: Isotherms, accuracy: float = 1e-14) -> Array:
     There are as many that rise as fall, because R > 0 where the path begins and at the end; two that are closer than
     the grid have an extreme value of R between them.
     """
-    return fold_cells(isotherms, grid_points(isotherms)).solved(isotherms, accuracy)
+    return fold_cells(isotherms, *grid_points(isotherms)).solved(isotherms, accuracy)
 
 
-def grid_points(isotherms: Isotherms) -> Points:
-    """Return the points on the grid; of isotherms far from folds at some only, those between as those before."""
+def grid_points(isotherms: Isotherms) -> tuple[Array, Points]:
+    """Return coordinates, and the points there.
+
+    Where points take long they are those of a coarse grid, and of the whole one where some isotherm is near a fold; of
+    the others those between are as those before.
+    """
     grid, count = isotherms.grid, len(isotherms.base.control)
     if isotherms.coarse == 1:
-        return isotherms.points(np.broadcast_to(grid, (count, len(grid))))
+        return grid, isotherms.points(np.broadcast_to(grid, (count, len(grid))))
     some = np.unique([*range(0, len(grid), isotherms.coarse), len(grid) - 1])
     few = isotherms.points(np.broadcast_to(grid[some], (count, len(some))))
-    near = np.flatnonzero(~_clear(isotherms, few, grid[some]))
-    before = np.searchsorted(some, np.arange(len(grid)), side="right") - 1
+    cells = _unclear(isotherms, few, grid[some])
+    near, close = np.flatnonzero(np.any(cells, axis=1)), np.asarray(np.any(cells, axis=0))
+    more = np.flatnonzero(close[np.searchsorted(some, np.arange(len(grid) - 1), side="right") - 1])
+    more = np.setdiff1d(more, some)
+    chosen = np.union1d(some, more)
+    before = np.searchsorted(some, chosen, side="right") - 1
     every = Points(*(getattr(few, f.name)[:, before] for f in fields(few)))
-    every.stability_z[...] = 0.0
-    if len(near):
-        closer = isotherms.take(near).points(np.broadcast_to(grid, (len(near), len(grid))))
+    every.stability_z[:, np.isin(chosen, more)] = 0.0
+    if len(near) and len(more):
+        closer = isotherms.take(near).points(np.broadcast_to(grid[more], (len(near), len(more))))
         for f in fields(every):
-            getattr(every, f.name)[near] = getattr(closer, f.name)
-    return every
+            getattr(every, f.name)[np.ix_(near, np.searchsorted(chosen, more))] = getattr(closer, f.name)
+    return grid[chosen], every
 
 
-def _clear(isotherms: Isotherms, points: Points, some: Array) -> Bools:
-    """Tell on which isotherms R stays far above zero: at some coordinates, and where tangents between them meet."""
+def _unclear(isotherms: Isotherms, points: Points, some: Array) -> Bools:
+    """Tell of every isotherm between which coordinates R may not stay far above zero, or next to which.
+
+    It does where it is at both and where tangents between them meet.
+    """
     r, slope = points.stability, points.stability_z * some
-    hidden = np.any(_may_hide(r, slope, np.log(some), r > 0), axis=1)
-    return np.asarray(np.all(r > ROOM, axis=1) & (isotherms.base.stability > ROOM) & ~hidden)
+    low = ~(r > ROOM)
+    found = np.asarray(low[:, 1:] | low[:, :-1] | _may_hide(r, slope, np.log(some), r > 0))
+    found[:, 0] |= ~(isotherms.base.stability > ROOM)
+    beside = found.copy()
+    beside[:, 1:] |= found[:, :-1]
+    beside[:, :-1] |= found[:, 1:]
+    return beside
 
 
 @dataclass(frozen=True)
@@ -190,9 +206,8 @@ class FoldCells:
         return table
 
 
-def fold_cells(isotherms: Isotherms, every: Points) -> FoldCells:
-    """Return where the folds are from what is known on the grid."""
-    grid = isotherms.grid
+def fold_cells(isotherms: Isotherms, grid: Array, every: Points) -> FoldCells:
+    """Return where the folds are from what is known on a grid."""
     t, r, slope = np.log(grid), every.stability, every.stability_z * grid
     up = r > 0
     rows, k = np.nonzero(_may_hide(r, slope, t, up))

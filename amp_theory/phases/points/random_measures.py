@@ -40,9 +40,11 @@ from amp_theory.tools.results import Located, Thresholds
 from amp_theory.tools.roots import crossings
 
 #: rows from which the stability line is guessed, and steps to it before brackets are halved
-NEAR, NEWTON = 4, 10
+NEAR, NEWTON = 4, 24
 #: a step to it whose square is rounding: its slopes are exact to the square of STEP
 SMALL = 1e-9
+#: how far on either side of the line its sign is seen
+CLOSELY = 3 * SMALL
 NO_TIP = "R > 0 beyond q0 in the whole replica-symmetric region: no first-order transition along this path"
 #: stands for the lead of a branch that has ended
 GONE = -1.0
@@ -114,12 +116,14 @@ def stability_line(measure: RandomMeasure) -> float | None:
 def _first_unstable(measure: RandomMeasure, look: Callable[[Array], Bases]) -> float | None:
     """Return the same, where `look` returns the bases at the log intensities that are looked at."""
     low: float | None = None
+    flat: float | None = None
     for chunk in measure.chunks():
         r = look(chunk).stability
         # a sign below the rounding of R is none
         bad, good = np.flatnonzero(r < -NO_SIGN), np.flatnonzero(r > NO_SIGN)
         if not len(bad):
             low = float(chunk[good[-1]]) if len(good) else low
+            flat = None if r[-1] > NO_SIGN else float(chunk[-1])
             continue
         good = good[good < bad[0]]
         low, high = float(chunk[good[-1]]) if len(good) else low, float(chunk[bad[0]])
@@ -127,7 +131,12 @@ def _first_unstable(measure: RandomMeasure, look: Callable[[Array], Bases]) -> f
             low = high - 2 * np.log(RATIO)
         guess = _vanishing(r[: bad[0] + 2], chunk[: bad[0] + 2])
         return _crossed(measure, low, high, guess if low < guess < high else 0.5 * (low + high))
-    return None
+    if low is None or flat is None or not measure.even:
+        return None
+    # R falls to zero, and may stay there
+    return _seen_closely(
+        lambda x: measure.bases(measure.model.from_intensity(np.exp(x))).stability, (low, flat), low, NO_SIGN
+    )  # fmt: skip
 
 
 def _vanishing(r: Array, x: Array) -> float:
@@ -140,25 +149,14 @@ def _vanishing(r: Array, x: Array) -> float:
 
 
 def _crossed(measure: RandomMeasure, low: float, high: float, guess: float) -> float:
-    """Return where R changes its sign in a bracket: by Newton steps, with slopes towards the stable side."""
+    """Return where R changes its sign in a bracket: by Newton steps, else by halving it."""
 
     def stability(x: Array) -> Array:
         return measure.bases(measure.model.from_intensity(np.exp(x))).stability
 
-    # whether R changes its sign is seen closely: in weak fields it is flatter there than over STEP
-    x, around = guess, np.array([-2 * STEP, -STEP, -3 * SMALL, 0.0, 3 * SMALL])
-    for _ in range(NEWTON):
-        far, before, left, here, right = stability(x + around).tolist()
-        if not here < before:
-            break
-        step = float(2 * here * STEP / (4 * before - 3 * here - far))
-        x = x + step
-        if not low < x < high:
-            break
-        if abs(step) <= SMALL:
-            if left > 0 > right:
-                return x
-            break
+    closely = _seen_closely(stability, (low, high), guess)
+    if closely is not None:
+        return closely
     # without slopes: in weak fields the base ends, and jumps, right beyond the line
     line = float(crossings(lambda x, i: stability(x), np.array([low]), np.array([high]), absolute=4 * EPS)[0])
     if abs(left := float(stability(np.array([line]))[0])) > JUMP:
@@ -168,6 +166,34 @@ def _crossed(measure: RandomMeasure, low: float, high: float, guess: float) -> f
             "base was not followed there", "ask for another field",
         )  # fmt: skip
     return line
+
+
+def _seen_closely(
+    stability: Callable[[Array], Array], bracket: tuple[float, float], guess: float, least: float = 0.0
+) -> float | None:  # fmt: skip
+    """Return where R vanishes by Newton steps with slopes towards the stable side; None if it is not seen closely.
+
+    Right before, R is to be larger than `least`, and to have fallen beyond: in weak fields it is flatter than over
+    STEP.  Where q0 grows from zero on R is about zero beyond the line.
+    """
+    x, around = guess, np.array([-2 * STEP, -STEP, -CLOSELY, CLOSELY])
+    near, wide = STEP - CLOSELY, 2 * STEP - CLOSELY
+    for _ in range(NEWTON):
+        far, before, left, right = stability(x + around).tolist()
+        slope = left * (1 / near + 1 / wide) - (before * wide / near - far * near / wide) / STEP
+        beyond = far > 0 >= left
+        if beyond:
+            step = STEP * (before / (far - before) - 1) if before > 0 else -STEP
+        elif slope < 0:
+            step = -left / slope - CLOSELY
+        else:
+            return None
+        x = x + step
+        if not bracket[0] < x < bracket[1]:
+            return None
+        if abs(step) <= SMALL and not beyond:
+            return float(x) if left > least and right < 0.5 * left else None
+    return None
 
 
 class _Value(NamedTuple):

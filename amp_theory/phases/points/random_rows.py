@@ -26,6 +26,8 @@ PARTS, NARROWINGS, ROWS = 8, 12, 12
 #: Newton steps, the largest in both logarithms, and how small they are when the next is rounding: slopes are exact to
 #: about STEP, and a cusp moves by the square of what the coordinate is off
 STEPS, LONGEST, ENOUGH = 40, (0.2, 1.0), (3e-9, 3e-8)
+#: a logarithm of the coordinate so far from where it was seen goes on to infinity, where R keeps its sign
+LOST = 12.0
 #: a step in the intensity that may be of rounding, and how far from its bracket a spot may lie: what rows tell of the
 #: strength at a fold is exact to the square of ROUGH
 ROUNDED, BEYOND = 1e-10, 1e-7
@@ -68,8 +70,8 @@ class IsothermRows:
         return cls(log_intensity, measure.isotherms(measure.model.from_intensity(np.exp(log_intensity))))
 
     @cached_property
-    def every(self) -> Points:
-        """The points on the grid."""
+    def looked(self) -> tuple[Array, Points]:
+        """The coordinates that are looked at, and the points there."""
         return grid_points(self.isotherms)
 
     @cached_property
@@ -80,7 +82,7 @@ class IsothermRows:
     @cached_property
     def cells(self) -> FoldCells:
         """Where folds are, between neighbours of the grid."""
-        return fold_cells(self.isotherms, self.every)
+        return fold_cells(self.isotherms, *self.looked)
 
     @property
     def counts(self) -> Index:
@@ -105,8 +107,8 @@ class IsothermRows:
         here = self.isotherms.take(rows).points(np.stack([low, high], axis=1)).strength
         there = np.flatnonzero((here[:, 0] <= 0) & (here[:, 1] > 0))
         rows, low, high, here = rows[there], low[there], high[there], here[there]
-        parts = self.every.select(rows)
-        lower, upper, guess = branch_cells(self.isotherms.grid, parts, np.stack([low, high], axis=1), here)
+        grid, every = self.looked
+        lower, upper, guess = branch_cells(grid, every.select(rows), np.stack([low, high], axis=1), here)
         z = roots_along(self.isotherms, "strength", "strength_z", rows, lower, upper, True, guess=guess, accuracy=ROUGH)
         return rows, low, z, self.isotherms.take(rows).from_begin(z[:, None]).level[:, 0]
 
@@ -266,7 +268,8 @@ def meeting(measure: RandomMeasure, x: float, z: float, first: str, second: str)
 def meetings(measure: RandomMeasure, seeds: Sequence[Seed]) -> list[Spot | None]:
     """Return where the columns of all seeds vanish, by Newton steps from where they were seen; None if one is lost."""
     x = np.array([seed.log_intensity for seed in seeds])
-    t = np.log(np.array([seed.coordinate for seed in seeds]))
+    seen = np.log(np.array([seed.coordinate for seed in seeds]))
+    t = seen.copy()
     last, found = np.full((2, len(seeds)), np.inf), np.zeros(len(seeds), dtype=bool)
     open_ = np.arange(len(seeds))
     for _ in range(STEPS):
@@ -287,7 +290,7 @@ def meetings(measure: RandomMeasure, seeds: Sequence[Seed]) -> list[Spot | None]
         done |= (steps[0] < ROUNDED) & np.all(steps >= 0.5 * last[:, open_], axis=0)
         last[:, open_] = steps
         found[open_] = done & known
-        open_ = open_[known & ~done]
+        open_ = open_[known & ~done & (np.abs(t[open_] - seen[open_]) < LOST)]
     return [(float(x[k]), float(np.exp(t[k]))) if found[k] else None for k in range(len(seeds))]
 
 
