@@ -346,7 +346,7 @@ class Path(Sided, ABC):
         strength
             One strength in [0, limit].
         rng
-            A generator of random numbers.
+            A generator, not of the seed that drew the truth: what is told would depend on it.
 
         Returns
         -------
