@@ -515,3 +515,11 @@ def test_bad_input(make, message):
 def test_what_is_solved_at_once_has_no_checkpoint(tmp_path, capsys):
     assert main(["thresholds", "ising-p-spin", "--set", "p=3", "--checkpoint", str(tmp_path / "x.npz")]) == 2
     assert "no long runs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("overlap", "revealed"), [(0.3, 0.5), (0.5, 0.5), (0.3, 0.29)])
+def test_overlaps_below_what_is_told_have_no_density(overlap, revealed):
+    with pytest.raises(at.NumericalError, match="alone tells as much"):
+        at.population_isotherm(
+            at.Coloring(5, population=1000, sweeps=20, runs=2), at.Autoregressive(), [overlap], revealed
+        )

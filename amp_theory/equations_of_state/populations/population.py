@@ -37,7 +37,7 @@ from amp_theory.models.coloring import Coloring
 from amp_theory.models.own_names import at_point
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.checkpoints import Result, State
-from amp_theory.tools.errors import InputError, as_float, as_list, one_of, told
+from amp_theory.tools.errors import InputError, NumericalError, as_float, as_list, one_of, told
 from amp_theory.tools.registration import ByClass
 from amp_theory.tools.runs import random_stream, run_tasks
 
@@ -161,6 +161,11 @@ class FixedOverlap:
             if abs(step) <= NEAR:
                 break
         step = float(np.clip(step, -NEAR, NEAR))
+        if mean + step <= 0:
+            raise NumericalError(
+                f"no density gives overlap = {self.overlap:.6g}: {self.path.strength} = {self.strength:.6g} alone tells"
+                " as much", "ask for larger overlaps, or for a lower strength",
+            )  # fmt: skip
         edge = edge_log(population, rng)
         entropy = nodes.near(nodes.log_z, step) - 0.5 * (mean + step) * edge
         state["population"] = nodes.population(step)
