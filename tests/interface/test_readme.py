@@ -88,7 +88,7 @@ def test_what_samplers_did_is_what_is_recorded(text):
     assert shown == [(f"{end.value:.4f}", f"{end.error:.4f}") for end in ends]
     claimed = [label for label in found if "1.4" in label] + ["heat bath at density 1.55, 32,000 sweeps"]
     assert [found[label].outcome for label in claimed] == ["seen", "seen", "seen"]
-    alternative = "that of heat bath vanishes at densities 1.4 and 1.55](figures/readme.png)"
+    alternative = "that of heat bath does not at densities 1.4 and 1.55](figures/readme.png)"
     assert alternative in introduction
     page = (README.parent / "docs" / "demonstrations.md").read_text(encoding="utf-8")
     sections = page.split("\n## ")[1:]
@@ -97,5 +97,5 @@ def test_what_samplers_did_is_what_is_recorded(text):
     words = {1: "one is", 5: "five are"}
     assert (
         f"Of {seen + refuted + undecided} claims of [eight such statements](docs/demonstrations.md), fixed before they were "
-        f"run, {seen} are seen, {words[refuted]} refuted and {words[undecided]} undecided."
+        f"run, {seen} are seen, {words[refuted]} refuted and {words[undecided]} undecided;"
     ) in introduction
