@@ -224,6 +224,7 @@ def test_glass_stays_on_its_plateau(model):
     assert just_below.plateau == pytest.approx(critical, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_plateau_of_many_forms():
     """Continuous, discontinuous and both: the largest root, against a scan of the definition."""
     for xi, temperature in (

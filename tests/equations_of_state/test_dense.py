@@ -71,6 +71,7 @@ def test_points_are_fixed_points(model, path, log_z, part):
     assert f.intensity_s[0] < 0
 
 
+@pytest.mark.slow
 @given(st.floats(0.66, 0.9), st.floats(0.005, 0.3))
 def test_derivative_of_the_free_entropy_is_half_the_overlap(temperature, snr):
     """d phi/d snr = q/2 along every branch of every kind."""

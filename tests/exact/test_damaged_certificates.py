@@ -131,6 +131,7 @@ def test_many_damaged_files_are_refused_at_once(proof, tmp_path):
     print("slowest refusal", damaged(proof, tmp_path, 2, 2000))
 
 
+@pytest.mark.slow
 def test_every_byte_counts(proof, tmp_path):
     """Negative control, and the strictest case: without the digest many a changed digit stays a true certificate."""
     text = json.dumps(proof.to_dict())

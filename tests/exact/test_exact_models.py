@@ -159,6 +159,7 @@ def test_phase_retrieval_fixed_points():
 # --- groups -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_two_equal_groups_are_ising_spins():
     x = mp.mpf("0.9")
     ising = channel_columns(exact_channel(at.Rademacher()).values(x, trapezoid_rule))

@@ -301,7 +301,7 @@ def sharp_fixed_point(model, path, control, strength, overlap, digits):
 
 
 @pytest.mark.parametrize("field", ["1e-9", "1e-20", "1e-30"])
-@pytest.mark.parametrize("prior", [at.Gaussian(), at.Rademacher()])
+@pytest.mark.parametrize("prior", [at.Gaussian(), pytest.param(at.Rademacher(), marks=pytest.mark.slow)])
 def test_overlaps_of_a_tiny_field_have_their_relative_digits(field, prior):
     """q = M((h + 3 q^2/2)/T^2): M = x/(1 + x), or x - x^2 + 5 x^3/3 - ... of Ising spins."""
     with mpmath.workdps(90):
@@ -359,7 +359,7 @@ def test_uninformed_overlap_of_a_nearly_centred_prior(second):
     assert agree(sharp_fixed_point(at.SpikedTensor(3, prior), at.Flow(), 0.6, 0.0, start, 20)["overlap"], reference, 20)
 
 
-@pytest.mark.parametrize("second", ["-0.3333", "-0.333333", "-0.3333333333"])
+@pytest.mark.parametrize("second", ["-0.3333", pytest.param("-0.333333", marks=pytest.mark.slow), "-0.3333333333"])
 def test_a_fold_at_a_tiny_overlap(second):
     """q = M(q^2/Delta) and 2 q M'/Delta = 1 next to q = 2 m^2, with M to third order in x from the prior's moments."""
     prior = at.Discrete([3, float(second)], [0.1, 0.9])

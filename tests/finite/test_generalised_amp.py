@@ -238,6 +238,7 @@ def test_matrices_and_measurements():
         )
 
 
+@pytest.mark.slow
 def test_weights_are_the_definition():
     rng = np.random.default_rng(0)
     instance = at.draw_instance(SENSING, 0.5, 10, 1)

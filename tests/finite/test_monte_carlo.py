@@ -326,6 +326,7 @@ def test_langevin_without_force_relaxes_at_rate_t():
         assert bound < temperature**2 * 0.5 * (0.5 / steps) * exact
 
 
+@pytest.mark.slow
 def test_langevin_stationary_law_on_a_small_sphere():
     """Three spins, strongly coupled: the mean energy is a two-dimensional integral."""
     instance = draw_instance(at.SphericalPSpin(3), 1.0, 3, seed=3)

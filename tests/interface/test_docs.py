@@ -215,7 +215,8 @@ LONG = (
     "docs/finite_instances.md", "docs/digits_and_proofs.md", "docs/command_line.md", "docs/long_runs.md", "docs/best_path.md",
     "docs/two_strengths.md",
     "docs/confidence_orders.md", "docs/demonstrations.md", "docs/literature.md", "docs/families.md", "docs/own_models.md",
-    "docs/judging_denoisers.md", "docs/sampling_error.md", "docs/pictures_and_notebooks.md",
+    "docs/judging_denoisers.md", "docs/sampling_error.md", "docs/pictures_and_notebooks.md", "docs/random_perceptrons.md",
+    "docs/two_sides.md", "docs/order_of_revealing.md",
 )  # fmt: skip
 
 
@@ -397,6 +398,7 @@ def test_scalings_are_in_the_conventions():
 # --- numbers ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_published_values_and_ours():
     """Every value(uncertainty) is one that reproduce computes, and every published value theirs, to the digits shown."""
     text = read("docs/accuracy.md")

@@ -253,7 +253,7 @@ def test_terminals_without_all_characters(tmp_path, encoding):
     [
         "bogus",
         pytest.param("", marks=pytest.mark.slow),
-        "TkAgg",
+        pytest.param("TkAgg", marks=pytest.mark.slow),
         pytest.param("module://nothing", marks=pytest.mark.slow),
     ],
 )

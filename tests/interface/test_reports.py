@@ -211,6 +211,7 @@ def test_closed_forms_on_the_command_line(capsys):
     assert "unknown model" in err
 
 
+@pytest.mark.slow
 def test_animate_on_the_command_line(capsys, tmp_path):
     file = tmp_path / "film.gif"
     code, out, _ = run(capsys, "animate", "ising-p-spin", "--set", "p=3", "--frames", "3", "-o", str(file), "--json")

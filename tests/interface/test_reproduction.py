@@ -42,6 +42,7 @@ def test_all_files_are_there(written):
     assert (folder / "ising_p_spin_flow.pdf").read_bytes()[:5] == b"%PDF-"
 
 
+@pytest.mark.slow
 def test_diagrams_beside_the_pictures_load(written):
     folder, _, _ = written
     for figure in FIGURES:

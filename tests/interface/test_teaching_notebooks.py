@@ -279,7 +279,8 @@ def test_short_and_public(name):
         assert (FOLDER / target).exists(), target
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n.startswith("01") else pytest.mark.slow) for n in NAMES])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
 def test_runs_and_says_what_it_finds(name, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])))
     work = tmp_path / "notebooks"

@@ -168,7 +168,8 @@ def unsubtracted(k: int, x: float) -> list[mpmath.mpf]:
 
 
 @pytest.mark.parametrize(
-    ("k", "x"), [(5, 0.01), (5, 0.79), (5, 0.81), pytest.param(100, 1.6, marks=pytest.mark.slow), (1000, 0.5)]
+    ("k", "x"),
+    [(5, 0.01), *(pytest.param(*c, marks=pytest.mark.slow) for c in ((5, 0.79), (5, 0.81), (100, 1.6), (1000, 0.5)))],
 )
 def test_thirty_digits(k, x):
     """On both sides of the change of formulas, with many groups."""
@@ -356,7 +357,7 @@ def test_thresholds_to_many_digits(k, path):
     assert abs(point.overlap - truth[2]) <= point.errors["overlap"] <= 1e-9
 
 
-@pytest.mark.parametrize("k", [6, 20])
+@pytest.mark.parametrize("k", [6, pytest.param(20, marks=pytest.mark.slow)])
 def test_thresholds_from_plain_integrals(k):
     """The largest of (k-1) M/x, where psi = x M/4, and the largest of (k-1) M', which ends both first-order lines."""
     found = at.thresholds(StochasticBlockModel(k), at.Flow())
@@ -381,6 +382,7 @@ def test_thresholds_from_plain_integrals(k):
     assert known.revealed == pytest.approx((q - overlap) / (1 - overlap), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_many_groups():
     """Delta_IT ~ k/(4 log k) of arXiv:1701.00858, where x = (k-1)/Delta = 4 log k; the correction is of order 1/log k."""
     for k in (30, 100, 1000):

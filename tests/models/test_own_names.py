@@ -56,6 +56,7 @@ def test_methods_of_results(diagram):
     assert lines(temperature=0.66)["first_order"]["snr"] == lines(0.66)["first_order"]["snr"]
 
 
+@pytest.mark.slow
 def test_what_runs_and_draws(tmp_path):
     instance = at.draw_instance(MODEL, temperature=1.5, size=6, seed=1)
     np.testing.assert_array_equal(instance.planted, at.draw_instance(MODEL, 1.5, 6, 1).planted)

@@ -144,6 +144,7 @@ def test_fixed_points_are_stationary_points_of_the_free_entropy(name):
         assert (sides.max() < p.free_entropy) == p.stable
 
 
+@pytest.mark.slow
 @given(st.floats(0.6, 0.8), st.floats(0.005, 0.25))
 def test_state_evolution_ends_on_the_branches(temperature, snr):
     model, path = at.IsingPSpin(3), at.Flow()

@@ -266,6 +266,7 @@ def test_the_checker_finds_what_is_wrong():
     assert any("on each other" in fault for fault in bad(lambda axes: axes.text(-0.1, -0.13, "on a tick")))
 
 
+@pytest.mark.slow
 def test_the_picture_of_the_readme_is_what_the_code_draws():
     import readme_figure
 

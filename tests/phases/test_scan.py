@@ -87,6 +87,7 @@ def test_pictures_show_where_a_threshold_ends():
             scan.plot(**bad)
 
 
+@pytest.mark.slow
 def test_a_cusp_at_zero_strength_is_the_point_of_zero_strength_itself():
     """Next to the end of a threshold the cusp's strength is rounding, so that F changes its sign on neither side."""
     for rho in 0.0964157828802149 * (1 + 2e-16 * np.arange(-20, 20)):

@@ -180,7 +180,8 @@ def test_without_the_lock_precisions_are_lost():
     mpmath.mp.dps = 7  # whatever it is now
 
 
-@pytest.mark.parametrize("dps", [3, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("dps", [3, 100])
 def test_the_users_precision_changes_nothing_and_stays(dps):
     """A precision that was set before, lower or higher than any that is needed."""
     jobs = mixed_jobs() + formula_jobs()

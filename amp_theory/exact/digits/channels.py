@@ -329,13 +329,13 @@ def exact_channel(prior: Prior) -> ExactChannel:
 
     >>> from dataclasses import dataclass
     >>> import amp_theory as at
-    >>> class Coin(at.Rademacher):
+    >>> class Bell(at.Gaussian):
     ...     pass
-    >>> @exact_channel.register(Coin)
-    ... def _coin(prior):
-    ...     return exact_channel(at.Rademacher())
-    >>> at.thresholds(at.SpikedTensor(3, Coin()), at.Flow(), digits=12).dynamical.decimals["noise"]
-    '0.309717259278'
+    >>> @exact_channel.register(Bell)
+    ... def _bell(prior):
+    ...     return exact_channel(at.Gaussian())
+    >>> at.thresholds(at.MixedPSpin("q**3/2", Bell()), at.Flow(), digits=12).dynamical.decimals["temperature"]
+    '0.612372435696'
     """
     raise InputError(
         f"digits beyond double precision are there for priors of the package, not for {told(prior)}: give it as "

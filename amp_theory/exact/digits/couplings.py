@@ -77,9 +77,9 @@ def exact_output(channel: OutputChannel, second_moment: Real) -> ExactCoupling:
     >>> @exact_output.register(Measured)
     ... def _measured(channel, second_moment):
     ...     return ExactLinear(second_moment, to_mp(channel.noise))
-    >>> model = at.GLM(at.Rademacher(), Measured(0.1))
-    >>> at.thresholds(model, at.Flow(), digits=20).dynamical.decimals["sampling_ratio"]
-    '0.67241719359868985336'
+    >>> model = at.GLM(at.Gaussian(), Measured(0.1))
+    >>> at.fixed_points(model, at.Flow(), 1.1, 0.05, digits=20)[0].decimals["overlap"]
+    '0.77394085296246417264'
     """
     raise InputError(
         f"digits beyond double precision are there for output channels of the package, not for {told(channel)}: "

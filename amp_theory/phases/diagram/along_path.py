@@ -163,9 +163,10 @@ def path_transitions(
 
     Examples
     --------
-    >>> from amp_theory import Flow, IsingPSpin
-    >>> print(path_transitions(IsingPSpin(p=3), Flow(), temperature=0.70, digits=20).first_order[0].decimals["snr"])
-    0.10139096067490375498
+    >>> from amp_theory import Flow, SphericalPSpin
+    >>> jumps = path_transitions(SphericalPSpin(p=3), Flow(), temperature=0.62, digits=20).first_order
+    >>> print(jumps[0].decimals["snr"])
+    0.061958557206523616501
     """
     check_pair(model, path)
     control = at_control(model, control, named)
