@@ -88,7 +88,7 @@ CLAIMS = {
         "density == 1.8 and excess[0] < 1.5 * excess[-1] and (excess > 10 * error).all()",
         "abs(special.algorithmic.noise / 0.08**2 - 0.980792) < 1e-6",
         "np.abs(flow_overlap - theory).max() < 0.15 * theory",
-        "abs(energy.mean() - wanted) < 5 * energy.std() / 20",
+        "abs(energy.mean() - wanted) < 5 * energy.std() / 10",
         "(low < high).all() and (low < algorithmic).all() and (np.diff(low) > 0).all()",
         "all(baths['fraction_recovered'][baths['size'] == 4000].mean() < baths['fraction_recovered'][baths['size'] == n].mean()"
         " for n in (1000, 2000))",

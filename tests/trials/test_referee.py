@@ -292,7 +292,7 @@ def test_heat_bath_is_slow_where_flow_works():
     """
     noise = 0.7 * 0.08**2
     assert noise < at.thresholds(MATRIX, at.Flow()).algorithmic.noise
-    found = at.simulate(MATRIX, noise, 2500, 2, 1, batch=6, steps=25, sweeps=100)
+    found = at.simulate(MATRIX, noise, 1500, 2, 1, batch=6, steps=25, sweeps=100)
     flow, chain = found.samplers["flow"], found.samplers["heat-bath"]
     assert abs(excess(flow)[0]) < 0.01
     assert excess(chain)[0] > 0.05

@@ -412,10 +412,10 @@ def test_masked_and_autoregressive_and_discrete_diffusion():
         ISING,
         1.5,
         40,
-        10,
+        8,
         3,
         samplers=["autoregressive", "masked", "uniform-diffusion", "diffusion"],
-        steps=60,
+        steps=30,
         sweeps=40,
     )
     assert all(s.outcome not in {"biased", "fails"} for s in found.samplers.values()), found.report()
@@ -501,8 +501,8 @@ def test_an_interrupted_run_loses_one_instance_and_resumes_bit_for_bit(tmp_path)
 @pytest.mark.slow
 def test_a_killed_run_resumes_bit_for_bit(tmp_path):
     file = tmp_path / "run.npz"
-    arguments = ["simulate", "ising-p-spin", "--set", "p=3", "--control", "1.5", "--size", "60", "--instances", "12", "--seed", "3",
-                 "--batch", "6", "--steps", "20", "--sweeps", "20", "--json"]  # fmt: skip
+    arguments = ["simulate", "ising-p-spin", "--set", "p=3", "--control", "1.5", "--size", "30", "--instances", "8", "--seed", "3",
+                 "--batch", "6", "--steps", "10", "--sweeps", "20", "--json"]  # fmt: skip
     command = [sys.executable, "-m", "amp_theory.interface.cli", *arguments]
     whole = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     run = subprocess.Popen([*command, "--checkpoint", str(file)], stdout=subprocess.DEVNULL)

@@ -344,4 +344,4 @@ def test_no_two_ways_contradict_on_random_models(seed, capsys, tmp_path):
     rng = np.random.default_rng(100_000 + seed)
     model = any_model(rng)
     path = PATHS[rng.integers(3 if model.variable_prior.unbiased_sign else 2)]
-    walk(model, path, rng, 4, 400, capsys, tmp_path)
+    walk(model, path, rng, 2, 200, capsys, tmp_path)
