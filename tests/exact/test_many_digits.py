@@ -138,9 +138,9 @@ def test_every_number_of_digits(digits):
 
 @pytest.mark.slow
 def test_two_precisions_agree_at_large_p():
-    for p, name in ((20, "condensation"), (1000, "dynamical")):
-        few, many = (sharpened(at.IsingPSpin(p), at.Flow(), name, n).decimals["temperature"] for n in (30, 36))
-        assert agree(few, many, 30)
+    for p, name in ((10, "condensation"), (1000, "dynamical")):
+        few, many = (sharpened(at.IsingPSpin(p), at.Flow(), name, n).decimals["temperature"] for n in (20, 26))
+        assert agree(few, many, 20)
 
 
 # --- what the digits rest on ---------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ def test_rules_agree_and_have_their_exact_values():
 
 
 @given(snr=st.floats(1e-3, 30), case=st.sampled_from(range(5)))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @pytest.mark.slow
 def test_channels_agree_with_the_doubles(snr, case):
     prior = (
@@ -177,7 +177,7 @@ def test_channels_agree_with_the_doubles(snr, case):
 
 @pytest.mark.slow
 @given(snr=st.floats(0.1, 10))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_identities_to_all_digits(snr):
     """M = 2 psi', M' = dM/dx, M'' = dM'/dx, rho = M + mmse."""
     with mp.workdps(40):
@@ -270,10 +270,10 @@ def test_a_density_that_mpmath_can_evaluate_gives_digits():
 @pytest.mark.slow
 def test_thresholds_of_a_density():
     bowl = at.Density(lambda s: 3 * (1 - s * s) / 4, (-1, 1))
-    few, many = (sharpened(at.SpikedTensor(3, bowl), at.Flow(), "dynamical", n) for n in (20, 25))
-    assert agree(few.decimals["noise"], many.decimals["noise"], 20)
     point = at.thresholds(at.SpikedTensor(3, bowl), at.Flow()).dynamical
-    assert abs(point.noise - float(many.decimals["noise"])) <= point.error
+    sharp = sharpened(at.SpikedTensor(3, bowl), at.Flow(), "dynamical", 17)
+    assert abs(point.noise - float(sharp.decimals["noise"])) <= point.error
+    assert 0 < sharp.error <= 1e-16 * sharp.noise
 
 
 def test_a_numpy_density_is_refused_with_the_reason():
@@ -446,13 +446,13 @@ def test_bad_digits(digits):
 @pytest.mark.slow
 def test_fixed_points_with_digits():
     rough = at.fixed_points(at.IsingPSpin(3), at.Flow(), 0.70, 0.12)
-    sharp = at.fixed_points(at.IsingPSpin(3), at.Flow(), 0.70, 0.12, digits=30)
-    more = at.fixed_points(at.IsingPSpin(3), at.Flow(), 0.70, 0.12, digits=36)
+    sharp = at.fixed_points(at.IsingPSpin(3), at.Flow(), 0.70, 0.12, digits=24)
+    more = at.fixed_points(at.IsingPSpin(3), at.Flow(), 0.70, 0.12, digits=30)
     assert sharp.region == rough.region
     for a, b, c in zip(rough, sharp, more, strict=True):
         assert (a.kind, a.stable) == (b.kind, b.stable)
         for name in ("overlap", "free_entropy", "mmse"):
-            assert agree(b.decimals[name], c.decimals[name], 30)
+            assert agree(b.decimals[name], c.decimals[name], 24)
         for name in ("overlap", "free_entropy"):
             assert abs(getattr(a, name) - float(b.decimals[name])) <= a.errors[name]
     zero = at.fixed_points(at.IsingPSpin(3), at.Flow(), 0.66, 0.0, digits=20)
@@ -466,7 +466,7 @@ def test_fixed_points_with_digits():
     [
         (at.Flow(), 0.8, 1e-12),
         pytest.param(at.Autoregressive(), 0.8, 1e-9, marks=pytest.mark.slow),
-        pytest.param(at.Flow(), 0.08, 0.1, marks=pytest.mark.slow),
+        pytest.param(at.Flow(), 0.1, 0.1, marks=pytest.mark.slow),
     ],
 )
 def test_tiny_free_entropies_and_errors_have_their_digits(path, temperature, strength):

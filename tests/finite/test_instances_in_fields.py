@@ -82,13 +82,13 @@ def test_amp_without_side_information_finds_the_base_overlap(spherical):
 def test_the_flow_in_a_field_follows_its_equation_of_state():
     """AMP told of an equilibrium sample of the 3-spin, at three sizes, extrapolated: chi-square over snr."""
     field, temperature, instances = 0.5, 1.0, 24
-    snr, sizes = np.array([0.1, 0.4, 1.0, 2.5]), (40, 80, 160)
+    snr, sizes = np.array([0.1, 0.4, 1.0, 2.5]), (32, 64, 128)
     theory = [inner_overlap(s, lambda q: 1.5 * q * q / temperature**2, field, temperature) for s in snr]
     model, overlap = at.IsingPSpin(3, field=field), np.empty((len(sizes), instances, len(snr)))
     for n, size in enumerate(sizes):
         for k in range(instances):
             instance = at.draw_instance(model, temperature, size, seed=1000 * n + k)
-            hidden = at.heat_bath(instance, 150, k, every=150).configurations
+            hidden = at.heat_bath(instance, 100, k, every=100).configurations
             rng = np.random.default_rng([n, k])
             for j, s in enumerate(snr):
                 mean = at.run_amp(instance, at.Flow().observe(hidden, s, rng)).mean

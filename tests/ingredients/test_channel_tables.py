@@ -104,7 +104,7 @@ def test_tables_of_random_priors(seed):
 @pytest.mark.slow
 def test_tables_of_many_priors():
     rng, built = np.random.default_rng(12), 0
-    while built < 40:
+    while built < 20:
         prior = draw(rng)
         if prior is not None:
             check_table(prior, grid(prior, 0.5))

@@ -156,7 +156,7 @@ def test_no_path_beats_the_optimum():
 
 @pytest.mark.slow
 def test_no_path_beats_the_optimum_on_many_priors():
-    never_beaten(2, 35)
+    never_beaten(2, 16)
 
 
 def test_where_nothing_or_all_is_told_the_slope_is_the_prior_s_or_none():

@@ -97,7 +97,7 @@ def test_no_schedule_of_eight_steps_is_better(path, temperature):
 @pytest.mark.slow
 def test_best_schedules_beat_usual_ones_of_random_models():
     models = 0
-    for seed in range(50):
+    for seed in range(24):
         model = random_model(np.random.default_rng(seed))
         path = PATHS[seed % (3 if model.variable_prior.unbiased_sign else 2)]
         special = at.thresholds(model, path)
@@ -110,7 +110,7 @@ def test_best_schedules_beat_usual_ones_of_random_models():
         loss = stepping.total(stepping.answers(best_strengths(stepping, 8)))
         for other in usual(path, 8):
             assert loss <= stepping.total(stepping.answers(other)) * (1 + 1e-9) + 1e-13
-    assert models > 45
+    assert models > 21
 
 
 def test_schedule_as_times():
@@ -186,7 +186,7 @@ def test_more_steps_lose_less(temperature):
 def test_more_steps_of_random_models_lose_less():
     models = 0
     # the last two: a late branch is better left out, and strengths count for nothing
-    for seed in (*range(6), 46, 55):
+    for seed in (*range(4), 46, 55):
         model = random_model(np.random.default_rng(seed))
         path = PATHS[seed % (3 if model.variable_prior.unbiased_sign else 2)]
         special = at.thresholds(model, path)
@@ -195,7 +195,7 @@ def test_more_steps_of_random_models_lose_less():
         if is_allowed(model, control):
             models += 1
             never_worse(model, path, control, (1, 2, 3, 4, 8, 9, 101))
-    assert models > 5
+    assert models > 3
 
 
 def test_a_branch_that_ends_is_left_at_once():

@@ -100,7 +100,11 @@ class MixtureChannel(ExactChannel):
             if faint is not None:
                 return faint
         components = self._components()
-        posterior = _Posterior(components, snr)
+        posterior: _Posterior | _OfTwo
+        if len(components) == 2 and not any(self.variances):
+            posterior = _OfTwo(components, snr)
+        else:
+            posterior = _Posterior(components, snr)
         total = [mp.mpf(0)] * 5
         for p, m, v in components:
             if self.symmetric and m < 0:
@@ -164,6 +168,30 @@ class _Posterior:
             third += weight * d * (d * d + 3 * spread)
         second, third = second / norm, third / norm
         return [mp.log(norm) + top, first * first, second, second * second, third * third - 2 * second**3]
+
+
+class _OfTwo:
+    """The posterior of two atoms at a distance d: of weights u >= w, kappa_2 = d^2 u w, kappa_3 = d^3 u w (u - w)."""
+
+    def __init__(self, components: list[tuple[Real, Real, Real]], x: Real) -> None:
+        rows = [(mp.log(p) - x * m * m / 2, m) for p, m, _ in components]
+        self.levels, self.atoms = zip(*rows, strict=True)
+        self.apart, self.distance = self.levels[1] - self.levels[0], self.atoms[1] - self.atoms[0]
+        self.square = self.distance**2
+        self.cube = self.square**3
+
+    def values(self, y: Real) -> Values:
+        """Return what `_Posterior` does, with one exponential."""
+        odds = self.apart + y * self.distance
+        nearer = int(odds > 0)
+        small = mp.exp(-abs(odds))
+        norm = 1 + small
+        w = small / norm
+        first = self.atoms[nearer] + (-self.distance if nearer else self.distance) * w
+        uw = w * (1 - w)
+        both = uw * uw
+        log_z = self.levels[nearer] + y * self.atoms[nearer] + mp.log(norm)
+        return [log_z, first * first, self.square * uw, self.square**2 * both, self.cube * both * (1 - 6 * uw)]
 
 
 class DensityChannel(ExactChannel):

@@ -30,10 +30,17 @@ def gaussian_mean(rule: Rule, integrand: Integrand, even: bool = False) -> Value
     reach = mp.sqrt(2 * mp.log(10) * (mp.dps + 8))
 
     def weighted(z: Real) -> Values:
-        weight = mp.exp(-z * z / 2)
+        weight = from_raw(_raw_bell(raw(z), mp.prec))
         return [weight * value for value in integrand(z)]
 
     return [value / mp.sqrt(2 * mp.pi) for value in rule(weighted, reach, even)]
+
+
+@lru_cache(maxsize=20_000)
+def _raw_bell(z: Any, precision: int) -> Any:
+    """Return e^(-z^2/2) as a raw number of that precision in bits: rules take the same nodes again and again."""
+    z = from_raw(z)
+    return raw(mp.exp(-z * z / 2))
 
 
 def trapezoid_rule(integrand: Integrand, reach: Real, even: bool = False) -> Values:

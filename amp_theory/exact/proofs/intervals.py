@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from amp_theory.exact.digits.channels import ExactChannel, MixtureChannel
@@ -67,20 +68,27 @@ def hull(lower: Interval, upper: Interval) -> Interval:
     return iv.mpf([lower.a, upper.b])
 
 
-def _margin() -> Interval:
-    """Return [-e, e] with an e of 4096 units in the last place, more than the guard digits of exp and log lack."""
-    return iv.mpf([-1, 1]) * iv.ldexp(1, 12 - iv.prec)
+@lru_cache(maxsize=64)
+def _raw_margin(precision: int, middle: int) -> Any:
+    """Return [-e, e] + `middle` with an e of 4096 units in the last place, as a raw number: see `contexts`."""
+    margin = iv.mpf([-1, 1]) * iv.ldexp(1, 12 - precision)
+    return (margin + middle)._mpi_
+
+
+def _margin(middle: int) -> Interval:
+    """Return `middle` with a margin around it, more than the guard digits of exp and log lack."""
+    return iv.make_mpf(_raw_margin(iv.prec, middle))
 
 
 def _exp(x: Interval) -> Interval:
     """Return an enclosure of e^x: mpmath rounds an approximation of it, hence the margin."""
-    return iv.exp(x) * (1 + _margin())
+    return iv.exp(x) * _margin(1)
 
 
 def _log(x: Interval) -> Interval:
     """Return an enclosure of log x, with a margin as `_exp`."""
     value = iv.log(x)
-    return value + _margin() * (1 + abs(value))
+    return value + _margin(0) * (1 + abs(value))
 
 
 def enclose(channel: ExactChannel, snr: Interval, rule: Rule) -> Enclosures:
@@ -115,18 +123,28 @@ def _gaussian(channel: MixtureChannel, x: Interval) -> Enclosures:
     return Enclosures(psi, m * m + v - r, r**2, -2 * r**3, 6 * r**4)
 
 
+@lru_cache(maxsize=4)
+def _raw_densities(per_unit: int, reach: int, precision: int) -> tuple[Any, ...]:
+    """Return e^(-t^2/2) at t = 0, 1/`per_unit`, ..., `reach` as raw numbers of that precision in bits."""
+    step = iv.mpf(1) / per_unit
+    return tuple(_exp(-((k * step) ** 2) / 2)._mpi_ for k in range(reach * per_unit + 1))
+
+
 def _component(channel: MixtureChannel, m: Fraction, x: Interval, rule: Rule) -> list[Interval]:
-    """Return x m^2/2 + E log N, m E <s> and the three expectations of cumulants, given the component m."""
-    root = iv.sqrt(x)
-    shifts = [interval(s - m) for s in channel.means]
-    levels = [_log(interval(p)) - x * d * d / 2 for p, d in zip(channel.probabilities, shifts, strict=True)]
-    step = iv.mpf(1) / rule.per_unit
-    sums = [iv.mpf(0)] * 5
-    for k in range(-rule.reach * rule.per_unit, rule.reach * rule.per_unit + 1):
-        t = k * step
-        density = _exp(-t * t / 2)
-        values = _integrands(levels, shifts, root * t)
-        sums = [total + density * value for total, value in zip(sums, values, strict=True)]
+    """Return x m^2/2 + E log N, m E <s> and the three expectations of cumulants, given the component m.
+
+    Where the law of s - m is symmetric, terms at t and -t are alike but for the sign of <d>, which m = 0 takes out.
+    """
+    integrands = _Integrands(channel, m, x)
+    step, even = iv.mpf(1) / rule.per_unit, channel.symmetric and m == 0
+    sums, fields = [iv.mpf(0)] * 5, iv.sqrt(x) * step
+    for k, density in enumerate(_raw_densities(rule.per_unit, rule.reach, iv.prec)):
+        weight = iv.make_mpf(density)
+        if even and k > 0:
+            weight = weight + weight
+        for sign in (1,) if even or k == 0 else (1, -1):
+            values = integrands.at(fields * (sign * k))
+            sums = [total + weight * value for total, value in zip(sums, values, strict=True)]
     factor = step / iv.sqrt(2 * iv.pi)
     errors = _errors(channel, m, x, rule)
     log_n, shift, *others = (factor * total + error for total, error in zip(sums, errors, strict=True))
@@ -134,20 +152,44 @@ def _component(channel: MixtureChannel, m: Fraction, x: Interval, rule: Rule) ->
     return [x * centre * centre / 2 + log_n, centre * (centre + shift), *others]
 
 
-def _integrands(levels: Sequence[Interval], shifts: Sequence[Interval], field: Interval) -> list[Interval]:
-    """Return log N, <d>, kappa_2^2, kappa_3^2 - 2 kappa_2^3 and the integrand of M''' at sqrt(x) t = `field`."""
-    weights = [_exp(level + field * d) for level, d in zip(levels, shifts, strict=True)]
-    norm = _sum(weights)
-    r1, r2, r3, r4 = (_sum([w * d**n for w, d in zip(weights, shifts, strict=True)]) / norm for n in (1, 2, 3, 4))
-    k2 = r2 - r1**2
-    k3 = r3 - 3 * r1 * r2 + 2 * r1**3
-    k4 = r4 - 4 * r1 * r3 - 3 * r2**2 + 12 * r1**2 * r2 - 6 * r1**4
-    return [_log(norm), r1, k2**2, k3**2 - 2 * k2**3, k4**2 - 12 * k2 * k3**2 + 6 * k2**4]
+class _Integrands:
+    """The integrands given the component m: of the posterior of d = s - m, whose weight at d = 0 is p_m."""
+
+    def __init__(self, channel: MixtureChannel, m: Fraction, x: Interval) -> None:
+        self.own, self.others = iv.mpf(0), []
+        for p, s in zip(channel.probabilities, channel.means, strict=True):
+            if s == m:
+                self.own = self.own + interval(p)
+            else:
+                d = interval(s - m)
+                self.others.append((_log(interval(p)) - x * d * d / 2, [d**n for n in (1, 2, 3, 4)]))
+        # whole numbers, which mpmath would convert each time
+        self.counts = {n: iv.mpf(n) for n in (2, 3, 4, 6, 12)}
+
+    def at(self, field: Interval) -> list[Interval]:
+        """Return log N, <d>, kappa_2^2, kappa_3^2 - 2 kappa_2^3 and the integrand of M''' at sqrt(x) t = `field`."""
+        count = self.counts
+        rows = [(_exp(level + field * powers[0]), powers) for level, powers in self.others]
+        norm = _sum([self.own, *(w for w, _ in rows)])
+        r1, r2, r3, r4 = (_sum([w * powers[n] for w, powers in rows]) / norm for n in range(4))
+        square = r1 ** count[2]
+        k2 = r2 - square
+        k3 = r3 - count[3] * r1 * r2 + count[2] * r1 ** count[3]
+        k4 = (
+            r4
+            - count[4] * r1 * r3
+            - count[3] * r2 ** count[2]
+            + count[12] * square * r2
+            - count[6] * square ** count[2]
+        )
+        k2_2, k2_3, k3_2 = k2 ** count[2], k2 ** count[3], k3 ** count[2]
+        bend = k4 ** count[2] - count[12] * k2 * k3_2 + count[6] * k2_2 ** count[2]
+        return [_log(norm), r1, k2_2, k3_2 - count[2] * k2_3, bend]
 
 
 def _sum(terms: Sequence[Interval]) -> Interval:
-    total = iv.mpf(0)
-    for term in terms:
+    total, *others = terms
+    for term in others:
         total = total + term
     return total
 
