@@ -43,6 +43,7 @@ from amp_theory.phases.optimal.attained import named_paths
 from amp_theory.phases.optimal.best_path import best_path
 from amp_theory.phases.points.targets import contiguous_up_to, described_up_to, frozen, known_exceptions
 from amp_theory.phases.points.thresholds import thresholds
+from amp_theory.phases.points.zero_strength import BLURRED, no_second_branch
 from amp_theory.phases.random_measures import random_comparison
 from amp_theory.tools.arrays import EPS
 from amp_theory.tools.errors import InputError, NumericalError
@@ -278,7 +279,10 @@ class _Judge:
         return None, _UNKNOWN, "every path with a name crosses a transition here, and no bound excludes all others"
 
     def _proof(self, path: Path, intensity: float) -> tuple[Certainty, str]:
-        free, source = f"{_called(path)} meets no first-order transition", theorem(path, self, intensity)
+        source = theorem(path, self, intensity)
+        if not source and geometry_of(self.model, path).unseen_strength is not None:
+            return "conjecture", f"no first-order transition is seen on {_called(path)}; {BLURRED}"
+        free = f"{_called(path)} meets no first-order transition"
         return ("theorem", f"{free} ({source})") if source else ("conjecture", free)
 
     @property
@@ -340,7 +344,7 @@ class _Judge:
             return self._beyond_thresholds(intensity, jumped)
         if self.is_sherrington_kirkpatrick and intensity * self._pair_curvature < 1 / 16:
             return True, "theorem", "beta < 1/4 (Bauerschmidt, Bodineau; Eldan, Koehler, Zeitouni)"
-        return True, "conjecture", "no second branch exists at zero strength"
+        return True, "conjecture", no_second_branch(self.geo)
 
     def _beyond_thresholds(self, intensity: float, jumped: bool) -> Answer:
         """Judge where message passing finds the signal without help: what is known of the dynamics there."""

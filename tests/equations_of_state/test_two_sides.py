@@ -220,6 +220,47 @@ def test_models_of_one_kind_next_to_an_onset_deny_nothing_either():
         assert ("no second branch is seen" in reasons["dynamical"]) == seen
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        at.SpikedMatrix(at.two_groups(0.5 - 1 / np.sqrt(12) - 1e-8)),
+        at.GaussianMixture(7, 2.25 * (1 - 3e-6)),
+        at.SpikedMatrix(at.two_groups(0.5)),
+        at.GaussianMixture(7, 3.0),
+    ],
+)
+def test_verdicts_deny_no_more_than_thresholds_do(model):
+    """What the points leave open next to an onset no verdict denies, and what they exclude none leaves open."""
+    compared = at.compare_samplers(model, "planted")
+    paths = [
+        at.Flow(),
+        at.Autoregressive(),
+        *(k(side=s) for s in model.sides[:-1] for k in (at.Flow, at.Autoregressive)),
+    ]
+    for path in paths:
+        name = path.name if path.side is None else f"{path.name} on {path.side}"
+        hidden = "doubles do not tell" in at.thresholds(model, path).reasons["tricritical"]
+        for verdict in compared[name].verdicts:
+            assert verdict.succeeds
+            assert ("is seen" in verdict.reason) == (hidden and verdict.certainty != "theorem")
+            assert ("meets no" in verdict.reason) != ("is seen" in verdict.reason)
+    hidden = "is seen" in at.thresholds(model, at.Flow()).reasons["dynamical"]
+    reasons = [v.reason for v in compared["mcmc"].verdicts if v.succeeds and v.certainty != "theorem"]
+    assert bool(reasons) == (not model.sides)
+    for reason in reasons:
+        assert reason.startswith("no second branch is seen" if hidden else "no second branch exists")
+    bounds = [v for name in ("any product path", "any denoiser (bound)") for v in compared[name].verdicts]
+    for verdict in bounds:
+        assert verdict.certainty == "theorem" or ("is seen" in verdict.reason) == hidden
+
+
+def test_the_best_path_leaves_open_what_is_hidden():
+    found = at.best_path(at.SpikedMatrix(at.two_groups(0.5 - 1 / np.sqrt(12) - 1e-8)))
+    assert "is seen" in found.reasons["dynamical"]
+    assert found.reasons["best"].startswith("xi''(q) S < 1 at all overlaps above the start that were looked at")
+    assert found.report().count("no first-order transition is seen") == len(found.paths)
+
+
 def test_the_best_side_says_what_is_hidden():
     found = at.best_side(at.GaussianMixture(7, 2.25 * (1 - 3e-6)))
     assert not any(found.points.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -15,11 +16,14 @@ from trees import tree
 
 import amp_theory as at
 from amp_theory.__main__ import main
-from amp_theory.finite.inference.free_entropy import bethe, local_part, matrix_part, measured_part, tensor_part
+from amp_theory.finite.inference import bp
+from amp_theory.finite.inference.free_entropy import Part, bethe, local_part, matrix_part, measured_part, tensor_part
 from amp_theory.finite.inference.graph_messages import Edges, factor_messages
 from amp_theory.finite.inference.run import run_message_passing
 from amp_theory.finite.outputs.choose import output_function
 from amp_theory.finite.outputs.named import OutputFunction
+from amp_theory.ingredients.paths.side_information import SideInformation
+from amp_theory.tools.compiled import in_use
 from amp_theory.trials.amp_against_theory import extrapolate
 
 #: the seed of what a path tells, apart from those of instances
@@ -89,13 +93,43 @@ def test_bethe_is_stationary_in_every_message(model):
         u = factor_messages(instance, edges.signs, h)
         h, _, _ = edges.cavity(u)
     directions = [rng.standard_normal(h.shape) for _ in range(2)]
-    at_fixed_point = slopes(lambda h, u: bethe(instance, side, h, u), (h, u), directions)
+    at_fixed_point = slopes(lambda h, u: bethe(instance, side, [Part(0, h, u)])[0], (h, u), directions)
     assert np.abs(at_fixed_point).max() < 1e-11
-    away = slopes(lambda h, u: bethe(instance, side, h, u), (h + 0.1, u - 0.1), directions)
+    away = slopes(lambda h, u: bethe(instance, side, [Part(0, h, u)])[0], (h + 0.1, u - 0.1), directions)
     assert np.abs(away).min() > 1e-5
     # messages of a run are those
     found = at.run_bp(instance, side, options=EXACT)
-    assert found.free_entropy[0] == pytest.approx(bethe(instance, side, h, u)[0], abs=1e-14)
+    assert found.free_entropy[0] == pytest.approx(bethe(instance, side, [Part(0, h, u)])[0][0], abs=1e-14)
+
+
+def test_bethe_is_summed_in_parts(monkeypatch):
+    """Blocks of factors of any size, and rows with certain messages, which are all one part: the same number."""
+    instance = at.draw_instance(at.Bicoloring(4), 1.5, 60, seed=1)
+    rng, levels = np.random.default_rng(2), []
+    known = np.stack([np.zeros(60, dtype=bool), rng.random(60) < 0.3])
+    told = SideInformation(np.where(known, 0.0, rng.normal(size=(2, 60))), 0.0, known, known * instance.planted)
+    free = SideInformation.from_field(rng.normal(size=(2, 60)))
+    for together in (7, 90, 2**12):
+        monkeypatch.setattr(bp, "TOGETHER", together)
+        found = [at.run_bp(instance, side, options=EXACT).free_entropy for side in (free, told)]
+        levels.append(np.array(found, dtype=float))
+    assert np.isfinite(levels[0]).all()
+    assert np.abs(np.array(levels) - levels[0]).max() < 1e-14
+
+
+@pytest.mark.skipif(not in_use(), reason="arrays of messages take more than ratios do")
+def test_belief_propagation_takes_three_times_what_the_instance_keeps():
+    """The free entropy included, of four spins a factor and more than four factors of a spin."""
+    instance = at.draw_instance(at.Bicoloring(4), 2.0, 30_000, seed=1)
+    side = instance.observe(at.Flow(), 0.2, np.random.default_rng(1))
+    how = at.MessagePassingOptions(max_iterations=3, tolerance=1.0)
+    assert at.run_bp(instance, side, options=how).free_entropy[0] is not None  # compiles
+    kept = instance.spins.nbytes + instance.signs.nbytes + instance.planted.nbytes
+    tracemalloc.start()
+    at.run_bp(instance, side, options=how)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3 * kept
 
 
 def dense_functional(instance, side):

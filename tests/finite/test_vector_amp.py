@@ -7,6 +7,7 @@ import json
 import math
 import pickle
 import tracemalloc
+from dataclasses import replace
 
 import measured_chains
 import numpy as np
@@ -18,7 +19,7 @@ from scipy.stats import beta, kstest
 
 import amp_theory as at
 from amp_theory.finite.inference import robust_gamp
-from amp_theory.finite.inference.chosen_damping import DAMPINGS
+from amp_theory.finite.inference.chosen_damping import DAMPINGS, damped_as_needed
 from amp_theory.finite.inference.robust_gamp import Centred, _Run
 from amp_theory.finite.inference.suited import suited_algorithm
 from amp_theory.finite.instances.linear import GLMInstance
@@ -590,3 +591,64 @@ def test_infer_says_what_it_does(tmp_path, capsys):
     np.save(tmp_path / "J.npy", [[0, 0.5, -0.6], [0.5, 0, 0.7], [-0.6, 0.7, 0]])
     assert main(["infer", "sk", "--data", str(tmp_path / "J.npy"), "--control", "2", "--algorithm", "vamp"]) == 2
     assert "is for measurements" in capsys.readouterr().err
+
+
+# --- steps that make outputs impossible ---------------------------------------------------------------------
+
+
+def impossible_below(least, tried):
+    instance = measured(SPARSE, at.LinearChannel(NOISE), None, 0)
+
+    def run(side, rows, how):
+        tried.append(how.damping)
+        if how.damping < least:
+            raise at.NumericalError("output number 0 is impossible", "damp message passing")
+        return at.run_gamp(instance, side, options=replace(how, adapt_damping=False))
+
+    return instance, run
+
+
+def test_more_damping_is_tried_where_outputs_are_impossible():
+    """A step too far has no outcome; that it was made, the damping tells.  What no damping cures is said."""
+    tried = []
+    instance, run = impossible_below(0.5, tried)
+    side = at.SideInformation.from_field(np.zeros((2, instance.size)))
+    found = damped_as_needed(CHOSEN, side, run)
+    assert found.status == ("converged", "converged")
+    assert found.damping == (0.6, 0.6)
+    assert tried == [0.0, 0.3, 0.6]
+    for least, how in ((1.0, CHOSEN), (0.5, replace(CHOSEN, adapt_damping=False))):
+        with pytest.raises(at.NumericalError, match="impossible"):
+            damped_as_needed(how, side, impossible_below(least, tried)[1])
+
+
+# --- a thousand variables, and labels of a matrix with a large mean ------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("channel", "prior", "runs"),
+    [
+        (at.SignChannel(), at.Gaussian(), (at.run_vamp, at.run_robust_gamp)),
+        (at.SignChannel(), SPARSE, (at.run_robust_gamp,)),
+        (at.Channel([-1, 1], lambda y, z: 1 / (1 + np.exp(-y * z))), at.Gaussian(), (at.run_vamp,)),
+    ],
+    ids=["signs, normal", "signs, Gauss-Bernoulli", "logistic"],
+)
+def test_labels_of_a_thousand_variables_with_a_large_mean(channel, prior, runs):
+    """Squared errors are those that the run tells, within five standard errors of a thousand variables."""
+    size, rows, rng = 1000, 1500, np.random.default_rng(3)
+    while abs((s := draw_independent(prior, size, rng)).sum()) > 0.08 * math.sqrt(size):
+        pass
+    sensing = (rng.standard_normal((rows, size)) + 10) / math.sqrt(size)
+    y = output_function(channel, prior.second_moment).sample(sensing @ s, rng)
+    assert abs(y.mean()) < 0.95
+    instance = GLMInstance(at.GLM(prior, channel), rows / size, size, s, sensing, y)
+    means = []
+    for run in runs:
+        found = run(instance, options=replace(CHOSEN, max_iterations=300))
+        assert found.status == ("converged",)
+        means.append(found.mean[0])
+        scatter = ((found.mean[0] - s) ** 2).std() / math.sqrt(size)
+        assert abs(error_of(found, instance) - found.variance.mean()) < 5 * scatter
+    assert all(np.abs(m - means[0]).max() < 0.05 for m in means)

@@ -6,6 +6,8 @@ from the other factors, u = sign (1/2) log(N_+/N_-) as in ingredients/factors/fa
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from amp_theory.finite.inference.base import (
@@ -18,14 +20,17 @@ from amp_theory.finite.inference.base import (
     relative_change,
 )
 from amp_theory.finite.inference.contradictions import impossible_factors, torn_spins
-from amp_theory.finite.inference.exchanges import exchange_of
-from amp_theory.finite.inference.free_entropy import bethe_values, undecided, with_free_entropy
+from amp_theory.finite.inference.exchanges import Exchange, exchange_of
+from amp_theory.finite.inference.free_entropy import Part, bethe_values, undecided, with_free_entropy
 from amp_theory.finite.inference.graph_messages import LARGEST_FIELD, Edges, factor_messages
 from amp_theory.finite.instances.base import Instance
 from amp_theory.finite.instances.graphs import GraphInstance
 from amp_theory.ingredients.paths.side_information import Mask, SideInformation
 from amp_theory.tools.arrays import Array
 from amp_theory.tools.results import Status
+
+#: factors whose part of the free entropy is summed at a time
+TOGETHER = 2**12
 
 
 def run_bp(
@@ -39,7 +44,7 @@ def run_bp(
     Arrays of means to start from stand for fields atanh(mean) on all edges.  Messages are limited to half
     log-likelihood ratios of 17, but for those that known spins make certain; if these contradict each other, no
     configuration is left and the status is "contradiction", `Inference.contradictions` telling where.  Where finite
-    fields meet factors that exclude them, so that the limit or rounding decides, it is "stalled".  Contradictions
+    fields meet factors that exclude them, so that the limit decides, it is "stalled".  Contradictions
     that no chain of certain messages shows are not found: on a graph with loops, messages may agree without a solution.
 
     Parameters
@@ -98,16 +103,26 @@ def _iterated(instance: GraphInstance, edges: Edges, how: MessagePassingOptions,
         if record.add(mean, change, np.where(exchange.hidden(), np.inf, relative_change(change, scale))):
             break
     if (strong := exchange.strong() & record.converged).any():
-        record.fail(strong & undecided(instance, edges.cavity(exchange.messages())[0]), Status.STALLED)
+        record.fail(strong & undecided(instance, _parts(instance, edges, exchange)), Status.STALLED)
         record.converged &= ~record.stopped
     mean, total = edges.means(exchange.fields())
     found = record.result(mean, 1 - mean**2, total, np.zeros((len(start), 1)))
 
-    def values() -> tuple[Array, str]:
-        u = exchange.messages()
-        return bethe_values(instance, edges.side, edges.cavity(u)[0], u)
+    return with_free_entropy(
+        found, how.free_entropy, lambda: bethe_values(instance, edges.side, _parts(instance, edges, exchange))
+    )
 
-    return with_free_entropy(found, how.free_entropy, values)
+
+def _parts(instance: GraphInstance, edges: Edges, exchange: Exchange) -> Iterator[Part]:
+    """Return all messages, block by block unless some are certain, so that they take little memory at a time."""
+    fields = exchange.fields()
+    if np.isinf(fields).any():
+        u = exchange.messages()
+        yield Part(0, edges.cavity(u)[0], u)
+        return
+    for first in range(0, len(instance.spins), TOGETHER):
+        u, spins = exchange.messages(first, first + TOGETHER), instance.spins[first : first + TOGETHER].T
+        yield Part(first, np.moveaxis(fields[:, spins], 0, 1) - u, u)
 
 
 def _tell(record: Record, instance: GraphInstance, edges: Edges, u: Array, contradicted: Mask) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from amp_theory.finite.inference.base import Inference, MessagePassingOptions
 from amp_theory.ingredients.paths.side_information import Mask, SideInformation
 from amp_theory.tools.arrays import Array, Index
+from amp_theory.tools.errors import NumericalError
 from amp_theory.tools.results import Status
 
 #: the dampings that are tried, each if it is more than the one asked for
@@ -39,22 +40,35 @@ def damped_as_needed(how: MessagePassingOptions, side: SideInformation, run: Run
     Returns
     -------
     Inference
-        Of every side information the best run; iterations and residuals are of all runs, one after the other.
+        Of every side information the best run; iterations and residuals are of all runs, one after the other, that
+        met no impossible output.
+
+    Raises
+    ------
+    NumericalError
+        If outputs are impossible given the means whatever the damping; that of the last run.
     """
-    rows = np.arange(side.batch)
-    found = run(side, rows, how)
-    batch = side.batch
-    found = replace(found, damping=(how.damping,) * batch)
-    if not how.adapt_damping:
-        return found
-    for damping in DAMPINGS:
-        rows = np.flatnonzero([status not in (Status.CONVERGED, Status.INCONSISTENT) for status in found.status])
+    found: Inference | None = None
+    tried = [how.damping, *(d for d in DAMPINGS if d > how.damping)] if how.adapt_damping else [how.damping]
+    for damping in tried:
+        rows = np.arange(side.batch) if found is None else _open(found)
         if not len(rows):
             break
-        if damping > how.damping:
+        try:
             again = run(some(side, rows), rows, replace(how, damping=damping))
-            found = _better(found, again, rows, damping)
+        except NumericalError:
+            # means that overshoot make outputs impossible, which less of a step may cure
+            if found is None and damping == tried[-1]:
+                raise
+            continue
+        found = _better(found, again, rows, damping) if found else replace(again, damping=(damping,) * side.batch)
+    assert found is not None
     return found
+
+
+def _open(found: Inference) -> Index:
+    """Return the side informations that have not come to a fixed point."""
+    return np.flatnonzero([status not in (Status.CONVERGED, Status.INCONSISTENT) for status in found.status])
 
 
 def some(side: SideInformation, rows: Index | Mask) -> SideInformation:

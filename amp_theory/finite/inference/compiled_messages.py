@@ -108,51 +108,49 @@ def _read_certain(x: Row, y: Scratch, literals: Counts, first: int, number: int)
 
 
 @compiled
-def _answer_parity(y: Scratch, eta: float, number: int) -> None:
-    """Set N_+- = 1 +- eta tau."""
-    run = y.run[0]
-    run[:number] = eta
-    for j in range(len(y.up)):
-        up, down, plus = y.up[j], y.down[j], y.plus[j]
+def _answer_parity(y: Scratch, even: float, odd: float, number: int) -> None:
+    """Set N_+ and N_-, the mean weights of either parity, from those of the literals before and after the root."""
+    y.plus[0, :number] = even
+    y.minus[0, :number] = odd
+    for j in range(1, len(y.up)):
+        up, down, p, q, plus, minus = y.up[j - 1], y.down[j - 1], y.plus[j - 1], y.minus[j - 1], y.plus[j], y.minus[j]
         for a in range(number):
-            t = up[a] - down[a]
-            plus[a] = run[a]
-            up[a] = t
-            run[a] *= t
-    run[:number] = 1.0
+            plus[a] = p[a] * up[a] + q[a] * down[a]
+            minus[a] = p[a] * down[a] + q[a] * up[a]
+    one, other = y.run[0], y.run[1]
+    one[:number] = 1.0
+    other[:number] = 0.0
     for j in range(len(y.up) - 1, -1, -1):
-        up, plus, minus = y.up[j], y.plus[j], y.minus[j]
+        up, down, plus, minus = y.up[j], y.down[j], y.plus[j], y.minus[j]
         for a in range(number):
-            t = plus[a] * run[a]
-            run[a] *= up[a]
-            plus[a] = 1.0 + t
-            minus[a] = 1.0 - t
+            p, q, before, against = one[a], other[a], plus[a], minus[a]
+            plus[a] = before * p + against * q
+            minus[a] = before * q + against * p
+            one[a] = p * up[a] + q * down[a]
+            other[a] = p * down[a] + q * up[a]
 
 
 @compiled
-def _answer_all_equal(y: Scratch, penalty: float, number: int) -> None:
-    """Set N_+ = 1 - penalty P and N_- = 1 - penalty Q."""
-    one, other = y.run[0], y.run[1]
-    one[:number] = penalty
-    other[:number] = penalty
-    for j in range(len(y.up)):
-        up, down, plus, minus = y.up[j], y.down[j], y.plus[j], y.minus[j]
+def _answer_all_equal(y: Scratch, violated: float, number: int) -> None:
+    """Set N_+ = 1 - penalty P and N_- = 1 - penalty Q, by 1 - x y = (1 - x) + x (1 - y)."""
+    y.plus[0, :number] = violated
+    y.minus[0, :number] = violated
+    for j in range(1, len(y.up)):
+        up, down, p, q, plus, minus = y.up[j - 1], y.down[j - 1], y.plus[j - 1], y.minus[j - 1], y.plus[j], y.minus[j]
         for a in range(number):
-            plus[a] = one[a]
-            one[a] *= up[a]
-            minus[a] = other[a]
-            other[a] *= down[a]
-    one[:number] = 1.0
-    other[:number] = 1.0
+            plus[a] = p[a] + (1.0 - p[a]) * down[a]
+            minus[a] = q[a] + (1.0 - q[a]) * up[a]
+    one, other = y.run[0], y.run[1]
+    one[:number] = 0.0
+    other[:number] = 0.0
     for j in range(len(y.up) - 1, -1, -1):
         up, down, plus, minus = y.up[j], y.down[j], y.plus[j], y.minus[j]
         for a in range(number):
-            p = 1.0 - plus[a] * one[a]
-            one[a] *= up[a]
-            q = 1.0 - minus[a] * other[a]
-            other[a] *= down[a]
-            plus[a] = p
-            minus[a] = q
+            p, q, before, against = one[a], other[a], plus[a], minus[a]
+            plus[a] = before + (1.0 - before) * p
+            minus[a] = against + (1.0 - against) * q
+            one[a] = p + (1.0 - p) * down[a]
+            other[a] = q + (1.0 - q) * up[a]
 
 
 @compiled
@@ -325,7 +323,7 @@ def _exchange_row(
         if known or hard:
             _read_certain(x, y, literals, first, number)
         if kind == PARITY:
-            _answer_parity(y, weights[0], number)
+            _answer_parity(y, weights[0], weights[1], number)
         elif kind == ALL_EQUAL:
             _answer_all_equal(y, weights[0], number)
         else:
@@ -365,7 +363,8 @@ def exchange(
     literals
         The literals of all edges, shape (k, factors).
     kind, weights
-        PARITY with eta, ALL_EQUAL with the penalty, or TABLE with the weights.
+        PARITY with the weights of even and odd numbers of false literals, ALL_EQUAL with the weight of a violated
+        factor, the others being at most one; or TABLE with all weights.
     keep
         Part of the old messages that is kept.
     known, hard

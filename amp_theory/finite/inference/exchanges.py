@@ -83,8 +83,8 @@ class Exchange(ABC):
         """Return the fields of the spins, infinite where they are certain, shape (batch, size)."""
 
     @abstractmethod
-    def messages(self) -> Array:
-        """Return the messages u, infinite where they are certain, shape (k, batch, factors)."""
+    def messages(self, first: int = 0, last: int | None = None) -> Array:
+        """Return the messages u of some factors or all, infinite where they are certain, shape (k, batch, factors)."""
 
     @abstractmethod
     def strong(self) -> Mask:
@@ -138,9 +138,9 @@ class ArrayExchange(Exchange):
         """Return the fields of the spins, see `Exchange.fields`."""
         return np.array([told.total for told in self._told])
 
-    def messages(self) -> Array:
+    def messages(self, first: int = 0, last: int | None = None) -> Array:
         """Return the messages, see `Exchange.messages`."""
-        return np.moveaxis(self._u, 1, 0)
+        return np.moveaxis(self._u[:, :, first:last], 1, 0)
 
     def strong(self) -> Mask:
         """Return rows of strong messages, see `Exchange.strong`."""
@@ -157,8 +157,7 @@ class ArrayExchange(Exchange):
 class LoopExchange(Exchange):
     """Messages in compiled loops; parameters as for `Exchange`.
 
-    The numbers are those of arrays but for rounding: after one exchange tanh u differs by 16 k 2^-52 at most, times the
-    largest weight over N_+ + N_-.
+    The numbers are those of arrays but for rounding: after one exchange tanh u differs by 16 k 2^-52 at most.
     """
 
     def __init__(self, instance: GraphInstance, edges: Edges, start: Array, damping: float) -> None:
@@ -221,10 +220,13 @@ class LoopExchange(Exchange):
         plus, minus = (self._rows.told[:, n::2] > 0 for n in range(2))
         return np.where(plus, np.inf, np.where(minus, -np.inf, 0.5 * twice))
 
-    def messages(self) -> Array:
+    def messages(self, first: int = 0, last: int | None = None) -> Array:
         """Return the messages, see `Exchange.messages`."""
         with np.errstate(divide="ignore"):
-            return np.asarray(0.5 * np.log(np.moveaxis(self._rows.w, 1, 0)) * self.instance.signs.T[:, None])
+            u = np.log(np.moveaxis(self._rows.w[:, :, first:last], 1, 0))
+        u *= 0.5
+        u *= self.instance.signs[first:last].T[:, None]
+        return np.asarray(u)
 
     def strong(self) -> Mask:
         """Return rows of strong messages, see `Exchange.strong`."""
@@ -244,15 +246,15 @@ def kind_of(weights: Array) -> tuple[int, Array]:
     Examples
     --------
     >>> kind_of(np.array([0.2, 1.0, 1.0, 0.2]))
-    (1, array([0.8]))
+    (1, array([0.2]))
     """
     from amp_theory.finite.inference.compiled_messages import ALL_EQUAL, PARITY, TABLE
 
     even, odd = weights[::-1][::2], weights[::-1][1::2]
     if np.ptp(even) == 0 and np.ptp(odd) == 0:
-        return PARITY, (even[:1] - odd[:1]) / (even[:1] + odd[:1])
+        return PARITY, np.array([even[0], odd[0]]) / weights.max()
     if len(weights) > 3 and weights[0] == weights[-1] < weights[1] and np.ptp(weights[1:-1]) == 0:
-        return ALL_EQUAL, 1 - weights[:1] / weights[1:2]
+        return ALL_EQUAL, weights[:1] / weights[1:2]
     return TABLE, weights / weights.max()
 
 

@@ -28,13 +28,14 @@ arXiv:1701.08010 and arXiv:1701.00858; F. Krzakala et al., arXiv:1402.1384, for 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
 from amp_theory.finite.inference.base import Inference
-from amp_theory.finite.inference.graph_messages import LARGEST_FIELD
+from amp_theory.finite.inference.graph_messages import LARGEST_FIELD, literals
 from amp_theory.finite.instances.dense import DenseInstance
 from amp_theory.finite.instances.graphs import GraphInstance
 from amp_theory.finite.instances.linear import GLMInstance
@@ -42,7 +43,7 @@ from amp_theory.finite.instances.scalar_posterior import log_partition
 from amp_theory.finite.instances.two_sides import TwoSidesInstance
 from amp_theory.ingredients.paths.side_information import Mask, SideInformation
 from amp_theory.ingredients.priors.mixtures import Mixture
-from amp_theory.tools.arrays import EPS, Array
+from amp_theory.tools.arrays import Array
 from amp_theory.tools.errors import NumericalError
 
 #: what limited messages may make a free entropy wrong by, nats per variable
@@ -98,24 +99,40 @@ def _log_sigmoid(x: Array) -> Array:
     return -np.logaddexp(0.0, -x)
 
 
-def bethe(instance: GraphInstance, side: SideInformation, h: Array, u: Array) -> Array:
-    """Return the free entropy of messages h to and u from factors, shape (k, batch, factors), per spin, (batch,).
+class Part(NamedTuple):
+    """Messages of some factors, those from `first` on, shape (k, batch, factors), infinite where they are certain."""
+
+    first: int
+    h: Array
+    u: Array
+
+
+def bethe(instance: GraphInstance, side: SideInformation, parts: Iterable[Part]) -> tuple[Array, Array]:
+    """Return the free entropy of messages per spin, and what their limit may change in it, shape (batch,).
 
     Parameters
     ----------
     instance, side
         The instance and side information.
-    h, u
-        Half log-likelihood ratios, infinite where they are certain.
+    parts
+        Messages of all factors, part by part: half log-likelihood ratios h to factors and u from them.
     """
-    spins = instance.spins.T[:, None, :] + np.arange(side.batch)[None, :, None] * instance.size
-    shape, per_value = side.field.shape, []
-    for sign in (1.0, -1.0):
-        told = np.bincount(spins.ravel(), _log_sigmoid(2 * sign * u).ravel(), minlength=side.field.size).reshape(shape)
-        level = sign * side.field - np.asarray(side.precision) / 2 + told
+    shape, size = side.field.shape, side.field.size
+    told, rest, lost = np.zeros((2, size)), np.zeros(side.batch), np.zeros(side.batch)
+    for part in parts:
+        spins = instance.spins[part.first : part.first + part.u.shape[2]].T[:, None, :]
+        spins = spins + np.arange(side.batch)[None, :, None] * instance.size
+        for row, sign in zip(told, (1.0, -1.0), strict=True):
+            row += np.bincount(spins.ravel(), _log_sigmoid(2 * sign * part.u).ravel(), minlength=size)
+        mean = _mean_weight(instance, part)
+        with np.errstate(divide="ignore"):
+            rest += np.log(mean / instance.factor.mean_weight).sum(axis=1) - _edges(part.h, part.u)
+        lost += _lost(instance, part.h, mean).sum(axis=1)
+    per_value = []
+    for row, sign in zip(told, (1.0, -1.0), strict=True):
+        level = sign * side.field - np.asarray(side.precision) / 2 + row.reshape(shape)
         per_value.append(np.where(side.known, np.where(side.values == sign, level, -np.inf), level - math.log(2)))
-    spins_part = np.logaddexp(*per_value).sum(axis=1)
-    return np.asarray((spins_part + _factors(instance, h) - _edges(h, u)) / instance.size)
+    return (np.logaddexp(*per_value).sum(axis=1) + rest) / instance.size, lost / instance.size
 
 
 def _edges(h: Array, u: Array) -> Array:
@@ -124,56 +141,38 @@ def _edges(h: Array, u: Array) -> Array:
     return np.asarray(np.logaddexp(*both).sum(axis=(0, 2)))
 
 
-def _factors(instance: GraphInstance, h: Array) -> Array:
-    """Return the sum over factors of the logarithm of their mean weight, relative to that of free spins, (batch,)."""
-    mean = _mean_weight(instance, h)
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.log(mean / instance.factor.mean_weight).sum(axis=1))
-
-
-def _mean_weight(instance: GraphInstance, h: Array) -> Array:
+def _mean_weight(instance: GraphInstance, part: Part) -> Array:
     """Return the mean weight of every factor in the law that messages to it make, shape (batch, factors)."""
-    up = 1 / (
-        1
-        + np.exp(
-            -2 * instance.signs.T[:, None, :] * np.where(np.isinf(h), h, np.clip(h, -LARGEST_FIELD, LARGEST_FIELD))
-        )
-    )
-    plus, minus = instance.factor.messages(np.moveaxis(up[1:], 0, -1))
-    return np.asarray(up[0] * plus + (1 - up[0]) * minus)
+    signs = instance.signs[part.first : part.first + part.h.shape[2]]
+    up, down = literals(signs.T[:, None, :], part.h)
+    plus, minus = instance.factor.messages(*(np.moveaxis(p[1:], 0, -1) for p in (up, down)))
+    return np.asarray(up[0] * plus + down[0] * minus)
 
 
-def bethe_values(instance: GraphInstance, side: SideInformation, h: Array, u: Array) -> tuple[Array, str]:
+def bethe_values(instance: GraphInstance, side: SideInformation, parts: Iterable[Part]) -> tuple[Array, str]:
     """Return free entropies, not a number where limited messages hide them, and why."""
-    with np.errstate(over="ignore"):  # exp(-2 h) of a message that is infinite
-        level, mean = bethe(instance, side, h, u), _mean_weight(instance, h)
-    hidden = _lost(instance, h, mean).sum(axis=1) > UNRESOLVED * instance.size
-    return np.where(hidden, np.nan, level), "strong fields meet factors that exclude them, which rounding hides"
+    level, lost = bethe(instance, side, parts)
+    why = "fields beyond the limit of messages meet factors that exclude them"
+    return np.where(lost > UNRESOLVED, np.nan, level), why
 
 
 def _lost(instance: GraphInstance, h: Array, mean: Array) -> Array:
-    """Return what limited messages and rounding may change in mean weights, relative to these, shape (batch, factors).
-
-    Where probabilities next to one make a weight that is next to nothing, rounding is that of one.
-    """
+    """Return what limited messages may change in mean weights, relative to these, shape (batch, factors)."""
     limited = ((np.abs(h) > LARGEST_FIELD) & np.isfinite(h)).sum(axis=0)
-    rounded = np.isfinite(h).any(axis=0)
-    lost = (limited * math.exp(-2 * LARGEST_FIELD) + rounded * EPS / 2) * max(instance.factor.weights)
+    lost = limited * math.exp(-2 * LARGEST_FIELD) * max(instance.factor.weights)
     return np.asarray(np.divide(lost, mean, out=np.zeros(mean.shape), where=lost > 0))
 
 
-def undecided(instance: GraphInstance, h: Array) -> Mask:
+def undecided(instance: GraphInstance, parts: Iterable[Part]) -> Mask:
     """Return the rows where factors exclude fields beyond the limit, so that it decides what messages say.
 
     Parameters
     ----------
-    instance
-        The instance.
-    h
-        Messages to factors, shape (k, batch, factors), infinite where they are certain.
+    instance, parts
+        The instance, and messages of all factors, as for `bethe`.
     """
-    with np.errstate(over="ignore"):  # exp(-2 h) of a message that is infinite
-        return np.asarray((_lost(instance, h, _mean_weight(instance, h)) > DECIDED).any(axis=1))
+    rows = [(_lost(instance, part.h, _mean_weight(instance, part)) > DECIDED).any(axis=1) for part in parts]
+    return np.asarray(np.any(rows, axis=0))
 
 
 def prior_levels(prior: Mixture, side: SideInformation, where: slice, m: Array, b: Array, a: Array) -> Array:

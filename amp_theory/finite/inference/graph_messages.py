@@ -110,19 +110,28 @@ def _says(messages: Array) -> Array:
     return np.where(np.isinf(messages), np.where(messages > 0, 1.0, MANY), 0.0)
 
 
+def literals(signs: Array, h: Array) -> tuple[Array, Array]:
+    """Return the probabilities of literals being true and false, of which the small one has all its digits."""
+    against = np.exp(-2 * signs * np.clip(h, -LARGEST_FIELD, LARGEST_FIELD))
+    up = 1 / (1 + against)
+    down = against * up
+    certain = np.isinf(h)
+    if certain.any():
+        up, down = (np.where(certain, sign * signs * h > 0, p) for sign, p in ((1, up), (-1, down)))
+    return up, down
+
+
 def factor_messages(instance: GraphInstance, signs: Array, h: Array) -> Array:
     """Return the messages u from every factor to its spins, from those h to it, shape (k, batch, factors).
 
     Finite fields are limited, so that N_+ or N_- vanishes by infinite ones only; u is not a number where both do.
     """
-    up = 1 / (1 + np.exp(-2 * signs * np.clip(h, -LARGEST_FIELD, LARGEST_FIELD)))
-    certain = np.isinf(h)
-    if certain.any():
-        up = np.where(certain, signs * h > 0, up)
+    up, down = literals(signs, h)
     u = np.empty_like(h)
     others = np.arange(len(h))
     for root in others:
-        plus, minus = instance.factor.messages(np.moveaxis(up[others != root], 0, -1))
+        rest = [np.moveaxis(p[others != root], 0, -1) for p in (up, down)]
+        plus, minus = instance.factor.messages(*rest)
         with np.errstate(divide="ignore", invalid="ignore"):  # 0/0 where no value of the root is allowed
             u[root] = 0.5 * np.log(plus / minus) * signs[root]
     return np.where(np.isinf(u), u, np.clip(u, -LARGEST_FIELD, LARGEST_FIELD))

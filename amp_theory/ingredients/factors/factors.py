@@ -199,26 +199,31 @@ class Factor(ABC):
         """
         return EnumeratedFactor(self, grid)
 
-    def messages(self, up: Array) -> tuple[Array, Array]:
+    def messages(self, up: Array, down: Array | None = None) -> tuple[Array, Array]:
         """Return N_+ and N_- for probabilities `up` of the other spins being +1, shape (..., k-1).
+
+        Sums of positive terms only: both have all the digits that `up` and `down` have, however small they are.
 
         Parameters
         ----------
         up
             Probabilities in [0, 1].
+        down
+            Those of being -1, which have more digits than 1 - up where they are small; 1 - up by default.
 
         Returns
         -------
         plus, minus
             The mean weights of both values of the spin left over, shape (...).
         """
+        down = 1 - up if down is None else down
         # probabilities of m of the first j spins being up
         count = np.zeros((self.k, *up.shape[:-1]))
         count[0] = 1
         for j in range(self.k - 1):
-            p = up[..., j]
-            count[1:] = count[1:] * (1 - p) + count[:-1] * p
-            count[0] *= 1 - p
+            p, q = up[..., j], down[..., j]
+            count[1:] = count[1:] * q + count[:-1] * p
+            count[0] *= q
         w = np.array(self.weights)
         return np.tensordot(w[1:], count, (0, 0)), np.tensordot(w[:-1], count, (0, 0))
 
@@ -290,9 +295,18 @@ class AllEqual(Factor):
         """1 - penalty at both ends, else 1."""
         return (1 - self.penalty, *[1.0] * (self.k - 1), 1 - self.penalty)
 
-    def messages(self, up: Array) -> tuple[Array, Array]:
-        """Return N_+ = 1 - penalty P and N_- = 1 - penalty Q."""
-        return 1 - self.penalty * _product(up), 1 - self.penalty * _product(1 - up)
+    def messages(self, up: Array, down: Array | None = None) -> tuple[Array, Array]:
+        """Return N_+ = 1 - penalty P and N_- = 1 - penalty Q, see `Factor.messages`.
+
+        Of 1 - x and 1 - y one makes 1 - x y = (1 - x) + x (1 - y), without differences of what is nearly equal.
+        """
+        down = 1 - up if down is None else down
+        plus = np.full(up.shape[:-1], self.weights[0])
+        minus = plus.copy()
+        for j in range(up.shape[-1]):
+            plus += (1 - plus) * down[..., j]
+            minus += (1 - minus) * up[..., j]
+        return plus, minus
 
     def decomposition(self, grid: FieldGrid) -> Decomposition:
         """Return the products of p^s and of p^s (1-p)^s'."""
@@ -372,10 +386,15 @@ class Parity(Factor):
         """Zero: a parity of more than two spins tells nothing about a pair; of two, eta."""
         return self.penalty / (2 - self.penalty) if self.k == 2 else 0.0
 
-    def messages(self, up: Array) -> tuple[Array, Array]:
-        """Return N_+- = (1 - penalty/2)(1 +- eta tau)."""
-        eta_tau = self.penalty / (2 - self.penalty) * _product(2 * up - 1)
-        return (1 - self.penalty / 2) * (1 + eta_tau), (1 - self.penalty / 2) * (1 - eta_tau)
+    def messages(self, up: Array, down: Array | None = None) -> tuple[Array, Array]:
+        """Return N_+- = (1 - penalty/2)(1 +- eta tau), as mean weights of either parity, see `Factor.messages`."""
+        down = 1 - up if down is None else down
+        plus = np.ones(up.shape[:-1])
+        minus = np.full(up.shape[:-1], 1 - self.penalty)
+        for j in range(up.shape[-1]):
+            p, q = up[..., j], down[..., j]
+            plus, minus = plus * p + minus * q, plus * q + minus * p
+        return plus, minus
 
     def decomposition(self, grid: FieldGrid) -> Decomposition:
         """Return the products of abs(tanh h)^s."""

@@ -192,6 +192,11 @@ class RegularGeometry(OneByOne):
         )  # fmt: skip
         return FoldCurve((piece,), ())
 
+    @property
+    def unseen_strength(self) -> None:
+        """None: there is no curve through all degrees, next to whose start something could be missed."""
+        return None
+
     @cached_property
     def zero(self) -> list[ZeroBranch]:  # type: ignore[override]
         """The branches at zero strength as far as verdicts ask: q = 0, and the first other one."""

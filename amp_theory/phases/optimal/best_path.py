@@ -168,7 +168,7 @@ class BestPath(Reported):
 
     def _far(self, name: str, point: Located | None) -> str:
         if point is None:
-            return "meets no transition"
+            return "no first-order transition is seen"
         short = self.shortfalls()[name]
         if short is None:
             return f"{point}"

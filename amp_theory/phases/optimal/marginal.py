@@ -121,7 +121,7 @@ class SlopeMargin:
     def missing(self, level: Array) -> str:
         """Return why the line, of which logarithms of the intensity are given, has no least one."""
         if np.isnan(level).all():
-            return "xi''(q) S < 1 at all overlaps above the start, for every control"
+            return "xi''(q) S < 1 at all overlaps above the start that were looked at, for every control"
         least = int(np.nanargmin(level))
         if least == len(level) - 1:
             return "xi''(q) S = 1 at ever harder controls as q goes to E s^2, as far as was searched: none is the first"

@@ -118,18 +118,19 @@ def _seen(geo: Geometry, exact: str, seen: str) -> str:
     return f"{seen}; {BLURRED}, which hides a jump within a relative {HIDDEN:g} of weak recovery, {point}"
 
 
+def no_second_branch(geo: Geometry, where: str = "") -> str:
+    """Return that no second branch exists at zero strength, `where` telling at which controls, or that none is seen."""
+    exact = f"no second branch exists at zero strength{where}"
+    return _seen(geo, exact, "no second branch is seen at zero strength")
+
+
 def dynamical(geo: Geometry) -> Located | str:
     """Return the first intensity at which a second stable branch exists, or why there is none."""
     branch = _second_branch(geo.zero)
     if branch is None:
         if _always_informed(geo.zero):
             return f"the informed branch exists at every {geo.eos.model.control}"
-        control = geo.eos.model.control
-        return _seen(
-            geo,
-            f"no second branch exists at zero strength, at any {control}",
-            "no second branch is seen at zero strength",
-        )
+        return no_second_branch(geo, f", at any {geo.eos.model.control}")
     if np.isinf(branch.lower):
         return _recovery_point(geo.eos, branch.start, "q = rho becomes stable: the prior's information dimension")
     fold = _fold_at(geo, branch.lower)
