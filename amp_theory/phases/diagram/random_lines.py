@@ -2,21 +2,24 @@
 
 Where every isotherm has one point of a line, the line begins at the tricritical point and ends where it reaches zero
 strength, or with the replica-symmetric measure.  Of several branches the points are connected from one isotherm to the
-next.
+next.  Of frozen measures, whose q = 1 is always stable, the branch of the base is solved at all controls at once; where
+there are others, or something is known from the start, every control is solved alone.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from amp_theory.equations_of_state.random_measures.isotherms import DIFFERENCES, ROUNDING, Points
 from amp_theory.phases.diagram.along_path import path_transitions
 from amp_theory.phases.diagram.lines import LINES, Line
 from amp_theory.phases.diagram.random_branches import Branches, LinePoints
 from amp_theory.phases.diagram.regular_lines import joined_line, joined_points
-from amp_theory.phases.geometry.random_measures import RandomGeometry, fold_cells
+from amp_theory.phases.geometry.random_measures import BEFORE, RandomGeometry, fold_cells, grid_points
 from amp_theory.phases.geometry.solved import SAFETY
-from amp_theory.tools.arrays import EPS, Array, Bools
+from amp_theory.tools.arrays import EPS, Array, Bools, Index
 from amp_theory.tools.results import Located, Thresholds
+from amp_theory.tools.roots import solve_bracketed
 
 #: which folds are a line: those at which branches begin, or end
 SPINODALS = {"informed_spinodal": 1, "uninformed_spinodal": 0}
@@ -35,13 +38,18 @@ def random_lines(
     ends = {name: _ends(geo, special, name, control_range) for name in LINES}
     controls = {name: np.zeros(0) if e is None else np.linspace(*e, points) for name, e in ends.items()}
     model, path = geo.measure.model, geo.measure.path
+    names = (model.control, path.strength)
     if geo.measure.frozen:
-        every = np.unique(np.concatenate(list(controls.values()))).tolist()  # lines share what they do not end at
-        met = {c: path_transitions(model, path, c) for c in every}
-        return {
-            name: joined_line(name, [met[c] for c in controls[name].tolist()], (model.control, path.strength))
-            for name in LINES
-        }
+        controls = {name: _beside(values, special) for name, values in controls.items()}
+        every = np.unique(np.concatenate(list(controls.values())))  # lines share what they do not end at
+        found = None if path.informed or not len(every) else _frozen_columns(geo, every)
+        if found is not None:
+            return {
+                name: joined_points(name, controls[name], _of(found[name], every, controls[name]), names)
+                for name in LINES
+            }
+        met = {c: path_transitions(model, path, c) for c in every.tolist()}
+        return {name: joined_line(name, [met[c] for c in controls[name].tolist()], names) for name in LINES}
     inner = {name: values[~_known(values, special)] for name, values in controls.items()}
     columns = _columns(geo, inner)
     lines, several = (
@@ -53,7 +61,7 @@ def random_lines(
         columns |= {name: known for name, known in _columns(geo, beside).items() if name in several}
     for name in LINES:
         if name in several:
-            lines[name] = joined_points(name, beside[name], columns[name], (model.control, path.strength))
+            lines[name] = joined_points(name, beside[name], columns[name], names)
         else:
             lines[name] = _with_ends(geo, special, name, (controls[name], inner[name]), columns[name])
     return lines
@@ -115,6 +123,62 @@ def _columns(geo: RandomGeometry, controls: dict[str, Array]) -> dict[str, dict[
         columns[name] = {"row": p.rows, "strength": p.strength, "overlap": overlap[k], "lower": lower,
                          "error": SAFETY * (error + EPS * np.abs(p.strength))}  # fmt: skip
     return columns
+
+
+def _of(columns: dict[str, Array], every: Array, controls: Array) -> dict[str, Array]:
+    """Return the points at some of the controls that `row` numbers, numbered anew."""
+    place = np.searchsorted(controls, every[columns["row"].astype(int)])
+    kept = np.isin(every[columns["row"].astype(int)], controls)
+    return {key: (place if key == "row" else values)[kept] for key, values in columns.items()}
+
+
+def _frozen_columns(geo: RandomGeometry, controls: Array) -> dict[str, dict[str, Array]] | None:
+    """Return the same as `_columns` where q = 1 is stable and all else is the branch of the base; None if not.
+
+    That branch has phi = level + s level_s at its strength s, and everything known phi = gain s - entropy: a
+    first-order transition is where the difference, which rises with s, changes its sign before the branch ends.
+    """
+    isotherms = geo.measure.isotherms(controls)
+    grid, points = grid_points(isotherms)
+    folds = fold_cells(isotherms, grid, points).solved(isotherms, ACCURACY)
+    if folds.shape[1] != 1 or np.any(np.isnan(folds)):
+        return None
+    erases = geo.measure.told.erases
+    gain = isotherms.hidden_entropy if erases else np.full(len(controls), 0.5)
+    entropy, end = isotherms.base.entropy, folds[:, 0]
+
+    def lead(p: Points, i: Index) -> Array:
+        """Return by how much phi at q = 1 is larger."""
+        behind = gain[i, None] * p.strength - entropy[i, None]
+        return np.asarray(behind - p.level - p.strength * p.level_s)
+
+    def function(t: Array, i: Index) -> tuple[Array, Array]:
+        z, k = np.exp(t), rows[i]
+        p = isotherms.take(k).points(z[:, None])
+        # phi of the branch is stationary in z
+        return lead(p, k)[:, 0], (gain[k, None] - p.level_s)[:, 0] * p.strength_z[:, 0] * z
+
+    every = np.arange(len(controls))
+    last = isotherms.points(folds)
+    rows = np.flatnonzero((entropy > 0) & (lead(last, every)[:, 0] > 0))
+    with np.errstate(invalid="ignore"):  # far beyond the end strengths are infinite
+        ahead = (grid >= end[:, None]) | (lead(points, every) > 0)
+    k = np.argmax(ahead, axis=1)[rows]
+    low, high = np.where(k > 0, grid[k - 1], BEFORE), np.minimum(grid[k], end[rows])
+    equal = np.exp(solve_bracketed(function, np.log(low), np.log(high), True, absolute=ACCURACY))
+    here = isotherms.take(rows).points(equal[:, None])
+    other = isotherms.check.take(rows)
+    off = here.bounds(other.points(equal[:, None])).level[:, 0]
+    off = off + DIFFERENCES * np.abs(other.base.entropy - entropy[rows]) + ROUNDING * entropy[rows]
+    strength, q0 = here.strength[:, 0], isotherms.base.overlap
+    error = off / (gain[rows] - here.level_s[:, 0]) + EPS * strength
+    first = (rows.astype(float), strength, np.ones(len(rows)), q0[rows] + here.excess[:, 0], SAFETY * error)
+    spinodal, none = last.strength[:, 0], np.zeros(0)
+    error = last.bounds(isotherms.check.points(folds)).strength[:, 0] + EPS * spinodal
+    final = (every.astype(float), spinodal, q0 + last.excess[:, 0], np.full(len(every), np.nan), SAFETY * error)
+    columns = {"informed_spinodal": (none,) * 5, "first_order": first, "uninformed_spinodal": final}
+    keys = ("row", "strength", "overlap", "lower", "error")
+    return {name: dict(zip(keys, values, strict=True)) for name, values in columns.items()}
 
 
 def _with_ends(

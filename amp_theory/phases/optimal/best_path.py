@@ -208,7 +208,7 @@ def best_path(model: Model) -> BestPath:
     Raises
     ------
     InputError
-        If the model is sparse, or has other variables.
+        If the model is sparse, has other variables, or an outer overlap.
     NumericalError
         If a solver fails.
 
@@ -223,7 +223,13 @@ def best_path(model: Model) -> BestPath:
     >>> round(float(found.best), 12), found.attained_by
     (0.666666666667, 'flow')
     """
-    check_pair(as_model(model), Flow())
+    if as_model(model).outer_overlap:
+        raise InputError(
+            f"best_path is there for planted measures: the variables of {model!r} have random outer fields, with which "
+            "the programme for the least slope is not solved; `thresholds` locates the first failure of flow and "
+            "autoregressive"
+        )
+    check_pair(model, Flow())
     return _solved(model)
 
 

@@ -36,8 +36,9 @@ from amp_theory.tools.errors import InputError, NumericalError, answer_of, as_fl
 from amp_theory.tools.results import Located
 from amp_theory.tools.roots import crossings
 
-#: margins between which the tricritical one is looked for, a coordinate that stands for z -> 0, a step of the margin
-MARGINS, BASE, STEP = np.linspace(-3.5, -0.5, 7), 1e-12, 1e-5
+#: margins between which the tricritical one is looked for, a coordinate that stands for z -> 0 (dR/dz is off by about
+#: as much), a step of the margin
+MARGINS, BASE, STEP = np.linspace(-3.5, -0.5, 7), 1e-16, 1e-5
 #: parameters of a family that are looked at, step of its derivatives as part of the range, and Newton steps
 LOOKS, PART, NEWTON = 9, 0.01, 6
 #: exponents between which the best tilt is looked for
