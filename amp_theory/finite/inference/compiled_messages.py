@@ -62,6 +62,19 @@ class Scratch(NamedTuple):
     before: Array  # messages before an exchange, (k, factors), where some may be certain
 
 
+# loops: that an assignment of arrays fits takes seconds to compile
+@compiled
+def _copy(given: Array | Counts, to: Array | Counts) -> None:
+    for i in range(len(to)):
+        to[i] = given[i]
+
+
+@compiled
+def _copy_all(given: Array, to: Array) -> None:
+    for j in range(len(to)):
+        _copy(given[j], to[j])
+
+
 @compiled
 def _limited(x: float, low: float, high: float) -> float:
     return min(max(x, low), high)
@@ -314,8 +327,8 @@ def _exchange_row(
     sums = np.zeros((2, BLOCK))
     y.product[:] = 1.0
     if hard:
-        y.told[:] = x.own
-        y.before[:] = x.w
+        _copy(x.own, y.told)
+        _copy_all(x.w, y.before)
     low, high = 1.0, 1.0
     for first in range(0, factors, BLOCK):
         number = min(BLOCK, factors - first)
@@ -330,7 +343,7 @@ def _exchange_row(
             _answer_table(y, weights, number)
         if hard or keep > 0.0:
             if not _send_certain(x, y, sums, keep, first, number):
-                x.w[:] = y.before
+                _copy_all(y.before, x.w)
                 return False, 0.0, 0.0, True
         else:
             _send(x, y, sums, first, number)
@@ -344,7 +357,7 @@ def _exchange_row(
         for i in range(len(x.start)):
             if y.told[2 * i] > 0 and y.told[2 * i + 1] > 0:
                 return True, change, scale, False
-        x.told[:] = y.told
+        _copy(y.told, x.told)
     _conclude(x, y, literals, low > 1 / SAFE and high < SAFE)
     return True, change, scale, True
 
