@@ -61,6 +61,28 @@ def averages(q0, q, kappa, a=0.0):
     return tuple(float(np.sum(weight * f)) for f in (np.ones_like(g), log_h, g * g, g1 * g1))
 
 
+def logistic_averages(q0, q, steepness, fineness=1):
+    """Return the same averages of psi = 1/(1 + e^{-steepness s}), by plain sums over w0, w and the noise of s."""
+
+    def smoothed(w, v):
+        # next to s = 0 as fine as the potential is steep
+        away = np.concatenate([np.arange(21) / steepness, 20 / steepness + np.geomspace(0.02, 20.0, 24)])
+        s, weight = panels(np.concatenate([-away[:0:-1], away]), 10 * fineness)
+        psi = 1 / (1 + np.exp(-steepness * s))
+        parts = np.exp(-((s - w[:, None]) ** 2) / (2 * v)) * (weight * psi) / np.sqrt(2 * np.pi * v)
+        rest = steepness * (1 - psi)
+        h, h1, h2 = parts.sum(axis=1), parts @ rest, parts @ (rest * (rest - steepness * psi))
+        return np.log(h), h1 / h, h2 / h - (h1 / h) ** 2
+
+    w0, weight0 = panels(np.linspace(-8.5, 8.5, 25) * np.sqrt(q0), 12 * fineness)
+    weight0 = weight0 * np.exp(-(w0**2) / (2 * q0)) / np.sqrt(2 * np.pi * q0)
+    w, weight = panels(np.linspace(-10, 10, 41 + 2 * steepness), 10 * fineness)
+    log_h, g, g1 = smoothed(w, 1 - q)
+    joint = np.exp(-((w - w0[:, None]) ** 2) / (2 * (q - q0)) + log_h - smoothed(w0, 1 - q0)[0][:, None])
+    law = weight * (weight0 @ joint) / np.sqrt(2 * np.pi * (q - q0))
+    return tuple(float(np.sum(law * f)) for f in (np.ones_like(g), log_h, g * g, g1 * g1))
+
+
 def tanh_squared(variance):
     """Return E tanh(h)^2 and E sech(h)^4 of h ~ N(0, variance)."""
     h, weight = panels(np.linspace(-9, 9, 41) * np.sqrt(variance), 12)

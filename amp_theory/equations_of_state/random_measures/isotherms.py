@@ -52,8 +52,8 @@ PER_OCTAVE, FIRST = 6, 1e-6
 RATIO, STEPS = 1.15, 144
 #: how many intensities are looked at first at a time
 CHUNK = 6
-#: a coordinate before all others
-BEFORE = 1e-18
+#: a coordinate before all others, and how many are looked at together for where the path begins
+BEFORE, AHEAD = 1e-18, 12
 #: how often the intensity is lowered by a factor of e in search of a base that doubles hold
 WARMER = 60
 
@@ -200,12 +200,13 @@ class Isotherms(ABC):
         if not self.measure.path.informed:
             return np.zeros(len(self.base.control))
         grid = self.grid
-        late = self.points(np.broadcast_to(grid, (len(self.base.control), len(grid)))).strength > 0
-        k, found = np.argmax(late, axis=1), np.full(len(late), np.inf)
+        k = self._first_late(grid)
+        found = np.full(len(k), np.inf)
+        late, k = k < len(grid), np.where(k < len(grid), k, 0)
         ends = [np.log(np.where(k > 0, grid[k - 1], BEFORE)), np.log(grid[k])]
         least = self.points(np.exp(ends[0])[:, None]).strength[:, 0] >= 0  # as good as nothing is known
         found[least & (k == 0)] = BEFORE
-        there = np.flatnonzero(late.any(axis=1) & ~least)
+        there = np.flatnonzero(late & ~least)
 
         def strength(t: Array, i: Index) -> tuple[Array, Array]:
             z = np.exp(t)
@@ -214,6 +215,20 @@ class Isotherms(ABC):
 
         low, high = (end[there] for end in ends)
         found[there] = np.exp(solve_bracketed(strength, low, high, True))
+        return found
+
+    def _first_late(self, grid: Array) -> Index:
+        """Return the numbers of the first coordinates of a grid with positive strength, its length if there is none."""
+        found = np.full(len(self.base.control), len(grid))
+        left = np.arange(len(found))
+        for start in range(0, len(grid), AHEAD):
+            part = grid[start : start + AHEAD]
+            late = self.take(left).points(np.broadcast_to(part, (len(left), len(part)))).strength > 0
+            some = late.any(axis=1)
+            found[left[some]] = start + np.argmax(late[some], axis=1)
+            left = left[~some]
+            if not len(left):
+                break
         return found
 
     @cached_property

@@ -13,38 +13,46 @@ They are martingales of a Brownian path w(q): d<log H>/dq = <g^2>/2, d<g^2>/dq =
 
 Both integrals are trapezoidal sums, which converge exponentially.  That over w is even in arcsinh of the distance from
 the margin in units of sqrt(1 - q), so that its nodes are dense next to the margin and geometric away from it, down to
-1 - q = 1e-15; where w has a narrow law, in w itself.
+1 - q = 1e-15; where w has a narrow law, or a smooth potential may bend anywhere, in w itself.  Those of smooth
+potentials with edges are in `graded_nodes`.  The second quadrature has finer nodes, and log H there by sums of its own
+where the first has tables.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from math import comb
 from typing import NamedTuple
 
 import numpy as np
 
+from amp_theory.equations_of_state.random_measures.graded_nodes import (
+    SMOOTH,
+    STEP,
+    UNIT,
+    GradedNodes,
+    graded_fields,
+)
 from amp_theory.ingredients.outputs.lattice_sums import smoothed_on_lattice
 from amp_theory.ingredients.outputs.potentials import Potential, Smoothed, SmoothPotential
-from amp_theory.tools.arrays import Array
-from amp_theory.tools.panels import on_panels
+from amp_theory.tools.arrays import Array, Bools, Index
 
 #: standard deviations at which Gaussians are cut off, and distances from the margin in units of sqrt(1 - q)
 DEVIATIONS, MARGIN = 8.8, 9.5
 #: steps: of arcsinh, of its unit, of a narrow law in standard deviations, of w0 in its own and in sqrt(1 - q0)
-STEP, UNIT, NARROW, OUTER, SMOOTH, CURVED = 0.115, 2.5, 0.45, 0.7, 0.36, 0.5
+NARROW, OUTER, CURVED = 0.45, 0.7, 0.5
 #: overlaps below this are none
 LEAST = 1e-300
 #: how much finer the second quadrature is
 FINER = 0.8
 #: (q - q0)/q below which w0 is summed over next to every w, not at nodes that all w share
 NEAR = 0.04
-#: even panels where a potential has breaks, and nodes on every panel
-EVEN, PANEL = 6, 10
-#: sqrt(1 - q) over sqrt(q) above which even sums take fewer nodes than panels
-EVENLY = 0.3
 #: nodes of smooth log H per length on which it changes, and places at a time that fit into the cache
 PER_LENGTH, BLOCK = 8, 8192
+#: how much further than asked tables of log H over outer fields go
+WIDER = 2.0
 #: exponents below which nothing counts; smaller ones only take time
 NOTHING = -690.0
 #: points at a time
@@ -63,10 +71,53 @@ class PatternMoments(NamedTuple):
     bent: Array
 
 
-def _averages(weight: Array, parts: Smoothed, step: Array) -> PatternMoments:
+def _smooth_length(potential: Potential) -> float:
+    return potential.scale if potential.margin is None and not potential.breaks else 0.0
+
+
+def _evenly(potential: Potential, distance: Array, variance: Array, step: Array) -> Smoothed:
+    """Return log H and its derivatives at even places, shape (n, m), with steps and variances of shape (n,)."""
+    if isinstance(potential, SmoothPotential) and not potential.breaks:
+        return smoothed_on_lattice(potential, distance[:, 0], step, distance.shape[1], variance)
+    return potential.smoothed(distance, variance[:, None])
+
+
+class _Outer:
+    """Log H at one variance, by polynomials through it and three derivatives at even nodes, and g at the nodes."""
+
+    def __init__(self, potential: Potential, variance: float) -> None:
+        self.potential, self.variance = potential, variance
+        self.step = max(float(np.sqrt(variance)), _smooth_length(potential)) / PER_LENGTH
+        self.start, self.end = np.inf, -np.inf
+
+    def holding(self, distance: Array) -> _Outer:
+        """Return itself, after making sure that all places are between its nodes."""
+        low, high = float(np.min(distance)), float(np.max(distance))
+        if low < self.start or high > self.end:
+            self._fill(min(low - WIDER, self.start), max(high + WIDER, self.end))
+        return self
+
+    def _fill(self, low: float, high: float) -> None:
+        step, end = self.step, high
+        nodes = np.asarray(low + step * np.arange(int((high - low) / step) + 2), dtype=float)
+        parts = _evenly(self.potential, nodes[None], np.full(1, self.variance), np.full(1, step))
+        scaled = np.stack(parts)[:, 0] * (step ** np.arange(4) / (1.0, 1.0, 2.0, 6.0))[:, None]
+        # what the polynomial of the left node leaves at the right one, by four more powers
+        rest = scaled[:, 1:] - np.array([[comb(j, k) for j in range(4)] for k in range(4)]) @ scaled[:, :-1]
+        more = np.linalg.solve([[comb(4 + j, k) for j in range(4)] for k in range(4)], rest)
+        self.start, self.end, self.rows, self.g, self.nodes = low, end, [*more[::-1], *scaled[::-1]], parts.g[0], nodes
+
+
+@lru_cache(maxsize=64)
+def _outer(potential: Potential, variance: float) -> _Outer:
+    """Return the (cached) table of one variance."""
+    return _Outer(potential, variance)
+
+
+def _averages(weight: Array, parts: Smoothed) -> PatternMoments:
     log_h, g, g1, g2 = parts
     columns = (np.ones_like(g), log_h, g * g, g1 * g1, g2 * g2 - 2 * g1**3, g * g * g1, g1)
-    return PatternMoments(*(step * np.sum(weight * np.where(weight > 0, x, 0.0), axis=-1) for x in columns))
+    return PatternMoments(*(np.sum(weight * np.where(weight > 0, x, 0.0), axis=-1) for x in columns))
 
 
 @dataclass(frozen=True)
@@ -83,14 +134,20 @@ class PatternAverages:
     def base(self, overlap: Array, gap: Array) -> PatternMoments:
         """Return averages over w0 ~ N(0, q0) with H(w0; 1 - q0), arrays (n,) of q0 and 1 - q0."""
         table = np.empty((len(PatternMoments._fields), len(gap)))
-        order = np.argsort(gap)
-        for part in np.array_split(order, max(1, -(-len(order) // TOGETHER))):
+        for part in self._together(gap, self._graded(overlap, gap)):
             q, v = overlap[part], gap[part]
-            w, x, jacobian, step = self._nodes(np.zeros_like(q), q, v, v, self._pull(q, v))
-            q = np.maximum(q, LEAST)[:, None]
-            weight = jacobian * np.exp(-(w**2) / (2 * q)) / np.sqrt(2 * np.pi * q)
-            table[:, part] = _averages(weight, self._smoothed(x, v, step), step)
+            nodes = self._nodes(np.zeros_like(q), q, v, v, self._pull(q, v))
+            w, q = nodes.distance + self.potential.centre, np.maximum(q, LEAST)[:, None]
+            weight = nodes.weight * np.exp(-(w**2) / (2 * q)) / np.sqrt(2 * np.pi * q)
+            table[:, part] = _averages(weight, nodes.parts)
         return PatternMoments(*table)
+
+    def _together(self, gap: Array, *kinds: Index | Bools) -> Iterator[Index]:
+        """Yield the numbers of points of one kind, alike in the number of their nodes."""
+        order = np.lexsort((gap, *kinds))
+        ends = np.any([np.diff(kind[order]) != 0 for kind in kinds], axis=0)
+        for some in np.split(order, np.flatnonzero(ends) + 1):
+            yield from np.array_split(some, -(-len(some) // TOGETHER))
 
     def inside(self, start: Array, start_gap: Array, excess: Array, gap: Array) -> PatternMoments:
         """Return averages at q = q0 + excess, 1 - q = gap; arrays (n, 1), (n, 1), (n, m), (n, m)."""
@@ -100,32 +157,26 @@ class PatternAverages:
         q0, v0, d, v = (np.broadcast_to(x, shape).ravel() for x in (start, start_gap, excess, gap))
         near = d < NEAR * (q0 + d)
         pull = np.repeat(self._pull(start[:, 0], start_gap[:, 0]), shape[1], axis=1)
-        # points alike in the number of their nodes, of one row where there are many: it has one law of w0
+        # of one row where there are many: it has one law of w0
         row = np.repeat(np.arange(shape[0]), shape[1]) if shape[1] >= TOGETHER else np.zeros(len(v), dtype=int)
-        order = np.lexsort((v, row, near))
-        group = (2 * row + near)[order]
         table = np.empty((len(PatternMoments._fields), len(v)))
-        for some in np.split(order, np.flatnonzero(np.diff(group)) + 1):
-            for part in np.array_split(some, max(1, -(-len(some) // TOGETHER))):
-                if len(part):
-                    table[:, part] = self._inside(q0[part], v0[part], d[part], v[part], pull[:, part])
+        for part in self._together(v, row, near, self._graded(q0 + d, v)):
+            table[:, part] = self._inside(q0[part], v0[part], d[part], v[part], pull[:, part])
         return PatternMoments(*(column.reshape(shape) for column in table))
 
     def _inside(self, q0: Array, v0: Array, d: Array, v: Array, pull: Array) -> PatternMoments:
         """Return averages at points that are all near the base, or none of them."""
         q = np.maximum(q0 + d, LEAST)
-        w, x, jacobian, step = self._nodes(d, q, v, v0, pull)
-        parts = self._smoothed(x, v, step)
-        if d[0] < NEAR * q[0]:
-            total = parts.log_h - w**2 / (2 * q)[:, None] + np.log(jacobian / np.sqrt(2 * np.pi * q)[:, None])
-            log_weights = self._beside(w, step, q0, d, v0)
-        else:
-            total = parts.log_h + np.log(jacobian / np.sqrt(2 * np.pi * d)[:, None])
-            log_weights = self._beyond(w, q0, d, v0)
+        x, weight, parts = self._nodes(d, q, v, v0, pull)
+        w, near = x + self.potential.centre, d[0] < NEAR * q[0]
+        total = parts.log_h + np.log(np.maximum(weight, LEAST) / np.sqrt(2 * np.pi * (q if near else d))[:, None])
+        if near:
+            total -= w**2 / (2 * q)[:, None]
+        log_weights = (self._beside if near else self._beyond)(w, q0, d, v0)
         log_weights += total[:, :, None]
         np.maximum(log_weights, NOTHING, out=log_weights)
         weight = np.exp(log_weights, out=log_weights).sum(axis=-1)
-        return _averages(weight, parts, step)
+        return _averages(weight, parts)
 
     def _beyond(self, w: Array, q0: Array, d: Array, v0: Array) -> Array:
         """Return logarithms of the law of w0 and w over H, but for factors, at nodes w0 that all w share."""
@@ -144,7 +195,7 @@ class PatternAverages:
         found += law[back][:, None, :]
         return np.asarray(found)
 
-    def _beside(self, w: Array, step: Array, q0: Array, d: Array, v0: Array) -> Array:
+    def _beside(self, w: Array, q0: Array, d: Array, v0: Array) -> Array:
         """Return logarithms of the law of w0 given w over H at nodes w0 next to w."""
         q, centre = np.maximum(q0 + d, LEAST), self.potential.centre
         tau = np.sqrt(q0 * (d / q))
@@ -154,7 +205,7 @@ class PatternAverages:
         fine = np.minimum(OUTER, SMOOTH * np.maximum(np.sqrt(v0), self._smooth) / np.maximum(tau, LEAST)) * self._fine
         shared = w * (q0 / q)[:, None]
         mean = shared - centre
-        g = self._smoothed(mean, v0, step * q0 / q).g
+        g = self._about(mean, v0)
         down, up = (tau[:, None] * np.maximum(sign * g, 0.0) * wide**2 + DEVIATIONS * wide for sign in (1, -1))
         # no further than w0 goes
         room = DEVIATIONS * np.sqrt(q0)[:, None]
@@ -176,35 +227,35 @@ class PatternAverages:
             found -= self.potential.log_smoothed(w0, v0[:, None, None])
         return np.asarray(found)
 
+    def _about(self, distance: Array, variance: Array) -> Array:
+        """Return what is about g at places, shape (n, m), and variances (n,)."""
+        if self.potential.margin is not None:
+            return self.potential.smoothed(distance, variance[:, None]).g
+        found = np.empty(distance.shape)
+        for gap in np.unique(variance):
+            some = variance == gap
+            table = _outer(self.potential, float(gap)).holding(distance[some])
+            found[some] = np.interp(distance[some], table.nodes, table.g)
+        return found
+
     def _interpolated(self, distance: Array, variance: float) -> Array:
-        """Return log H at many places and one variance, by polynomials through it and three derivatives at nodes."""
-        step = max(np.sqrt(variance), self._smooth) / PER_LENGTH
-        low, high = float(np.min(distance)), float(np.max(distance))
-        nodes = low + step * np.arange(int((high - low) / step) + 2)
-        scaled = (
-            np.stack(self._smoothed(nodes[None], np.full(1, variance), np.full(1, step)))[:, 0]
-            * (step ** np.arange(4) / (1.0, 1.0, 2.0, 6.0))[:, None]
-        )
-        # what the polynomial of the left node leaves at the right one, by four more powers
-        rest = scaled[:, 1:] - np.array([[comb(j, k) for j in range(4)] for k in range(4)]) @ scaled[:, :-1]
-        more = np.linalg.solve([[comb(4 + j, k) for j in range(4)] for k in range(4)], rest)
-        rows, places = [*more[::-1], *scaled[::-1]], distance.ravel()
-        found, term = np.zeros(len(places)), np.empty(BLOCK)
+        """Return log H at many places and one variance."""
+        table, places = _outer(self.potential, variance).holding(distance), distance.ravel()
+        found, term, last = np.zeros(len(places)), np.empty(BLOCK), len(table.g) - 2
         for start in range(0, len(places), BLOCK):
-            place, value = (places[start : start + BLOCK] - low) / step, found[start : start + BLOCK]
-            k = np.minimum(place.astype(np.intp), len(nodes) - 2)
+            place = (places[start : start + BLOCK] - table.start) / table.step
+            value = found[start : start + BLOCK]
+            k = np.minimum(place.astype(np.intp), last)
             place -= k
             some = term[: len(k)]
-            for row in rows:
+            for row in table.rows:
                 value *= place
                 value += np.take(row, k, out=some, mode="clip")
         return found.reshape(distance.shape)
 
     def _smoothed(self, distance: Array, variance: Array, step: Array) -> Smoothed:
         """Return log H and its derivatives at places, shape (n, m), with steps and variances of shape (n,)."""
-        if isinstance(self.potential, SmoothPotential) and not self.potential.breaks:
-            return smoothed_on_lattice(self.potential, distance[:, 0], step, distance.shape[1], variance)
-        return self.potential.smoothed(distance, variance[:, None])
+        return _evenly(self.potential, distance, variance, step)
 
     def _log_smoothed(self, distance: Array, variance: Array, step: Array) -> Array:
         """Return log H alone."""
@@ -215,19 +266,26 @@ class PatternAverages:
     @property
     def _smooth(self) -> float:
         """The length on which even psi itself is smooth; zero where it has an edge."""
-        return self.potential.scale if self.potential.margin is None and not self.potential.breaks else 0.0
+        return _smooth_length(self.potential)
 
     def _pull(self, q0: Array, v0: Array) -> Array:
         """Return g(w0; 1 - q0) at both ends of the law of w0, shape (2, n)."""
         outer = DEVIATIONS * np.sqrt(q0)
         return self.potential.smoothed(np.stack([-outer, outer]) - self.potential.centre, v0).g
 
-    def _nodes(self, d: Array, q: Array, v: Array, v0: Array, pull: Array) -> tuple[Array, Array, Array, Array]:
-        """Return nodes w and w - centre, shape (..., nodes), dw per step, and the step."""
-        sigma, root, centre = np.sqrt(np.maximum(q, LEAST)), np.sqrt(v), self.potential.centre
+    def _graded(self, q: Array, v: Array) -> Bools:
+        """Tell at which points nodes are those of `graded_nodes`: of a smooth potential, but for narrow laws of w."""
+        if not (isinstance(self.potential, SmoothPotential) and self.potential.edges):
+            return np.zeros(len(q), dtype=bool)
+        return np.asarray(NARROW * np.sqrt(q) > SMOOTH * np.sqrt(v + self._smooth**2))
+
+    def _nodes(self, d: Array, q: Array, v: Array, v0: Array, pull: Array) -> GradedNodes:
+        """Return nodes w - centre, dw per step, and the smoothed potential there, shape (n, nodes)."""
         low, high = self._range(d, q, v, v0, pull)
-        if self.potential.breaks and np.any(root < EVENLY * sigma):
-            return self._panels(sigma, root, low, high)
+        if self._graded(q[:1], v[:1])[0]:
+            assert isinstance(self.potential, SmoothPotential)
+            return graded_fields(self.potential, self._fine)(low, high, v, self.check)
+        sigma, root, centre = np.sqrt(np.maximum(q, LEAST)), np.sqrt(v), self.potential.centre
         if self.potential.margin is None:
             narrow = np.ones(np.shape(q), dtype=bool)
             plain = np.minimum(NARROW * sigma, SMOOTH * np.maximum(root, self._smooth))
@@ -245,22 +303,9 @@ class PatternAverages:
         inside = y <= ends[1][..., None] + step[..., None]
         bent = np.where(narrow[..., None], 0.0, y)
         far = unit[..., None] * np.sinh(bent)
-        w, x = np.where(narrow[..., None], y, far + centre), np.where(narrow[..., None], y - centre, far)
-        jacobian = np.where(inside, np.where(narrow[..., None], 1.0, unit[..., None] * np.cosh(bent)), 1e-300)
-        return w, x, jacobian, step
-
-    def _panels(self, sigma: Array, root: Array, low: Array, high: Array) -> tuple[Array, Array, Array, Array]:
-        """Return the same for a potential with breaks: panels that shrink towards them, down to sqrt(1 - q)."""
-        count = int(np.max(np.ceil(np.log2(1 + (high - low) / root)), initial=1))
-        away = root[:, None] * 2.0 ** np.arange(count)
-        breaks = np.array(self.potential.breaks)
-        cuts = [breaks[None, :, None] + sign * away[:, None, :] for sign in (-1, 1)]
-        even = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, EVEN + 1)
-        ends = np.concatenate([even, np.broadcast_to(breaks, (len(root), len(breaks))),
-                               *(c.reshape(len(root), -1) for c in cuts)], axis=1)  # fmt: skip
-        ends = np.sort(np.clip(ends, low[:, None], high[:, None]), axis=1)
-        x, weight = on_panels(ends, int(PANEL / self._fine))
-        return x + self.potential.centre, x, np.maximum(weight, 1e-300), np.ones_like(root)
+        x = np.where(narrow[..., None], y - centre, far)
+        jacobian = np.where(inside, np.where(narrow[..., None], 1.0, unit[..., None] * np.cosh(bent)), 0.0)
+        return GradedNodes(x, jacobian * step[:, None], self._smoothed(x, v, step))
 
     def _range(self, d: Array, q: Array, v: Array, v0: Array, pull: Array) -> tuple[Array, Array]:
         """Return between which w - centre all averages lie."""

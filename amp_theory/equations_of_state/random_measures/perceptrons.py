@@ -54,6 +54,8 @@ FULL, KNOWN = 64.0, 1e15
 KNOWN_GAP, SMALLEST = 1e-20, 1e-60
 #: coordinates among which the last fold is looked for, R that is positive for good, and how far beyond the search goes
 LADDER, SAFE, MARGIN = 16.0 ** np.arange(1, 14), 0.25, 16.0
+#: the largest curvature of log psi is no more than this over the square of its scale, with room between checked fields
+BENT = 2.0
 #: coordinates per factor of two where 1 - q is small, and from which coordinate on
 SPARSE, FAR = 1, 64.0
 #: the first intensity that is looked at, in units of where R might vanish, how many there are per factor of e, and for
@@ -104,9 +106,14 @@ class PerceptronIsotherms(FieldIsotherms):
         """Where R > 0 has come to stay on all isotherms, or 1 - q is 1e-15."""
         if not self.measure.model.spherical:
             return KNOWN if self.measure.told.erases else FULL
-        r = self.points(np.broadcast_to(LADDER, (len(self.intensity), len(LADDER)))).stability
+        ladder, potential = LADDER, self.measure.model.potential
+        if potential.margin is None:
+            # -g' < c where log psi bends by no more than c: 1 - R < alpha (1 - q)(1 - q0) c^2, and 1 - q < 1/z
+            most = float(np.max(self.intensity * self.base.gap)) * (BENT / potential.scale**2) ** 2
+            ladder = LADDER[: 1 + int(np.searchsorted(LADDER[:-1], most / (1 - SAFE)))]
+        r = self.points(np.broadcast_to(ladder, (len(self.intensity), len(ladder)))).stability
         bad = np.flatnonzero(np.any(~(r > SAFE), axis=0))
-        last = float(LADDER[min(bad[-1] + 1, len(LADDER) - 1)]) if len(bad) else float(LADDER[0])
+        last = float(ladder[min(bad[-1] + 1, len(ladder) - 1)]) if len(bad) else float(ladder[0])
         return MARGIN * last
 
     @property
@@ -200,8 +207,15 @@ class PerceptronMeasure(RandomMeasure):
 
     def _log_ratio(self, place: Array, check: bool) -> tuple[Array, Array]:
         """Return log alpha at places of the base, and its slope: dE g^2/dq0 = E g'^2 - 2 E g^2 g'."""
+        return self._ratio_of(*self._at(place, check))
+
+    def _at(self, place: Array, check: bool) -> tuple[_Single, PatternMoments]:
+        """Return the weights at places of the base, and the averages over patterns there."""
         here = self._single(place, check)
-        every = self.averages(check).base(here.overlap, here.gap)
+        return here, self.averages(check).base(here.overlap, here.gap)
+
+    def _ratio_of(self, here: _Single, every: PatternMoments) -> tuple[Array, Array]:
+        """Return log alpha and its slope from both."""
         slope = here.rise - here.overlap_rise * (every.slope - 2 * every.mixed) / every.square
         return np.asarray(np.log(here.field) - np.log(every.square)), np.asarray(slope)
 
@@ -216,19 +230,21 @@ class PerceptronMeasure(RandomMeasure):
         return float(place[0])
 
     @cached_property
-    def _table(self) -> tuple[Array, Array, Array]:
-        """Places, log alpha there and its slopes, up to where alpha stops rising.
+    def _table(self) -> tuple[Array, Array, Array, _Single, PatternMoments]:
+        """Places, log alpha there and its slopes, up to where alpha stops rising; weights and averages over patterns.
 
         Even potentials have q0 = 0 up to a finite alpha; what rounding leaves of g at w0 = 0 stands for it.
         """
         count = int((self._last - DENSE) / PLACE_STEP) + 1
         place = np.concatenate([np.linspace(FIRST_PLACE, DENSE, 60)[:-1], np.linspace(DENSE, self._last, count)])
-        log_ratio, slope = self._log_ratio(place, False)
+        here, every = self._at(place, False)
+        log_ratio, slope = self._ratio_of(here, every)
         # of even potentials it is constant at first, but for rounding: what is larger than later is none
         falls = np.flatnonzero((np.diff(log_ratio) < -FLAT) & (place[1:] > DENSE))
         end = int(falls[0]) + 1 if len(falls) else len(place)
         log_ratio = np.minimum.accumulate(log_ratio[:end][::-1])[::-1]
-        return place[:end], log_ratio, slope[:end]
+        weights, patterns = _Single(*(x[:end] for x in here)), PatternMoments(*(x[:end] for x in every))
+        return place[:end], log_ratio, slope[:end], weights, patterns
 
     def solvable(self, control: Array) -> Bools:
         """Tell at which sampling ratios there is a base with 1 - q0 that is not too small."""
@@ -237,7 +253,7 @@ class PerceptronMeasure(RandomMeasure):
 
     def _places(self, control: Array, check: bool) -> Array:
         """Return the places of bases at sampling ratios."""
-        x, (place, table, slope) = np.log(control), self._table
+        x, (place, table, slope, *_) = np.log(control), self._table
         if np.any(lost := ~self.solvable(control)):
             raise NumericalError(
                 f"{self.model!r} at {self.model.control} = {float(control[lost][0]):.6g}: no base with "
@@ -309,9 +325,8 @@ class PerceptronMeasure(RandomMeasure):
         Where that is not reached, to where 1 - q0 is too small.  Of spherical weights R > 0 where their measure is
         log-concave: see the module.
         """
-        place, table, _ = self._table
-        q, gap, _, fluctuation, *_ = self._single(place, False)
-        every = self.averages(False).base(q, gap)
+        _, table, _, weights, every = self._table
+        q, gap, _, fluctuation, *_ = weights
         stability = 1 - np.exp(table) * fluctuation * every.slope
         # where even potentials get a q0 from zero on R falls as q0^2, at first by less than its rounding, or stays zero
         beyond = np.flatnonzero(stability < -UNSTABLE)

@@ -5,6 +5,6 @@ May import: tools, ingredients.couplings, ingredients.priors.
 - `base`: the response R(q), by definition; `named`: linear, sign, probit, abs, ReLU, door, symmetric perceptron;
   `likelihood`: a channel given by its likelihood.
 - `potentials`: weights of patterns in random perceptrons, logistic or of one's own; `margins`: powers of a margin;
-  `lattice_sums`: smooth ones at evenly spaced fields, with sums that neighbours share.
+  `lattice_sums`: smooth ones at evenly spaced fields, with sums that neighbours share, around the `largest_term`.
 - `sign_and_abs` and `door`: responses in closed integrals; `tabulated`: of a likelihood; `table`: interpolants of them.
 """

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from amp_theory.ingredients.outputs.potentials import DEVIATIONS, STEP, Smoothed, SmoothPotential, largest_term
+from amp_theory.ingredients.outputs.largest_term import largest_term
+from amp_theory.ingredients.outputs.potentials import DEVIATIONS, STEP, Smoothed, SmoothPotential
 from amp_theory.tools.arrays import Array
 
 #: length of a block in units of sqrt(V), about where a longer matrix costs as much as more blocks

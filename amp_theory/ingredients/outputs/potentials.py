@@ -14,6 +14,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from amp_theory.ingredients.outputs.largest_term import largest_term
 from amp_theory.tools.arrays import Array, Bools
 from amp_theory.tools.errors import InputError, answer_of, as_float, told
 from amp_theory.tools.panels import on_panels
@@ -24,10 +25,12 @@ LOWEST, HIGHEST = -30.0, 8.0
 STEEPEST = 50.0
 #: fields at which a potential of one's own is checked, steps of its differences, and what these may differ by
 CHECKED, DIFFERENCE, TOLERANCE = np.linspace(-12.0, 12.0, 97), 1e-4, 1e-3
-#: standard deviations and steps of the sum over u; steps to its largest term, and how exact in standard deviations
-DEVIATIONS, STEP, NEWTON, CENTRED = 8.8, 0.4, 100, 0.02
+#: standard deviations and steps of the sum over u
+DEVIATIONS, STEP = 8.8, 0.4
+#: steps of the sum where sqrt(V) is smaller than the scale of the potential by this factor: all but a Gaussian
+WIDE_STEP, SMOOTHER = 0.7, 8.0
 #: nodes between breaks, how often intervals are halved in search of a jump, and the least that counts
-PIECE, HALVINGS, JUMP = 44, 60, 1e-6
+PIECE, HALVINGS, JUMP = 32, 60, 1e-6
 
 
 def _between(name: str, value: object, least: float, most: float) -> float:
@@ -49,28 +52,6 @@ class Smoothed(NamedTuple):
 def check_centre(value: object) -> float:
     """Return the margin kappa after checking it."""
     return _between("kappa", value, LOWEST, HIGHEST)
-
-
-def largest_term(logarithm: Callable[[Array], tuple[Array, Array, Array]], w: Array, v: Array) -> Array:
-    """Return about where f(w + r) - r^2/(2 V) is largest, arrays (...): r - V f'(w + r) rises, with a slope above one.
-
-    It is a number carried by itself: next to w it has its own digits.
-    """
-    w, v = np.broadcast_arrays(w, v)
-    r, last = np.zeros(w.shape), np.full(w.shape, np.inf)
-    close, low, high = CENTRED * np.sqrt(v), np.full(w.shape, -np.inf), np.full(w.shape, np.inf)
-    for _ in range(NEWTON):
-        _, f1, f2 = logarithm(w + r)
-        value = r - v * f1
-        if np.all(np.abs(value) <= close):
-            break
-        # the root lies between r and V f'(w + r), which falls
-        low = np.maximum(low, np.where(value < 0, r, r - value))
-        high = np.minimum(high, np.where(value > 0, r, r - value))
-        step = -value / (1 - v * f2)
-        step = np.where(np.abs(step) <= 0.5 * last, step, 0.5 * (low + high) - r)
-        r, last = r + step, np.abs(step)
-    return r
 
 
 class Potential(ABC):
@@ -160,7 +141,14 @@ class Potential(ABC):
 
 
 class SmoothPotential(Potential):
-    """A potential whose logarithm f has two derivatives: H by a sum over u, with g = <f'>, g' = <f''> + Var f'."""
+    """A potential whose logarithm f has two derivatives: H by a sum over u, with g = <f'>, g' = <f''> + Var f'.
+
+    Where the slope f' bends within `edge_width`, and hardly elsewhere, `edges` has the distances from the centre and
+    the slopes, none where it may bend anywhere.
+    """
+
+    edges: tuple[tuple[float, float], ...] = ()
+    edge_width: float = 0.0
 
     @abstractmethod
     def logarithm(self, distance: Array) -> tuple[Array, Array, Array]:
@@ -189,6 +177,8 @@ class SmoothPotential(Potential):
         """Return sums over u around the largest term."""
         w, v = np.broadcast_arrays(distance, variance)
         cut = self._cut(w, v)
+        if cut is None and np.all(v >= self.scale**2):
+            return self._moments(w, v)
         if cut is None or np.all(cut) or not np.any(cut):
             return self._summed(w, v, cut is not None and bool(np.any(cut)))
         parts = Smoothed(*(np.empty(w.shape) for _ in Smoothed._fields))
@@ -219,6 +209,26 @@ class SmoothPotential(Potential):
         third = np.einsum("...i,...i", p1, d1) + 2 * cross + slope / np.sqrt(v)
         return Smoothed(np.log(norm) + f, mean1, mean2 + square, third)
 
+    def _moments(self, w: Array, v: Array) -> Smoothed:
+        """Return log H and its derivatives from moments of u: where V is not small they need no derivative of f."""
+        root = np.sqrt(v)
+        u, weight = self._terms(w, root, largest_term(self.logarithm, w, v) / root, False)
+        p = self.log_value(w[..., None] + root[..., None] * u)
+        p -= u * u / 2
+        most = np.max(p, axis=-1)
+        p -= most[..., None]
+        np.exp(p, out=p)
+        norm = np.sum(p, axis=-1)
+        p /= norm[..., None]
+        mean = np.einsum("...i,...i", p, u)
+        u = u - mean[..., None]
+        p *= u
+        square = np.einsum("...i,...i", p, u)
+        p *= u
+        third = np.einsum("...i,...i", p, u)
+        log_h = np.log(norm * weight[0] / np.sqrt(2 * np.pi)) + most
+        return Smoothed(log_h, mean / root, (square - 1) / v, third / (v * root))
+
     def log_smoothed(self, distance: Array, variance: Array) -> Array:
         """Return log H alone."""
         w, v = np.broadcast_arrays(distance, variance)
@@ -239,13 +249,15 @@ class SmoothPotential(Potential):
         """Return u around a centre, and weights: a trapezoidal sum, or Gauss-Legendre ones between breaks."""
         finer = self.scale / float(np.max(root))
         if not breaks:
-            spacing = min(STEP, STEP * finer)
+            spacing = WIDE_STEP if finer > SMOOTHER else min(STEP, STEP * finer)
             offset = np.arange(-DEVIATIONS, DEVIATIONS + spacing, spacing)
             return centre[..., None] + offset, np.full(len(offset), spacing)
         ends = [centre + sign * (DEVIATIONS + 1) for sign in (-1, 1)]
+        # and in the middle: a break next to an end leaves a panel of many standard deviations
         cuts = (np.array(self.breaks) - w[..., None]) / root[..., None]
         cuts = np.clip(np.sort(cuts, axis=-1), ends[0][..., None], ends[1][..., None])
-        cuts = np.concatenate([ends[0][..., None], cuts, ends[1][..., None]], axis=-1)
+        cuts = np.concatenate([cuts, *(end[..., None] for end in (ends[0], centre, ends[1]))], axis=-1)
+        cuts.sort(axis=-1)
         return on_panels(cuts, int(np.ceil(PIECE / min(finer, 1.0))))
 
 
@@ -295,9 +307,24 @@ class Logistic(SmoothPotential):
         return 1.2 / self.steepness
 
     @property
+    def edges(self) -> tuple[tuple[float, float], ...]:  # type: ignore[override]
+        """The centre, where the slope falls from the steepness to zero."""
+        return ((0.0, self.steepness), (0.0, 0.0))
+
+    @property
+    def edge_width(self) -> float:  # type: ignore[override]
+        """The scale."""
+        return self.scale
+
+    @property
     def parameters(self) -> dict[str, Any]:
         """The centre and the steepness."""
         return {"kappa": self.kappa, "steepness": self.steepness}
+
+    def log_value(self, distance: Array) -> Array:
+        """Return log psi."""
+        t = self.steepness * distance
+        return np.minimum(t, 0.0) - np.log1p(np.exp(-np.abs(t)))
 
     def logarithm(self, distance: Array) -> tuple[Array, Array, Array]:
         """Return log psi and two derivatives."""
@@ -362,6 +389,8 @@ class LogConcave(SmoothPotential):
                 f"the potential must be log-concave, curvature <= 0; at s = {x[i]:.6g} it is {parts[2][i]:.6g}: one "
                 "replica-symmetric state is known for log-concave potentials only"
             )
+        slopes = self._checked("slope", np.array(self.breaks)).tolist() if self.breaks else []
+        object.__setattr__(self, "_edges", tuple(zip(self.breaks, slopes, strict=True)))
         object.__setattr__(self, "_scale", 1.0 / max(1.0, float(np.sqrt(np.abs(parts[2]).max()))))
 
     def _jumps(self, name: str, values: Array) -> tuple[float, ...]:
@@ -402,6 +431,12 @@ class LogConcave(SmoothPotential):
     def breaks(self) -> tuple[float, ...]:  # type: ignore[override]
         """Where the curvature jumps, between s = -12 and 12."""
         found: tuple[float, ...] = self.__dict__["_breaks"]
+        return found
+
+    @property
+    def edges(self) -> tuple[tuple[float, float], ...]:  # type: ignore[override]
+        """The breaks and the slopes there."""
+        found: tuple[tuple[float, float], ...] = self.__dict__["_edges"]
         return found
 
     @property
