@@ -61,7 +61,6 @@ def test_only_the_random_measure_is_there(kind, given):
 @pytest.mark.parametrize(
     "asked",
     [
-        lambda m: at.best_path(m),
         lambda m: at.sampling_error(m, at.Flow(), 0.7),
         lambda m: at.safe_order(m, at.Flow(), at.Autoregressive(), 0.7),
         lambda m: at.closed_forms(m, at.Flow()),
@@ -74,3 +73,13 @@ def test_only_the_random_measure_is_there(kind, given):
 def test_what_is_derived_for_planted_measures_is_refused(asked):
     with pytest.raises(at.InputError, match="SphericalPSpin.*field=0.2.*derived for planted measures only"):
         asked(at.SphericalPSpin(3, field=0.2))
+
+
+@pytest.mark.parametrize("model", [at.SphericalPSpin(3, field=0.2), at.RandomPerceptron()], ids=repr)
+def test_the_best_path_of_random_measures_is_refused_with_its_reason(model):
+    with pytest.raises(
+        at.InputError, match=r"planted measures: the variables of .* have random outer fields"
+    ) as refusal:
+        at.best_path(model)
+    assert str(model) in str(refusal.value)
+    assert "\n" not in str(refusal.value)
