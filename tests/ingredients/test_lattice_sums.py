@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import amp_theory as at
-from amp_theory.ingredients.outputs.lattice_sums import smoothed_on_lattice
 from amp_theory.ingredients.outputs.largest_term import CENTRED, largest_term
+from amp_theory.ingredients.outputs.lattice_sums import smoothed_on_lattice
 from tests.oracles.random_perceptrons import panels
 
 QUARTIC = at.LogConcave(lambda s: -(s**4) / 8, lambda s: -(s**3) / 2, lambda s: -1.5 * s**2)

@@ -490,6 +490,16 @@ CLAIMS = {
             for o in recorded("ising").outcomes[2:]
         ] == [(["-0.006 +- 0.012", "+0.029 +- 0.005"], True)]
     ),
+    "+0.0092, +0.0046 and +0.0023 at infinite size after 4,000, 16,000 and 64,000 sweeps": (
+        lambda: [f"{o.at_infinity.value:+.4f}" for o in recorded("bicoloring").outcomes[1:]]
+        == ["+0.0092", "+0.0046", "+0.0023"]
+    ),
+    "16,000 sweeps had left +1.302e-05 +- 0.0025": (
+        lambda: [
+            str(o.at_infinity)
+            for o in [first_rows(recorded("bicoloring"), "heat bath, 16,000 sweeps", {1600: 12, 6400: 8})]
+        ] == ["+1.302e-05 +- 0.0025"]
+    ),
     "Up to 25,600 variables the flow's was +0.009624 +- 0.0021": (
         lambda: [
             str(o.at_infinity) for o in [first_rows(recorded("bicoloring"), "flow", {1600: 16, 6400: 12, 25_600: 8})]
