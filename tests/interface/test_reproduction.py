@@ -51,6 +51,7 @@ def test_diagrams_beside_the_pictures_load(written):
         assert all(len(line) == 200 for line in diagram.lines.values())
 
 
+@pytest.mark.slow
 def test_table(written):
     folder, rows, _ = written
     assert len(rows) == sum(len(f.values) for f in FIGURES)
@@ -63,6 +64,7 @@ def test_table(written):
     assert {r.figure for r in rows if r.note} == {"bicoloring_flow", "bicoloring_autoregressive"}
 
 
+@pytest.mark.slow
 def test_differences_are_those_of_a_grid(written):
     """The published numbers are read off grids: right to three or four digits, never to the last one."""
     _, rows, _ = written

@@ -118,7 +118,7 @@ def values_of(folder, entries, source="one"):
 # --- where published values stand -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n == "codes" else n for n in STUDIES])
 def test_published_values_stand_on_our_lines(name, tmp_path):
     """What is published is drawn in the panel's units, wherever its source puts it."""
     study = STUDIES[name]

@@ -70,7 +70,9 @@ SCAN_MODELS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", sorted(SCAN_MODELS))
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n == "two scales" else n for n in sorted(SCAN_MODELS)]
+)
 @settings(max_examples=6)
 @given(a=st.floats(0, 1), b=st.floats(0.01, 1))
 def test_number_of_fixed_points_by_scanning(name, a, b):
