@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from amp_theory.ingredients.outputs.logistic import Logistic
 from amp_theory.ingredients.outputs.margins import Margin
 from amp_theory.ingredients.outputs.named import (
     AbsChannel,
@@ -17,7 +18,7 @@ from amp_theory.ingredients.outputs.named import (
     SignChannel,
     SymmetricPerceptron,
 )
-from amp_theory.ingredients.outputs.potentials import Logistic, Potential
+from amp_theory.ingredients.outputs.potentials import Potential
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.ingredients.paths.letters import Birth
 from amp_theory.ingredients.paths.named import Autoregressive, Flow, UniformDiscreteDiffusion

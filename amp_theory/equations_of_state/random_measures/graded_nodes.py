@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from amp_theory.ingredients.outputs.potentials import Smoothed, SmoothPotential
+from amp_theory.ingredients.outputs.potentials import SMOOTHER, Smoothed, SmoothPotential
 from amp_theory.tools.arrays import Array, Index
 
 #: the unit of arcsinh, steps of it, and steps of what is smooth, in units of sqrt(V + l^2)
@@ -31,8 +31,10 @@ UNIT, STEP, SMOOTH = 2.5, 0.115, 0.36
 CURVED, LEAST_WIDTH = 0.5, 0.6
 #: width of panels in the logarithm of V, points on each, and what is added to V in units of l^2
 PANEL, POINTS, FLOOR = 1.4, 15, 0.1
+#: places whose sums are alike at a time
+TOGETHER = 4096
 #: how much further than asked panels are filled, steps of the first guess of a place, and Newton steps from there
-FURTHER, ROUGH, NEWTON = 0.1, 0.25, 6
+FURTHER, ROUGH, NEWTON, CLOSE = 0.1, 0.25, 6, 1e-9
 
 
 class GradedNodes(NamedTuple):
@@ -95,7 +97,11 @@ class GradedFields:
         x = np.stack([np.interp(y, *pair) for pair in zip(labels, rough, strict=True)])
         for _ in range(NEWTON):
             here, slope = self._label(x, variance)
-            x -= (here - y) / slope
+            step = (here - y) / slope
+            x -= step
+            # the next step is as good as its square
+            if np.all(np.abs(step) * slope < CLOSE):
+                break
         return x
 
     def _tabled(self, first: int, last: int, variance: Array) -> Array:
@@ -133,9 +139,17 @@ class GradedFields:
         if not len(number):
             return np.empty((6, len(variance), 0))
         x = self._places(np.asarray(self._step * number, dtype=float), variance)
-        # one V at a time: every one has sums of its own length
-        rows = [np.stack(self.potential.smoothed(place, v)) for place, v in zip(x, variance[:, None], strict=True)]
-        return np.concatenate([np.stack([x, 1 / self._label(x, variance)[1]]), np.stack(rows, axis=1)])
+        found = np.empty((6, *x.shape))
+        found[:2] = x, 1 / self._label(x, variance)[1]
+        # sums share their terms where the potential is smooth over sqrt(V), or far from it with edges of a width
+        alike = SMOOTHER**2 * variance < self.potential.scale**2
+        if self._width:
+            alike |= variance >= self.potential.scale**2
+        size, alone = 1 + TOGETHER // len(number), np.flatnonzero(~alike)[:, None]
+        rows = np.flatnonzero(alike)
+        for some in [*(rows[k : k + size] for k in range(0, len(rows), size)), *alone]:
+            found[2:, some] = np.stack(self.potential.smoothed(x[some], variance[some, None]))
+        return found
 
 
 @lru_cache(maxsize=8)

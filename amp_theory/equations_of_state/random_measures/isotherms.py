@@ -53,7 +53,7 @@ RATIO, STEPS = 1.15, 144
 #: how many intensities are looked at first at a time
 CHUNK = 6
 #: a coordinate before all others, and how many are looked at together for where the path begins
-BEFORE, AHEAD = 1e-18, 12
+BEFORE, AHEAD, CLOSE = 1e-18, 12, 1e-14
 #: how often the intensity is lowered by a factor of e in search of a base that doubles hold
 WARMER = 60
 
@@ -203,8 +203,10 @@ class Isotherms(ABC):
         k = self._first_late(grid)
         found = np.full(len(k), np.inf)
         late, k = k < len(grid), np.where(k < len(grid), k, 0)
-        ends = [np.log(np.where(k > 0, grid[k - 1], BEFORE)), np.log(grid[k])]
-        least = self.points(np.exp(ends[0])[:, None]).strength[:, 0] >= 0  # as good as nothing is known
+        ends = np.log(np.stack([np.where(k > 0, grid[k - 1], BEFORE), grid[k]], axis=1))
+        p = self.points(np.exp(ends))
+        value, slope = p.strength, p.strength_z * np.exp(ends)
+        least = value[:, 0] >= 0  # as good as nothing is known
         found[least & (k == 0)] = BEFORE
         there = np.flatnonzero(late & ~least)
 
@@ -213,8 +215,8 @@ class Isotherms(ABC):
             p = self.take(there[i]).points(z[:, None])
             return p.strength[:, 0], p.strength_z[:, 0] * z
 
-        low, high = (end[there] for end in ends)
-        found[there] = np.exp(solve_bracketed(strength, low, high, True))
+        guess, (low, high) = _inverse_cubic(ends[there], value[there], slope[there]), ends[there].T
+        found[there] = np.exp(solve_bracketed(strength, low, high, True, guess=guess, absolute=CLOSE))
         return found
 
     def _first_late(self, grid: Array) -> Index:
@@ -325,6 +327,18 @@ class RandomMeasure(ABC):
     def chunks(self) -> Iterator[Array]:
         """Yield what is looked at in growing parts, of which neighbours share an end."""
         yield from parts(self.looked_at)
+
+
+def _inverse_cubic(t: Array, value: Array, slope: Array) -> Array:
+    """Return about where rising functions vanish, from both ends of brackets, arrays (n, 2); else the middle."""
+    with np.errstate(all="ignore"):
+        width = value[:, 1] - value[:, 0]
+        part, rise = -value[:, 0] / width, width[:, None] / slope
+        rest = 1 - part
+        found = t[:, 0] + (t[:, 1] - t[:, 0]) * part * part * (3 - 2 * part)
+        found += part * rest * (rest * rise[:, 0] - part * rise[:, 1])
+        good = np.all(slope > 0, axis=1) & (found > t[:, 0]) & (found < t[:, 1])
+    return np.where(good, found, np.mean(t, axis=1))
 
 
 def parts(x: Array) -> Iterator[Array]:

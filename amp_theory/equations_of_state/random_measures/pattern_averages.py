@@ -51,8 +51,8 @@ FINER = 0.8
 NEAR = 0.04
 #: nodes of smooth log H per length on which it changes, and places at a time that fit into the cache
 PER_LENGTH, BLOCK = 8, 8192
-#: how much further than asked tables of log H over outer fields go
-WIDER = 2.0
+#: how much further than asked tables of log H over outer fields go, and how many places pay for one of their nodes
+WIDER, MANY = 2.0, 2.0
 #: exponents below which nothing counts; smaller ones only take time
 NOTHING = -690.0
 #: points at a time
@@ -77,7 +77,9 @@ def _smooth_length(potential: Potential) -> float:
 
 def _evenly(potential: Potential, distance: Array, variance: Array, step: Array) -> Smoothed:
     """Return log H and its derivatives at even places, shape (n, m), with steps and variances of shape (n,)."""
-    if isinstance(potential, SmoothPotential) and not potential.breaks:
+    if not isinstance(potential, SmoothPotential) or potential.breaks:
+        return potential.smoothed(distance, variance[:, None])
+    if not potential.edge_width or np.any(variance < potential.scale**2):
         return smoothed_on_lattice(potential, distance[:, 0], step, distance.shape[1], variance)
     return potential.smoothed(distance, variance[:, None])
 
@@ -188,7 +190,7 @@ class PatternAverages:
         first, back = np.unique(q0, return_index=True, return_inverse=True)[1:]
         w0 = root[first, None] * y
         law = np.log((y[1] - y[0]) / np.sqrt(2 * np.pi)) - y * y / 2
-        law = law - self._log_smoothed(w0 - self.potential.centre, v0[first], root[first] * (y[1] - y[0]))
+        law = law - self._log_smoothed(w0 - self.potential.centre, v0[first])
         found = w[:, :, None] - w0[back][:, None, :]
         found *= found
         found *= (-0.5 / d)[:, None, None]
@@ -219,12 +221,7 @@ class PatternAverages:
         y = fine[:, None, None] * np.arange(count + 1) - down[:, :, None]
         found = np.log(fine / np.sqrt(2 * np.pi))[:, None, None] - y * y / 2
         w0 = mean[:, :, None] + tau[:, None, None] * y
-        if self.potential.margin is None:
-            for gap in np.unique(v0):
-                some = v0 == gap
-                found[some] -= self._interpolated(w0[some], float(gap))
-        else:
-            found -= self.potential.log_smoothed(w0, v0[:, None, None])
+        found -= self._log_smoothed(w0, v0)
         return np.asarray(found)
 
     def _about(self, distance: Array, variance: Array) -> Array:
@@ -253,15 +250,19 @@ class PatternAverages:
                 value += np.take(row, k, out=some, mode="clip")
         return found.reshape(distance.shape)
 
-    def _smoothed(self, distance: Array, variance: Array, step: Array) -> Smoothed:
-        """Return log H and its derivatives at places, shape (n, m), with steps and variances of shape (n,)."""
-        return _evenly(self.potential, distance, variance, step)
-
-    def _log_smoothed(self, distance: Array, variance: Array, step: Array) -> Array:
-        """Return log H alone."""
-        if isinstance(self.potential, SmoothPotential) and not self.potential.breaks:
-            return self._smoothed(distance, variance, step).log_h
-        return self.potential.log_smoothed(distance, variance[:, None])
+    def _log_smoothed(self, distance: Array, variance: Array) -> Array:
+        """Return log H at places, shape (n, ...), and variances (n,)."""
+        gaps = np.unique(variance)
+        if self.potential.margin is not None:
+            # powers where there are many places for every node of a table
+            nodes = len(gaps) * float(np.ptp(distance)) * PER_LENGTH / np.sqrt(gaps[0])
+            if not self.potential.margin or distance.size < MANY * nodes:
+                return self.potential.log_smoothed(distance, variance.reshape(-1, *[1] * (distance.ndim - 1)))
+        found = np.empty(distance.shape)
+        for gap in gaps.tolist():
+            some = variance == gap
+            found[some] = self._interpolated(distance[some], gap)
+        return found
 
     @property
     def _smooth(self) -> float:
@@ -271,7 +272,8 @@ class PatternAverages:
     def _pull(self, q0: Array, v0: Array) -> Array:
         """Return g(w0; 1 - q0) at both ends of the law of w0, shape (2, n)."""
         outer = DEVIATIONS * np.sqrt(q0)
-        return self.potential.smoothed(np.stack([-outer, outer]) - self.potential.centre, v0).g
+        ends = np.stack([-outer, outer], axis=1) - self.potential.centre
+        return self.potential.smoothed(ends, v0[:, None]).g.T
 
     def _graded(self, q: Array, v: Array) -> Bools:
         """Tell at which points nodes are those of `graded_nodes`: of a smooth potential, but for narrow laws of w."""
@@ -305,7 +307,7 @@ class PatternAverages:
         far = unit[..., None] * np.sinh(bent)
         x = np.where(narrow[..., None], y - centre, far)
         jacobian = np.where(inside, np.where(narrow[..., None], 1.0, unit[..., None] * np.cosh(bent)), 0.0)
-        return GradedNodes(x, jacobian * step[:, None], self._smoothed(x, v, step))
+        return GradedNodes(x, jacobian * step[:, None], _evenly(self.potential, x, v, step))
 
     def _range(self, d: Array, q: Array, v: Array, v0: Array, pull: Array) -> tuple[Array, Array]:
         """Return between which w - centre all averages lie."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -21,19 +22,18 @@ from amp_theory.tools.panels import on_panels
 
 #: margins and centres of potentials are between these
 LOWEST, HIGHEST = -30.0, 8.0
-#: the steepest logistic potential
-STEEPEST = 50.0
 #: fields at which a potential of one's own is checked, steps of its differences, and what these may differ by
 CHECKED, DIFFERENCE, TOLERANCE = np.linspace(-12.0, 12.0, 97), 1e-4, 1e-3
 #: standard deviations and steps of the sum over u
 DEVIATIONS, STEP = 8.8, 0.4
-#: steps of the sum where sqrt(V) is smaller than the scale of the potential by this factor: all but a Gaussian
-WIDE_STEP, SMOOTHER = 0.7, 8.0
+#: where sqrt(V) is smaller than the scale of the potential by this factor all terms are next to a Gaussian: so many do
+SMOOTHER, HERMITE = 8.0, 12
 #: nodes between breaks, how often intervals are halved in search of a jump, and the least that counts
 PIECE, HALVINGS, JUMP = 32, 60, 1e-6
 
 
-def _between(name: str, value: object, least: float, most: float) -> float:
+def check_between(name: str, value: object, least: float, most: float) -> float:
+    """Return a number after checking that it is between two others."""
     number = as_float(name, value, f"a number between {least:g} and {most:g}")
     if not least <= number <= most:
         raise InputError(f"{name} must be between {least:g} and {most:g}, got {number:g}")
@@ -51,7 +51,7 @@ class Smoothed(NamedTuple):
 
 def check_centre(value: object) -> float:
     """Return the margin kappa after checking it."""
-    return _between("kappa", value, LOWEST, HIGHEST)
+    return check_between("kappa", value, LOWEST, HIGHEST)
 
 
 class Potential(ABC):
@@ -249,90 +249,29 @@ class SmoothPotential(Potential):
         """Return u around a centre, and weights: a trapezoidal sum, or Gauss-Legendre ones between breaks."""
         finer = self.scale / float(np.max(root))
         if not breaks:
-            spacing = WIDE_STEP if finer > SMOOTHER else min(STEP, STEP * finer)
+            if finer > SMOOTHER:
+                offset, weights = _hermite()
+                return centre[..., None] + offset, weights
+            spacing = min(STEP, STEP * finer)
             offset = np.arange(-DEVIATIONS, DEVIATIONS + spacing, spacing)
             return centre[..., None] + offset, np.full(len(offset), spacing)
         ends = [centre + sign * (DEVIATIONS + 1) for sign in (-1, 1)]
         # and in the middle: a break next to an end leaves a panel of many standard deviations
         cuts = (np.array(self.breaks) - w[..., None]) / root[..., None]
-        cuts = np.clip(np.sort(cuts, axis=-1), ends[0][..., None], ends[1][..., None])
+        # breaks outside leave no panel: all of them come last
+        inside = (cuts > ends[0][..., None]) & (cuts < ends[1][..., None])
+        cuts = np.where(inside, cuts, ends[1][..., None])
         cuts = np.concatenate([cuts, *(end[..., None] for end in (ends[0], centre, ends[1]))], axis=-1)
         cuts.sort(axis=-1)
+        cuts = cuts[..., : int(np.max(np.sum(inside, axis=-1), initial=0)) + 3]
         return on_panels(cuts, int(np.ceil(PIECE / min(finer, 1.0))))
 
 
-@dataclass(frozen=True)
-class Logistic(SmoothPotential):
-    """psi(s) = 1/(1 + e^{-steepness (s - kappa)}), a margin that is not hard.
-
-    Parameters
-    ----------
-    kappa
-        Where psi is one half, -30 to 8.
-    steepness
-        Inverse width > 0, at most 50.
-
-    Raises
-    ------
-    InputError
-        If a number is not in its range.
-
-    Examples
-    --------
-    >>> Logistic(steepness=2)
-    Logistic(kappa=0.0, steepness=2.0)
-    """
-
-    kappa: float = 0.0
-    steepness: float = 1.0
-    name: ClassVar[str] = "logistic"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "kappa", check_centre(self.kappa))
-        object.__setattr__(self, "steepness", _between("steepness", self.steepness, 1e-6, STEEPEST))
-
-    @property
-    def centre(self) -> float:  # type: ignore[override]
-        """Where psi is one half."""
-        return self.kappa
-
-    @property
-    def rises(self) -> bool:
-        """True."""
-        return True
-
-    @property
-    def scale(self) -> float:  # type: ignore[override]
-        """About half the distance of the poles from the real axis."""
-        return 1.2 / self.steepness
-
-    @property
-    def edges(self) -> tuple[tuple[float, float], ...]:  # type: ignore[override]
-        """The centre, where the slope falls from the steepness to zero."""
-        return ((0.0, self.steepness), (0.0, 0.0))
-
-    @property
-    def edge_width(self) -> float:  # type: ignore[override]
-        """The scale."""
-        return self.scale
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """The centre and the steepness."""
-        return {"kappa": self.kappa, "steepness": self.steepness}
-
-    def log_value(self, distance: Array) -> Array:
-        """Return log psi."""
-        t = self.steepness * distance
-        return np.minimum(t, 0.0) - np.log1p(np.exp(-np.abs(t)))
-
-    def logarithm(self, distance: Array) -> tuple[Array, Array, Array]:
-        """Return log psi and two derivatives."""
-        t = self.steepness * distance
-        small = np.exp(-np.abs(t))
-        below = np.where(t > 0, small, 1.0) / (1 + small)
-        return (np.minimum(t, 0.0) - np.log1p(small), self.steepness * below,
-                -(self.steepness**2) * below * (1 - below))  # fmt: skip
+@lru_cache(maxsize=1)
+def _hermite() -> tuple[Array, Array]:
+    """Return nodes and weights of a Gaussian sum of functions that carry their Gaussian."""
+    u, weights = np.polynomial.hermite_e.hermegauss(HERMITE)
+    return u, weights * np.exp(u * u / 2)
 
 
 @dataclass(frozen=True)

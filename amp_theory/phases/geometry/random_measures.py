@@ -197,8 +197,8 @@ class FoldCells:
             guess=self.guess,
             accuracy=accuracy,
         )
-        # what lies before the path begins is no part of it
-        later = found > isotherms.begin[self.rows]
+        # what lies before the path begins is no part of it; where that is takes long
+        later = found > isotherms.begin[self.rows] if len(found) else np.zeros(0, dtype=bool)
         found, rows = found[later], self.rows[later]
         place = np.arange(len(found)) - np.searchsorted(rows, rows)
         table = np.full((self.number, int(place.max(initial=-1)) + 1), np.nan)

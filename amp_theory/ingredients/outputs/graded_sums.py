@@ -1,0 +1,124 @@
+"""Smoothed potentials that bend at edges only: sums over fields s that are dense there, which all places share.
+
+With f = log psi and edges b of width l, the nodes s for variances V >= L^2 are even in
+
+    t = sum_b asinh((s - b)/U) + s STEP/(FAR L),     U = UNIT l,
+
+so that sums of e^{f(s) - (s - w)^2/(2 V)} are trapezoidal and converge exponentially, with a number of terms that grows
+with log(V/l^2) alone; L is one of geometric lengths, of which each has one table of s and f.  The largest term of w is
+next to the node where s - V f'(s), which rises, passes w.  Log H and its derivatives are moments of (s - w)/sqrt(V),
+which need no derivative of f, where V is not below l^2.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from amp_theory.ingredients.outputs.potentials import DEVIATIONS, Smoothed, SmoothPotential
+from amp_theory.tools.arrays import Array
+
+#: the unit of arcsinh in widths of an edge, steps of t, steps far from edges in units of L, and ratio of lengths L
+UNIT, STEP, FAR, RATIO = 2.0, 0.2, 0.6, 1.4
+#: standard deviations that nodes next to the largest term may be off by, and how much further than asked tables go
+ROOM, FURTHER = 0.7, 2.0
+#: steps of arcsinh of the first guess of a node, Newton steps from there, and terms at a time that fit into the cache
+ROUGH, NEWTON, BLOCK = 0.25, 6, 16384
+
+
+class _Nodes:
+    """The nodes of one length L: s, f' and f + log ds, shape (nodes,)."""
+
+    def __init__(self, potential: SmoothPotential, length: float) -> None:
+        self.potential, self.length = potential, length * FAR / STEP
+        self._edges = np.unique([edge for edge, _ in potential.edges])
+        self._unit = UNIT * potential.edge_width
+        self._low, self._high = np.inf, -np.inf
+
+    def between(self, low: float, high: float) -> _Nodes:
+        """Return itself, after making sure that it holds all nodes between two places."""
+        if low < self._low or high > self._high:
+            self._low, self._high = min(low - FURTHER, self._low), max(high + FURTHER, self._high)
+            ends = self._label(np.array([self._low, self._high]))[0] / STEP
+            self.s = self._places(STEP * np.arange(np.floor(ends[0]), np.ceil(ends[1]) + 1))
+            f, self.f1, _ = self.potential.logarithm(self.s)
+            self.log_term = f + np.log(STEP / np.sqrt(2 * np.pi) / self._label(self.s)[1])
+        return self
+
+    def _label(self, s: Array) -> tuple[Array, Array]:
+        """Return t and dt/ds."""
+        away = (s - self._edges[:, None]) / self._unit
+        slope = np.sum(1 / np.sqrt(1 + away * away), axis=0) / self._unit
+        return np.sum(np.arcsinh(away), axis=0) + s / self.length, slope + 1 / self.length
+
+    def _places(self, t: Array) -> Array:
+        """Return s at t."""
+        reach = max(np.max(np.abs(self._edges - end)) for end in (self._low, self._high))
+        around = self._unit * np.sinh(ROUGH * np.arange(int(np.arcsinh(reach / self._unit) / ROUGH) + 3))
+        rough = np.unique(self._edges[:, None] + np.concatenate([-around, around]))
+        s = np.interp(t, self._label(rough)[0], rough)
+        for _ in range(NEWTON):
+            here, slope = self._label(s)
+            s = s - (here - t) / slope
+        return np.asarray(s)
+
+
+@lru_cache(maxsize=128)
+def _nodes(potential: SmoothPotential, level: int) -> _Nodes:
+    """Return the (cached) nodes of one length."""
+    return _Nodes(potential, RATIO**level)
+
+
+def smoothed_next_to_edges(potential: SmoothPotential, distance: Array, variance: Array) -> Smoothed:
+    """Return log H and its derivatives at distances from the centre, arrays (n, m) of variances (n,)."""
+    levels = np.floor(np.log(variance) / (2 * np.log(RATIO))).astype(int)
+    if np.all(levels == levels[0]):
+        return Smoothed(*_summed(_nodes(potential, int(levels[0])), distance, variance))
+    found = np.empty((4, *distance.shape))
+    for level in np.unique(levels).tolist():
+        some = levels == level
+        found[:, some] = _summed(_nodes(potential, level), distance[some], variance[some])
+    return Smoothed(*found)
+
+
+def _summed(nodes: _Nodes, w: Array, variance: Array) -> Array:
+    """Return log H and its derivatives, shape (4, n, m)."""
+    root = np.sqrt(variance)[:, None]
+    pulled, span = w + variance[:, None] * nodes.potential.logarithm(w)[1], (DEVIATIONS + ROOM) * root
+    low, high = float(np.min(np.minimum(w, pulled) - span)), float(np.max(np.maximum(w, pulled) + span))
+    table = nodes.between(low, high)
+    # of all nodes those in question
+    first, last = np.searchsorted(table.s, [low, high]) + np.array([-1, 1])
+    s, f1, log_term = table.s[first:last], table.f1[first:last], table.log_term[first:last]
+    apart = (high - low) + np.max(variance) * np.ptp(f1) + 1
+    rows = apart * np.arange(len(w))[:, None]
+    most = np.searchsorted((s - variance[:, None] * f1 + rows).ravel(), (w + rows).ravel()).reshape(w.shape)
+    centre = s[np.clip(most - len(s) * np.arange(len(w))[:, None], 0, len(s) - 1)]
+    begin, end = (np.searchsorted(s, centre + sign * span) for sign in (-1, 1))
+    terms = int(np.max(end - begin)) + 1
+    begin = np.clip(begin, 0, max(len(s) - terms, 0))
+    flat = [np.broadcast_to(x, w.shape).ravel() for x in (w, root, begin)]
+    found = np.empty((4, w.size))
+    for some in np.array_split(np.arange(w.size), -(-w.size * terms // BLOCK)):
+        at, scale, start = (x[some, None] for x in flat)
+        index = start + np.arange(min(terms, len(s)))
+        found[:, some] = _moments((np.take(s, index) - at) / scale, np.take(log_term, index), scale[:, 0])
+    return found.reshape(4, *w.shape)
+
+
+def _moments(u: Array, p: Array, root: Array) -> Array:
+    """Return log H and its derivatives from u and the terms' logarithms but for the Gaussian, shape (n, terms)."""
+    p -= u * u / 2
+    most = np.max(p, axis=-1)
+    p -= most[:, None]
+    np.exp(p, out=p)
+    norm = np.sum(p, axis=-1)
+    p /= norm[:, None]
+    mean = np.einsum("ij,ij->i", p, u)
+    u -= mean[:, None]
+    p *= u
+    square = np.einsum("ij,ij->i", p, u)
+    p *= u
+    third = np.einsum("ij,ij->i", p, u)
+    return np.stack([np.log(norm / root) + most, mean / root, (square - 1) / root**2, third / root**3])
