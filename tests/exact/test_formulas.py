@@ -106,7 +106,7 @@ def test_curves_for_symbolic_p_satisfy_their_equations(path: at.Path) -> None:
         assert abs((forms.free_entropy - phi).subs(values).evalf()) < 1e-14
 
 
-@pytest.mark.parametrize("path", [PATHS[0], *(pytest.param(path, marks=pytest.mark.slow) for path in PATHS[1:])])
+@pytest.mark.parametrize("path", [FLOW, pytest.param(at.Autoregressive(), marks=pytest.mark.slow)])
 def test_matrix_and_tensor_of_symbolic_noise(path: at.Path) -> None:
     """p = 3: inflection of the equation of state, and extremum of the zero-strength curve, exactly."""
     forms = closed_forms(at.SpikedMatrixTensor, path, p=3)
