@@ -1,10 +1,14 @@
 """Steep potentials by sums that are dense next to their edges: against moments on panels, and every shape alike."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
 import amp_theory as at
 from amp_theory.equations_of_state.random_measures.pattern_averages import MANY, PER_LENGTH, PatternAverages
+from amp_theory.ingredients.outputs import graded_sums
 from amp_theory.ingredients.outputs.graded_sums import smoothed_next_to_edges
 from amp_theory.ingredients.outputs.potentials import SMOOTHER
 from tests.oracles.random_perceptrons import panels
@@ -81,3 +85,27 @@ def test_many_places_of_a_power_share_a_table(exponent):
     for w in (few, many):
         found = PatternAverages(potential)._log_smoothed(np.tile(w, (2, 1)), v)
         assert found == pytest.approx(potential.log_smoothed(w, v[:, None]), rel=1e-14, abs=2e-13)
+
+
+def test_threads_share_tables_that_grow():
+    """Every table is seen with the range it has: none is read while another thread puts a wider one in its place."""
+    ends = np.random.default_rng(0).permutation(np.arange(1, 65)) * 4.0
+
+    def work(end):
+        w = np.linspace(-end, end, 5)[None]
+        return np.stack(smoothed_next_to_edges(at.Logistic(0.25, 30), w, np.array([0.5])))
+
+    clear = graded_sums._nodes.cache_clear
+    clear()
+    alone = [work(end) for end in ends]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(5):
+            clear()
+            with ThreadPoolExecutor(8) as pool:
+                together = list(pool.map(work, ends))
+            for a, b in zip(alone, together, strict=True):
+                assert np.allclose(a, b, rtol=1e-12, atol=1e-12)
+    finally:
+        sys.setswitchinterval(before)

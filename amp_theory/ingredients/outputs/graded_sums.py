@@ -13,6 +13,7 @@ which need no derivative of f, where V is not below l^2.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,24 +28,36 @@ ROOM, FURTHER = 0.7, 2.0
 ROUGH, NEWTON, BLOCK = 0.25, 6, 16384
 
 
+class _Table(NamedTuple):
+    """Nodes between two places: s, f' and f + log ds, shape (nodes,)."""
+
+    low: float
+    high: float
+    s: Array
+    f1: Array
+    log_term: Array
+
+
 class _Nodes:
-    """The nodes of one length L: s, f' and f + log ds, shape (nodes,)."""
+    """The nodes of one length L: a table that grows, taken and put back as a whole, as threads share it."""
 
     def __init__(self, potential: SmoothPotential, length: float) -> None:
         self.potential, self.length = potential, length * FAR / STEP
         self._edges = np.unique([edge for edge, _ in potential.edges])
         self._unit = UNIT * potential.edge_width
-        self._low, self._high = np.inf, -np.inf
+        self._table = _Table(np.inf, -np.inf, *(np.empty(0) for _ in range(3)))
 
-    def between(self, low: float, high: float) -> _Nodes:
-        """Return itself, after making sure that it holds all nodes between two places."""
-        if low < self._low or high > self._high:
-            self._low, self._high = min(low - FURTHER, self._low), max(high + FURTHER, self._high)
-            ends = self._label(np.array([self._low, self._high]))[0] / STEP
-            self.s = self._places(STEP * np.arange(np.floor(ends[0]), np.ceil(ends[1]) + 1))
-            f, self.f1, _ = self.potential.logarithm(self.s)
-            self.log_term = f + np.log(STEP / np.sqrt(2 * np.pi) / self._label(self.s)[1])
-        return self
+    def between(self, low: float, high: float) -> _Table:
+        """Return a table that holds all nodes between two places."""
+        table = self._table
+        if low < table.low or high > table.high:
+            low, high = min(low - FURTHER, table.low), max(high + FURTHER, table.high)
+            ends = self._label(np.array([low, high]))[0] / STEP
+            s = self._places(STEP * np.arange(np.floor(ends[0]), np.ceil(ends[1]) + 1), low, high)
+            f, f1, _ = self.potential.logarithm(s)
+            table = _Table(low, high, s, f1, f + np.log(STEP / np.sqrt(2 * np.pi) / self._label(s)[1]))
+            self._table = table
+        return table
 
     def _label(self, s: Array) -> tuple[Array, Array]:
         """Return t and dt/ds."""
@@ -52,9 +65,9 @@ class _Nodes:
         slope = np.sum(1 / np.sqrt(1 + away * away), axis=0) / self._unit
         return np.sum(np.arcsinh(away), axis=0) + s / self.length, slope + 1 / self.length
 
-    def _places(self, t: Array) -> Array:
-        """Return s at t."""
-        reach = max(np.max(np.abs(self._edges - end)) for end in (self._low, self._high))
+    def _places(self, t: Array, low: float, high: float) -> Array:
+        """Return s at t, all between two places."""
+        reach = max(np.max(np.abs(self._edges - end)) for end in (low, high))
         around = self._unit * np.sinh(ROUGH * np.arange(int(np.arcsinh(reach / self._unit) / ROUGH) + 3))
         rough = np.unique(self._edges[:, None] + np.concatenate([-around, around]))
         s = np.interp(t, self._label(rough)[0], rough)
