@@ -84,30 +84,45 @@ def _evenly(potential: Potential, distance: Array, variance: Array, step: Array)
     return potential.smoothed(distance, variance[:, None])
 
 
+class _OuterTable(NamedTuple):
+    """Even nodes from `start` to `end`, g there, and eight rows of coefficients between them, highest power first."""
+
+    start: float
+    end: float
+    nodes: Array
+    g: Array
+    rows: tuple[Array, ...]
+
+
 class _Outer:
-    """Log H at one variance, by polynomials through it and three derivatives at even nodes, and g at the nodes."""
+    """Log H at one variance, by polynomials through it and three derivatives at even nodes, and g at the nodes.
+
+    Threads share the table: it grows by a new one in its place, at the same multiples of the step.
+    """
 
     def __init__(self, potential: Potential, variance: float) -> None:
         self.potential, self.variance = potential, variance
         self.step = max(float(np.sqrt(variance)), _smooth_length(potential)) / PER_LENGTH
-        self.start, self.end = np.inf, -np.inf
+        self._table = _OuterTable(np.inf, -np.inf, np.empty(0), np.empty(0), ())
 
-    def holding(self, distance: Array) -> _Outer:
-        """Return itself, after making sure that all places are between its nodes."""
-        low, high = float(np.min(distance)), float(np.max(distance))
-        if low < self.start or high > self.end:
-            self._fill(min(low - WIDER, self.start), max(high + WIDER, self.end))
-        return self
+    def holding(self, distance: Array) -> _OuterTable:
+        """Return a table between whose nodes all places are."""
+        low, high, table = float(np.min(distance)), float(np.max(distance)), self._table
+        if low < table.start or high > table.end:
+            table = self._filled(min(low - WIDER, table.start), max(high + WIDER, table.end))
+            self._table = table
+        return table
 
-    def _fill(self, low: float, high: float) -> None:
-        step, end = self.step, high
-        nodes = np.asarray(low + step * np.arange(int((high - low) / step) + 2), dtype=float)
+    def _filled(self, low: float, high: float) -> _OuterTable:
+        step = self.step
+        nodes = step * np.arange(np.floor(low / step), np.ceil(high / step) + 2)
         parts = _evenly(self.potential, nodes[None], np.full(1, self.variance), np.full(1, step))
         scaled = np.stack(parts)[:, 0] * (step ** np.arange(4) / (1.0, 1.0, 2.0, 6.0))[:, None]
         # what the polynomial of the left node leaves at the right one, by four more powers
         rest = scaled[:, 1:] - np.array([[comb(j, k) for j in range(4)] for k in range(4)]) @ scaled[:, :-1]
         more = np.linalg.solve([[comb(4 + j, k) for j in range(4)] for k in range(4)], rest)
-        self.start, self.end, self.rows, self.g, self.nodes = low, end, [*more[::-1], *scaled[::-1]], parts.g[0], nodes
+        rows = (*more[::-1], *scaled[::-1])
+        return _OuterTable(float(nodes[0]), float(nodes[-2]), nodes, parts.g[0], rows)
 
 
 @lru_cache(maxsize=64)
@@ -237,10 +252,11 @@ class PatternAverages:
 
     def _interpolated(self, distance: Array, variance: float) -> Array:
         """Return log H at many places and one variance."""
-        table, places = _outer(self.potential, variance).holding(distance), distance.ravel()
+        outer, places = _outer(self.potential, variance), distance.ravel()
+        table = outer.holding(distance)
         found, term, last = np.zeros(len(places)), np.empty(BLOCK), len(table.g) - 2
         for start in range(0, len(places), BLOCK):
-            place = (places[start : start + BLOCK] - table.start) / table.step
+            place = (places[start : start + BLOCK] - table.start) / outer.step
             value = found[start : start + BLOCK]
             k = np.minimum(place.astype(np.intp), last)
             place -= k
