@@ -170,10 +170,11 @@ def _frozen_columns(geo: RandomGeometry, controls: Array) -> dict[str, dict[str,
     other = isotherms.check.take(rows)
     off = here.bounds(other.points(equal[:, None])).level[:, 0]
     off = off + DIFFERENCES * np.abs(other.base.entropy - entropy[rows]) + ROUNDING * entropy[rows]
-    strength, q0 = here.strength[:, 0], isotherms.base.overlap
+    strength, q0 = np.maximum(here.strength[:, 0], 0), isotherms.base.overlap
     error = off / (gain[rows] - here.level_s[:, 0]) + EPS * strength
     first = (rows.astype(float), strength, np.ones(len(rows)), q0[rows] + here.excess[:, 0], SAFETY * error)
-    spinodal, none = last.strength[:, 0], np.zeros(0)
+    # next to the stability line rounding decides on which side of zero it is
+    spinodal, none = np.maximum(last.strength[:, 0], 0), np.zeros(0)
     error = last.bounds(isotherms.check.points(folds)).strength[:, 0] + EPS * spinodal
     final = (every.astype(float), spinodal, q0 + last.excess[:, 0], np.full(len(every), np.nan), SAFETY * error)
     columns = {"informed_spinodal": (none,) * 5, "first_order": first, "uninformed_spinodal": final}
