@@ -52,3 +52,18 @@ def test_the_largest_term_is_found_where_newton_steps_alone_go_round_in_circles(
     for v in (4.0, 1.0, 1e-3, 1e-12):
         r = largest_term(potential.logarithm, w, np.full(1, v))
         assert np.all(np.abs(r - v * potential.logarithm(w + r)[1]) <= CENTRED * np.sqrt(v))
+
+
+def test_curvature_between_checked_fields_is_seen():
+    """Of a bend between two of them, its size, and that it is not log-concave."""
+
+    def bend(sign, place=0.11, k=40.0):
+        return at.LogConcave(
+            lambda s: -(s**2) / 2 - sign * 0.01 * np.logaddexp(k * (s - place), -k * (s - place)),
+            lambda s: -s - sign * 0.01 * k * np.tanh(k * (s - place)),
+            lambda s: -1 - sign * 0.01 * k**2 / np.cosh(np.minimum(np.abs(k * (s - place)), 300)) ** 2,
+        )
+
+    assert bend(1).scale == pytest.approx((1 + 0.01 * 40**2) ** -0.5, rel=1e-2)
+    with pytest.raises(at.InputError, match=r"log-concave, curvature <= 0; at s = 0\.1"):
+        bend(-1)

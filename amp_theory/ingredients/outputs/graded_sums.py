@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from amp_theory.ingredients.outputs.potentials import DEVIATIONS, Smoothed, SmoothPotential
+from amp_theory.ingredients.outputs.potentials import DEVIATIONS, Smoothed, SmoothPotential, moments
 from amp_theory.tools.arrays import Array
 
 #: the unit of arcsinh in widths of an edge, steps of t, steps far from edges in units of L, and ratio of lengths L
@@ -116,22 +116,6 @@ def _summed(nodes: _Nodes, w: Array, variance: Array) -> Array:
     for some in np.array_split(np.arange(w.size), -(-w.size * terms // BLOCK)):
         at, scale, start = (x[some, None] for x in flat)
         index = start + np.arange(min(terms, len(s)))
-        found[:, some] = _moments((np.take(s, index) - at) / scale, np.take(log_term, index), scale[:, 0])
+        u, root = (np.take(s, index) - at) / scale, scale[:, 0]
+        found[:, some] = moments(u, np.take(log_term, index), root, 1 / root)
     return found.reshape(4, *w.shape)
-
-
-def _moments(u: Array, p: Array, root: Array) -> Array:
-    """Return log H and its derivatives from u and the terms' logarithms but for the Gaussian, shape (n, terms)."""
-    p -= u * u / 2
-    most = np.max(p, axis=-1)
-    p -= most[:, None]
-    np.exp(p, out=p)
-    norm = np.sum(p, axis=-1)
-    p /= norm[:, None]
-    mean = np.einsum("ij,ij->i", p, u)
-    u -= mean[:, None]
-    p *= u
-    square = np.einsum("ij,ij->i", p, u)
-    p *= u
-    third = np.einsum("ij,ij->i", p, u)
-    return np.stack([np.log(norm / root) + most, mean / root, (square - 1) / root**2, third / root**3])

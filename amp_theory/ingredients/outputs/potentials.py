@@ -24,6 +24,8 @@ from amp_theory.tools.panels import on_panels
 LOWEST, HIGHEST = -30.0, 8.0
 #: fields at which a potential of one's own is checked, steps of its differences, and what these may differ by
 CHECKED, DIFFERENCE, TOLERANCE = np.linspace(-12.0, 12.0, 97), 1e-4, 1e-3
+#: fields at which its curvature is looked at, which may be large between the others
+DENSE = np.linspace(-12.0, 12.0, 6145)
 #: standard deviations and steps of the sum over u
 DEVIATIONS, STEP = 8.8, 0.4
 #: where sqrt(V) is smaller than the scale of the potential by this factor all terms are next to a Gaussian: so many do
@@ -47,6 +49,26 @@ class Smoothed(NamedTuple):
     g: Array
     g1: Array
     g2: Array
+
+
+def moments(u: Array, p: Array, root: Array, factor: float | Array) -> Smoothed:
+    """Return log H and its derivatives from terms e^{p - u^2/2}, arrays (..., terms), whose sum times `factor` is H.
+
+    Where sqrt(V) = `root` is not small, they need no derivative of log psi.  Both arrays are used up.
+    """
+    p -= u * u / 2
+    most = np.max(p, axis=-1)
+    p -= most[..., None]
+    np.exp(p, out=p)
+    norm = np.sum(p, axis=-1)
+    p /= norm[..., None]
+    mean = np.einsum("...i,...i", p, u)
+    u -= mean[..., None]
+    p *= u
+    square = np.einsum("...i,...i", p, u)
+    p *= u
+    third = np.einsum("...i,...i", p, u)
+    return Smoothed(np.log(norm * factor) + most, mean / root, (square - 1) / root**2, third / root**3)
 
 
 def check_centre(value: object) -> float:
@@ -214,20 +236,7 @@ class SmoothPotential(Potential):
         root = np.sqrt(v)
         u, weight = self._terms(w, root, largest_term(self.logarithm, w, v) / root, False)
         p = self.log_value(w[..., None] + root[..., None] * u)
-        p -= u * u / 2
-        most = np.max(p, axis=-1)
-        p -= most[..., None]
-        np.exp(p, out=p)
-        norm = np.sum(p, axis=-1)
-        p /= norm[..., None]
-        mean = np.einsum("...i,...i", p, u)
-        u = u - mean[..., None]
-        p *= u
-        square = np.einsum("...i,...i", p, u)
-        p *= u
-        third = np.einsum("...i,...i", p, u)
-        log_h = np.log(norm * weight[0] / np.sqrt(2 * np.pi)) + most
-        return Smoothed(log_h, mean / root, (square - 1) / v, third / (v * root))
+        return moments(u, p, root, weight[0] / np.sqrt(2 * np.pi))
 
     def log_smoothed(self, distance: Array, variance: Array) -> Array:
         """Return log H alone."""
@@ -321,16 +330,18 @@ class LogConcave(SmoothPotential):
                     f"{names[k]} is not the derivative of {names[k - 1]}: at s = {x[i]:.6g} it is {parts[k][i]:.6g}, "
                     f"differences have {rise[i]:.6g}"
                 )
-        convex = parts[2] > 1e-9 * (1 + np.abs(parts[2]).max())
+        bent = self._checked("curvature", DENSE)
+        most = float(np.abs(bent).max())
+        convex = bent > 1e-9 * (1 + most)
         if np.any(convex):
             i = int(np.argmax(convex))
             raise InputError(
-                f"the potential must be log-concave, curvature <= 0; at s = {x[i]:.6g} it is {parts[2][i]:.6g}: one "
+                f"the potential must be log-concave, curvature <= 0; at s = {DENSE[i]:.6g} it is {bent[i]:.6g}: one "
                 "replica-symmetric state is known for log-concave potentials only"
             )
         slopes = self._checked("slope", np.array(self.breaks)).tolist() if self.breaks else []
         object.__setattr__(self, "_edges", tuple(zip(self.breaks, slopes, strict=True)))
-        object.__setattr__(self, "_scale", 1.0 / max(1.0, float(np.sqrt(np.abs(parts[2]).max()))))
+        object.__setattr__(self, "_scale", 1.0 / max(1.0, np.sqrt(most)))
 
     def _jumps(self, name: str, values: Array) -> tuple[float, ...]:
         """Return where a function jumps, from its values at the fields that are checked."""
