@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from amp_theory.ingredients.outputs.potentials import DEVIATIONS, Smoothed, SmoothPotential, moments
+from amp_theory.ingredients.outputs.potentials import DEVIATIONS, Smoothed, SmoothPotential, smoothed_from_terms
 from amp_theory.tools.arrays import Array
 
 #: the unit of arcsinh in widths of an edge, steps of t, steps far from edges in units of L, and ratio of lengths L
@@ -117,5 +117,5 @@ def _summed(nodes: _Nodes, w: Array, variance: Array) -> Array:
         at, scale, start = (x[some, None] for x in flat)
         index = start + np.arange(min(terms, len(s)))
         u, root = (np.take(s, index) - at) / scale, scale[:, 0]
-        found[:, some] = moments(u, np.take(log_term, index), root, 1 / root)
+        found[:, some] = smoothed_from_terms(u, np.take(log_term, index), root, 1 / root)
     return found.reshape(4, *w.shape)

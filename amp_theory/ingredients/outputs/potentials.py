@@ -51,7 +51,7 @@ class Smoothed(NamedTuple):
     g2: Array
 
 
-def moments(u: Array, p: Array, root: Array, factor: float | Array) -> Smoothed:
+def smoothed_from_terms(u: Array, p: Array, root: Array, factor: float | Array) -> Smoothed:
     """Return log H and its derivatives from terms e^{p - u^2/2}, arrays (..., terms), whose sum times `factor` is H.
 
     Where sqrt(V) = `root` is not small, they need no derivative of log psi.  Both arrays are used up.
@@ -236,7 +236,7 @@ class SmoothPotential(Potential):
         root = np.sqrt(v)
         u, weight = self._terms(w, root, largest_term(self.logarithm, w, v) / root, False)
         p = self.log_value(w[..., None] + root[..., None] * u)
-        return moments(u, p, root, weight[0] / np.sqrt(2 * np.pi))
+        return smoothed_from_terms(u, p, root, weight[0] / np.sqrt(2 * np.pi))
 
     def log_smoothed(self, distance: Array, variance: Array) -> Array:
         """Return log H alone."""
