@@ -257,19 +257,30 @@ def test_the_stability_line_of_a_potential_of_ones_own_is_that_of_another_quadra
     assert oracle.hinge_stability(float(np.exp(line)), 0.5) == pytest.approx(0, abs=1e-10)
 
 
-@pytest.mark.parametrize("prior", [SPHERE, BINARY])
-def test_even_potentials_have_no_overlap_up_to_a_finite_ratio(prior):
+def gaussian(prior, c):
     """psi = exp(-c s^2/2): g' = -c/(1 + c) at q0 = 0, where R = 1 - alpha g'^2."""
-    c = 1.9
-    model = at.RandomPerceptron(prior, at.LogConcave(lambda s: -c * s**2 / 2, lambda s: -c * s, lambda s: 0 * s - c))
-    measure = PerceptronMeasure(model, at.Flow())
+    return at.RandomPerceptron(prior, at.LogConcave(lambda s: -c * s**2 / 2, lambda s: -c * s, lambda s: 0 * s - c))
+
+
+@pytest.mark.parametrize("prior", [SPHERE, BINARY])
+@pytest.mark.parametrize("c", [0.3, 1.9, 3.46, 7.4])
+def test_even_potentials_have_no_overlap_up_to_a_finite_ratio(prior, c):
+    """On the sphere sqrt(alpha) = (1 + c V)/(c V) beyond the line, V = 1 - q0, where R = 0 stays."""
+    measure = PerceptronMeasure(gaussian(prior, c), at.Flow())
     line, exact = stability_line(measure), ((1 + c) / c) ** 2
     assert np.exp(line) == pytest.approx(exact, rel=1e-12)
-    base = measure.bases(np.array([0.5 * exact, 1.0005 * exact]))
-    assert base.overlap[0] < 1e-30
-    assert base.overlap[1] > 1e-4
-    assert base.stability[0] == pytest.approx(0.5, abs=1e-12)
-    assert base.stability[1] < 0
+    beyond = 1 + np.array([0.0, 1e-12, 1e-9, 1e-6, 5e-4])
+    base = measure.bases(np.concatenate([[0.5, 1 - 1e-12], beyond]) * exact)
+    assert np.all(base.overlap[:2] < 1e-100)
+    assert base.stability[:2] == pytest.approx([0.5, 1e-12], abs=1e-14)
+    # ratios are told to rounding
+    grown = 1 - 1 / (c * (np.sqrt(beyond * exact) - 1))
+    if prior == SPHERE:
+        assert base.overlap[2:] == pytest.approx(grown, rel=1e-8, abs=1e-14 * (1 + 1 / c) ** 2)
+        assert base.stability[2:] == pytest.approx(0, abs=1e-14)
+    else:
+        assert base.overlap[2:] == pytest.approx(grown, rel=1e-2, abs=1e-14 * (1 + 1 / c) ** 2)
+        assert base.stability[-1] < -1e-8
 
 
 @pytest.mark.parametrize("prior", [SPHERE, BINARY])

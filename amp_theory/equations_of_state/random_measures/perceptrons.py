@@ -37,15 +37,15 @@ from amp_theory.equations_of_state.random_measures.inner_channels import (
 from amp_theory.equations_of_state.random_measures.isotherms import Bases, RandomMeasure, told_along
 from amp_theory.equations_of_state.random_measures.pattern_averages import PatternAverages, PatternMoments
 from amp_theory.ingredients.paths.base import Path
-from amp_theory.tools.arrays import Array, Bools, Index
+from amp_theory.tools.arrays import EPS, Array, Bools, Index
 from amp_theory.tools.errors import NumericalError
 from amp_theory.tools.roots import crossings, solve_bracketed
 
 if TYPE_CHECKING:
     from amp_theory.models.perceptrons import RandomPerceptron
 
-#: places at which the base is tabulated: its first, the dense ones, and their step
-FIRST_PLACE, DENSE, PLACE_STEP = -700.0, -8.0, 0.25
+#: places at which the base is tabulated: its first, above the least variance of fields, the dense ones, and their step
+FIRST_PLACE, DENSE, PLACE_STEP = -660.0, -8.0, 0.25
 #: the least 1 - q0 that is looked at: closer to capacity fields w0 are too wide for the sums over patterns
 LEAST_GAP = 4e-3
 #: snr of flows at which 1 - q of binary weights is 1e-15, and the same for 1/(1 - q)
@@ -67,6 +67,8 @@ NEAR = 1e-9
 SURE, SHORTEST = 1e-9, 0.5
 #: g^2 over g'^2 that is rounding
 ROUNDED = 1e-24
+#: q0 of even potentials up to which E g^2 is integrated, and at how many places
+SMALL_OVERLAP, NODES = 1e-3, 4
 #: R(q0) below minus this is surely negative, and q0 that has grown from zero
 UNSTABLE, GROWN = 1e-11, 1e-6
 #: changes of log alpha that are rounding, and what stands for no fall of R
@@ -198,11 +200,9 @@ class PerceptronMeasure(RandomMeasure):
         qh = np.exp(place)
         h, density = outer_fields(np.zeros_like(qh), qh, CHECK_STEP if check else 1.0)
         s2 = sech_squared(h)
-        left, fluctuation = np.sum(density * s2, axis=-1), np.sum(density * s2 * s2, axis=-1)
-        small = 3e-4  # above it rounding of 1 - (1 - q0) is less
         with np.errstate(under="ignore"):
-            series = qh * (1 - 2 * qh + 17 / 3 * qh**2 - 62 / 3 * qh**3 + 1382 / 15 * qh**4)
-        q, gap = np.where(qh < small, series, 1 - left), np.where(qh < small, 1 - series, left)
+            near, gap, fluctuation = (np.sum(density * x, axis=-1) for x in (np.tanh(h) ** 2, s2, s2 * s2))
+        q = np.where(qh < 1, near, 1 - gap)  # large fields, where sech is nothing, are not in the sums
         return _Single(q, gap, qh, fluctuation, qh * (3 * fluctuation - 2 * gap), np.ones_like(qh))
 
     def _log_ratio(self, place: Array, check: bool) -> tuple[Array, Array]:
@@ -210,9 +210,19 @@ class PerceptronMeasure(RandomMeasure):
         return self._ratio_of(*self._at(place, check))
 
     def _at(self, place: Array, check: bool) -> tuple[_Single, PatternMoments]:
-        """Return the weights at places of the base, and the averages over patterns there."""
+        """Return the weights at places of the base, and the averages over patterns there.
+
+        Where g(0) is rounding, E g^2 of small q0 is the integral of its slope, in which no rounding is squared.
+        """
         here = self._single(place, check)
-        return here, self.averages(check).base(here.overlap, here.gap)
+        every = self.averages(check).base(here.overlap, here.gap)
+        if np.any(small := self.even & (here.overlap < SMALL_OVERLAP)):
+            nodes, weights = np.polynomial.legendre.leggauss(NODES)
+            q = 0.5 * (1 + nodes) * here.overlap[small, None]
+            along = self.averages(check).base(q.ravel(), 1 - q.ravel())
+            rise = (along.slope - 2 * along.mixed).reshape(q.shape)
+            every.square[small] = 0.5 * here.overlap[small] * (rise @ weights)
+        return here, every
 
     def _ratio_of(self, here: _Single, every: PatternMoments) -> tuple[Array, Array]:
         """Return log alpha and its slope from both."""
@@ -233,7 +243,7 @@ class PerceptronMeasure(RandomMeasure):
     def _table(self) -> tuple[Array, Array, Array, _Single, PatternMoments]:
         """Places, log alpha there and its slopes, up to where alpha stops rising; weights and averages over patterns.
 
-        Even potentials have q0 = 0 up to a finite alpha; what rounding leaves of g at w0 = 0 stands for it.
+        Even potentials have q0 = 0 up to a finite alpha, that of the first place.
         """
         count = int((self._last - DENSE) / PLACE_STEP) + 1
         place = np.concatenate([np.linspace(FIRST_PLACE, DENSE, 60)[:-1], np.linspace(DENSE, self._last, count)])
@@ -249,7 +259,7 @@ class PerceptronMeasure(RandomMeasure):
     def solvable(self, control: Array) -> Bools:
         """Tell at which sampling ratios there is a base with 1 - q0 that is not too small."""
         table = self._table[1]
-        return np.asarray((np.log(control) >= table[0]) & (np.log(control) <= table[-1]))
+        return np.asarray(((np.log(control) >= table[0]) | self.even) & (np.log(control) <= table[-1]))
 
     def _places(self, control: Array, check: bool) -> Array:
         """Return the places of bases at sampling ratios."""
@@ -260,20 +270,29 @@ class PerceptronMeasure(RandomMeasure):
                 f"1 - q0 > {LEAST_GAP:g} is found, the solutions are all but unique, or there are none",
                 f"ask below {self.model.control} = {float(np.exp(table[-1])):.6g}",
             )  # fmt: skip
+        rounding = 4 * EPS * (1 + np.abs(x))
+        found = np.full(len(x), place[0])  # even potentials have a q0 from table[0] on
+        some = np.flatnonzero(x > table[0] + rounding) if self.even else np.arange(len(x))
+        if not len(some):
+            return found
+        x, rounding = x[some], rounding[some]
         k = np.clip(np.searchsorted(table, x, side="left"), 1, len(place) - 1)
         widen = 1e-9 * (1 + np.abs(place))
         low, high = (place - widen)[k - 1], (place + widen)[k]
 
         def off(t: Array, i: Index) -> tuple[Array, Array]:
             value, rise = self._log_ratio(t, check)
-            return value - x[i], rise
+            # what is rounding has the sign of its end
+            part = (t - low[i]) / (high - low)[i]
+            return value - x[i] + rounding[i] * (2 * part - 1), rise
 
         # from a cubic through both ends and their slopes; a Newton step of NEAR leaves nothing but rounding
         width, t = table[k] - table[k - 1], (x - table[k - 1]) / (table[k] - table[k - 1])
         with np.errstate(all="ignore"):
             guess = place[k - 1] + (place[k] - place[k - 1]) * t * t * (3 - 2 * t)
             guess = guess + width * t * (1 - t) * ((1 - t) / slope[k - 1] - t / slope[k])
-        return solve_bracketed(off, low, high, True, guess=guess, absolute=NEAR)
+        found[some] = solve_bracketed(off, low, high, True, guess=guess, absolute=NEAR)
+        return found
 
     def bases(self, control: Array, check: bool = False) -> Bases:
         """Return the replica-symmetric measures at sampling ratios, shape (n,)."""
@@ -328,8 +347,9 @@ class PerceptronMeasure(RandomMeasure):
         _, table, _, weights, every = self._table
         q, gap, _, fluctuation, *_ = weights
         stability = 1 - np.exp(table) * fluctuation * every.slope
-        # where even potentials get a q0 from zero on R falls as q0^2, at first by less than its rounding, or stays zero
-        beyond = np.flatnonzero(stability < -UNSTABLE)
+        # where even potentials get a q0 from zero on R falls as q0^2, at first by less than rounding, or stays zero;
+        # a row of tiny q0 has the ratio of the line, and any sign
+        beyond = np.flatnonzero((stability < -UNSTABLE) & ((q > GROWN) | (not self.even)))
         if not len(beyond):
             beyond = np.flatnonzero((stability < UNSTABLE) & (q > GROWN))
         end = min(float(table[beyond[0] if len(beyond) else -1]), float(table[-1]) - SHORT)

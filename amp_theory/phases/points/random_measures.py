@@ -129,14 +129,21 @@ def _first_unstable(measure: RandomMeasure, look: Callable[[Array], Bases]) -> f
         low, high = float(chunk[good[-1]]) if len(good) else low, float(chunk[bad[0]])
         if low is None:  # where R has no sign for its rounding
             low = high - 2 * np.log(RATIO)
+        elif measure.even and (found := _where_it_bends(measure, low, high)) is not None:
+            return found
         guess = _vanishing(r[: bad[0] + 2], chunk[: bad[0] + 2])
         return _crossed(measure, low, high, guess if low < guess < high else 0.5 * (low + high))
-    if low is None or flat is None or not measure.even:
-        return None
-    # R falls to zero, and may stay there
-    return _seen_closely(
-        lambda x: measure.bases(measure.model.from_intensity(np.exp(x))).stability, (low, flat), low, NO_SIGN
-    )  # fmt: skip
+    return _where_it_bends(measure, low, flat) if measure.even and low is not None and flat is not None else None
+
+
+def _where_it_bends(measure: RandomMeasure, low: float, high: float) -> float | None:
+    """Return where R of q0 = 0, 1 less a multiple of the intensity, falls to zero; None if it is not seen closely."""
+
+    def stability(x: Array) -> Array:
+        return measure.bases(measure.model.from_intensity(np.exp(x))).stability
+
+    guess = low - float(np.log1p(-stability(np.array([low]))[0]))
+    return _seen_closely(stability, (low, high), guess, NO_SIGN)
 
 
 def _vanishing(r: Array, x: Array) -> float:
