@@ -329,7 +329,7 @@ class AllEqual(Factor):
         constant = np.concatenate([np.full(len(grid.frequency), 1 / z - 1), [-math.log(z)]])
         return Decomposition(at_infinity, rows, np.column_stack([transform, rest]), constant)
 
-    def _power_sums(self, grid: FieldGrid) -> PowerSums:
+    def _power_sums(self, grid: FieldGrid) -> PowerSums[Complexes]:
         """Return (1 - penalty y)^a - 1, a = 1/2 + i w/2, and (1 - penalty y) log(1 - penalty y) as sums of powers."""
         x, a = self.penalty, 0.5 + 0.5j * grid.frequency
         term: Complexes = np.ones(len(a), dtype=complex)
@@ -403,15 +403,15 @@ class Parity(Factor):
         terms = [np.ones_like(a), 1j * w * eta]  # (1 - x^2) f' = eta (i w - x) f, x = eta tau
         for n in range(1, 2 * SERIES):
             terms.append((1j * w * eta * terms[n] + eta**2 * (n - 2) * terms[n - 1]) / (n + 1))
-        even = [(terms[2 * m], eta ** (2 * m) / (2 * m * (2 * m - 1))) for m in range(1, SERIES + 1)]
+        even = [(terms[2 * m].real, eta ** (2 * m) / (2 * m * (2 * m - 1))) for m in range(1, SERIES + 1)]
         series = np.array([np.append(value, rest) for value, rest in even])
 
-        def parity_terms(v: Array) -> Complexes:
+        def parity_terms(v: Array) -> Array:
             plus = 1 + eta * np.exp(-v)
             minus = -np.expm1(-v) + (1 - eta) * np.exp(-v)
             p, m = np.log(plus), np.log(np.maximum(minus, TINY))
             value = np.exp(np.outer(p, a) + np.outer(m, a.conj())).real - 1
-            return np.column_stack([value, 0.5 * (plus * p + minus * m)]).astype(complex)
+            return np.column_stack([value, 0.5 * (plus * p + minus * m)])
 
         nearest = float(np.exp(-2 * grid.half_width))
         sums = power_sums(parity_terms, series, 2, nearest, fit_ratio(grid))
@@ -421,4 +421,4 @@ class Parity(Factor):
         at_infinity = np.ones(len(sums.exponents))
         rows = grid.symmetric_functional(power, power, at_infinity)
         constant = np.concatenate([np.zeros(len(w)), [0.0]])
-        return Decomposition(at_infinity, rows, sums.coefficients.real, constant, erasures=self.penalty == 1)
+        return Decomposition(at_infinity, rows, sums.coefficients, constant, erasures=self.penalty == 1)
