@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,18 @@ def correct_digits(value: float, exact: float) -> float:
     if value == exact:
         return 17.0
     return float(-np.log10(abs(value - exact) / abs(exact)))
+
+
+@pytest.hookimpl(tryfirst=True)  # before those that are slow are left out
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the cases as slow that `every` leaves to the slow tests."""
+    seen: Counter[tuple[Path, str]] = Counter()
+    for item in items:
+        if isinstance(item, pytest.Function) and (every := item.get_closest_marker("every")):
+            which = (item.path, item.originalname)
+            if seen[which] % every.args[0]:
+                item.add_marker(pytest.mark.slow)
+            seen[which] += 1
 
 
 @pytest.fixture(autouse=True)

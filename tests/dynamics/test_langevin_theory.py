@@ -49,6 +49,7 @@ def exponents(parameter: float) -> tuple[float, float, float]:
 
 @pytest.mark.parametrize("model", [P3, MIXED], ids=["3-spin", "mixed"])
 @pytest.mark.parametrize("ratio", [3.0, 1.5, 1.1, 1.01, 1.0001, 1.000001])
+@pytest.mark.every(4)
 def test_equation_of_motion_holds(model, ratio):
     result = equilibrium_correlation(model, ratio * dynamical(model)[0], end_time=1e14)
     times = np.geomspace(1e-4, 1e14, 73)

@@ -64,6 +64,7 @@ def test_free_entropy_next_to_full_overlap_is_that_of_the_definition():
 @pytest.mark.parametrize("distance", [1e-3, 1e-5, 1e-7, 1e-9])
 @pytest.mark.parametrize("path", [FLOW, REVEALED])
 @pytest.mark.parametrize("channel", [at.LinearChannel(0.0), at.AbsChannel()])
+@pytest.mark.every(3)
 def test_next_to_the_information_dimension(distance, path, channel):
     model = at.GLM(at.GaussBernoulli(0.2), channel)
     below = at.fixed_points(model, path, 0.2 * (1 - distance), 0.0)

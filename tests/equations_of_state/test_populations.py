@@ -42,6 +42,7 @@ SMALL = Coloring(4, population=1000, sweeps=24, runs=2, seed=7)
 
 @pytest.mark.parametrize("q", [3, 5, 9])
 @pytest.mark.parametrize("often", [32, 3])
+@pytest.mark.every(2)
 def test_fresh_nodes_against_the_definition(monkeypatch, q, often):
     """Beliefs and normalisations are products over the neighbours, one less and one more besides; with numba or not."""
     monkeypatch.setattr(fresh_nodes, "OFTEN", often)

@@ -77,6 +77,7 @@ def sampled_decoder(d: int, k: int, noise: float, channel: str, size: int, steps
 
 
 @pytest.mark.parametrize("degrees", CODES, ids=str)
+@pytest.mark.every(3)
 def test_thresholds_of_erasure_codes(degrees):
     """Exact to the bounds: belief propagation, its overlap, MAP."""
     d, k = degrees
@@ -149,6 +150,7 @@ GRAPHS = [(code(6), 3), (code(6, 0.5), 8), (code(3, 0.3), 5), (code(6, 0.1), 3),
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda p: p.name)
 @pytest.mark.parametrize(("model", "degree"), GRAPHS, ids=lambda x: str(x)[:40])
+@pytest.mark.every(4)
 def test_free_entropy_along_the_isotherm(model, degree, path):
     """D phi = (d phi/d strength) d strength: entropies, their slopes and strengths are computed apart."""
     solver = FixedDegree(evolution_of(model), path, model.variable_prior, degree)
@@ -406,6 +408,7 @@ def test_rounding_of_the_density_is_no_refusal():
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda p: p.name)
 @pytest.mark.parametrize("degrees", ["poisson", "regular"])
+@pytest.mark.every(2)
 def test_state_evolution_next_to_thresholds_is_finite(degrees, path):
     model = at.XORSAT(6, degrees=degrees)
     density = 0.5 if degrees == "regular" else 0.7

@@ -67,6 +67,7 @@ def test_the_example_with_a_mean_of_three_in_a_hundred_thousand():
 @pytest.mark.parametrize("path", [FLOW, REVEALED])
 @pytest.mark.parametrize("mean", [1e-2, 1e-7, 1e-14])
 @pytest.mark.parametrize("p", [3, 7])
+@pytest.mark.every(3)
 def test_thresholds_are_continuous_in_the_mean(path, mean, p):
     near = at.thresholds(at.SpikedTensor(p, shifted(mean)), path)
     limit = at.thresholds(at.SpikedTensor(p, at.Discrete(*CENTRED)), path)

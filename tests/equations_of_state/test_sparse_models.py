@@ -71,6 +71,7 @@ def enumerated(factor: Factor, atoms: list[tuple[float, float]], w: np.ndarray) 
 @pytest.mark.parametrize(
     "factor", [AllEqual(3), AllEqual(4), AllEqual(4, 0.7), Parity(3), Parity(4), Parity(4, 0.6)], ids=str
 )
+@pytest.mark.every(2)
 def test_factor_map_against_enumeration(factor):
     """U at the frequencies that matter (its errors count e^{-pi w/2}), and R."""
     grid = FieldGrid(0.125, 16.0)
@@ -146,6 +147,7 @@ def xorsat(k: int) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize("k", [3, 4, 5, 6, 7])
+@pytest.mark.every(2)
 def test_xorsat_closed_forms(k):
     found = at.thresholds(at.XORSAT(k), at.Autoregressive())
     dynamical, satisfiable = xorsat(k)
@@ -236,6 +238,7 @@ def test_entropy_derivatives(model, path):
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda p: p.name)
+@pytest.mark.every(3)
 def test_free_entropy_is_stationary_along_the_surface(path):
     """D phi = (dPsi/ds) ds + (A/2) d density on the table; for the flow dPsi/dsnr = overlap/2."""
     eos = geometry_of(at.Bicoloring(5), path).eos

@@ -49,6 +49,7 @@ def xi_of(p: Expr, temperature: Expr) -> Expr:
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("p", range(3, 9))
+@pytest.mark.every(3)
 def test_points_of_the_spherical_p_spin_satisfy_their_equations(path: at.Path, p: int) -> None:
     points = closed_forms(at.SphericalPSpin(p), path).points
     for name in ("tricritical", "dynamical"):
@@ -218,6 +219,7 @@ def check_point(exact: dict[str, Expr], found: at.Located) -> None:
 
 
 @pytest.mark.parametrize("model", [m for m in EXACT_MODELS if not isinstance(m, at.GLM)], ids=repr)
+@pytest.mark.every(4)
 def test_condensation_solves_the_equation_given(model: at.Model) -> None:
     forms, point = closed_forms(model, FLOW), at.thresholds(model, FLOW).condensation
     if "condensation" not in forms.equations:

@@ -115,6 +115,7 @@ def test_one_exchange_is_the_same_within_rounding(name, told):
 @pytest.mark.parametrize("damping", [0.0, 0.3])
 @pytest.mark.parametrize("told", [False, True])
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.every(3)
 def test_runs_end_alike(monkeypatch, name, told, damping):
     instance = instance_of(name, size=50)
     found = []

@@ -48,6 +48,7 @@ def pair(use, instance, side, rows, factor):
 @pytest.mark.parametrize("rule", [heat_bath_noise, metropolis_noise])
 @pytest.mark.parametrize("told", [False, True])
 @pytest.mark.parametrize("name", KINDS)
+@pytest.mark.every(3)
 def test_loops_and_arrays_make_the_same_chains(use, name, told, rule):
     instance = at.draw_instance(*KINDS[name][:2], size=KINDS[name][2] + 4, seed=3)
     side = side_about(instance, batch=3) if told else None

@@ -284,6 +284,7 @@ def test_rows_of_constraints():
     "channel", [at.LinearChannel(0.2), at.SignChannel(), at.ProbitChannel(0.3), at.ReLUChannel(), at.DoorChannel(0.8),
                 at.SymmetricPerceptron(0.8), logistic()], ids=lambda c: c.name,
 )  # fmt: skip
+@pytest.mark.every(3)
 def test_planted_is_an_exact_sample(channel):
     """Nishimori at size 8: E <s>.s* = E <s>.<s>, over instances, for variables of two magnitudes."""
     model, difference = at.GLM(at.Discrete([-0.6, 1.6], [0.7, 0.3]), channel), []
@@ -326,6 +327,7 @@ def test_weights_of_constraints_are_likelihood_ratios():
     ],
     ids=["perceptron", "sensing", "phase retrieval", "constraints", "biased"],
 )
+@pytest.mark.every(3)
 def test_gamp_follows_state_evolution(model, control, strength):
     """The mean over 20 instances minus state evolution extrapolates to zero in 1/N."""
     sizes = (200, 400, 800)

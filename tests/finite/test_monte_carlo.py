@@ -92,6 +92,7 @@ def test_conditional_laws_are_those_of_the_weight(name, told):
 
 @pytest.mark.parametrize("noise", [heat_bath_noise, metropolis_noise])
 @pytest.mark.parametrize("name", INSTANCES)
+@pytest.mark.every(3)
 def test_a_sweep_updates_one_variable_after_the_other(name, noise):
     """Deciding many variables at once gives what a plain loop gives with the same random numbers."""
     instance = draw_instance(*INSTANCES[name][:2], size=30, seed=2)
@@ -198,6 +199,7 @@ VISITED = [
 
 
 @pytest.mark.parametrize(("name", "sampler", "told"), VISITED)
+@pytest.mark.every(3)
 def test_chains_visit_configurations_with_their_probabilities(name, sampler, told):
     instance = instance_of(name)
     side = side_about(instance) if told else None
@@ -257,6 +259,7 @@ def test_one_long_chain_is_as_good_as_its_effective_sample_size():
 @pytest.mark.parametrize(
     ("name", "told"), [("ising 3", False), ("ising 3", True), ("sparse matrix", True), ("xorsat", False)]
 )
+@pytest.mark.every(2)
 def test_tempering_samples_the_instance(name, told):
     instance = instance_of(name)
     side = side_about(instance) if told else None

@@ -79,6 +79,7 @@ def test_sums_are_in_double_precision(name, copied, monkeypatch):
 
 @pytest.mark.parametrize("rule", [heat_bath_noise, metropolis_noise])
 @pytest.mark.parametrize("name", ["matrix", "3-spin", "mixed", "sparse matrix"])
+@pytest.mark.every(3)
 def test_loops_and_arrays_make_the_same_chains_of_singles(name, rule, monkeypatch):
     _, single = both(name, 12)
     made = []

@@ -145,6 +145,7 @@ def ended(instance, side, monkeypatch):
 
 @pytest.mark.parametrize("kind", range(4))
 @pytest.mark.parametrize("temperature", [0.0, 0.01, 0.04, 0.3])
+@pytest.mark.every(3)
 def test_loops_and_arrays_end_extreme_trees_alike(monkeypatch, temperature, kind):
     """The same status and messages; where they converge means and free entropies are those of enumeration."""
     known, rng = 0, np.random.default_rng(10 * kind + round(100 * temperature))

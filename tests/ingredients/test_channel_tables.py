@@ -66,6 +66,7 @@ def three(p: float, v: float) -> at.Discrete:
     ],
     ids=str,
 )
+@pytest.mark.every(3)
 def test_tables_of_extreme_priors(prior):
     check_table(prior, grid(prior))
 
@@ -157,6 +158,7 @@ def exact_values(prior: at.Discrete, x: float, digits: int) -> list[mpmath.mpf]:
     ],
     ids=str,
 )
+@pytest.mark.every(3)
 def test_integrals_and_tables_have_twelve_digits(prior, x):
     truth = exact_values(prior, x, 40 if x > 1e-4 else 110)
     ours, table = prior.channel(x), prior.table(np.array([x]))

@@ -57,6 +57,7 @@ def errors(values: OutputValues, exact: dict, rho: float) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("case", REFERENCE, ids=lambda c: f"{c['channel']}-{c['parameters']}-{c['overlap']}-{c['gap']}")
+@pytest.mark.every(3)
 def test_every_function_has_twelve_digits(case):
     channel, q, d = make(case), float(case["overlap"]), float(case["gap"])
     rho = q + d
@@ -414,6 +415,7 @@ def plain(likelihoods, q: float, d: float) -> tuple[float, float]:
 
 @pytest.mark.parametrize("rho", [1.0, 0.3])
 @pytest.mark.parametrize("r", [0.1, 0.5, 0.8])
+@pytest.mark.every(2)
 def test_counts_against_plain_sums(r, rho):
     """Photon counts with rate log(1 + e^z), which no named channel has."""
     counts = COUNTS

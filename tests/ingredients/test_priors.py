@@ -122,6 +122,7 @@ def test_defining_sums(seed, log_x):
 @pytest.mark.parametrize(("values", "probabilities", "x"), [((-0.65, 0.84), (0.99, 0.01), 17.0), ((-0.71, 0.65), (0.127, 0.873), 21.4),
                                                             ((-1, 0.2, 0.9), (0.1, 0.899, 0.001), 11.9),
                                                             ((-0.4952, -0.4917, -0.3732), (0.6, 0.3, 0.1), 22116.0)])  # fmt: skip
+@pytest.mark.every(2)
 def test_asymmetric_atoms_where_the_formulas_change(values, probabilities, x):
     """At the largest snr of the small-x formulas, and where close atoms leave less than a far one's tail, to 30 digits."""
     with mpmath.workdps(30):
@@ -394,6 +395,7 @@ def test_tables_of_nearly_centred_priors(mean):
 
 @pytest.mark.parametrize("rho", [1e-4, 1e-6, 1e-8])
 @pytest.mark.parametrize("x", [11.9, 12.1, 20.0, 30.0])
+@pytest.mark.every(5)
 def test_sparse_priors_between_the_regimes(rho, x):
     """psi = E_g[(1 + d) log(1 + d) - d] and M = E_g[(1 + d) <s>^2], d = rho (e^(-x/2) cosh(sqrt(x) y) - 1), to 40 digits."""
     with mpmath.workdps(40):

@@ -153,6 +153,7 @@ def test_sparse_graphs(browser, tmp_path):
 
 
 @pytest.mark.parametrize("name", [case for case in EVERY if case.values[0] not in ("noiseless sensing", "groups")])
+@pytest.mark.every(3)
 def test_reasons_are_those_of_the_library(name, opened, browser):
     diagram = opened(name)
     control, _ = random_points(diagram, 15, 3)

@@ -205,6 +205,7 @@ def distinct_sum(p: np.ndarray, powers: tuple[int, ...]) -> float:
 
 
 @pytest.mark.parametrize("k", [2, 3, 7, 40, 400])
+@pytest.mark.every(3)
 def test_information_and_mmse(k):
     """d psi/dx = M/2, dM/dx = M', dM'/dx = M'', integrated over [x, 2x]; M + mmse = 1; information below log k."""
     node, weight = np.polynomial.legendre.leggauss(20)

@@ -320,6 +320,7 @@ def test_diagrams_are_saved_and_drawn(tmp_path, model, path):
     ("model", "alpha"),
     [(PERCEPTRON, 1.2), (PERCEPTRON, 1.6), (SENSING, 0.3), (SENSING, 0.5), (PHASES, 1.05), (DOOR, 0.8)],
 )
+@pytest.mark.every(3)
 def test_equation_of_state_ends_in_recovery(capsys, model, alpha, path):
     """Every point is a fixed point at its strength; the curve ends in q = rho, from where that is stable."""
     curve = at.equation_of_state(model, path, alpha, points=60)

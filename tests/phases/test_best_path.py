@@ -247,6 +247,7 @@ DENSE = [
 
 
 @pytest.mark.parametrize("model", DENSE, ids=repr)
+@pytest.mark.every(3)
 def test_best_and_worst_are_cusps_of_two_equations_of_state(model):
     found = at.best_path(model)
     same(found.best, at.thresholds(model, at.UniformDiscreteDiffusion()).tricritical)

@@ -262,6 +262,7 @@ SAME = [
 
 
 @pytest.mark.parametrize("names", SAME, ids=lambda names: repr(names[0][0]))
+@pytest.mark.every(2)
 def test_one_measure_has_one_verdict(names):
     first, _ = names[0]
     special = at.thresholds(first, at.Flow())

@@ -598,6 +598,7 @@ JUMPING = [
 
 @pytest.mark.parametrize("model", JUMPING, ids=lambda model: getattr(model, "name", None))
 @pytest.mark.parametrize("path", [at.Flow(), at.Autoregressive()], ids=["flow", "autoregressive"])
+@pytest.mark.every(3)
 def test_at_the_algorithmic_point_itself_the_path_fails_from_its_start(model, path):
     """There the uninformed branch has an end only, which no free entropy can tell from another branch."""
     point = at.thresholds(model, path).algorithmic

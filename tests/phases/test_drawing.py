@@ -136,6 +136,7 @@ def test_free_entropy_and_overlap():
     ("model", "controls"),
     [(at.IsingPSpin(3), (0.7, 0.72)), (at.IsingPSpin(4), (0.7,)), (at.SphericalPSpin(3), (0.64, 0.66))],
 )
+@pytest.mark.every(3)
 def test_folds_are_named_for_what_they_are(model, controls, path):
     """The branch of small overlap ends at the larger strength: the uninformed spinodal."""
     if isinstance(model, at.SphericalPSpin) and isinstance(path, at.UniformDiscreteDiffusion):

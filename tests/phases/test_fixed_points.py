@@ -75,6 +75,7 @@ SCAN_MODELS = {
 )
 @settings(max_examples=6)
 @given(a=st.floats(0, 1), b=st.floats(0.01, 1))
+@pytest.mark.every(2)
 def test_number_of_fixed_points_by_scanning(name, a, b):
     model, controls, strengths = SCAN_MODELS[name]
     control = controls[0] + a * (controls[1] - controls[0])

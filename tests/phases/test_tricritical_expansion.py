@@ -46,6 +46,7 @@ def exact_coefficients(model: at.Model, path: at.Path, sign: int = -1) -> tuple[
        (at.MixedPSpin("q**2/8 + q**4/2", at.Gaussian()), AUTO), pytest.param(at.SpikedMatrixTensor(6, 0.19), AUTO, marks=pytest.mark.slow)],
     ids=repr,
 )  # fmt: skip
+@pytest.mark.every(4)
 def test_gaussian_variables_exactly(model: at.Model, path: at.Path) -> None:
     found = tricritical_expansion(model, path)
     check_exact(found, exact_coefficients(model, path, found.direction), 1e-7)

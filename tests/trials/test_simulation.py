@@ -123,6 +123,7 @@ def exact_pair(law, rng, instances, batch=6):
     ("law", "instances"),
     [(normal, n) for n in (2, 3, 5, 10, 20)] + [(law, n) for law in (heavy, flat, lattice, skew) for n in (2, 7)],
 )
+@pytest.mark.every(3)
 def test_an_exact_sampler_is_hardly_ever_called_biased(law, instances):
     """Negative control: differences of batches with one law, of energies that do not move with time."""
     rng = np.random.default_rng([instances, len(law.__name__)])
@@ -140,6 +141,7 @@ def test_an_exact_sampler_is_hardly_ever_called_biased(law, instances):
 
 
 @pytest.mark.parametrize("instances", [2, 3, 5, 10, 20])
+@pytest.mark.every(3)
 def test_instances_that_scatter_more_than_samples_call_nobody_biased(instances):
     """Negative control: all scatter is between instances, as among states that chains do not leave."""
     rng = np.random.default_rng(instances)
@@ -177,6 +179,7 @@ def test_exact_samples_that_share_a_state_are_no_evidence(instances):
 @pytest.mark.parametrize("instances", [2, 5, 8])
 @pytest.mark.parametrize("scale", [0.02, 0.2])
 @pytest.mark.parametrize("law", [normal, flat, heavy])
+@pytest.mark.every(5)
 def test_a_failure_by_the_margin_is_not_called_success(law, scale, instances):
     rng = np.random.default_rng([instances, round(100 * scale)])
     for energy, overlap in ((CHAIN.margin, 0.0), (-CHAIN.margin, 0.0), (0.0, CHAIN.overlap_margin)):
@@ -189,6 +192,7 @@ def test_a_failure_by_the_margin_is_not_called_success(law, scale, instances):
 
 
 @pytest.mark.parametrize("instances", [2, 5, 8, 20])
+@pytest.mark.every(2)
 def test_a_failure_on_half_of_the_instances_is_not_called_success(instances):
     rng = np.random.default_rng(instances)
     tried = (
