@@ -15,24 +15,22 @@ With a denoiser f(B, A) of one's own m^{t+1} = f and v = df/dB; A - a still is t
 
 from __future__ import annotations
 
-import math
 from functools import singledispatch
 
 import numpy as np
 
 from amp_theory.finite.inference.amp_denoisers import amp_denoiser
+from amp_theory.finite.inference.amp_steps import step_for
 from amp_theory.finite.inference.amp_two_sides import run_two_sided
 from amp_theory.finite.inference.base import (
     Inference,
-    MeanIterates,
     MessagePassingOptions,
-    Record,
     checked_options,
     checked_side,
     first_means,
-    mean_product,
 )
 from amp_theory.finite.inference.free_entropy import NO_PRIOR, NOT_FINITE, local_part, tensor_part, with_free_entropy
+from amp_theory.finite.inference.iterates import MeanIterates, Record
 from amp_theory.finite.instances.base import Instance
 from amp_theory.finite.instances.dense import DenseInstance
 from amp_theory.finite.instances.two_sides import TwoSidesInstance
@@ -125,20 +123,10 @@ def _run_dense(
     )
     mean = first_means(instance, given, start)
     run = MeanIterates(instance, given, mean, Record(how, mean))
-    slopes, curvatures = _derivatives(instance)
-    of_norm = _precision_of_norm if instance.model.spherical and instance.model.outer_overlap else None
     with np.errstate(over="ignore", invalid="ignore"):  # rows that are not finite are told apart
+        step = step_for(instance, run, denoise)
         for _ in range(how.max_iterations):
-            mean, before = run.mean, run.before
-            curvature = _polynomial(curvatures, mean_product(mean, before))
-            spread = np.add.reduce(run.variance, axis=1, keepdims=True) / instance.size
-            b = instance.field(mean) - (curvature * spread) * before
-            b += given.field
-            a = of_norm(b) if of_norm else given.precision + _polynomial(slopes, mean_product(mean, mean))
-            run.usable(b, a)
-            b, a = run.kept(b, run.b), run.kept(a, run.a)
-            new, variance = denoise(b, a)
-            if run.update(new, variance, b, a):
+            if step(instance.field(run.mean)):
                 break
     found, prior = run.result(), denoise.mixture
     return with_free_entropy(found, how.free_entropy, lambda: _free_entropy(instance, given, prior, found))
@@ -153,25 +141,3 @@ def _free_entropy(
     m, v = found.mean, found.variance
     local = local_part(prior, given, slice(0, instance.size), m, v, found.effective_field, found.precision)
     return (tensor_part(instance, m, v) + local) / instance.size, NOT_FINITE
-
-
-def _precision_of_norm(field: Array) -> Array:
-    """Return A, shape (n, 1), from the norm of m = B/(1 + A) on the sphere, 1 - m.m/size = 1/(1 + A)."""
-    half = 0.5 + np.sqrt(0.25 + mean_product(field, field))
-    return np.asarray(half - 1)
-
-
-Powers = list[tuple[float, int]]
-
-
-def _derivatives(instance: DenseInstance) -> tuple[Powers, Powers]:
-    """Return coefficients and powers of xi'(q) and xi''(q), as `DenseInstance.coupling` has them."""
-    size, terms = float(instance.size), instance.terms
-    xi = [(t.weight * size ** (t.bodies - 1) / math.factorial(t.bodies), t.bodies) for t in terms if t.weight]
-    slope = [(c * p, p - 1) for c, p in xi]
-    return slope, [(c * k, k - 1) for c, k in slope if k]
-
-
-def _polynomial(powers: Powers, overlap: Array) -> Array:
-    """Return the sum of the terms."""
-    return np.asarray(sum((c * (overlap if k == 1 else overlap**k) for c, k in powers), 0.0 * overlap))

@@ -37,6 +37,10 @@ class AmpDenoiser(Protocol):
     def mixture(self) -> Mixture | None:
         """The prior whose posterior it is, without what side information says of zeros; None for no prior's."""
 
+    @property
+    def posterior(self) -> Mixture | None:
+        """The same with what side information says of zeros."""
+
     def __call__(self, field: Array, precision: Array) -> tuple[Array, Array]:
         """Return means and their derivatives in the field."""
 
@@ -52,11 +56,17 @@ class PosteriorDenoiser:
         """Return posterior means and variances."""
         return posterior_moments(self._given, field, precision)
 
+    @property
+    def posterior(self) -> Mixture | None:
+        """The prior with what side information says of zeros."""
+        return self._given
+
 
 class OwnDenoiser:
     """A function of the user's, whose answers are checked, its derivative against a difference quotient."""
 
     mixture: Mixture | None = None
+    posterior: Mixture | None = None
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function, self.calls = function, 0

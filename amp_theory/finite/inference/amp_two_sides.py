@@ -18,13 +18,12 @@ import numpy as np
 from amp_theory.finite.inference.amp_denoisers import amp_denoiser, one_for_each
 from amp_theory.finite.inference.base import (
     Inference,
-    MeanIterates,
     MessagePassingOptions,
-    Record,
     checked_side,
     first_means,
 )
 from amp_theory.finite.inference.free_entropy import NO_PRIOR, NOT_FINITE, local_part, matrix_part, with_free_entropy
+from amp_theory.finite.inference.iterates import MeanIterates, Record
 from amp_theory.finite.instances.laws import variable_law
 from amp_theory.finite.instances.two_sides import TwoSidesInstance
 from amp_theory.ingredients.paths.side_information import SideInformation

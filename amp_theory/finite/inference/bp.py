@@ -13,16 +13,15 @@ import numpy as np
 from amp_theory.finite.inference.base import (
     Inference,
     MessagePassingOptions,
-    Record,
     checked_options,
     checked_side,
     first_means,
-    relative_change,
 )
 from amp_theory.finite.inference.contradictions import impossible_factors, torn_spins
 from amp_theory.finite.inference.exchanges import Exchange, exchange_of
 from amp_theory.finite.inference.free_entropy import Part, bethe_values, undecided, with_free_entropy
 from amp_theory.finite.inference.graph_messages import LARGEST_FIELD, Edges, factor_messages
+from amp_theory.finite.inference.iterates import Record, relative_change
 from amp_theory.finite.instances.base import Instance
 from amp_theory.finite.instances.graphs import GraphInstance
 from amp_theory.ingredients.paths.side_information import Mask, SideInformation
@@ -30,7 +29,7 @@ from amp_theory.tools.arrays import Array
 from amp_theory.tools.results import Status
 
 #: factors whose part of the free entropy is summed at a time
-TOGETHER = 2**12
+TOGETHER = 2**11
 
 
 def run_bp(
@@ -84,16 +83,19 @@ def run_bp(
     )
     assert isinstance(instance, GraphInstance)
     edges = Edges(instance, given)
-    return _iterated(instance, edges, how, first_means(instance, given, start))
+    return _iterated(instance, edges, *_begun(instance, edges, how, first_means(instance, given, start)))
 
 
-def _iterated(instance: GraphInstance, edges: Edges, how: MessagePassingOptions, start: Array) -> Inference:
-    """Exchange messages from means of shape (batch, size) on."""
+def _begun(instance: GraphInstance, edges: Edges, how: MessagePassingOptions, start: Array) -> tuple[Record, Exchange]:
+    """Return what is kept of a run, and its messages, from means of shape (batch, size) on."""
     near = 1 - np.exp(-2 * LARGEST_FIELD)
     fields = edges.base + np.arctanh(np.clip(start, -near, near))
-    exchange = exchange_of(instance, edges, fields, how.damping)
-    mean, _ = edges.means(fields)
-    record = Record(how, mean)
+    return Record(how, edges.means(fields)[0]), exchange_of(instance, edges, fields, how.damping)
+
+
+def _iterated(instance: GraphInstance, edges: Edges, record: Record, exchange: Exchange) -> Inference:
+    """Exchange messages."""
+    how, mean = record.options, np.empty(0)
     for _ in range(how.max_iterations):
         change, scale, contradicted = exchange.advance(record.stopped)
         if contradicted.any():
@@ -102,11 +104,12 @@ def _iterated(instance: GraphInstance, edges: Edges, how: MessagePassingOptions,
             mean, _ = edges.means(exchange.fields())
         if record.add(mean, change, np.where(exchange.hidden(), np.inf, relative_change(change, scale))):
             break
+    exchange.end()
     if (strong := exchange.strong() & record.converged).any():
         record.fail(strong & undecided(instance, _parts(instance, edges, exchange)), Status.STALLED)
         record.converged &= ~record.stopped
     mean, total = edges.means(exchange.fields())
-    found = record.result(mean, 1 - mean**2, total, np.zeros((len(start), 1)))
+    found = record.result(mean, 1 - mean**2, total, np.zeros((len(mean), 1)))
 
     return with_free_entropy(
         found, how.free_entropy, lambda: bethe_values(instance, edges.side, _parts(instance, edges, exchange))

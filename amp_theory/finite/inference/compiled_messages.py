@@ -42,8 +42,8 @@ class Row(NamedTuple):
 
     w: Array  # ratios by which messages favour their literals, (k, factors)
     said: Array  # the hyperbolic tangents of the messages, (k, factors)
-    start: Array  # 2 base, without what is certain, (size,)
-    begin: Array  # the same as a ratio, 0 or infinite where it is too large
+    base: Array  # what is told from outside, infinite where it is certain, (size,)
+    begin: Array  # the same as a ratio, without what is certain, 0 or infinite where it is too large
     own: Counts  # 1 at the literals that are known to be true, (2 size,)
     ratio: Array  # W of all literals without what is certain, (2 size,)
     told: Counts  # how many messages, or known values, make a literal certain, (2 size,)
@@ -295,13 +295,14 @@ def twice_fields(x: Row, literals: Counts, out: Array, sums: Array) -> None:
             if 0.0 < w < np.inf:
                 sums[literals[j, a]] += math.log(w)
     for i in range(len(out)):
-        out[i] = x.start[i] + (sums[2 * i] - sums[2 * i + 1])
+        told = 2 * x.base[i] if math.isfinite(x.base[i]) else 0.0
+        out[i] = told + (sums[2 * i] - sums[2 * i + 1])
 
 
 @compiled
 def _conclude(x: Row, y: Scratch, literals: Counts, clear: bool) -> None:
     """Set what the spins know from what they were told, by logarithms unless no product lost digits."""
-    size = len(x.start)
+    size = len(x.base)
     low, high = 1.0, 1.0
     for i in range(size):
         yes, no = x.begin[i] * y.product[2 * i], y.product[2 * i + 1]
@@ -354,7 +355,7 @@ def _exchange_row(
         low, high = min(low, least), max(high, most)
     change, scale = sums[0].sum(), sums[1].sum()
     if hard:
-        for i in range(len(x.start)):
+        for i in range(len(x.base)):
             if y.told[2 * i] > 0 and y.told[2 * i + 1] > 0:
                 return True, change, scale, False
         _copy(y.told, x.told)
@@ -395,7 +396,7 @@ def exchange(
     contradicted = np.zeros(len(stopped), dtype=np.bool_)
     for b in range(len(stopped)):
         if not stopped[b]:
-            row = Row(x.w[b], x.said[b], x.start[b], x.begin[b], x.own[b], x.ratio[b], x.told[b])
+            row = Row(x.w[b], x.said[b], x.base[b], x.begin[b], x.own[b], x.ratio[b], x.told[b])
             possible, squares[0, b], squares[1, b], consistent = _exchange_row(
                 row, y, literals, kind, weights, keep, known=known[b], hard=hard[b]
             )

@@ -79,6 +79,10 @@ class Exchange(ABC):
         """Let every factor answer once, set sums of squares, shape (2, batch), and return what is contradicted."""
 
     @abstractmethod
+    def end(self) -> None:
+        """Give back the memory of what only further exchanges need."""
+
+    @abstractmethod
     def fields(self) -> Array:
         """Return the fields of the spins, infinite where they are certain, shape (batch, size)."""
 
@@ -134,6 +138,10 @@ class ArrayExchange(Exchange):
             u[:], said[:] = fresh, np.tanh(fresh) if keep else says
         return (change, scale), True
 
+    def end(self) -> None:
+        """Forget what messages said, see `Exchange.end`."""
+        self._said = np.empty((len(self._u), 0, 0))
+
     def fields(self) -> Array:
         """Return the fields of the spins, see `Exchange.fields`."""
         return np.array([told.total for told in self._told])
@@ -176,23 +184,26 @@ class LoopExchange(Exchange):
         self._rows, self._exchange = self._begin(start), exchange
         self._failed: Mask = np.zeros(len(start), dtype=bool)
         up, down, plus, minus = np.empty((4, k, WIDTH))
-        run, told = np.empty((k + 1, WIDTH)), np.empty(2 * size, dtype=np.int32)
-        before = np.empty((k, factors) if self._hard.any() else (0, 0))
+        run, any_hard = np.empty((k + 1, WIDTH)), self._hard.any()
+        told = np.empty(2 * size if any_hard else 0, dtype=np.int32)
+        before = np.empty((k, factors) if any_hard else (0, 0))
         self._scratch = Scratch(up, down, plus, minus, run, product=np.empty(2 * size), told=told, before=before)
 
     def _begin(self, fields: Array) -> Row:
         """Return the rows before the first exchange."""
         from amp_theory.finite.inference.compiled_messages import FAR, Row
 
-        base, batch = self.edges.base, len(fields)
-        certain = np.isinf(base)
-        ratio, start = (2 * np.where(certain, 0.0, x) for x in (fields, base))
-        begin = np.where(np.abs(start) > FAR, np.where(start > 0, np.inf, 0.0), np.exp(np.clip(start, -FAR, FAR)))
-        np.exp(np.clip(ratio, -FAR, FAR), out=ratio)
-        own = np.stack([base == np.inf, base == -np.inf], axis=-1).astype(np.int32).reshape(batch, -1)
-        shape = (batch, *self._literals.shape)
-        both = np.stack([ratio, 1 / ratio], axis=-1).reshape(batch, -1)
-        return Row(np.ones(shape), np.zeros(shape), start, begin, own, both, own.copy())
+        base, (batch, size), shape = self.edges.base, fields.shape, (len(fields), *self._literals.shape)
+        certain, strong = np.isinf(base), np.abs(base) > FAR / 2
+        begin = np.exp(np.clip(2 * np.where(certain, 0.0, base), -FAR, FAR))
+        np.copyto(begin, np.where(base > 0, np.inf, 0.0), where=strong & ~certain)
+        own, both = np.empty((batch, 2 * size), dtype=np.int32), np.empty((batch, 2 * size))
+        own[:, ::2], own[:, 1::2] = base == np.inf, base == -np.inf
+        np.exp(np.clip(2 * np.where(certain, 0.0, fields), -FAR, FAR), out=both[:, ::2])
+        np.divide(1, both[:, ::2], out=both[:, 1::2])
+        # only where messages can be certain it changes what makes a literal so
+        told = own.copy() if self._hard.any() else own
+        return Row(np.ones(shape), np.zeros(shape), base, begin, own, both, told)
 
     def _advance(self, stopped: Mask, keep: float, squares: Array) -> Mask:
         contradicted = self._exchange(
@@ -209,16 +220,23 @@ class LoopExchange(Exchange):
         self._failed |= contradicted
         return contradicted
 
+    def end(self) -> None:
+        """Forget what messages said, see `Exchange.end`."""
+        batch = len(self._rows.w)
+        self._rows = self._rows._replace(said=np.empty((batch, 0, 0)), begin=np.empty((batch, 0)))
+
     def fields(self) -> Array:
         """Return the fields of the spins, see `Exchange.fields`."""
         from amp_theory.finite.inference.compiled_messages import Row, twice_fields
 
-        twice = np.log(self._rows.ratio[:, ::2])
+        fields = np.log(self._rows.ratio[:, ::2])
         # of failed rows messages are newer than what spins know
         for row in np.flatnonzero(~self._failed) if self.steps else ():
-            twice_fields(Row(*(x[row] for x in self._rows)), self._literals, twice[row], self._scratch.product)
-        plus, minus = (self._rows.told[:, n::2] > 0 for n in range(2))
-        return np.where(plus, np.inf, np.where(minus, -np.inf, 0.5 * twice))
+            twice_fields(Row(*(x[row] for x in self._rows)), self._literals, fields[row], self._scratch.product)
+        fields *= 0.5
+        for n, sign in ((1, -1.0), (0, 1.0)):
+            fields[self._rows.told[:, n::2] > 0] = sign * np.inf
+        return np.asarray(fields)
 
     def messages(self, first: int = 0, last: int | None = None) -> Array:
         """Return the messages, see `Exchange.messages`."""

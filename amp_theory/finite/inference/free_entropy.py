@@ -128,11 +128,14 @@ def bethe(instance: GraphInstance, side: SideInformation, parts: Iterable[Part])
         with np.errstate(divide="ignore"):
             rest += np.log(mean / instance.factor.mean_weight).sum(axis=1) - _edges(part.h, part.u)
         lost += _lost(instance, part.h, mean).sum(axis=1)
-    per_value = []
-    for row, sign in zip(told, (1.0, -1.0), strict=True):
-        level = sign * side.field - np.asarray(side.precision) / 2 + row.reshape(shape)
-        per_value.append(np.where(side.known, np.where(side.values == sign, level, -np.inf), level - math.log(2)))
-    return (np.logaddexp(*per_value).sum(axis=1) + rest) / instance.size, lost / instance.size
+    for row, sign in zip(told, (1.0, -1.0), strict=True):  # in place: these are the largest arrays in use
+        level = row.reshape(shape)
+        level += sign * side.field
+        level -= np.asarray(side.precision) / 2
+        level[~side.known] -= math.log(2)
+        level[side.known & (side.values != sign)] = -np.inf
+    spins = np.logaddexp(told[0], told[1], out=told[0]).reshape(shape)
+    return (spins.sum(axis=1) + rest) / instance.size, lost / instance.size
 
 
 def _edges(h: Array, u: Array) -> Array:

@@ -31,14 +31,13 @@ import numpy as np
 
 from amp_theory.finite.inference.base import (
     Inference,
-    MeanIterates,
     MessagePassingOptions,
-    Record,
     checked_options,
     checked_side,
     first_means,
 )
 from amp_theory.finite.inference.free_entropy import measured_values, with_free_entropy
+from amp_theory.finite.inference.iterates import MeanIterates, Record, average
 from amp_theory.finite.instances.base import Instance
 from amp_theory.finite.instances.linear import GLMInstance
 from amp_theory.finite.instances.scalar_posterior import posterior_moments
@@ -174,18 +173,18 @@ def _iterate(
     for _ in range(how.max_iterations):
         with np.errstate(over="ignore", invalid="ignore"):  # rows that are not finite are told apart
             omega = run.mean @ sensing.T - v * g
-            good = run.usable(omega)[:, None]
-            new_g, slope = denoised(instance, run, np.where(good, omega, 0.0), np.maximum(v, least))
-            onsager = -ratio * slope.mean(axis=1, keepdims=True)
+            run.usable(omega)
+            new_g, slope = denoised(instance, run, run.kept(omega, 0.0), np.maximum(v, least))
+            onsager = -ratio * average(slope)
             b = given.field + onsager * run.mean + new_g @ sensing
             # a negative precision, by the noise of the average, is no channel
             a = np.maximum(given.precision + onsager + shift, 0.0)
-            good = run.usable(new_g, b, a)[:, None]
-            b, a = np.where(good, b, run.b), np.where(good, a, run.a)
+            run.usable(new_g, b, a)
+            b, a = run.kept(b, run.b), run.kept(a, run.a)
             new, variance = posterior_moments(given.weighted(instance.model.prior.resolved(float(a.max()))), b, a)
-            good = run.usable(new, variance)[:, None]
-            new_v = np.where(good, np.where(given.known, 0.0, variance).mean(axis=1, keepdims=True), v)
-        g, change = np.where(good, new_g, g), new_v - v
+            run.usable(new, variance)
+            new_v = run.kept(average(run.hide(variance, 0.0)), v)
+        g, change = run.kept(new_g, g), new_v - v
         v = (1 - how.damping) * new_v + how.damping * v
         if run.update(new, variance, b, a, np.abs(change[:, 0]) / instance.variables.second_moment):
             break

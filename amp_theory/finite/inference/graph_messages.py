@@ -126,12 +126,11 @@ def factor_messages(instance: GraphInstance, signs: Array, h: Array) -> Array:
 
     Finite fields are limited, so that N_+ or N_- vanishes by infinite ones only; u is not a number where both do.
     """
-    up, down = literals(signs, h)
-    u = np.empty_like(h)
-    others = np.arange(len(h))
-    for root in others:
-        rest = [np.moveaxis(p[others != root], 0, -1) for p in (up, down)]
-        plus, minus = instance.factor.messages(*rest)
+    # twice, so that all but one are next to each other
+    both = [np.concatenate([p, p]) for p in literals(signs, h)]
+    u, k = np.empty_like(h), len(h)
+    for root in range(k):
+        plus, minus = instance.factor.messages(*(np.moveaxis(p[root + 1 : root + k], 0, -1) for p in both))
         with np.errstate(divide="ignore", invalid="ignore"):  # 0/0 where no value of the root is allowed
             u[root] = 0.5 * np.log(plus / minus) * signs[root]
     return np.where(np.isinf(u), u, np.clip(u, -LARGEST_FIELD, LARGEST_FIELD))

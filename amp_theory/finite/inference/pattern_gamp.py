@@ -21,15 +21,14 @@ import numpy as np
 
 from amp_theory.finite.inference.base import (
     Inference,
-    MeanIterates,
     MessagePassingOptions,
-    Record,
     checked_options,
     checked_side,
     first_means,
 )
 from amp_theory.finite.inference.free_entropy import with_free_entropy
 from amp_theory.finite.inference.gamp import least_variance
+from amp_theory.finite.inference.iterates import MeanIterates, Record
 from amp_theory.finite.instances.base import Instance
 from amp_theory.finite.instances.random_patterns import PatternInstance
 from amp_theory.finite.instances.scalar_posterior import posterior_moments

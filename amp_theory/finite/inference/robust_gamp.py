@@ -38,9 +38,7 @@ import numpy as np
 
 from amp_theory.finite.inference.base import (
     Inference,
-    MeanIterates,
     MessagePassingOptions,
-    Record,
     checked_options,
     checked_side,
     first_means,
@@ -48,6 +46,7 @@ from amp_theory.finite.inference.base import (
 from amp_theory.finite.inference.chosen_damping import damped_as_needed
 from amp_theory.finite.inference.free_entropy import measured_values, with_free_entropy
 from amp_theory.finite.inference.gamp import LEAST_VARIANCE, denoised, first_variance, least_variance, unresolved
+from amp_theory.finite.inference.iterates import MeanIterates, Record
 from amp_theory.finite.instances.base import Instance
 from amp_theory.finite.instances.linear import GLMInstance
 from amp_theory.finite.instances.scalar_posterior import posterior_moments

@@ -34,20 +34,22 @@ from dataclasses import replace
 import numpy as np
 
 from amp_theory.finite.inference.base import (
-    SMALLEST_SQUARE,
     Inference,
-    MeanIterates,
     MessagePassingOptions,
-    Record,
     checked_options,
     checked_side,
     first_means,
-    relative_change,
-    root_mean_square,
 )
 from amp_theory.finite.inference.chosen_damping import damped_as_needed
 from amp_theory.finite.inference.free_entropy import with_free_entropy
 from amp_theory.finite.inference.gamp import LEAST_VARIANCE, denoised, first_variance, least_variance, unresolved
+from amp_theory.finite.inference.iterates import (
+    SMALLEST_SQUARE,
+    MeanIterates,
+    Record,
+    relative_change,
+    root_mean_square,
+)
 from amp_theory.finite.inference.robust_gamp import DEVIATIONS, LARGEST_SQUARE
 from amp_theory.finite.inference.vector_free_entropy import Messages, vector_values
 from amp_theory.finite.instances.base import Instance

@@ -58,16 +58,18 @@ class Term:
 
     def contract(self, s: Array) -> Array:
         """Return sum_{i2..ip} tensor s..s/(p - 1)! for a batch s of shape (n, size): the field on every variable."""
-        size = s.shape[1]
+        size, single = s.shape[1], self.tensor.dtype == STORAGES["single"]
+        if self.bodies == 2 and not single:
+            return s @ self.tensor
         if self.bodies == 1:
             return np.broadcast_to(np.asarray(self.tensor, dtype=float), s.shape)
-        if self.tensor.dtype == STORAGES["single"]:
+        if single:
             field = _product_of_singles(s, self.tensor.reshape(-1, size))
         else:
             field = s @ self.tensor.reshape(size, size ** (self.bodies - 1))
         for k in range(self.bodies - 2):
             field = np.matmul(s[:, None, :], field.reshape(len(s), size, size ** (self.bodies - 2 - k)))[:, 0]
-        return np.asarray(field / math.factorial(self.bodies - 1))
+        return np.asarray(field / math.factorial(self.bodies - 1) if self.bodies > 2 else field)
 
 
 def _product_of_singles(s: Array, rows: Array) -> Array:
@@ -118,7 +120,8 @@ class DenseInstance(Instance):
 
     def field(self, configurations: Array) -> Array:
         """Return the derivative of the linear part of the log weight in every variable, shape (n, size)."""
-        return np.asarray(sum(t.contract(configurations) for t in self.terms))
+        first = self.terms[0].contract(configurations)
+        return sum((t.contract(configurations) for t in self.terms[1:]), first) if len(self.terms) > 1 else first
 
     def linear(self, configurations: Array) -> Array:
         """Return sum_p sqrt(lambda_p)/p! sum J s..s, shape (n,)."""

@@ -114,14 +114,16 @@ def _spectral(model: SpectralSensing, control: float) -> float:
     return control
 
 
-def _reflections(number: int, size: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
-    """Return reflections of normal vectors, each shorter by one, as LAPACK has them, their weights, and the signs D."""
-    vectors = rng.standard_normal((number, size))
+def _reflections(vectors: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Set reflections of normal vectors, each shorter by one, as LAPACK has them; return their weights and signs D."""
+    number, size = vectors.shape
+    for vector in vectors:  # one after the other, as all at once would be drawn elsewhere
+        vector[:] = rng.standard_normal(size)
     vectors[:, :number][np.tri(number, k=-1, dtype=bool)] = 0.0
     first = vectors.diagonal().copy()
     end = -np.copysign(np.sqrt(np.linalg.vecdot(vectors, vectors)), first)
     vectors /= (first - end)[:, None]
-    return vectors, 1 - first / end, np.sign(end)
+    return 1 - first / end, np.sign(end)
 
 
 def uniform_rows(number: int, size: int, rng: np.random.Generator) -> Array:
@@ -138,7 +140,7 @@ def uniform_rows(number: int, size: int, rng: np.random.Generator) -> Array:
     rows, weights, signs = np.zeros((number, size)), np.empty(number), np.empty(number)
     for k in range(0, number, PANEL):
         part = slice(k, min(k + PANEL, number))
-        rows[part, k:], weights[part], signs[part] = _reflections(part.stop - k, size - k, rng)
+        weights[part], signs[part] = _reflections(rows[part, k:], rng)
     vectors, _, _ = lapack.dorgqr(rows.T, weights, lwork=PANEL * number, overwrite_a=1)
     np.multiply(vectors.T, signs[:, None], out=rows)
     return rows
@@ -157,7 +159,8 @@ def turn(rows: Array, rng: np.random.Generator) -> Array:
 
     number, size = rows.shape
     for k in range(0, number, PANEL):
-        panel, weights, signs = _reflections(min(PANEL, number - k), number - k, rng)
+        panel = np.empty((min(PANEL, number - k), number - k))
+        weights, signs = _reflections(panel, rng)
         turned, _, _ = lapack.dormqr("R", "N", panel.T, weights, rows[k:].T, PANEL * size, overwrite_c=1)
         np.multiply(turned.T[: len(signs)], signs[:, None], out=rows[k : k + len(signs)])
     return rows

@@ -82,7 +82,10 @@ def posterior_moments(mixture: Mixture, field: Array, precision: Array | float) 
     (True, True)
     """
     b, a = np.asarray(field, dtype=float), np.asarray(precision, dtype=float)
-    shape, form = np.broadcast_shapes(b.shape, a.shape), _chosen(mixture)
+    shape, form = np.broadcast(b, a).shape, _chosen(mixture)
+    if not shape:
+        mean, variance = form(b[None], a[None])
+        return mean[0], variance[0]
     if math.prod(shape) <= BLOCK or len(shape) != 2:
         return form(b, a)
     mean, variance = np.empty((2, *shape))
@@ -96,24 +99,31 @@ def posterior_moments(mixture: Mixture, field: Array, precision: Array | float) 
     return mean, variance
 
 
-@singledispatch
+@lru_cache(maxsize=64)
 def _chosen(mixture: Mixture) -> Parts:
     """Return the function of B and A that gives means and variances."""
     return _form(mixture)
 
 
-@_chosen.register
+@singledispatch
+def _form(mixture: Mixture) -> Parts:
+    """Return the function of B and A, arrays that fit together, that gives means and variances."""
+    return _of_components(mixture)
+
+
+@_form.register
 def _of_nodes(mixture: Nodes) -> Parts:
+    every = _of_components(mixture)
+
     def moments(b: Array, a: Array) -> tuple[Array, Array]:
         reach = math.sqrt(float(np.min(a))) * float(np.ptp(mixture.means)) if np.size(a) else 0.0
-        return _near(mixture, b, a) if reach > SEVERAL else _form(mixture)(b, a)
+        return _near(mixture, b, a) if reach > SEVERAL else every(b, a)
 
     return moments
 
 
-@lru_cache(maxsize=64)
-def _form(mixture: Mixture) -> Parts:
-    """Return the function of B and A, arrays that fit together, that gives means and variances."""
+def _of_components(mixture: Mixture) -> Parts:
+    """Return the function of B and A of components that are few, or all of them in reach."""
     log_p, m, v = np.log(mixture.probabilities).tolist(), mixture.means.tolist(), mixture.variances.tolist()
     if len(m) == 1:
         return lambda b, a: _one(m[0], v[0], b, a)
@@ -123,12 +133,20 @@ def _form(mixture: Mixture) -> Parts:
             return lambda b, a: _two_atoms(odds, (m[0], m[1]), b, a)
         return lambda b, a: _two(odds, (m[0], m[1]), (v[0], v[1]), b, a)
     parts = list(zip(log_p, m, v, strict=True))
-    if len(m) == 3 and mixture.atoms and mixture.symmetric:
-        at_zero = m.index(0.0)
-        outer = (at_zero + 1) % 3
-        level, size = log_p[at_zero] - log_p[outer], abs(m[outer])
-        return lambda b, a: _symmetric(level, size, b, a) or _many(parts, b, a)
+    outer = symmetric_atoms(mixture)
+    if outer:
+        return lambda b, a: _symmetric(*outer, b, a) or _many(parts, b, a)
     return lambda b, a: _many(parts, b, a)
+
+
+def symmetric_atoms(mixture: Mixture) -> tuple[float, float] | None:
+    """Return log p_0/p_m and m of a prior with atoms at -m, 0 and m, or at -m and m only; None for another prior."""
+    if not mixture.atoms or len(mixture.means) not in (2, 3) or not mixture.symmetric:
+        return None
+    log_p, m = np.log(mixture.probabilities).tolist(), mixture.means.tolist()
+    outer = int(np.argmax(m))
+    at_zero = log_p[m.index(0.0)] if len(m) == 3 else -math.inf
+    return at_zero - log_p[outer], m[outer]
 
 
 def _one(m: float, v: float, b: Array, a: Array) -> tuple[Array, Array]:
@@ -140,12 +158,16 @@ def _one(m: float, v: float, b: Array, a: Array) -> tuple[Array, Array]:
 def _two_atoms(odds: float, m: tuple[float, float], b: Array, a: Array) -> tuple[Array, Array]:
     """Return the moments of two atoms, odds the log of the ratio of their probabilities."""
     step, middle = m[1] - m[0], (m[0] + m[1]) / 2
-    difference = step * b
-    difference = difference + (odds - (step * middle) * a if middle else odds + 0 * a)
-    ratio = np.exp(np.minimum(difference, FAR))
-    first = 1 / (1 + ratio)
-    second = ratio * first
-    return m[0] * first + m[1] * second, (step * step) * first * second
+    ratio = step * b + (odds - (step * middle) * a if middle else odds + 0 * a)
+    np.exp(np.minimum(ratio, FAR, out=ratio), out=ratio)
+    first = 1 + ratio
+    np.divide(1, first, out=first)
+    second = np.multiply(ratio, first, out=ratio)
+    mean = m[0] * first
+    mean += m[1] * second
+    first *= step * step
+    first *= second
+    return mean, first
 
 
 def _two(odds: float, m: tuple[float, float], v: tuple[float, float], b: Array, a: Array) -> tuple[Array, Array]:
@@ -164,15 +186,25 @@ def _two(odds: float, m: tuple[float, float], v: tuple[float, float], b: Array, 
 def _symmetric(level: float, m: float, b: Array, a: Array) -> tuple[Array, Array] | None:
     """Return the moments of atoms -m, 0 and m, level the log of p_0/p_m; None where A is so large that it overflows."""
     zero = level + (m * m / 2) * a
-    if not np.max(zero) <= LARGEST_LEVEL:
+    if not np.maximum.reduce(zero, axis=None) <= LARGEST_LEVEL:
         return None
-    small = np.exp(-m * np.abs(b))
+    small = np.abs(b)
+    small *= -m
+    np.exp(small, out=small)
     square, at_zero = small * small, np.exp(zero) * small
     total = 1 + square
     among = at_zero * total  # |m|^2 times the products of two weights, each pair by its squared distance
-    total = total + at_zero
-    mean = np.copysign(m * (1 - square) / total, b)
-    return mean, (m * m) * (4 * square + among) / (total * total)
+    at_zero += total
+    mean = np.subtract(1, square, out=small)
+    mean *= m
+    mean = mean / at_zero
+    np.copysign(mean, b, out=mean)
+    square *= 4
+    among += square
+    among *= m * m
+    at_zero *= at_zero
+    among /= at_zero
+    return mean, among
 
 
 def _many(parts: list[tuple[float, float, float]], b: Array, a: Array) -> tuple[Array, Array]:
