@@ -46,9 +46,9 @@ _WHERE = {
     "finite.samplers.samplers": ["Samples", "draw_samples"],
     "ingredients.couplings.base": ["Coupling", "GeneralCoupling", "PolynomialCoupling"],
     "ingredients.factors.factors": ["Factor"],
+    "ingredients.outputs.log_concave": ["LogConcave"],
     "ingredients.outputs.logistic": ["Logistic"],
     "ingredients.outputs.margins": ["Margin"],
-    "ingredients.outputs.potentials": ["LogConcave"],
     "ingredients.outputs.likelihood": ["Channel"],
     "ingredients.outputs.named": [
         "AbsChannel",

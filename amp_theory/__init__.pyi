@@ -47,6 +47,7 @@ from amp_theory.ingredients.couplings.base import GeneralCoupling as GeneralCoup
 from amp_theory.ingredients.couplings.base import PolynomialCoupling as PolynomialCoupling
 from amp_theory.ingredients.factors.factors import Factor as Factor
 from amp_theory.ingredients.outputs.likelihood import Channel as Channel
+from amp_theory.ingredients.outputs.log_concave import LogConcave as LogConcave
 from amp_theory.ingredients.outputs.logistic import Logistic as Logistic
 from amp_theory.ingredients.outputs.margins import Margin as Margin
 from amp_theory.ingredients.outputs.named import AbsChannel as AbsChannel
@@ -57,7 +58,6 @@ from amp_theory.ingredients.outputs.named import ProbitChannel as ProbitChannel
 from amp_theory.ingredients.outputs.named import ReLUChannel as ReLUChannel
 from amp_theory.ingredients.outputs.named import SignChannel as SignChannel
 from amp_theory.ingredients.outputs.named import SymmetricPerceptron as SymmetricPerceptron
-from amp_theory.ingredients.outputs.potentials import LogConcave as LogConcave
 from amp_theory.ingredients.paths.base import Path as Path
 from amp_theory.ingredients.paths.letters import Birth as Birth
 from amp_theory.ingredients.paths.letters import SideChannel as SideChannel

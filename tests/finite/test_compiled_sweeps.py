@@ -179,13 +179,14 @@ def test_without_a_folder_for_it_compiled_code_is_not_kept(monkeypatch):
     assert compiled.compiled(abs) == ("compiled", abs)
 
 
-def test_numba_is_loaded_where_a_sweep_runs_and_not_before():
-    program = """
+@pytest.mark.parametrize("loop", ["at.heat_bath(instance, 2, seed=1)", "at.run_amp(instance)"])
+def test_numba_is_loaded_where_a_loop_runs_and_not_before(loop):
+    program = f"""
 import sys, amp_theory as at
 instance = at.draw_instance(at.SherringtonKirkpatrick(), 0.8, 10, seed=1)
-at.run_amp(instance)
+at.fixed_points(instance.model, at.Flow(), 0.8, 0.1)
 print("numba" in sys.modules)
-at.heat_bath(instance, 2, seed=1)
+{loop}
 print("numba" in sys.modules)
 """
     on = {**os.environ, compiled.SWITCH: "1"}

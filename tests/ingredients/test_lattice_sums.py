@@ -64,6 +64,8 @@ def test_curvature_between_checked_fields_is_seen():
             lambda s: -1 - sign * 0.01 * k**2 / np.cosh(np.minimum(np.abs(k * (s - place)), 300)) ** 2,
         )
 
-    assert bend(1).scale == pytest.approx((1 + 0.01 * 40**2) ** -0.5, rel=1e-2)
+    assert bend(1).bend == pytest.approx(1 + 0.01 * 40**2, rel=1e-2)
+    # poles of tanh lie pi/2 over its steepness from the real axis
+    assert 0.2 < bend(1).scale / (np.pi / 80) < 0.5
     with pytest.raises(at.InputError, match=r"log-concave, curvature <= 0; at s = 0\.0\d"):
         bend(-1)

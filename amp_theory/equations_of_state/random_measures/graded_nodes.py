@@ -5,14 +5,14 @@ Where the slope f' of log psi bends at an edge b, within a width l, log H(w; V) 
     w = b - V f'(b),
 
 from which the largest term of H is at b.  The logistic potential has two such places, of slopes zero and its steepness,
-and none elsewhere; one with breaks has l = 0 at each of them, and elsewhere changes on its scale.  Nodes w - centre = x
-are even in
+and none elsewhere; breaks have l = 0.  Nodes w - centre = x are even in
 
-    y = (x - m)/L + sum_b asinh((x - b + V f'(b))/U),     U = UNIT sqrt(V + l^2),   L = STEP^-1 SMOOTH sqrt(V + scale^2)
+    y = sum_b asinh((x - b + V f'(b))/U) + asinh(w/A),     U = UNIT sqrt(V + l^2),
 
-(m the mean of the places, and no L of the logistic one), so that sums over y are trapezoidal and exponentially exact.
-At every y the place x, log H and its derivatives are smooth functions of log(V + FLOOR l^2): polynomials in it, through
-Chebyshev points of panels that are filled once for all overlaps.
+(A as long as the law of w is wide, and no such term where one of the places stays next to w = 0), so that sums over y
+are trapezoidal and exponentially exact.  At every y the place x, log H and its derivatives are smooth functions of
+log(V + FLOOR l^2), with the least l: polynomials in it, through Chebyshev points of panels that are filled once for
+all overlaps.
 """
 
 from __future__ import annotations
@@ -27,12 +27,14 @@ from amp_theory.tools.arrays import Array, Index
 
 #: the unit of arcsinh, steps of it, and steps of what is smooth, in units of sqrt(V + l^2)
 UNIT, STEP, SMOOTH = 2.5, 0.115, 0.36
-#: steps of arcsinh so far from the law of w, in units of its width plus the distance, and the least width
+#: steps of w in units of the least width of its law, and that
 CURVED, LEAST_WIDTH = 0.5, 0.6
 #: width of panels in the logarithm of V, points on each, and what is added to V in units of l^2
 PANEL, POINTS, FLOOR = 1.4, 15, 0.1
 #: places whose sums are alike at a time
 TOGETHER = 4096
+#: distances that no law of w reaches, nor twice as far within a panel
+FARTHEST = 400.0
 #: how much further than asked panels are filled, steps of the first guess of a place, and Newton steps from there
 FURTHER, ROUGH, NEWTON, CLOSE = 0.1, 0.25, 6, 1e-9
 
@@ -50,11 +52,13 @@ class GradedFields:
 
     def __init__(self, potential: SmoothPotential, fine: float) -> None:
         self.potential = potential
-        self._edge, self._slope = np.array(potential.edges).T
-        self._width = potential.edge_width
-        self._even = not self._width
-        away = abs(potential.centre)
-        self._step: float = (STEP if self._even else min(STEP, CURVED * LEAST_WIDTH / (away + LEAST_WIDTH))) * fine
+        self._edge, self._slope, widths = np.array(potential.edges).T
+        self._square, self._width = widths**2, potential.edge_width
+        least = LEAST_WIDTH * min(potential.background, 1.0)
+        away = float(np.min(np.abs(self._edge + potential.centre) + np.abs(self._slope)))
+        # places that are all far from the law of w for some V would leave it few nodes
+        self._law = UNIT * least if CURVED * least < STEP * (away + least) else None
+        self._step: float = STEP * fine
         self._first = float(np.log(FLOOR * self._width**2)) if self._width else 0.0
         self._panels: dict[int, tuple[int, Array]] = {}
         t = np.cos(np.pi * (np.arange(POINTS) + 0.5) / POINTS)
@@ -69,30 +73,38 @@ class GradedFields:
         y = self._step * number
         columns = self._columns(number, variance) if direct else self._tabled(first, last, variance)
         inside = (y > ends[0][:, None] - self._step) & (y < ends[1][:, None] + self._step)
-        return GradedNodes(columns[0], np.where(inside, columns[1] * self._step, 0.0), Smoothed(*columns[2:]))
+        # nodes of other variances lie far beyond the ends, and count nothing
+        columns[:, ~inside] = 0.0
+        return GradedNodes(columns[0], columns[1] * self._step, Smoothed(*columns[2:]))
 
     def _label(self, x: Array, variance: Array) -> tuple[Array, Array]:
         """Return y and dy/dx at x, shape (n, m), with variances (n,)."""
         v = variance[:, None]
-        unit = UNIT * np.sqrt(v + self._width**2)
         y, slope = np.zeros(x.shape), np.zeros(x.shape)
-        for edge, pull in zip(self._edge, self._slope, strict=True):
+        for edge, pull, square in zip(self._edge, self._slope, self._square, strict=True):
+            unit = UNIT * np.sqrt(v + square)
             away = (x - (edge - v * pull)) / unit
             y += np.arcsinh(away)
             slope += 1 / (unit * np.sqrt(1 + away * away))
-        if self._even:
-            length = SMOOTH / STEP * np.sqrt(v + self.potential.scale**2)
-            y += (x - (np.mean(self._edge) - v * np.mean(self._slope))) / length
-            slope += 1 / length
+        if self._law is not None:
+            away = (x + self.potential.centre) / self._law
+            y += np.arcsinh(away)
+            slope += 1 / (self._law * np.sqrt(1 + away * away))
         return y, slope
 
     def _places(self, y: Array, variance: Array) -> Array:
         """Return x at y, shape (m,), and variances (n,)."""
-        unit, centres = UNIT * np.sqrt(variance + self._width**2), self._edge - variance[:, None] * self._slope
+        unit = UNIT * np.sqrt(variance[:, None] + self._square)
+        centres = self._edge - variance[:, None] * self._slope
         # as far as the sum reaches if only one edge counts
         count = int(np.max(np.abs(y)) / ROUGH) + 2
         around = np.sinh(ROUGH * np.arange(-count, count + 1))
-        rough = np.sort((centres[:, :, None] + (unit[:, None] * around)[:, None, :]).reshape(len(unit), -1), axis=1)
+        if self._law is not None:
+            unit, centres = (
+                np.concatenate([a, np.full((len(a), 1), b)], axis=1)
+                for a, b in ((unit, self._law), (centres, -self.potential.centre))
+            )
+        rough = np.sort((centres[:, :, None] + unit[:, :, None] * around).reshape(len(unit), -1), axis=1)
         labels = self._label(rough, variance)[0]
         x = np.stack([np.interp(y, *pair) for pair in zip(labels, rough, strict=True)])
         for _ in range(NEWTON):
@@ -138,7 +150,7 @@ class GradedFields:
         """Return the columns at some nodes."""
         if not len(number):
             return np.empty((6, len(variance), 0))
-        x = self._places(np.asarray(self._step * number, dtype=float), variance)
+        x = np.clip(self._places(np.asarray(self._step * number, dtype=float), variance), -FARTHEST, FARTHEST)
         found = np.empty((6, *x.shape))
         found[:2] = x, 1 / self._label(x, variance)[1]
         # sums share their terms where the potential is smooth over sqrt(V), or far from it with edges of a width

@@ -172,7 +172,7 @@ class PatternAverages:
         if not np.prod(shape):
             return PatternMoments(*np.empty((len(PatternMoments._fields), *shape)))
         q0, v0, d, v = (np.broadcast_to(x, shape).ravel() for x in (start, start_gap, excess, gap))
-        near = d < NEAR * (q0 + d)
+        near = self._near(q0, d, v0)
         pull = np.repeat(self._pull(start[:, 0], start_gap[:, 0]), shape[1], axis=1)
         # of one row where there are many: it has one law of w0
         row = np.repeat(np.arange(shape[0]), shape[1]) if shape[1] >= TOGETHER else np.zeros(len(v), dtype=int)
@@ -185,7 +185,7 @@ class PatternAverages:
         """Return averages at points that are all near the base, or none of them."""
         q = np.maximum(q0 + d, LEAST)
         x, weight, parts = self._nodes(d, q, v, v0, pull)
-        w, near = x + self.potential.centre, d[0] < NEAR * q[0]
+        w, near = x + self.potential.centre, self._near(q0[:1], d[:1], v0[:1])[0]
         total = parts.log_h + np.log(np.maximum(weight, LEAST) / np.sqrt(2 * np.pi * (q if near else d))[:, None])
         if near:
             total -= w**2 / (2 * q)[:, None]
@@ -194,6 +194,19 @@ class PatternAverages:
         np.maximum(log_weights, NOTHING, out=log_weights)
         weight = np.exp(log_weights, out=log_weights).sum(axis=-1)
         return _averages(weight, parts)
+
+    def _near(self, q0: Array, d: Array, v0: Array) -> Bools:
+        """Tell where w0 is summed over next to every w, as its law is narrow even where H widens it."""
+        q = q0 + d
+        if self.potential.margin is not None:
+            return np.asarray(d < NEAR * q)
+        return np.asarray(d * self._widened(q0 * (d / np.maximum(q, LEAST)), v0) ** 2 < NEAR * q)
+
+    def _widened(self, square: Array, v0: Array) -> Array:
+        """Return by how much 1/H widens the law of w0, of a variance, at most, on the side where H falls."""
+        # -g' < 1/(V + 1/c), c the largest -f''
+        bent = v0 + (1 / max(2 * self.potential.bend, 1.0) if isinstance(self.potential, SmoothPotential) else 0.0)
+        return np.asarray(np.sqrt(1 / np.maximum(1 - square / bent, np.maximum(v0, 1e-3))))
 
     def _beyond(self, w: Array, q0: Array, d: Array, v0: Array) -> Array:
         """Return logarithms of the law of w0 and w over H, but for factors, at nodes w0 that all w share."""
@@ -216,9 +229,7 @@ class PatternAverages:
         """Return logarithms of the law of w0 given w over H at nodes w0 next to w."""
         q, centre = np.maximum(q0 + d, LEAST), self.potential.centre
         tau = np.sqrt(q0 * (d / q))
-        # on the side where H falls its inverse widens the law of w0, by at most this factor: -g' < 1/(V + scale^2)
-        bent = v0 + (self.potential.scale**2 if self.potential.margin is None else 0.0)
-        wide = np.sqrt(1 / np.maximum(1 - tau**2 / bent, np.maximum(v0, 1e-3)))[:, None]
+        wide = self._widened(tau**2, v0)[:, None]
         fine = np.minimum(OUTER, SMOOTH * np.maximum(np.sqrt(v0), self._smooth) / np.maximum(tau, LEAST)) * self._fine
         shared = w * (q0 / q)[:, None]
         mean = shared - centre

@@ -36,6 +36,7 @@ from amp_theory.equations_of_state.random_measures.inner_channels import (
 )
 from amp_theory.equations_of_state.random_measures.isotherms import Bases, RandomMeasure, told_along
 from amp_theory.equations_of_state.random_measures.pattern_averages import PatternAverages, PatternMoments
+from amp_theory.ingredients.outputs.potentials import SmoothPotential
 from amp_theory.ingredients.paths.base import Path
 from amp_theory.tools.arrays import EPS, Array, Bools, Index
 from amp_theory.tools.errors import NumericalError
@@ -54,8 +55,8 @@ FULL, KNOWN = 64.0, 1e15
 KNOWN_GAP, SMALLEST = 1e-20, 1e-60
 #: coordinates among which the last fold is looked for, R that is positive for good, and how far beyond the search goes
 LADDER, SAFE, MARGIN = 16.0 ** np.arange(1, 14), 0.25, 16.0
-#: the largest curvature of log psi is no more than this over the square of its scale, with room between checked fields
-BENT = 2.0
+#: the largest curvature of log psi is no more than this times what was seen
+BENT = 1.1
 #: coordinates per factor of two where 1 - q is small, and from which coordinate on
 SPARSE, FAR = 1, 64.0
 #: the first intensity that is looked at, in units of where R might vanish, how many there are per factor of e, and for
@@ -77,6 +78,11 @@ FLAT, TINY = 1e-12, 1e-100
 FEW, FEWEST = 4, 12
 #: how far from the end of the table, which is more than steps of derivatives, and from where folds are lost
 SHORT, BEFORE = 2e-5, 1e-4
+
+
+def _rounding(x: Array) -> Array:
+    """Return what is rounding of log sampling ratios."""
+    return 4 * EPS * (1 + np.abs(x))
 
 
 @dataclass(frozen=True)
@@ -109,9 +115,9 @@ class PerceptronIsotherms(FieldIsotherms):
         if not self.measure.model.spherical:
             return KNOWN if self.measure.told.erases else FULL
         ladder, potential = LADDER, self.measure.model.potential
-        if potential.margin is None:
+        if isinstance(potential, SmoothPotential):
             # -g' < c where log psi bends by no more than c: 1 - R < alpha (1 - q)(1 - q0) c^2, and 1 - q < 1/z
-            most = float(np.max(self.intensity * self.base.gap)) * (BENT / potential.scale**2) ** 2
+            most = float(np.max(self.intensity * self.base.gap)) * (BENT * potential.bend) ** 2
             ladder = LADDER[: 1 + int(np.searchsorted(LADDER[:-1], most / (1 - SAFE)))]
         r = self.points(np.broadcast_to(ladder, (len(self.intensity), len(ladder)))).stability
         bad = np.flatnonzero(np.any(~(r > SAFE), axis=0))
@@ -152,11 +158,13 @@ class PerceptronMeasure(RandomMeasure):
     def __init__(self, model: RandomPerceptron, path: Path) -> None:
         self.model, self.path = model, path
         self.told = told_along(model, path)
+        self._at_zero: dict[bool, PatternMoments] = {}
         path.check_prior(model.prior)
 
     def averages(self, check: bool) -> PatternAverages:
         """Return the averages over patterns."""
-        return PatternAverages(self.model.potential, check)
+        potential = self.model.potential
+        return PatternAverages(potential.finer if check else potential, check)
 
     @property
     def frozen(self) -> bool:
@@ -167,8 +175,14 @@ class PerceptronMeasure(RandomMeasure):
     @cached_property
     def even(self) -> bool:
         """Whether g(0; 1) is what rounding leaves of zero."""
-        here = self.averages(False).base(np.zeros(1), np.ones(1))
+        here = self._independent(False)
         return bool(here.square[0] < ROUNDED * here.slope[0])
+
+    def _independent(self, check: bool) -> PatternMoments:
+        """Return averages over patterns at q0 = 0; of even potentials it is stable up to alpha g'(0; 1)^2 = 1."""
+        if check not in self._at_zero:
+            self._at_zero[check] = self.averages(check).base(np.zeros(1), np.ones(1))
+        return self._at_zero[check]
 
     @property
     def least_gap(self) -> float:
@@ -263,22 +277,45 @@ class PerceptronMeasure(RandomMeasure):
 
     def _places(self, control: Array, check: bool) -> Array:
         """Return the places of bases at sampling ratios."""
-        x, (place, table, slope, *_) = np.log(control), self._table
+        x, table = np.log(control), self._table[1]
         if np.any(lost := ~self.solvable(control)):
             raise NumericalError(
                 f"{self.model!r} at {self.model.control} = {float(control[lost][0]):.6g}: no base with "
                 f"1 - q0 > {LEAST_GAP:g} is found, the solutions are all but unique, or there are none",
                 f"ask below {self.model.control} = {float(np.exp(table[-1])):.6g}",
             )  # fmt: skip
-        rounding = 4 * EPS * (1 + np.abs(x))
-        found = np.full(len(x), place[0])  # even potentials have a q0 from table[0] on
-        some = np.flatnonzero(x > table[0] + rounding) if self.even else np.arange(len(x))
+        if not self.even:
+            return self._searched(x, *self._around(x), check)
+        # q0 is zero up to the line, from where it is about proportional to the distance
+        line, place = -float(np.log(self._independent(check).slope[0])), self._table[0]
+        found = np.full(len(x), place[0])
+        some = np.flatnonzero(x > line + _rounding(x))
         if not len(some):
             return found
-        x, rounding = x[some], rounding[some]
+        x = x[some]
+        low, high, guess = self._around(x)
+        first = int(np.argmin(place < DENSE)) + 1
+        near = x < table[first]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            close = place[first] + np.log((x - line) / (table[first] - line))
+        low, high, guess = (np.where(near, a, b) for a, b in ((place[0], low), (place[first], high), (close, guess)))
+        found[some] = self._searched(x, low, high, guess, check)
+        return found
+
+    def _around(self, x: Array) -> tuple[Array, Array, Array]:
+        """Return places around bases at log sampling ratios, and a guess: a cubic through both and their slopes."""
+        place, table, slope, *_ = self._table
         k = np.clip(np.searchsorted(table, x, side="left"), 1, len(place) - 1)
         widen = 1e-9 * (1 + np.abs(place))
-        low, high = (place - widen)[k - 1], (place + widen)[k]
+        width, t = table[k] - table[k - 1], (x - table[k - 1]) / (table[k] - table[k - 1])
+        with np.errstate(all="ignore"):
+            guess = place[k - 1] + (place[k] - place[k - 1]) * t * t * (3 - 2 * t)
+            guess = guess + width * t * (1 - t) * ((1 - t) / slope[k - 1] - t / slope[k])
+        return (place - widen)[k - 1], (place + widen)[k], guess
+
+    def _searched(self, x: Array, low: Array, high: Array, guess: Array, check: bool) -> Array:
+        """Return the places of bases at log sampling ratios in brackets."""
+        rounding = _rounding(x)
 
         def off(t: Array, i: Index) -> tuple[Array, Array]:
             value, rise = self._log_ratio(t, check)
@@ -286,13 +323,8 @@ class PerceptronMeasure(RandomMeasure):
             part = (t - low[i]) / (high - low)[i]
             return value - x[i] + rounding[i] * (2 * part - 1), rise
 
-        # from a cubic through both ends and their slopes; a Newton step of NEAR leaves nothing but rounding
-        width, t = table[k] - table[k - 1], (x - table[k - 1]) / (table[k] - table[k - 1])
-        with np.errstate(all="ignore"):
-            guess = place[k - 1] + (place[k] - place[k - 1]) * t * t * (3 - 2 * t)
-            guess = guess + width * t * (1 - t) * ((1 - t) / slope[k - 1] - t / slope[k])
-        found[some] = solve_bracketed(off, low, high, True, guess=guess, absolute=NEAR)
-        return found
+        # a Newton step of NEAR leaves nothing but rounding
+        return solve_bracketed(off, low, high, True, guess=guess, absolute=NEAR)
 
     def bases(self, control: Array, check: bool = False) -> Bases:
         """Return the replica-symmetric measures at sampling ratios, shape (n,)."""

@@ -1,13 +1,13 @@
 """Smoothed potentials that bend at edges only: sums over fields s that are dense there, which all places share.
 
-With f = log psi and edges b of width l, the nodes s for variances V >= L^2 are even in
+With f = log psi and edges b of widths l, the nodes s for variances V >= L^2 are even in
 
-    t = sum_b asinh((s - b)/U) + s STEP/(FAR L),     U = UNIT l,
+    t = sum_b asinh((s - b)/(UNIT l)) + s STEP/(FAR L),
 
 so that sums of e^{f(s) - (s - w)^2/(2 V)} are trapezoidal and converge exponentially, with a number of terms that grows
-with log(V/l^2) alone; L is one of geometric lengths, of which each has one table of s and f.  The largest term of w is
-next to the node where s - V f'(s), which rises, passes w.  Log H and its derivatives are moments of (s - w)/sqrt(V),
-which need no derivative of f, where V is not below l^2.
+with log(V/l^2) alone; L is one of geometric lengths, of which each has one table of s and f, and no longer than that on
+which f changes elsewhere.  The largest term of w is next to the node where s - V f'(s), which rises, passes w.  Log H
+and its derivatives are moments of (s - w)/sqrt(V), which need no derivative of f, where V is not below l^2.
 """
 
 from __future__ import annotations
@@ -42,9 +42,10 @@ class _Nodes:
     """The nodes of one length L: a table that grows, taken and put back as a whole, as threads share it."""
 
     def __init__(self, potential: SmoothPotential, length: float) -> None:
-        self.potential, self.length = potential, length * FAR / STEP
-        self._edges = np.unique([edge for edge, _ in potential.edges])
-        self._unit = UNIT * potential.edge_width
+        self.potential, self.length = potential, min(length, potential.background) * FAR / STEP
+        places = sorted({(edge.place, edge.width) for edge in potential.edges})
+        self._edges, widths = (np.array(column)[:, None] for column in zip(*places, strict=True))
+        self._unit, self._step = UNIT * widths, STEP * potential.fine
         self._table = _Table(np.inf, -np.inf, *(np.empty(0) for _ in range(3)))
 
     def between(self, low: float, high: float) -> _Table:
@@ -52,29 +53,45 @@ class _Nodes:
         table = self._table
         if low < table.low or high > table.high:
             low, high = min(low - FURTHER, table.low), max(high + FURTHER, table.high)
-            ends = self._label(np.array([low, high]))[0] / STEP
-            s = self._places(STEP * np.arange(np.floor(ends[0]), np.ceil(ends[1]) + 1), low, high)
+            ends = self._label(np.array([low, high]))[0] / self._step
+            s = self._places(self._step * np.arange(np.floor(ends[0]), np.ceil(ends[1]) + 1), low, high)
             f, f1, _ = self.potential.logarithm(s)
-            table = _Table(low, high, s, f1, f + np.log(STEP / np.sqrt(2 * np.pi) / self._label(s)[1]))
+            table = _Table(low, high, s, f1, f + np.log(self._step / np.sqrt(2 * np.pi) / self._label(s)[1]))
             self._table = table
         return table
 
     def _label(self, s: Array) -> tuple[Array, Array]:
         """Return t and dt/ds."""
-        away = (s - self._edges[:, None]) / self._unit
-        slope = np.sum(1 / np.sqrt(1 + away * away), axis=0) / self._unit
+        away = (s - self._edges) / self._unit
+        slope = np.sum(1 / np.sqrt(1 + away * away) / self._unit, axis=0)
         return np.sum(np.arcsinh(away), axis=0) + s / self.length, slope + 1 / self.length
 
     def _places(self, t: Array, low: float, high: float) -> Array:
         """Return s at t, all between two places."""
         reach = max(np.max(np.abs(self._edges - end)) for end in (low, high))
-        around = self._unit * np.sinh(ROUGH * np.arange(int(np.arcsinh(reach / self._unit) / ROUGH) + 3))
-        rough = np.unique(self._edges[:, None] + np.concatenate([-around, around]))
+        count = int(np.arcsinh(reach / np.min(self._unit)) / ROUGH) + 3
+        rough = np.unique(self._edges + self._unit * np.sinh(ROUGH * np.arange(-count, count + 1)))
         s = np.interp(t, self._label(rough)[0], rough)
         for _ in range(NEWTON):
             here, slope = self._label(s)
             s = s - (here - t) / slope
         return np.asarray(s)
+
+
+class GradedPotential(SmoothPotential):
+    """A smooth potential that is summed over fields that are dense next to its edges."""
+
+    def smoothed(self, distance: Array, variance: Array) -> Smoothed:
+        """Return sums that are dense next to edges, around the largest term where psi is smooth over sqrt(V)."""
+        w, v = np.broadcast_arrays(distance, variance)
+        if not self.edge_width or self.breaks or np.any(v < self.scale**2):
+            return super().smoothed(w, v)
+        # places of one V share their nodes
+        if np.ndim(distance) == 2 and np.shape(variance) == (len(distance), 1):
+            return smoothed_next_to_edges(self, w, v[:, 0])
+        rows = w.reshape((1, -1) if np.size(variance) == 1 else (-1, 1))
+        parts = smoothed_next_to_edges(self, rows, v.reshape(-1)[: len(rows)])
+        return Smoothed(*(part.reshape(w.shape) for part in parts))
 
 
 @lru_cache(maxsize=128)

@@ -33,7 +33,7 @@ def smoothed_on_lattice(
     size = min(count, 1 + int(SPAN * float(np.min(root / step))))
     blocks = -(-count // size)
     x = step[:, None] * (np.arange(size) - 0.5 * (size - 1))
-    spacing = np.minimum(STEP * root, FINE * potential.scale)
+    spacing = np.minimum(STEP * root, FINE * potential.scale) * potential.fine
     half = int(np.max(np.ceil((DEVIATIONS * root + x[:, -1]) / spacing)))
     y = spacing[:, None] * np.arange(-half, half + 1)
     middle = (start - x[:, 0])[:, None] + (size * step)[:, None] * np.arange(blocks)

@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from amp_theory.ingredients.outputs.graded_sums import smoothed_next_to_edges
-from amp_theory.ingredients.outputs.potentials import Smoothed, SmoothPotential, check_between, check_centre
+from amp_theory.ingredients.outputs.bends import Edge
+from amp_theory.ingredients.outputs.graded_sums import GradedPotential
+from amp_theory.ingredients.outputs.potentials import check_between, check_centre
 from amp_theory.tools.arrays import Array
 
 #: the steepest logistic potential
@@ -16,7 +17,7 @@ STEEPEST = 50.0
 
 
 @dataclass(frozen=True)
-class Logistic(SmoothPotential):
+class Logistic(GradedPotential):
     """psi(s) = 1/(1 + e^{-steepness (s - kappa)}), a margin that is not hard.
 
     Parameters
@@ -61,14 +62,14 @@ class Logistic(SmoothPotential):
         return 1.2 / self.steepness
 
     @property
-    def edges(self) -> tuple[tuple[float, float], ...]:  # type: ignore[override]
+    def edges(self) -> tuple[Edge, ...]:  # type: ignore[override]
         """The centre, where the slope falls from the steepness to zero."""
-        return ((0.0, self.steepness), (0.0, 0.0))
+        return (Edge(0.0, self.steepness, self.scale), Edge(0.0, 0.0, self.scale))
 
     @property
-    def edge_width(self) -> float:  # type: ignore[override]
-        """The scale."""
-        return self.scale
+    def bend(self) -> float:
+        """The largest -f'', at the centre."""
+        return self.steepness**2 / 4
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -87,15 +88,3 @@ class Logistic(SmoothPotential):
         below = np.where(t > 0, small, 1.0) / (1 + small)
         return (np.minimum(t, 0.0) - np.log1p(small), self.steepness * below,
                 -(self.steepness**2) * below * (1 - below))  # fmt: skip
-
-    def smoothed(self, distance: Array, variance: Array) -> Smoothed:
-        """Return sums that are dense next to the centre, around the largest term where psi is smooth over sqrt(V)."""
-        w, v = np.broadcast_arrays(distance, variance)
-        if np.any(v < self.scale**2):
-            return super().smoothed(w, v)
-        # places of one V share their nodes
-        if np.ndim(distance) == 2 and np.shape(variance) == (len(distance), 1):
-            return smoothed_next_to_edges(self, w, v[:, 0])
-        rows = w.reshape((1, -1) if np.size(variance) == 1 else (-1, 1))
-        parts = smoothed_next_to_edges(self, rows, v.reshape(-1)[: len(rows)])
-        return Smoothed(*(part.reshape(w.shape) for part in parts))

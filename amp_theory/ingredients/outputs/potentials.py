@@ -2,36 +2,31 @@
 
 A potential tells its smoothed form H(w; V) = E_u psi(w + sqrt(V) u), u ~ N(0, 1), by log H and three derivatives of it,
 g = d log H/dw, g' and g'': functions of the distance of w from the potential's centre, which keeps its digits where
-1 - q is small.  Powers of the distance from a margin are in `margins`.
+1 - q is small.  Powers of the distance from a margin are in `margins`, potentials of one's own in `log_concave`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from amp_theory.ingredients.outputs.bends import Edge
 from amp_theory.ingredients.outputs.largest_term import largest_term
 from amp_theory.tools.arrays import Array, Bools
-from amp_theory.tools.errors import InputError, answer_of, as_float, told
+from amp_theory.tools.errors import InputError, as_float
 from amp_theory.tools.panels import on_panels
 
 #: margins and centres of potentials are between these
 LOWEST, HIGHEST = -30.0, 8.0
-#: fields at which a potential of one's own is checked, steps of its differences, and what these may differ by
-CHECKED, DIFFERENCE, TOLERANCE = np.linspace(-12.0, 12.0, 97), 1e-4, 1e-3
-#: fields at which its curvature is looked at, which may be large between the others
-DENSE = np.linspace(-12.0, 12.0, 6145)
 #: standard deviations and steps of the sum over u
 DEVIATIONS, STEP = 8.8, 0.4
 #: where sqrt(V) is smaller than the scale of the potential by this factor all terms are next to a Gaussian: so many do
 SMOOTHER, HERMITE = 8.0, 12
-#: nodes between breaks, how often intervals are halved in search of a jump, and the least that counts
-PIECE, HALVINGS, JUMP = 32, 60, 1e-6
+#: nodes between breaks: as good as exact for a Gaussian from its largest term on
+PIECE = 28
 
 
 def check_between(name: str, value: object, least: float, most: float) -> float:
@@ -100,6 +95,11 @@ class Potential(ABC):
         return False
 
     @property
+    def finer(self) -> Potential:
+        """The same by sums with shorter steps, where these have not been held against others."""
+        return self
+
+    @property
     @abstractmethod
     def parameters(self) -> dict[str, Any]:
         """The arguments that make it, by name."""
@@ -165,12 +165,24 @@ class Potential(ABC):
 class SmoothPotential(Potential):
     """A potential whose logarithm f has two derivatives: H by a sum over u, with g = <f'>, g' = <f''> + Var f'.
 
-    Where the slope f' bends within `edge_width`, and hardly elsewhere, `edges` has the distances from the centre and
-    the slopes, none where it may bend anywhere.
+    Where the slope f' bends within a width, `edges` has the distances from the centre and the slopes on both sides; it
+    changes on the length `background` elsewhere.  Breaks are edges without width.  There are none where it may bend
+    anywhere.  Steps of all sums are `fine` times as long.
     """
 
-    edges: tuple[tuple[float, float], ...] = ()
-    edge_width: float = 0.0
+    edges: tuple[Edge, ...] = ()
+    background: float = float("inf")
+    fine: float = 1.0
+
+    @property
+    def edge_width(self) -> float:
+        """The least width of an edge, zero if there is none, or a break."""
+        return min((edge.width for edge in self.edges), default=0.0)
+
+    @property
+    @abstractmethod
+    def bend(self) -> float:
+        """The largest -f''."""
 
     @abstractmethod
     def logarithm(self, distance: Array) -> tuple[Array, Array, Array]:
@@ -249,19 +261,26 @@ class SmoothPotential(Potential):
         root = np.sqrt(v)
         centre = largest_term(self.logarithm, w, v) / root
         u, weight = self._terms(w, root, centre, breaks)
-        f, f1, f2 = self.logarithm(w[..., None] + root[..., None] * u)
-        exponent = f - u * u / 2
-        most = np.max(exponent, axis=-1)
-        return most, weight / np.sqrt(2 * np.pi) * np.exp(exponent - most[..., None]), f1, f2, u
+        p = root[..., None] * u
+        p += w[..., None]
+        f, f1, f2 = self.logarithm(p)
+        np.multiply(u, u, out=p)
+        p *= -0.5
+        p += f
+        most = np.max(p, axis=-1)
+        p -= most[..., None]
+        np.exp(p, out=p)
+        p *= weight / np.sqrt(2 * np.pi)
+        return most, p, f1, f2, u
 
     def _terms(self, w: Array, root: Array, centre: Array, breaks: bool) -> tuple[Array, Array]:
         """Return u around a centre, and weights: a trapezoidal sum, or Gauss-Legendre ones between breaks."""
         finer = self.scale / float(np.max(root))
         if not breaks:
             if finer > SMOOTHER:
-                offset, weights = _hermite()
+                offset, weights = _hermite(int(HERMITE / self.fine))
                 return centre[..., None] + offset, weights
-            spacing = min(STEP, STEP * finer)
+            spacing = min(STEP, STEP * finer) * self.fine
             offset = np.arange(-DEVIATIONS, DEVIATIONS + spacing, spacing)
             return centre[..., None] + offset, np.full(len(offset), spacing)
         ends = [centre + sign * (DEVIATIONS + 1) for sign in (-1, 1)]
@@ -273,127 +292,11 @@ class SmoothPotential(Potential):
         cuts = np.concatenate([cuts, *(end[..., None] for end in (ends[0], centre, ends[1]))], axis=-1)
         cuts.sort(axis=-1)
         cuts = cuts[..., : int(np.max(np.sum(inside, axis=-1), initial=0)) + 3]
-        return on_panels(cuts, int(np.ceil(PIECE / min(finer, 1.0))))
+        return on_panels(cuts, int(np.ceil(PIECE / self.fine / min(finer, 1.0))))
 
 
-@lru_cache(maxsize=1)
-def _hermite() -> tuple[Array, Array]:
+@lru_cache(maxsize=4)
+def _hermite(nodes: int) -> tuple[Array, Array]:
     """Return nodes and weights of a Gaussian sum of functions that carry their Gaussian."""
-    u, weights = np.polynomial.hermite_e.hermegauss(HERMITE)
+    u, weights = np.polynomial.hermite_e.hermegauss(nodes)
     return u, weights * np.exp(u * u / 2)
-
-
-@dataclass(frozen=True)
-class LogConcave(SmoothPotential):
-    """A log-concave potential of one's own, by its logarithm and two derivatives.
-
-    Parameters
-    ----------
-    log_psi
-        Function of an array of fields s: log psi(s), finite.
-    slope, curvature
-        Functions of the same: first derivative, continuous, and second, <= 0.  They are checked by differences.  The
-        second may jump: where it does, between s = -12 and 12, is found, and integrals are cut there.
-
-    Raises
-    ------
-    InputError
-        If a function is none, returns something else than finite numbers of the same shape, if a derivative is not
-        that of the function before, or log psi is not concave.
-
-    Examples
-    --------
-    >>> LogConcave(lambda s: -(s**2) / 2, lambda s: -s, lambda s: 0 * s - 1).name
-    'own'
-    """
-
-    log_psi: Callable[[Array], Array]
-    slope: Callable[[Array], Array]
-    curvature: Callable[[Array], Array]
-    name: ClassVar[str] = "own"
-
-    def __post_init__(self) -> None:
-        x, h = CHECKED, DIFFERENCE
-        parts = [self._checked(n, x) for n in ("log_psi", "slope", "curvature")]
-        if jumps := self._jumps("slope", parts[1]):
-            raise InputError(f"slope must be continuous, it jumps at s = {jumps[0]:.6g}: smooth log psi there")
-        object.__setattr__(self, "_breaks", self._jumps("curvature", parts[2]))
-        names = ("log_psi", "slope", "curvature")
-        for k in (1, 2):
-            rise = (self._checked(names[k - 1], x + h) - self._checked(names[k - 1], x - h)) / (2 * h)
-            wrong = np.abs(rise - parts[k]) > TOLERANCE * (1 + np.abs(parts[k]).max())
-            if k == 2:  # across a jump differences are none
-                wrong &= ~np.any(np.abs(x[:, None] - np.array(self.breaks)) <= h, axis=1)
-            if np.any(wrong):
-                i = int(np.argmax(wrong))
-                raise InputError(
-                    f"{names[k]} is not the derivative of {names[k - 1]}: at s = {x[i]:.6g} it is {parts[k][i]:.6g}, "
-                    f"differences have {rise[i]:.6g}"
-                )
-        bent = self._checked("curvature", DENSE)
-        most = float(np.abs(bent).max())
-        convex = bent > 1e-9 * (1 + most)
-        if np.any(convex):
-            i = int(np.argmax(convex))
-            raise InputError(
-                f"the potential must be log-concave, curvature <= 0; at s = {DENSE[i]:.6g} it is {bent[i]:.6g}: one "
-                "replica-symmetric state is known for log-concave potentials only"
-            )
-        slopes = self._checked("slope", np.array(self.breaks)).tolist() if self.breaks else []
-        object.__setattr__(self, "_edges", tuple(zip(self.breaks, slopes, strict=True)))
-        object.__setattr__(self, "_scale", 1.0 / max(1.0, np.sqrt(most)))
-
-    def _jumps(self, name: str, values: Array) -> tuple[float, ...]:
-        """Return where a function jumps, from its values at the fields that are checked."""
-        low, high, below, above = CHECKED[:-1], CHECKED[1:], values[:-1], values[1:]
-        for _ in range(HALVINGS):
-            middle = 0.5 * (low + high)
-            here = self._checked(name, middle)
-            left = np.abs(here - below) >= np.abs(above - here)
-            low, high = np.where(left, low, middle), np.where(left, middle, high)
-            below, above = np.where(left, below, here), np.where(left, here, above)
-        found = np.unique(high[np.abs(above - below) > JUMP * (1 + np.abs(values).max())])
-        # an end that two intervals share jumps in both
-        return tuple(float(x) for k, x in enumerate(found) if not k or x - found[k - 1] > DIFFERENCE)
-
-    def _checked(self, name: str, x: Array) -> Array:
-        function = getattr(self, name)
-        if not callable(function):
-            raise InputError(f"{name} must be a function of an array of fields, got {told(function)}")
-        with np.errstate(all="ignore"):
-            found = np.asarray(answer_of(name, function, x))
-        if found.dtype.kind not in "biuf":
-            raise InputError(f"{name} must return an array of numbers, got {told(found)}")
-        values = found.astype(float)
-        if values.shape != x.shape or not np.all(np.isfinite(values)):
-            bad = x[~np.isfinite(values)] if values.shape == x.shape else x
-            told_at = f"between s = -12 and 12; it does not at s = {bad[0]:.6g}"
-            raise InputError(f"{name} must return finite numbers of the shape it is given, {told_at}")
-        return values
-
-    @property
-    def scale(self) -> float:  # type: ignore[override]
-        """One over the root of the largest curvature, one at most."""
-        found: float = self.__dict__["_scale"]
-        return found
-
-    @property
-    def breaks(self) -> tuple[float, ...]:  # type: ignore[override]
-        """Where the curvature jumps, between s = -12 and 12."""
-        found: tuple[float, ...] = self.__dict__["_breaks"]
-        return found
-
-    @property
-    def edges(self) -> tuple[tuple[float, float], ...]:  # type: ignore[override]
-        """The breaks and the slopes there."""
-        found: tuple[tuple[float, float], ...] = self.__dict__["_edges"]
-        return found
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """None that a file could hold."""
-        return {"log_psi": self.log_psi, "slope": self.slope, "curvature": self.curvature}
-
-    def logarithm(self, distance: Array) -> tuple[Array, Array, Array]:
-        """Return what the user's functions do."""
-        return tuple(np.asarray(f(distance), dtype=float) for f in (self.log_psi, self.slope, self.curvature))  # type: ignore[return-value]

@@ -326,8 +326,8 @@ class _Search:
         while True:
             around = self.stable_to + 2 * x_error * np.array([-1.0, 1.0])
             beside = self.measure.bases(self.model.from_intensity(np.exp(around)))
-            # beyond the line bases may end
-            if beside.stability[0] >= off and not beside.stability[1] > -off:
+            # beyond the line bases may end; where q0 grows from zero R is linear before it, and about zero beyond
+            if beside.stability[0] >= off and (self.measure.even or not beside.stability[1] > -off):
                 break
             x_error *= 2  # in weak fields R is much flatter next to the line than over a step
             if x_error > 1:
