@@ -30,6 +30,7 @@ def point(eos: DenseEquationOfState, log_z: float, part: float) -> tuple[np.ndar
 
 @pytest.mark.parametrize(("model", "path"), CASES)
 @given(log_z=st.floats(-1.5, 0.7), part=st.floats(0.05, 0.8))
+@pytest.mark.every(3)
 def test_derivatives(model, path, log_z, part):
     eos = DenseEquationOfState(model, path)
     z, s = point(eos, log_z, part)
@@ -59,6 +60,7 @@ def test_derivatives(model, path, log_z, part):
 
 @pytest.mark.parametrize(("model", "path"), CASES)
 @given(log_z=st.floats(-1.5, 0.7), part=st.floats(0.05, 0.8))
+@pytest.mark.every(3)
 def test_points_are_fixed_points(model, path, log_z, part):
     """x = xi'(q), and the control falls with the strength."""
     eos = DenseEquationOfState(model, path)

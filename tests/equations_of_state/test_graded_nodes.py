@@ -135,6 +135,7 @@ def test_steps_that_are_too_long_are_seen():
 
 @pytest.mark.parametrize("steepness", [5, 60])
 @pytest.mark.parametrize("prior", [at.Gaussian(), at.Rademacher()])
+@pytest.mark.every(2)
 def test_even_potentials_are_stable_to_where_overlaps_begin(steepness, prior):
     """At alpha (<u^2> - 1)^2 = 1 in the weight psi(u) e^{-u^2/2}."""
     potential = cosh(steepness, 0.0, 1.0)

@@ -12,6 +12,7 @@ FLOW, REVEALED = at.Flow(), at.Autoregressive()
 
 
 @pytest.mark.parametrize("noise", [1e-4, 1e-8, 1e-12, 1e-16])
+@pytest.mark.every(2)
 def test_bounds_do_not_grow_with_little_noise(noise):
     found = at.thresholds(at.GLM(at.GaussBernoulli(0.4), at.LinearChannel(noise)), FLOW)
     for name in ("dynamical", "condensation", "algorithmic", "tricritical"):
@@ -135,6 +136,7 @@ def test_the_uninformed_branch_leads_nearly_to_the_end_of_the_path(prior, channe
 
 @pytest.mark.parametrize("spectrum", [((0.0, 59.0), (0.5, 0.5)), ((1.0,), (1.0,)), ((1.0, 3.0), (0.3, 0.7))])
 @pytest.mark.parametrize("path", [FLOW, REVEALED])
+@pytest.mark.every(3)
 def test_rotationally_invariant_matrices_with_little_noise(spectrum, path):
     model = at.SpectralSensing(at.Rademacher(), *(list(x) for x in spectrum))
     for noise in (0.04, 1e-5):

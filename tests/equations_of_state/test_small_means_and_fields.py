@@ -109,6 +109,7 @@ def test_rounding_of_a_mean_loses_nothing():
 
 @pytest.mark.parametrize("field", [1e-30, 1e-10, 1e-4])
 @pytest.mark.parametrize("path", [FLOW, REVEALED, FLIPS])
+@pytest.mark.every(3)
 def test_tiny_fields_keep_every_branch(field, path):
     model = at.MixedPSpin(f"{field!r}*q + q**3/2")
     found, stable = overlaps(at.fixed_points(model, path, 0.67, 0.0))
@@ -141,6 +142,7 @@ def test_tiny_terms_of_lower_power(power, small):
 
 @pytest.mark.parametrize("temperature", [1e-2, 1e-4, 1e-5, 2e-6])
 @pytest.mark.parametrize("path", [FLOW, REVEALED, FLIPS])
+@pytest.mark.every(3)
 def test_isotherms_far_out_keep_the_uninformed_branch(temperature, path):
     # next to zero q = s + 3 q^2/(2 T^2): the branch ends at q = T^2/3, s = T^2/6
     model = at.IsingPSpin(3)
@@ -229,6 +231,7 @@ def test_a_strength_too_small_for_doubles_has_no_fixed_point_at_zero():
         (at.GLM(at.GaussBernoulli(0.3), at.AbsChannel()), 0.25),
     ],
 )
+@pytest.mark.every(2)
 def test_state_evolution_leaves_an_unstable_perfect_recovery(model, control):
     informed = at.fixed_points(model, FLOW, control, 0.01).informed.overlap
     run = at.state_evolution(model, FLOW, control, 0.01, start="informed", max_steps=20000)

@@ -23,6 +23,7 @@ NAMED = {"ids": lambda x: f"{x.name} {getattr(x, 'side', '') or ''}"}
 
 @pytest.mark.parametrize("path", PATHS, **NAMED)
 @pytest.mark.parametrize("model", MODELS, **NAMED)
+@pytest.mark.every(3)
 def test_the_surface_keeps_the_contract(model, path):
     eos = equation_of_state_of(model, path)
     unit = 1 / eos.prior.variance

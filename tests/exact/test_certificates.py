@@ -253,6 +253,7 @@ NOT_NEAR = "do not belong together"
         (lambda d: d.update(values="all"), "values must be"),
     ],
 )  # fmt: skip
+@pytest.mark.every(3)
 def test_perturbed_certificates_are_rejected(quick, change, message):
     data = quick.to_dict()
     assert at.verify(data) == quick

@@ -97,6 +97,7 @@ def test_weights_of_any_sum_are_exact():
 
 
 @pytest.mark.parametrize("case", ABS_CASES[::3], ids=lambda c: c["overlap"])
+@pytest.mark.every(3)
 def test_abs_channel_agrees_with_reference(case):
     q, d = mp.mpf(float(case["overlap"])), mp.mpf(float(case["gap"]))
     values = ExactAbs(q + d).scaled(q, trapezoid_rule)

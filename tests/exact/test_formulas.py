@@ -242,6 +242,7 @@ def test_condensation_solves_the_equation_given(model: at.Model) -> None:
      (at.GLM(GAUSS, at.LinearChannel(0.1)), 0.7)],
     ids=repr,
 )  # fmt: skip
+@pytest.mark.every(3)
 def test_equation_of_state_agrees(model: at.Model, control: float, path: at.Path) -> None:
     forms, curve = closed_forms(model, path), at.equation_of_state(model, path, control=control)
     values = {"overlap": curve.overlap, model.control: control}

@@ -412,6 +412,7 @@ PRIORS = [
 
 @pytest.mark.parametrize("prior", PRIORS)
 @pytest.mark.parametrize("snr", ["3e-12", "1e-25"])
+@pytest.mark.every(3)
 def test_the_series_of_faint_channels_has_all_digits(prior, snr):
     channel = exact_channel(prior)
     with mp.workdps(30):

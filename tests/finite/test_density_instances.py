@@ -82,6 +82,7 @@ def test_moments_of_nodes_near_by_are_those_of_all(prior, precision):
 
 @pytest.mark.parametrize("noise", [1e-5, 1e-7])
 @pytest.mark.parametrize("run", [at.run_gamp, at.run_vamp])
+@pytest.mark.every(2)
 def test_variances_below_the_distance_of_nodes(run, noise):
     """A flat prior says nothing where posteriors are narrow: means and variances are those of least squares."""
     instance = at.draw_instance(at.GLM(UNIFORM, at.LinearChannel(noise)), 2.0, 60, 0)

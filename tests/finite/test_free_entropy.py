@@ -59,6 +59,7 @@ TREES = [
 @pytest.mark.parametrize("model", TREES, ids=repr)
 @given(seed=st.integers(0, 10**6), path=st.sampled_from([at.Flow(), at.Autoregressive(), at.UniformDiscreteDiffusion()]),
        strength=st.just(0.0) | st.floats(0.01, 0.9))  # fmt: skip
+@pytest.mark.every(3)
 def test_bethe_is_exact_on_trees(model, seed, path, strength):
     instance = tree(model, seed)
     side = instance.observe(path, strength, np.random.default_rng(seed + TOLD))

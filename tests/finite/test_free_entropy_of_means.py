@@ -63,6 +63,7 @@ def of_means(instance):
 
 @pytest.mark.parametrize("mean", [0, 0.1, 1, 10])
 @pytest.mark.parametrize("scale", [1.0, 3.0])
+@pytest.mark.every(3)
 def test_normal_evidence_is_known(mean, scale):
     """N phi is off by a number of order one at all sizes; without the part of the means by log of their squares."""
     how = at.MessagePassingOptions(0.3, max_iterations=1500)
@@ -79,6 +80,7 @@ def test_normal_evidence_is_known(mean, scale):
 
 @pytest.mark.parametrize(("channel", "bound"), [(at.LinearChannel(0.5), 2.0), (at.ProbitChannel(0.3), 1.0)], ids=repr)
 @pytest.mark.parametrize("mean", [0, 0.1, 1, 10])
+@pytest.mark.every(3)
 def test_enumeration_of_few_spins(channel, bound, mean):
     """The mean over instances of N times the error; sums of spins are whole numbers, which a large mean tells."""
     off, size = [], 9
@@ -108,6 +110,7 @@ def test_a_mean_costs_a_logarithm(prior):
     (at.Gaussian(), at.SignChannel()), (SPARSE, LINEAR), (at.Rademacher(), at.ProbitChannel(0.3)),
     (SPARSE, at.DoorChannel(0.7)),
 ], ids=repr)  # fmt: skip
+@pytest.mark.every(2)
 def test_it_is_stationary(prior, channel):
     """Along every argument at constant others, and not elsewhere."""
     instance, rng = measured(prior, channel, 0.7, 40), np.random.default_rng(1)

@@ -95,6 +95,7 @@ def outputs_of(channel):
 
 
 @pytest.mark.parametrize("channel", [*CHANNELS, at.DoorChannel(1e-3), at.DoorChannel(5.0)], ids=str)
+@pytest.mark.every(3)
 def test_denoising_functions_are_derivatives_of_log_z(channel):
     """To 1e-12 relative, and rounding of y - omega, out to outputs of probability exp(-1e7).
 
@@ -444,6 +445,7 @@ def test_perceptron_above_its_algorithmic_threshold():
     ],
     ids=lambda x: x.channel.name if isinstance(x, at.GLM) else str(x),
 )
+@pytest.mark.every(2)
 def test_noiseless_recovery(model, alpha, snr):
     """To the tolerance, from no information and from all of it; and no worse after hundreds of iterations more."""
     instance = at.draw_instance(model, alpha, 400, 1)

@@ -457,6 +457,7 @@ def ar1(phi: float, chains: int, records: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("phi", [0.0, 0.5, 0.9, -0.4])
+@pytest.mark.every(2)
 def test_diagnostics_of_chains_with_known_autocorrelation(phi):
     x = ar1(phi, 4, 20_000)
     tau = (1 + phi) / (1 - phi)

@@ -54,6 +54,7 @@ def test_entries_are_rounded_and_symmetric(name, monkeypatch):
 
 @pytest.mark.parametrize("size", [40, 160])
 @pytest.mark.parametrize("name", ["matrix", "3-spin", "sphere"])
+@pytest.mark.every(3)
 def test_fields_differ_by_the_rounding_of_entries_at_any_size(name, size):
     double, single = both(name, size)
     for s in (double.planted[None], np.array([double._from_prior(np.random.default_rng(n)) for n in range(20)])):
@@ -65,6 +66,7 @@ def test_fields_differ_by_the_rounding_of_entries_at_any_size(name, size):
 
 @pytest.mark.parametrize("copied", [1, 100, dense.COPIED])
 @pytest.mark.parametrize("name", MODELS)
+@pytest.mark.every(3)
 def test_sums_are_in_double_precision(name, copied, monkeypatch):
     monkeypatch.setattr(dense, "COPIED", copied)
     _, single = both(name)

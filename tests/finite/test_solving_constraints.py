@@ -101,6 +101,7 @@ SOLVERS = [at.solve_by_decimation, at.solve_by_reinforcement]
 @pytest.mark.parametrize(
     ("model", "density"), [(at.Bicoloring(3), 1.2), (at.XORSAT(3), 0.4), (at.XORSAT(3), 0.95)], ids=repr
 )
+@pytest.mark.every(3)
 def test_solutions_are_counted_by_a_plain_loop(solve, model, density):
     instance = at.draw_instance(model, density, 60, seed=3, target="random")
     few = {"portion": 0.1} if solve is at.solve_by_decimation else {"max_iterations": 200}

@@ -58,6 +58,7 @@ def answers(factor, h):
 
 
 @pytest.mark.parametrize("factor", FACTORS, ids=repr)
+@pytest.mark.every(3)
 def test_answers_have_all_their_digits(factor):
     """The logarithm of the ratio of two sums of positive products is off by their roundings, next to certainty too."""
     k, rng = factor.k, np.random.default_rng(1)
@@ -172,6 +173,7 @@ def test_loops_and_arrays_end_extreme_trees_alike(monkeypatch, temperature, kind
 
 
 @pytest.mark.parametrize(("model", "k"), MODELS)
+@pytest.mark.every(2)
 def test_below_the_limit_means_are_exact_to_rounding(monkeypatch, model, k):
     """Fields that disagree, whose messages no limit touches: differences 1 - P would know them to 1e-16 exp(2 h) only."""
     rng = np.random.default_rng(k)

@@ -245,6 +245,7 @@ def test_means_removed_are_the_same_model(mean):
 @pytest.mark.parametrize("channel", [at.LinearChannel(NOISE), at.SignChannel()], ids=str)
 @pytest.mark.parametrize("prior", [at.Gaussian(), SPARSE, at.Rademacher()], ids=str)
 @pytest.mark.parametrize("mean", [0.1, 1])
+@pytest.mark.every(3)
 def test_means_of_matrices(prior, channel, mean):
     """Plain GAMP gives numbers up to 1e6 here, or none; this one what vector AMP does, which needs no mean removed."""
     instance = measured(prior, channel, None, mean)
@@ -381,6 +382,7 @@ def test_right_values_are_not_suspected():
 
 @pytest.mark.parametrize("channel", [at.ProbitChannel(0.1), at.SignChannel()], ids=str)
 @pytest.mark.parametrize("prior", [at.Gaussian(), SPARSE, at.Rademacher()], ids=str)
+@pytest.mark.every(3)
 def test_labels_that_are_mostly_alike_come_to_rest(prior, channel):
     instance = measured(prior, channel, None, 10)
     assert abs(instance.measurements.mean()) > 0.8

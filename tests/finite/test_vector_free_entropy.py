@@ -48,6 +48,7 @@ def test_normal_evidence_counts_side_information(condition):
 
 @pytest.mark.parametrize("channel", [at.LinearChannel(0.5), at.ProbitChannel(0.3)], ids=repr)
 @pytest.mark.parametrize("condition", [None, 10, 1000])
+@pytest.mark.every(3)
 def test_enumeration_of_spins(channel, condition):
     """N times the error is of order one at N = 6 and 12, in the mean over instances and in each."""
     for size in (6, 12):

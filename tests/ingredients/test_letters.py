@@ -207,6 +207,7 @@ def test_amp_reaches_the_overlap_of_the_theory():
         lambda m, p: at.thresholds(at.SherringtonKirkpatrick(), at.Mixed(at.Flow(), p).held(told=0.3)),
     ],
 )
+@pytest.mark.every(3)
 def test_every_question_about_an_own_channel_is_answered(ask):
     """Also where no strength is left to ask for, or nothing is found."""
     ask(at.IsingPSpin(3), ONE_SIDED)

@@ -312,6 +312,7 @@ def test_margins_far_apart():
 
 
 @each_channel
+@pytest.mark.every(3)
 def test_table_is_as_accurate_as_it_says(channel):
     rng = np.random.default_rng(7)
     x = np.exp(rng.uniform(-33, 33, 500))
@@ -329,6 +330,7 @@ def test_table_is_as_accurate_as_it_says(channel):
 
 
 @each_channel
+@pytest.mark.every(3)
 def test_ratios_of_a_table(channel):
     x = np.exp(np.linspace(-30, 30, 81))
     q, d = 2.0 / (1 + x), 2.0 * x / (1 + x)
@@ -482,6 +484,7 @@ def test_own_channels_have_names_and_parameters():
 
 
 @each_channel
+@pytest.mark.every(3)
 def test_coupling(channel):
     rho = 0.6
     coupling = OutputCoupling(channel, rho)

@@ -26,6 +26,7 @@ PATHS_AND_PRIORS = [
 
 @pytest.mark.parametrize(("path", "prior"), PATHS_AND_PRIORS)
 @given(log_x=st.floats(-2, 1), strength=st.floats(0.01, 0.9))
+@pytest.mark.every(3)
 def test_derivatives_of_the_response(path, prior, log_x, strength):
     """dPsi/dx = G/2 at constant strength; dG/dz, dG/ds and dPsi/ds against differences; G rises with strength."""
     x, h, k = 10**log_x / prior.second_moment, 1e-5, 1e-5
@@ -162,6 +163,7 @@ def test_bad_time(schedule, time):
 
 @pytest.mark.parametrize("name", sorted(SCHEDULES))
 @given(beyond=st.floats(1e-12, 1e6))
+@pytest.mark.every(3)
 def test_values_out_of_range_are_refused(name, beyond):
     """Times and strengths beyond either end, alone and among good ones; the ends themselves are allowed."""
     schedule = SCHEDULES[name]()

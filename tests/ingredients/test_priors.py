@@ -283,6 +283,7 @@ def test_density_with_a_gap_at_large_snr(inverse):
     ],
     ids=["laplace", "kink not named", "semicircle", "zero", "exponential"],
 )
+@pytest.mark.every(2)
 def test_density_at_large_snr_agrees_with_its_integrals_over_y(function, support):
     prior = at.Density(function, support)
     for factor in (1.01, 8, 64):

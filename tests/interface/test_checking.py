@@ -195,6 +195,7 @@ DAMAGED = [
 
 
 @pytest.mark.parametrize(("change", "message"), DAMAGED)
+@pytest.mark.every(3)
 def test_damaged_values(tmp_path, capsys, change, message):
     file = catalogue(tmp_path, {}, change)
     with pytest.raises(at.FileError, match=re.escape(message)) as caught:

@@ -158,6 +158,7 @@ def test_hundreds_of_mutations(folder, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["a\0b", "\ud800", "x" * 300, "/dev/null/x", "saved.json", "loop.json/x"])
+@pytest.mark.every(3)
 def test_folders_that_cannot_be(folder, capsys, monkeypatch, name):
     monkeypatch.chdir(folder)
     assert main(["reproduce", "--folder", name]) == 2
@@ -217,6 +218,7 @@ def shell(line, **more):
         (f"$A {THRESHOLDS} --json >/dev/null", 0, b""),
     ],
 )
+@pytest.mark.every(3)
 def test_streams(line, code, said):
     run = shell(line)
     assert (run.returncode, run.stdout) == (code, b"")
@@ -279,6 +281,7 @@ def test_module(capsys):
 
 
 @pytest.mark.parametrize("text", ["0_7", "٠.٧", "0.7_", "1e1_0", "０.7"])
+@pytest.mark.every(2)
 def test_numbers_are_written_in_ascii_digits(capsys, text):
     assert main(["fixed-points", "ising-p-spin", "--set", "p=3", "--control", text, "--strength", "0.1"]) == 2
     assert "temperature" in capsys.readouterr().err

@@ -119,6 +119,7 @@ def values_of(folder, entries, source="one"):
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n == "codes" else n for n in STUDIES])
+@pytest.mark.every(3)
 def test_published_values_stand_on_our_lines(name, tmp_path):
     """What is published is drawn in the panel's units, wherever its source puts it."""
     study = STUDIES[name]

@@ -239,6 +239,7 @@ def test_large_snr_is_pairs(k):
 
 
 @pytest.mark.parametrize("k", [2, 3, 4, 10, 100, 1000, 10_000])
+@pytest.mark.every(3)
 def test_stated_error(k):
     """Below 1e-12 wherever the mmse exceeds 1e-290, and all values finite beyond, without a warning."""
     x = np.concatenate([[0.0, 1e-300], 10.0 ** np.linspace(-12, 9, 85)])
@@ -346,6 +347,7 @@ def test_four_groups_are_marginal():
 
 @pytest.mark.parametrize("k", sorted(THRESHOLDS))
 @pytest.mark.parametrize("path", [at.Flow(), at.Autoregressive()], ids=lambda p: p.name)
+@pytest.mark.every(2)
 def test_thresholds_to_many_digits(k, path):
     found = at.thresholds(StochasticBlockModel(k), path)
     for name in ("dynamical", "condensation"):

@@ -48,6 +48,7 @@ def names(values):
         (PHASES, "algorithmic", "phase retrieval algorithmic"),
     ],
 )
+@pytest.mark.every(3)
 def test_thresholds_are_within_their_bounds_of_30_digits(model, point, case):
     found = getattr(at.thresholds(model, at.Flow()), point)
     assert abs(found.sampling_ratio - float(REFERENCE[case]["value"])) <= found.error < 1e-11
@@ -100,6 +101,7 @@ def test_gaussian_prior_and_noisy_linear_channel_in_closed_form(noise, alpha):
 
 @pytest.mark.parametrize("path", PATHS, ids=["flow", "autoregressive"])
 @pytest.mark.parametrize("model", RECOVERED, ids=names(RECOVERED))
+@pytest.mark.every(3)
 def test_fixed_points_of_recovery(model, path):
     """Beyond the algorithmic point only q = rho is left; below it coexists with the uninformed one and a maximum between."""
     special = at.thresholds(model, path)
@@ -115,6 +117,7 @@ def test_fixed_points_of_recovery(model, path):
 
 @pytest.mark.parametrize("model", [PERCEPTRON, DOOR, CONSTRAINTS], ids=["sign", "door", "constraints"])
 @pytest.mark.parametrize("path", [*PATHS, at.UniformDiscreteDiffusion()], ids=["flow", "ar", "uniform"])
+@pytest.mark.every(3)
 def test_free_entropy_of_recovery_is_the_limit_of_the_potential(model, path):
     """phi(q) = Psi(xi'(q)) - [q xi'(q) - xi(q)]/2 as q -> rho, evaluated next to it."""
     control, strength = 1.0, 0.3
@@ -165,6 +168,7 @@ def test_linear_sensing_of_a_gaussian_is_continuous():
 
 
 @pytest.mark.parametrize("model", RECOVERED, ids=names(RECOVERED))
+@pytest.mark.every(3)
 def test_state_evolution_reaches_the_fixed_points(model):
     alpha = 0.5 * (
         at.thresholds(model, at.Flow()).algorithmic.control + at.thresholds(model, at.Flow()).condensation.control
@@ -300,6 +304,7 @@ def test_the_lines_come_back_with_noise():
 
 @pytest.mark.parametrize("model", [PERCEPTRON, SENSING, PHASES], ids=["sign", "linear", "abs"])
 @pytest.mark.parametrize("path", PATHS, ids=["flow", "autoregressive"])
+@pytest.mark.every(3)
 def test_diagrams_are_saved_and_drawn(tmp_path, model, path):
     from matplotlib.figure import Figure
 

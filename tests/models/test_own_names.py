@@ -30,6 +30,7 @@ def diagram():
 
 
 @pytest.mark.parametrize("function", AT_A_POINT, ids=lambda f: f.__name__)
+@pytest.mark.every(2)
 def test_functions_of_a_point(function):
     expected = function(MODEL, PATH, 0.7, 0.12)
     for names in (BOTH, OWN, {"T": 0.7, "strength": 0.12}, {"control": 0.7, "gamma2": 0.12}):

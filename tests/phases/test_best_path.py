@@ -354,6 +354,7 @@ def test_a_better_slope_would_be_noticed():
     ],
     ids=repr,
 )
+@pytest.mark.every(2)
 def test_no_best_point_has_its_reason(model, reason):
     found = at.best_path(model)
     assert found.best is found.certificate is None

@@ -98,6 +98,7 @@ NOT_AGEING = [
 
 
 @pytest.mark.parametrize("model", NOT_AGEING, ids=repr)
+@pytest.mark.every(3)
 def test_no_ageing_ansatz_outside_its_derivation(model):
     result = at.compare_samplers(model)
     for sampler in ("mcmc", "langevin"):

@@ -29,6 +29,7 @@ BRANCHES = {"uninformed": at.uninformed_overlap, "informed": at.informed_overlap
     ("model", "control"), [(SK, 0.7), (at.SpikedMatrix(at.SparseRademacher(0.5)), 0.15), (at.MixedPSpin("q**2/2 + q**4"), 0.9)],
     ids=["SK", "sparse spiked matrix", "mixture"],
 )  # fmt: skip
+@pytest.mark.every(3)
 def test_growth_from_a_tiny_overlap_is_no_convergence(model, control, strength):
     """Stopped anywhere on the way it has not converged; at the end it is on the branch the solver finds."""
     run = at.state_evolution(model, FLOW, control, strength, max_steps=5000)
@@ -123,6 +124,7 @@ def test_the_error_is_a_bound(log_tolerance, temperature, snr):
 
 @pytest.mark.parametrize("noise", [0.0, 1e-10])
 @pytest.mark.parametrize("alpha", [0.3, 0.41, 0.55, 0.9])
+@pytest.mark.every(3)
 def test_full_overlap_is_left_where_it_is_unstable(noise, alpha):
     """Compressed sensing of density 0.4: rho - q grows from nothing, or from the noise, below alpha = 0.4."""
     model = at.GLM(at.GaussBernoulli(0.4), at.LinearChannel(noise))
@@ -266,6 +268,7 @@ def sensing_matrix(kind: str, rng: np.random.Generator) -> np.ndarray:
     "channel", [at.LinearChannel(), at.LinearChannel(0.01), at.SignChannel(), at.ReLUChannel()], ids=str
 )
 @pytest.mark.parametrize("kind", ["ill conditioned", "not centred", "low rank", "huge"])
+@pytest.mark.every(3)
 def test_gamp_that_diverges_says_so_and_keeps_finite_means(prior, channel, kind):
     rng = np.random.default_rng(0)
     model = at.GLM(prior, channel)
@@ -324,6 +327,7 @@ def test_an_impossible_output_keeps_what_was_found():
 @pytest.mark.parametrize("damping", [0.0, 0.6])
 @pytest.mark.parametrize("model", [at.XORSAT(3), at.Bicoloring(3), at.Bicoloring(4), at.Bicoloring(3, temperature=0.7)],
                          ids=lambda m: f"{m.name} {m.k} {m.temperature}")  # fmt: skip
+@pytest.mark.every(3)
 def test_contradictions_are_those_of_enumeration(model, damping):
     """On trees, for random known values, right and wrong: no configuration is left exactly where BP says so."""
     seen = set()
@@ -373,6 +377,7 @@ def test_known_values_of_spins_are_signs():
 
 
 @pytest.mark.parametrize("sampler", ["flow", "diffusion", "masked", "uniform-diffusion"])
+@pytest.mark.every(2)
 def test_coarse_steps_are_not_reliable(sampler):
     """With an exact denoiser, which always converges: at one step the law is far off, and no sample counts as reliable."""
     instance = at.draw_instance(ISING, 0.7, 6, 3)

@@ -22,6 +22,7 @@ def unit_propagation(k: int, density: float, iterations: int) -> float:
 
 
 @pytest.mark.parametrize(("density", "iterations"), [(0.5, 1), (0.5, 3), (0.7, 2), (0.7, 12)])
+@pytest.mark.every(2)
 def test_parity_checks_without_noise_are_plain_density_evolution(density, iterations):
     found = at.sampling_error(XORSAT, MASKS, density, iterations=iterations)
     expected = unit_propagation(3, density, iterations)

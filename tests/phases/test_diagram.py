@@ -31,6 +31,7 @@ def ising() -> at.Diagram:
     [c for name in LINES for c in reference(quantity=name)],
     ids=lambda c: f"{c['model']}-{c['path']}-{c['quantity']}-{c['control']}",
 )
+@pytest.mark.every(3)
 def test_lines_at_many_digits(case):
     """Spinodals and first-order strength at given controls: the end of a line drawn over a range that ends there."""
     model, path = reference_model(case), build_path(case["path"])
@@ -53,6 +54,7 @@ def test_lines_at_many_digits(case):
 
 @pytest.mark.parametrize("case", [c for name in LINES for c in reference(quantity=name) if c["strength"]],
                          ids=lambda c: f"{c['model']}-{c['path']}-{c['quantity']}-{c['control']}")  # fmt: skip
+@pytest.mark.every(3)
 def test_fixed_points_at_many_digits(case):
     """The branches that coexist on a line, and their free entropy, from the solver at that point."""
     model, path = reference_model(case), build_path(case["path"])
@@ -73,6 +75,7 @@ def test_fixed_points_at_many_digits(case):
      (at.SpikedMatrix(at.SparseRademacher(0.08)), at.Flow()), (at.SpikedMatrix(at.Discrete([0, 1], [0.97, 0.03])), at.Autoregressive()),
      (at.MixedPSpin("q**2/2 + q**30/2"), at.Flow()), (at.SpikedMatrixTensor(3, 0.8), at.Flow())],
 )  # fmt: skip
+@pytest.mark.every(3)
 def test_anatomy_of_a_single_loop(model, path):
     """Three lines of 200 points meet in the tricritical point and end at zero strength; their order is strict."""
     diagram = at.phase_diagram(model, path)
@@ -100,6 +103,7 @@ def test_anatomy_of_a_single_loop(model, path):
 
 
 @pytest.mark.parametrize("points", [2, 3, 4, 7, 50])
+@pytest.mark.every(2)
 def test_lines_fill_the_range(points):
     """However few points are asked, a line reaches the special points in the range and both edges of it."""
     special = at.thresholds(at.IsingPSpin(3), at.Flow())
@@ -233,6 +237,7 @@ UNDESCRIBED = [
 
 
 @pytest.mark.parametrize(("model", "path", "limits", "point"), UNDESCRIBED, ids=lambda x: repr(x))
+@pytest.mark.every(2)
 def test_no_region_where_the_random_measure_is_not_described(model, path, limits, point):
     """Region, verdict and first failure are None together, with the reason; the planted measure has all of them."""
     random = at.phase_diagram(model, path, limits, points=12, target="random")
@@ -296,6 +301,7 @@ NOISELESS = at.GLM(at.GaussBernoulli(0.2), at.LinearChannel(0.0))
         (NOISELESS, at.Autoregressive(), 0.1, {}),
     ],
 )  # fmt: skip
+@pytest.mark.every(3)
 def test_why_a_path_meets_nothing(model, path, control, empty):
     """Every line without points says why, in Python, in the report and in plain data; and it is true."""
     found = at.path_transitions(model, path, control)

@@ -46,6 +46,7 @@ def test_diagram(ising):
 @pytest.mark.parametrize("axis", ["strength", "time", "information"])
 @pytest.mark.parametrize("path", [at.Flow(at.TrigonometricInterpolant()), at.Flow(at.VariancePreserving()),
                                   at.Autoregressive(at.MaskedDiffusion()), at.UniformDiscreteDiffusion(at.FlipProbability())])  # fmt: skip
+@pytest.mark.every(3)
 def test_axes_of_time_and_information(path, axis):
     diagram = at.phase_diagram(at.IsingPSpin(3), path, points=5)
     axes = diagram.plot(axis=axis)

@@ -99,6 +99,7 @@ def test_number_of_fixed_points_on_other_paths(path, control, strength):
 
 @pytest.mark.parametrize("distance", [1e-3, 1e-6, 1e-9])
 @pytest.mark.parametrize("path", [at.Flow(), at.Autoregressive(), at.UniformDiscreteDiffusion()])
+@pytest.mark.every(3)
 def test_none_missed_or_invented_next_to_a_fold(path, distance):
     """Just inside a spinodal there are two fixed points more than just outside."""
     model = at.IsingPSpin(3)
@@ -295,6 +296,7 @@ def test_landscape_is_padded():
     (at.XORSAT(3), 0.67, 1e11, "no uncertainty"),
     (at.XORSAT(3), 0.67, 1470, "no uncertainty"),
 ])  # fmt: skip
+@pytest.mark.every(2)
 def test_a_strength_that_leaves_less_than_doubles_tell_is_one_numerical_error(model, control, strength, message):
     for question in (at.fixed_points, at.uninformed_overlap, at.informed_overlap):
         with pytest.raises(at.NumericalError, match=message):

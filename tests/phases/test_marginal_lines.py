@@ -23,6 +23,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("model", "path"), CASES)
+@pytest.mark.every(3)
 def test_the_easiest_point_of_a_line_is_the_tricritical_point(model, path):
     prior = model.variable_prior
     found = SlopeMargin(model.coupling, prior, partial(path_slopes, path, prior), 1e-14).first()

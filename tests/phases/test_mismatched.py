@@ -138,6 +138,7 @@ SKEWED = at.Discrete([-1.0, 0.5, 2.0], [0.4, 0.4, 0.2])
     (at.SpikedMatrix(SKEWED), 1.0, 1.2, None), (at.SpikedMatrix(SKEWED), 1.0, 1.0, at.Gaussian()),
     (at.SpikedMatrix(at.Gaussian()), 0.5, 0.6, None), (at.SphericalPSpin(3), 0.8, 0.9, None),
 ])  # fmt: skip
+@pytest.mark.every(3)
 def test_fixed_points_are_those_that_iterations_lead_to(model, control, assumed, prior, masks):
     """Steps of Newton's neither change the branch nor its sign, next to zero strength above all."""
     own = (prior or model.variable_prior).resolved(0.0)

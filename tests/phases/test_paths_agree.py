@@ -19,6 +19,7 @@ FROZEN = at.RandomPerceptron(prior=at.Rademacher(), potential=at.Margin(kappa=-0
         (at.IsingPSpin(6, field=0.0015), 0.00786),
     ],
 )
+@pytest.mark.every(2)
 def test_fixed_points_without_information_do_not_depend_on_the_path(model, control):
     """Along autoregressive paths the strength falls to -infinity next to q = 1, where no solver may stop."""
     flow, revealing = (

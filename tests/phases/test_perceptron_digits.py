@@ -124,6 +124,7 @@ def compared(point, exact):
 
 
 @pytest.mark.parametrize(("key", "path"), cases())
+@pytest.mark.every(2)
 def test_thresholds_are_within_their_bounds(key, path):
     weights, potential, *parameters = key
     prior = at.Gaussian() if weights == "sphere" else at.Rademacher()

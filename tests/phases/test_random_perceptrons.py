@@ -264,6 +264,7 @@ def gaussian(prior, c):
 
 @pytest.mark.parametrize("prior", [SPHERE, BINARY])
 @pytest.mark.parametrize("c", [0.3, 1.9, 3.46, 7.4])
+@pytest.mark.every(3)
 def test_even_potentials_have_no_overlap_up_to_a_finite_ratio(prior, c):
     """On the sphere sqrt(alpha) = (1 + c V)/(c V) beyond the line, V = 1 - q0, where R = 0 stays."""
     measure = PerceptronMeasure(gaussian(prior, c), at.Flow())
@@ -285,6 +286,7 @@ def test_even_potentials_have_no_overlap_up_to_a_finite_ratio(prior, c):
 
 @pytest.mark.parametrize("prior", [SPHERE, BINARY])
 @pytest.mark.parametrize("c", [1.4, 1.45])
+@pytest.mark.every(2)
 def test_an_overlap_that_grows_from_zero_hides_no_stability_line(prior, c):
     """psi = exp(-c s^4/40): R falls as q0^2 beyond the line, where signs of rounding once ended the search.
 

@@ -26,6 +26,7 @@ def mixed(terms, field):
 
 
 @pytest.mark.parametrize(("terms", "field"), MODELS)
+@pytest.mark.every(2)
 def test_second_branches_are_those_of_the_grid(terms, field):
     """The dynamical point is where the first appears, condensation where the largest free entropy becomes positive."""
     special = at.thresholds(mixed(terms, field), at.Flow())

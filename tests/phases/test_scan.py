@@ -23,6 +23,7 @@ def zero_one(rho: float) -> at.Model:
 @pytest.mark.parametrize(("family", "values", "printed", "prior"), [
     (sparse, [0.05, 0.09, 0.1, 0.2], 0.0964158, "sparse-rademacher"), (zero_one, [0.03, 0.06], 0.0413916, "discrete")])  # fmt: skip
 @pytest.mark.parametrize("name", ["dynamical", "condensation", "algorithmic", "tricritical"])
+@pytest.mark.every(3)
 def test_first_order_ends_at_a_critical_sparsity(family, values, printed, prior, name):
     scan = at.scan_threshold(family, name, values)
     assert len(scan.cusps) == 1

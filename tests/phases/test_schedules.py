@@ -136,6 +136,7 @@ MIXED = at.MixedPSpin("1.36*q**5+0.49*q**6", at.Rademacher())
 @pytest.mark.parametrize(("model", "path", "temperature", "steps"), [
     (ISING, FLOW, 0.66, 4), (ISING, MASKS, 0.70, 3), (MIXED, FLIPS, 1.3483778103805293, 2), (ISING, FLOW, 1.0, 5),
 ])  # fmt: skip
+@pytest.mark.every(2)
 def test_printed_digits_lose_what_is_claimed(model, path, temperature, steps):
     found = at.optimal_schedule(model, path, temperature, steps=steps)
     bound = found.errors["nats_per_variable"]

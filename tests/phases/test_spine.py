@@ -79,6 +79,7 @@ def test_lines(model):
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("part", [0.05, 0.3, 0.9])
+@pytest.mark.every(3)
 def test_fixed_points_and_regions(model, part):
     m, diagram = model, at.phase_diagram(model, FLOW)
     pull = (m.c * m.m + m.d) / m.m * (1 - 0.5 * part) + 0.5 * part * m.c
@@ -165,5 +166,6 @@ def test_what_is_missing_is_named():
     (at.XORSAT(3, temperature=0.4), at.Autoregressive(), (0.5, 1.5, 5.0), (0.05, 0.2, 0.6)),
     (MODELS[0], FLOW, (0.5, 1.0, 3.0), (0.0, 0.3, 0.7)),
 ], ids=lambda x: getattr(x, "name", ""))  # fmt: skip
+@pytest.mark.every(2)
 def test_every_equation_of_state_keeps_the_contract(model, path, z, s):
     check_contract(equation_of_state_of(model, path), z, s)

@@ -242,6 +242,7 @@ def test_bad_questions(error, what):
 
 @pytest.mark.parametrize("name", ["failure", "failed", "reasons", "reason_of_x", "error_of_p", "dynamical",
                                   "dynamical_temperature"])  # fmt: skip
+@pytest.mark.every(3)
 def test_axes_cannot_have_the_names_of_answers(name):
     made = []
     parameters = inspect.Signature([inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY)])
@@ -551,6 +552,7 @@ def done(file):
         (at.MixedPSpin("q**2/8 + q**4", at.Gaussian()), "first order", 1e-9),
     ],
 )
+@pytest.mark.every(2)
 def test_the_first_failure_goes_on_to_field_zero(model, kind, slack):
     """It is the limit of small fields, where the base has q0 ~ h for no two-body terms, and q0 ~ h^(2/3) at T = 1."""
     found = at.sweep(model.in_field, field=[0.0, 1e-3], quantities=["first_failure", "stability"])

@@ -18,6 +18,7 @@ SPECIAL = [c for c in REFERENCE["cases"] if c["quantity"] in POINTS]
 
 
 @pytest.mark.parametrize("case", SPECIAL, ids=lambda c: f"{c['model']}-{c['parameters']}-{c['path']}-{c['quantity']}")
+@pytest.mark.every(3)
 def test_special_points_within_their_bounds(case):
     """Every point lies within its stated bound of the 30-digit value, and the bound is <= 1e-10 relative."""
     model = reference_model(case)

@@ -109,6 +109,7 @@ POWERS = np.array([1.0, 1.0, 1.5, 1.5, 2.0, 2.0, 2.5])
      (at.GLM(at.GaussBernoulli(0.1), at.LinearChannel(1e-4)), FLOW), (at.SpikedMatrixTensor(3, 0.8), FLOW)],
     ids=repr,
 )  # fmt: skip
+@pytest.mark.every(3)
 def test_lines_of_phase_diagrams_approach_the_expansion(model: at.Model, path: at.Path) -> None:
     """A quarter of the distance leaves 4^-power of the remainder, to leading order."""
     found = tricritical_expansion(model, path)

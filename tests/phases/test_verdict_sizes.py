@@ -18,6 +18,7 @@ ISING, MATRIX = at.IsingPSpin(3), at.SpikedMatrix(at.SparseRademacher(0.08))
     (ISING, 0.70, "random"), (ISING, 0.70, "planted"), (MATRIX, 1.05 * 0.0064, "planted"),
     (at.SpikedMatrix(at.SparseRademacher(0.05)), 1.08 * 0.0025, "planted"),
 ], ids=repr)  # fmt: skip
+@pytest.mark.every(2)
 def test_failing_denoisers_have_their_size(model, control, target):
     result = at.compare_samplers(model, target)
     for path in (at.Flow(), at.Autoregressive()):

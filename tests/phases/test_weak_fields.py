@@ -10,6 +10,7 @@ LINE = {1e-8: 0.9999957828426017067594, 1e-10: 0.9999998042566307133867, 1e-12: 
 
 
 @pytest.mark.parametrize("field", LINE)
+@pytest.mark.every(2)
 def test_errors_of_the_stability_line_hold(field):
     """The slope of R falls like 1 - T there, and over a step of any length it is another."""
     found = at.thresholds(at.SherringtonKirkpatrick(field=field), at.Flow()).stability
@@ -38,6 +39,7 @@ def test_spheres_in_the_weakest_fields_fail_where_they_do_without(field):
 @pytest.mark.parametrize("p", [4, 6, 8, 12])
 @pytest.mark.parametrize("temperature", [0.05, 0.1])
 @pytest.mark.parametrize("revealed", [0.1, 0.9])
+@pytest.mark.every(3)
 def test_cold_spins_in_a_weak_field_are_those_without(p, temperature, revealed):
     """Also where 1 - q next to q = 1 is below the range of doubles."""
     weak, without = (

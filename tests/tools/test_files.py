@@ -206,6 +206,7 @@ def test_leftovers_of_killed_processes_are_removed(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ["pdf", "svg", "png", "json", "csv", "html", "gif"])
+@pytest.mark.every(3)
 def test_a_full_disk(tmp_path, capsys, ending):
     """The disk is full after 3000 bytes: one line, exit code 2, and what was there is left."""
     import matplotlib.font_manager  # noqa: F401  keeps its list of fonts in a file

@@ -98,6 +98,7 @@ def test_no_outcome_from_laws_that_do_not_fit_or_from_few_instances(works):
         (at.SherringtonKirkpatrick(), 0.8, 20),
     ],
 )  # fmt: skip
+@pytest.mark.every(2)
 def test_the_mean_energy_of_what_is_planted(model, control, size):
     """Against the energies of planted configurations of 120 instances."""
     drawn = [at.draw_instance(model, control, size, seed) for seed in range(120)]

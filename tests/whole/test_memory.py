@@ -82,6 +82,8 @@ def test_a_leak_is_noticed():
 def unbounded(text):
     """Return the names of a module's caches that grow without bounds."""
     found = []
+    if "cache" not in text and "maxsize" not in text:
+        return found
     for node in ast.walk(ast.parse(text)):
         match node:
             case ast.Name(id="cache") | ast.Attribute(attr="cache", value=ast.Name(id="functools")):

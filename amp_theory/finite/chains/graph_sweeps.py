@@ -198,7 +198,8 @@ class GraphSweeper(CompiledSweeper):
         first[order] = begin[:-1]
         return {
             # without side information it is the same for all variables, a view of one
-            "tilt": np.ascontiguousarray(self.tilt[:, :1] if self.tilt.strides[1] == 0 else self.tilt),
+            # loops are compiled once for arrays that may be written to, and once more for others
+            "tilt": np.require(self.tilt[:, :1] if self.tilt.strides[1] == 0 else self.tilt, requirements=["C", "W"]),
             "gain": gain,
             "plus": self._plus,
             "order": order.astype(np.uint32),
