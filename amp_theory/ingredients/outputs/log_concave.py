@@ -44,7 +44,8 @@ class LogConcave(GradedPotential):
     ------
     InputError
         If a function is none, returns something else than finite numbers of the same shape, if a derivative is not
-        that of the function before, or log psi is not concave.
+        that of the function before, log psi is not concave, or its curvature changes on lengths below about 0.001
+        without a jump.
 
     Examples
     --------
