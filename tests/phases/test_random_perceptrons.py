@@ -398,3 +398,11 @@ def test_a_potential_of_ones_own_is_the_named_one_it_equals(prior):
         z = np.array([[0.3, 3.0]])
         assert b.points(z).strength == pytest.approx(a.points(z).strength, rel=1e-11)
         assert b.points(z).stability == pytest.approx(a.points(z).stability, rel=1e-11)
+
+
+@pytest.mark.parametrize("gap", [1.0, 1 - 2.0**-53, 1 - 2.0**-52])
+@pytest.mark.parametrize("kappa", [-3.0, -2.7, -0.1, 0.3])
+def test_overlaps_far_below_rounding_ask_for_few_fields(kappa, gap):
+    """Whatever rounding leaves of 1 - q0 and of margins over it: 1e125 fields were asked for once."""
+    found = PatternAverages(at.Margin(kappa, 0)).base(np.array([1e-282]), np.array([gap]))
+    assert np.all(np.isfinite(found))

@@ -351,7 +351,7 @@ class PatternAverages:
         low, reach = np.maximum(low, below), MARGIN * root
         if centre < 0:  # where N(w; 0, q) times 1 - H, and times g^2, is largest
             for k in (1, 2):
-                most, spread = -centre * v / (v + k * q), DEVIATIONS * np.sqrt(q * v / (v + k * q))
+                most, spread = -centre / (1 + k * q / v), DEVIATIONS * np.sqrt(q * v / (v + k * q))
                 low, reach = np.minimum(low, most - spread), np.maximum(reach, most + spread)
         if self.potential.margin == 0:  # H = 1 beyond the margin
             high = np.minimum(high, reach)

@@ -215,8 +215,9 @@ class PerceptronMeasure(RandomMeasure):
         h, density = outer_fields(np.zeros_like(qh), qh, CHECK_STEP if check else 1.0)
         s2 = sech_squared(h)
         with np.errstate(under="ignore"):
-            near, gap, fluctuation = (np.sum(density * x, axis=-1) for x in (np.tanh(h) ** 2, s2, s2 * s2))
-        q = np.where(qh < 1, near, 1 - gap)  # large fields, where sech is nothing, are not in the sums
+            near, left, fluctuation = (np.sum(density * x, axis=-1) for x in (np.tanh(h) ** 2, s2, s2 * s2))
+        # large fields, where sech is nothing, are not in the sums
+        q, gap = np.where(qh < 1, near, 1 - left), np.where(qh < 1, 1 - near, left)
         return _Single(q, gap, qh, fluctuation, qh * (3 * fluctuation - 2 * gap), np.ones_like(qh))
 
     def _log_ratio(self, place: Array, check: bool) -> tuple[Array, Array]:
