@@ -211,6 +211,7 @@ def test_critical_decay_at_the_dynamical_temperature():
 
 
 @pytest.mark.parametrize("model", [P3, MIXED], ids=["3-spin", "mixed"])
+@pytest.mark.every(2)
 def test_glass_stays_on_its_plateau(model):
     threshold, critical, _ = dynamical(model)
     for ratio in (0.5, 0.9, 0.99, 1 - 1e-4):
@@ -302,6 +303,7 @@ def test_two_spin_from_a_random_start(temperature):
 
 
 @pytest.mark.parametrize("model", [P3, MIXED], ids=["3-spin", "mixed"])
+@pytest.mark.every(2)
 def test_planted_start_is_equilibrium(model):
     """From s* itself: C(t, 0) = m(t), translation invariance, FDT, constant energy, and the one-time theory."""
     temperature = 1.1 * dynamical(model)[0]

@@ -121,6 +121,7 @@ def test_perfect_recovery_need_not_overtake_a_branch_that_another_one_ends():
         ),
     ],
 )
+@pytest.mark.every(2)
 def test_the_uninformed_branch_leads_nearly_to_the_end_of_the_path(prior, channel, control):
     """A branch of the rare atom ends before the uninformed one, which perfect recovery takes over from at the end."""
     model = at.GLM(prior, channel)

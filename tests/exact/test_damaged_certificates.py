@@ -144,6 +144,7 @@ def test_every_byte_counts(proof, tmp_path):
             assert refused(file) < SOON
 
 
+@pytest.mark.slow
 def test_certificates_of_version_1_are_proved_again(proof):
     """They carry no digest: the proof tells, and cheap facts before it."""
     data = {name: value for name, value in proof.to_dict().items() if name != "digest"} | {"version": 1}

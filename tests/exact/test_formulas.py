@@ -67,6 +67,7 @@ def test_points_of_the_spherical_p_spin_satisfy_their_equations(path: at.Path, p
 
 
 @pytest.mark.parametrize("path", PATHS)
+@pytest.mark.every(2)
 def test_points_for_symbolic_p_satisfy_their_equations(path: at.Path) -> None:
     """p = 3 + n with a symbol n >= 0."""
     forms = closed_forms(at.SphericalPSpin, path)

@@ -387,6 +387,7 @@ def test_page_is_one_small_file(name, pages):
     assert json.loads(data[1])["tables"]["free_entropy"]["error"] < 1e-4
 
 
+@pytest.mark.slow
 def test_symbols():
     assert plain_symbol(r"\Delta") == "Δ"
     assert plain_symbol(r"\gamma^2") == "γ²"

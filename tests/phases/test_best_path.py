@@ -314,6 +314,7 @@ def check_bounds(model):
     return True
 
 
+@pytest.mark.slow
 def test_no_path_beats_the_bound():
     rng = np.random.default_rng(17)
     assert sum(check_paths(random_model(rng)) for _ in range(4)) >= 3

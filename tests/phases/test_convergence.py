@@ -233,6 +233,7 @@ def test_belief_propagation_that_grows_has_not_converged(size_of_field):
 
 
 @pytest.mark.parametrize("size_of_field", [1e-2, 1e-12, 1e-200])
+@pytest.mark.every(3)
 def test_amp_that_grows_has_not_converged(size_of_field):
     """SK below its transition: from tiny fields AMP grows for many iterations, whose changes are all tiny."""
     instance = at.draw_instance(SK, 0.6, 200, 1)

@@ -31,6 +31,7 @@ def test_parity_checks_without_noise_are_plain_density_evolution(density, iterat
     assert abs(expected - unit_propagation(3, density, iterations + 1)) > 1e-5  # one more would be seen
 
 
+@pytest.mark.slow
 def test_one_iteration_loses_the_total_correlation():
     """A variable that sees its own side information alone loses log 2 - S, S = (1 - alpha) log 2 of parity checks."""
     for path in (FLOW, MASKS):

@@ -92,6 +92,7 @@ def programme_on_a_grid(prior, grid, overlap, snr):
 
 
 @pytest.mark.parametrize(("prior", "overlap", "snr"), [(SPARSE, OVERLAP, SNR), (LOPSIDED, 14.0, 0.5)])
+@pytest.mark.every(2)
 def test_a_dense_grid_comes_down_to_the_optimum_and_not_below(prior, overlap, snr):
     found = least_slope(prior, overlap, snr)
     best = np.array([posterior for _, posterior in found.law])
@@ -407,6 +408,7 @@ def skewed(a, rare):
 
 
 @pytest.mark.parametrize(("a", "rare"), [(0.5, 0.09), (1.874, 0.126)])
+@pytest.mark.every(2)
 def test_the_worst_is_approached_where_zeros_are_told_first(a, rare):
     """At q -> 0 an overlap is marginal iff E kappa_3^2 = 2 E V^3: at V = u v, of what all but 1 - u of the zeros leave.
 

@@ -184,6 +184,7 @@ def test_what_is_added_is_not_covered(diagram):
     assert faults(ax.figure) == []
 
 
+@pytest.mark.slow
 def test_panels_are_fitted_once(diagram, monkeypatch):
     """Plotting lays out nothing, and a draw lays a figure out as often for three panels as for one."""
     laid = []
@@ -221,6 +222,7 @@ def test_other_pictures(name, annotate):
         assert faults(axes.figure) == [], style
 
 
+@pytest.mark.slow
 def test_a_figure_that_is_changed_is_arranged_anew(diagram):
     """What is added after the picture is not covered either, and another size and title are no harm."""
     axes = diagram("dense").plot()

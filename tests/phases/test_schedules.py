@@ -178,6 +178,7 @@ def never_worse(model, path, control, numbers):
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
+@pytest.mark.every(2)
 def test_more_steps_lose_less(temperature):
     never_worse(ISING, FLOW, temperature, (1, 2, 3, 4, 9, 16, 17, 24, 33, 100, 400))
     assert at.sampling_error(ISING, FLOW, 1.0, steps=2).nats_per_variable < 0.186
